@@ -1,0 +1,112 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"slices"
+)
+
+// check finds settings that are good one by one and not together.
+func (c *Config) check(faults *Problems) {
+	if len(*faults) > 0 {
+		return
+	}
+	c.checkListener(faults)
+	c.checkTLS(faults)
+	c.checkLifetimes(faults)
+	c.checkRefresh(faults)
+	if slices.Contains(c.Audiences, c.Audience) || slices.Contains(c.Audiences, c.Issuer) {
+		c.fault(faults, "audiences", "names the default audience or the issuer; both are there without it")
+	}
+	if c.TokenField == "access_token" {
+		c.fault(faults, "login.token_field", "access_token is the first name already")
+	}
+}
+
+// CheckSecrets refuses secret files that others may read or that are empty. The
+// master key is checked when it is read.
+func (c *Config) CheckSecrets() error {
+	if c.TLSKey == "" {
+		return nil
+	}
+	if err := SecretFile(c.TLSKey, 0o007); err != nil {
+		return Problems{{Where: c.Origin("tls.key"), Key: "tls.key", Text: err.Error(), Hint: "chmod o= " + c.TLSKey}}
+	}
+	return nil
+}
+
+// SecretFile checks that path is a file with something in it whose mode grants
+// none of the forbidden bits.
+func SecretFile(path string, forbidden fs.FileMode) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a file", path)
+	case info.Mode().Perm()&forbidden != 0:
+		return fmt.Errorf("%s has mode %#o: others may read it", path, info.Mode().Perm())
+	case info.Size() == 0:
+		return fmt.Errorf("%s is empty", path)
+	}
+	return nil
+}
+
+func (c *Config) checkListener(faults *Problems) {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil || Loopback(host) {
+		return
+	}
+	if !c.TLS() && !c.InsecureHTTP {
+		c.fault(faults, "listen", "%s is not loopback, and there is no TLS", c.Listen)
+		faults.hint("give --tls-cert and --tls-key, or --insecure-http where a proxy ends TLS")
+	}
+	if c.origin["issuer"] == "" {
+		c.fault(faults, "issuer", "is required when listening on anything but loopback")
+		faults.hint("--issuer https://… is the URL by which clients reach this server")
+	}
+}
+
+func (c *Config) checkTLS(faults *Problems) {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		c.fault(faults, "tls", "a certificate and its key go together")
+		faults.hint("give both --tls-cert and --tls-key")
+	}
+	if c.InsecureHTTP && c.TLS() {
+		c.fault(faults, "insecure_http", "excludes tls.cert: one says that a proxy ends TLS, the other that Doorward does")
+	}
+}
+
+func (c *Config) checkLifetimes(faults *Problems) {
+	switch {
+	case c.SessionIdle > c.SessionAbsolute:
+		c.fault(faults, "session.idle", "is longer than session.absolute")
+	case c.AccessTTL > c.SessionAbsolute:
+		c.fault(faults, "access_ttl", "is longer than session.absolute")
+	case c.PublishLead >= c.KeyLifetime:
+		c.fault(faults, "keys.publish_lead", "is not shorter than keys.lifetime")
+	}
+}
+
+func (c *Config) checkRefresh(faults *Problems) {
+	if c.RefreshStrict && (c.RefreshWindow != 0 || c.RefreshBudget != 1) {
+		c.fault(faults, "refresh.strict", "excludes refresh.window and refresh.budget: strict is window 0s and budget 1")
+	}
+	if !c.RefreshStrict && c.RefreshWindow == 0 {
+		c.fault(faults, "refresh.window", "0s is for refresh.strict: true alone")
+	}
+}
+
+// fault adds a fault of a setting, with the place that set it.
+func (c *Config) fault(faults *Problems, key, format string, args ...any) {
+	faults.add(c.origin[key], key, format, args...)
+}
+
+// AsProblems returns the problems that err is made of, nil when it is none.
+func AsProblems(err error) Problems {
+	ps, _ := errors.AsType[Problems](err)
+	return ps
+}

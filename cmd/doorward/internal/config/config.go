@@ -1,0 +1,114 @@
+// Package config reads the settings of the doorward binary: flags over the
+// environment over one strict YAML file over defaults. One table, [Settings],
+// gives each setting its key in the file, its environment variable and its flag.
+package config
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// Config is the effective configuration. It holds paths of secrets, never a secret.
+type Config struct {
+	Data          string // data folder
+	Database      string // only the empty one is served by this build
+	MasterKeyFile string // file with the master key
+
+	Listen    string   // host:port
+	Issuer    string   // "" until the address is known, when Listen has port 0
+	Audience  string   // what /login writes when the client names none; "" means Issuer
+	Audiences []string // further audiences that clients may ask for
+
+	AccessTTL       time.Duration
+	SessionIdle     time.Duration
+	SessionAbsolute time.Duration
+	RecentLogin     time.Duration
+
+	RefreshWindow time.Duration
+	RefreshBudget int
+	RefreshStrict bool
+
+	KeyAlgorithm string
+	KeyLifetime  time.Duration
+	PublishLead  time.Duration
+
+	TLSCert      string
+	TLSKey       string
+	InsecureHTTP bool
+
+	Prefix            string // of Doorward's own endpoints
+	TokenField        string // second name of the access token in the answer of /login
+	CORSOrigins       []string
+	CORSCredentials   []string
+	TokensUsername    bool
+	PasswordMinLength int
+	LogLevel          string
+	LogFormat         string
+	Connections       int
+
+	origin map[string]string
+}
+
+// Default returns the configuration of a machine on which nothing is set.
+func Default() *Config {
+	return &Config{
+		Data:              "doorward-data",
+		Listen:            "127.0.0.1:8080",
+		AccessTTL:         10 * time.Minute,
+		SessionIdle:       14 * day,
+		SessionAbsolute:   30 * day,
+		RecentLogin:       5 * time.Minute,
+		RefreshWindow:     10 * time.Second,
+		RefreshBudget:     3,
+		KeyAlgorithm:      "EdDSA",
+		KeyLifetime:       90 * day,
+		PublishLead:       10 * time.Minute,
+		TokensUsername:    true,
+		PasswordMinLength: 15,
+		LogLevel:          "info",
+		LogFormat:         "auto",
+		Connections:       10_000,
+		origin:            map[string]string{},
+	}
+}
+
+// Origin says where the value of a setting came from: "default", "--flag",
+// the name of an environment variable, or a file and line.
+func (c *Config) Origin(key string) string {
+	if where, ok := c.origin[key]; ok {
+		return where
+	}
+	return "default"
+}
+
+// DatabasePath is the file of the store.
+func (c *Config) DatabasePath() string { return filepath.Join(c.Data, "doorward.db") }
+
+// ServingPath is the file in which the last serve on the data folder left what
+// commands beside it have to know.
+func (c *Config) ServingPath() string { return filepath.Join(c.Data, "serving.yaml") }
+
+// AdminPasswordPath is the file of the first password of admin, when no
+// terminal was there to show it on.
+func (c *Config) AdminPasswordPath() string { return filepath.Join(c.Data, "admin-password") }
+
+// TLS reports whether the listener speaks TLS.
+func (c *Config) TLS() bool { return c.TLSCert != "" }
+
+// Resolve fills in what follows from the address that the listener got: the
+// issuer, where none is set, and the audience.
+func (c *Config) Resolve(addr string) {
+	if c.Issuer == "" {
+		c.Issuer = c.scheme() + "://" + addr
+	}
+	if c.Audience == "" {
+		c.Audience = c.Issuer
+	}
+}
+
+func (c *Config) scheme() string {
+	if c.TLS() {
+		return "https"
+	}
+	return "http"
+}

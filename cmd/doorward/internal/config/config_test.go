@@ -1,0 +1,294 @@
+package config_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/google/go-cmp/cmp"
+)
+
+// write makes a file in a new folder and returns its path.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "doorward.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(config.Source{
+		File:    write(t, "listen: 127.0.0.1:1\nissuer: https://file.example\naccess_ttl: 1m\naudience: file\n"),
+		Environ: []string{"DOORWARD_ISSUER=https://env.example", "DOORWARD_ACCESS_TTL=2m", "DOORWARD_AUDIENCE=", "PATH=/bin"},
+		Flags:   map[string]string{"access_ttl": "3m"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Listen != "127.0.0.1:1" || cfg.Issuer != "https://env.example" || cfg.AccessTTL != 3*time.Minute || cfg.Audience != "file" {
+		t.Errorf("flags over environment over file over default does not hold: %+v", cfg)
+	}
+	for key, want := range map[string]string{"issuer": "DOORWARD_ISSUER", "access_ttl": "--access-ttl", "data": "default"} {
+		if got := cfg.Origin(key); got != want {
+			t.Errorf("Origin(%q) = %q, want %q", key, got, want)
+		}
+	}
+	if got := cfg.Origin("listen"); !strings.HasSuffix(got, "doorward.yaml:1:9") {
+		t.Errorf("Origin(listen) = %q", got)
+	}
+}
+
+func TestEverySettingFromFile(t *testing.T) {
+	t.Parallel()
+	text := `
+data: /var/lib/doorward
+master_key_file: /etc/doorward/master.key
+listen: 0.0.0.0:8443
+issuer: https://auth.example.com
+audience: https://api.example.com
+audiences: [orders, "billing"]
+access_ttl: 5m
+session: {idle: 7d, absolute: 14d}
+recent_login: 1m
+refresh:
+  window: 20s
+  budget: 4
+  strict: false
+keys:
+  algorithm: ES256
+  lifetime: 30d
+  publish_lead: 1h
+tls: {cert: a.pem, key: b.pem}
+insecure_http: false
+server: {prefix: /auth}
+login: {token_field: token}
+cors:
+  origins: ["https://app.example.com"]
+  credentials: ["https://app.example.com:8443"]
+tokens: {username: false}
+password: {min_length: 8}
+log: {level: debug, format: json}
+limits: {connections: 50}
+`
+	cfg, err := config.Load(config.Source{File: write(t, text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range config.Settings() {
+		if s.Key != "database" && cfg.Origin(s.Key) == "default" {
+			t.Errorf("%s was not read", s.Key)
+		}
+	}
+	again, err := config.Load(config.Source{File: write(t, cfg.YAML())})
+	if err != nil {
+		t.Fatalf("what YAML wrote does not load: %v\n%s", err, cfg.YAML())
+	}
+	for _, s := range config.Settings() {
+		if got, want := again.Text(s), cfg.Text(s); got != want {
+			t.Errorf("%s: %q after a round trip, want %q", s.Key, got, want)
+		}
+	}
+}
+
+// TestFedBack checks that what is printed loads as the same configuration, for
+// settings that exclude each other too.
+func TestFedBack(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "refresh: {strict: true}", "listen: 127.0.0.1:0", "issuer: \"http://[::1]:80\"", "audiences: [\"a\\\"b#c\"]"} {
+		cfg, err := config.Load(config.Source{File: write(t, text)})
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		again, err := config.Load(config.Source{File: write(t, cfg.YAML())})
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", text, err, cfg.YAML())
+		}
+		for _, s := range config.Settings() {
+			if diff := cmp.Diff(cfg.Text(s), again.Text(s)); diff != "" {
+				t.Errorf("%s: %s: %s", text, s.Key, diff)
+			}
+		}
+	}
+}
+
+func TestEnvironmentNames(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, s := range config.Settings() {
+		if seen[s.Env()] || seen[s.Key] {
+			t.Errorf("%s is there twice", s.Key)
+		}
+		seen[s.Env()], seen[s.Key] = true, true
+	}
+	if len(seen) < 40 {
+		t.Fatalf("only %d settings", len(seen)/2)
+	}
+	got := config.Unknown([]string{"DOORWARD_SESSION_IDLE=1h", "DOORWARD_ISUER=x", "DOORWARD_CONFIG=y", "HOME=/"})
+	if diff := cmp.Diff([]string{"DOORWARD_ISUER"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAttack_H12(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		file  string
+		env   []string
+		flags map[string]string
+		want  string // in one of the problems
+		hint  string
+	}{
+		{name: "unknown key", file: "listen: 127.0.0.1:1\nallowed_algs: [none]\n", want: "doorward.yaml:2:1: allowed_algs: unknown key"},
+		{name: "typo", file: "isuer: https://a.example\n", want: ":1:1: isuer: unknown key", hint: "did you mean issuer"},
+		{name: "unknown key in a group", file: "keys:\n  algoritm: ES256\n", want: ":2:3: keys.algoritm: unknown key", hint: "did you mean keys.algorithm"},
+		{name: "key outside its group", file: "algorithm: ES256\n", want: "algorithm: unknown key", hint: "did you mean keys.algorithm"},
+		{name: "algorithm none", file: "keys: {algorithm: none}", want: "keys.algorithm: want EdDSA, ES256 or RS256"},
+		{name: "algorithm of a secret", file: "keys: {algorithm: HS256}", want: "keys.algorithm: want"},
+		{name: "empty algorithm", file: "keys: {algorithm: ''}", want: "keys.algorithm: want"},
+		{name: "algorithm list", file: "keys: {algorithm: [EdDSA, HS256]}", want: "keys.algorithm: want a text"},
+		{name: "key twice", file: "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n", want: ":2:1: mapping key \"listen\" already defined"},
+		{name: "anchors", file: "listen: &a 127.0.0.1:1\nissuer: *a\n", want: "listen: want a text"},
+		{name: "merge", file: "<<: {listen: 127.0.0.1:1}\n", want: "is not a key"},
+		{name: "two documents", file: "listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n", want: "second document"},
+		{name: "not YAML", file: "listen: [", want: "doorward.yaml:1:9"},
+		{name: "a list", file: "- listen\n", want: "want settings"},
+		{name: "group without members", file: "keys: EdDSA\n", want: "keys: want settings"},
+		{name: "no value", file: "issuer:\n", want: "issuer: has no value"},
+		{name: "yes is no switch", file: "insecure_http: yes\n", want: "insecure_http: want true or false"},
+		{name: "number as text", file: "audience: 12\n", want: "audience: want a text"},
+		{name: "duration without unit", file: "access_ttl: 600\n", want: "access_ttl: want a duration with its unit"},
+		{name: "long tokens", file: "access_ttl: 25h\n", want: "access_ttl: want a duration between"},
+		{name: "negative duration", flags: map[string]string{"access_ttl": "-1m"}, want: "--access-ttl: want a duration between 1s and 1d"},
+		{name: "http issuer", file: "issuer: http://auth.example.com\n", want: "issuer: want https"},
+		{name: "issuer with a query", env: []string{"DOORWARD_ISSUER=https://a.example/?x"}, want: "DOORWARD_ISSUER: want a URL without"},
+		{name: "issuer with a user", flags: map[string]string{"issuer": "https://u:pw@a.example"}, want: "--issuer: want a URL without"},
+		{name: "relative issuer", flags: map[string]string{"issuer": "auth.example.com"}, want: "--issuer: want an absolute URL"},
+		{name: "all interfaces without TLS", flags: map[string]string{"listen": "0.0.0.0:80", "issuer": "https://a.example"}, want: "is not loopback, and there is no TLS", hint: "--insecure-http"},
+		{name: "empty host", flags: map[string]string{"listen": ":80", "issuer": "https://a.example"}, want: "is not loopback"},
+		{name: "no issuer off loopback", flags: map[string]string{"listen": "0.0.0.0:80", "insecure_http": "true"}, want: "issuer: is required"},
+		{name: "listen without port", flags: map[string]string{"listen": "127.0.0.1"}, want: "--listen: want host:port"},
+		{name: "half of TLS", file: "tls: {cert: a.pem}\n", want: "a certificate and its key go together"},
+		{name: "TLS and no TLS", file: "tls: {cert: a.pem, key: b.pem}\ninsecure_http: true\n", want: "insecure_http: excludes tls.cert"},
+		{name: "strict and a window", file: "refresh: {strict: true, window: 10s}\n", want: "refresh.strict: excludes"},
+		{name: "no window and not strict", file: "refresh: {window: 0s}\n", want: "refresh.window: 0s is for"},
+		{name: "idle after absolute", file: "session: {idle: 2d, absolute: 1d}\n", want: "session.idle: is longer"},
+		{name: "wildcard origin", file: "cors: {origins: ['*']}\n", want: `"*" is not an origin`},
+		{name: "null origin", file: "cors: {credentials: ['null']}\n", want: `"null" is not an origin`},
+		{name: "origin with path", file: "cors: {origins: ['https://a.example/']}\n", want: "is not an origin"},
+		{name: "origins as text", file: "cors: {origins: 'https://a.example'}\n", want: "want a list"},
+		{name: "prefix", file: "server: {prefix: auth/}\n", want: "server.prefix: want a path"},
+		{name: "prefix with dots", file: "server: {prefix: /a/../b}\n", want: "server.prefix: want a path"},
+		{name: "short passwords", file: "password: {min_length: 4}\n", want: "want a whole number between 8 and"},
+		{name: "default audience twice", file: "audience: a\naudiences: [a]\n", want: "audiences: names the default audience"},
+		{name: "database", env: []string{"DOORWARD_DATABASE=postgres://u:hunter2@h/db"}, want: "DOORWARD_DATABASE: this build keeps its data in the data folder"},
+		{name: "master key in the environment", env: []string{"DOORWARD_MASTER_KEY=hunter2"}, want: "DOORWARD_MASTER_KEY: the environment is no place"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			src := config.Source{Environ: tt.env, Flags: tt.flags}
+			if tt.file != "" {
+				src.File = write(t, tt.file)
+			}
+			cfg, err := config.Load(src)
+			if cfg != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("Load() = %v, %v, want a problem with %q", cfg, err, tt.want)
+			}
+			if ps := config.AsProblems(err); !strings.Contains(ps[0].Hint, tt.hint) {
+				t.Errorf("hint %q, want %q", ps[0].Hint, tt.hint)
+			}
+			if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "hunter2") {
+				t.Error("the error shows a secret")
+			}
+		})
+	}
+}
+
+// TestAttack_A11 checks that a blank name of a secret stops the start.
+func TestAttack_A11(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"DOORWARD_MASTER_KEY_FILE", "DOORWARD_TLS_KEY", "DOORWARD_TLS_CERT", "DOORWARD_MASTER_KEY"} {
+		for _, val := range []string{"", " ", "\n"} {
+			if _, err := config.Load(config.Source{Environ: []string{name + "=" + val}}); err == nil {
+				t.Errorf("%s=%q was accepted", name, val)
+			}
+		}
+	}
+	if _, err := config.Load(config.Source{File: write(t, "master_key_file: ''\n")}); err == nil {
+		t.Error("an empty master_key_file was accepted")
+	}
+}
+
+func TestEveryProblemIsTold(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load(config.Source{
+		File:    write(t, "nope: 1\naccess_ttl: x\n"),
+		Environ: []string{"DOORWARD_LISTEN=here"},
+	})
+	if got := config.AsProblems(err); len(got) != 3 {
+		t.Errorf("%d problems, want 3: %v", len(got), err)
+	}
+}
+
+// TestSyntaxErrorQuotesNothing checks that the parser's excerpt, which may hold
+// a secret of a neighbouring line, is not in the error.
+func TestSyntaxErrorQuotesNothing(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load(config.Source{File: write(t, "issuer: \"hunter2\nlisten: [hunter2\n")})
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Fatalf("error %v", err)
+	}
+	if !strings.Contains(config.AsProblems(err)[0].Excerpt(false), "hunter2") {
+		t.Error("the excerpt shows nothing")
+	}
+}
+
+func TestBesideTakesWhatServeLeft(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	served, err := config.Load(config.Source{Flags: map[string]string{"data": dir, "listen": "127.0.0.1:0", "access_ttl": "1m"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served.Resolve("127.0.0.1:4242")
+	if err := os.WriteFile(served.ServingPath(), []byte(served.Serving()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	beside, err := config.Load(config.Source{Flags: map[string]string{"data": dir}, Environ: []string{"DOORWARD_KEYS_ALGORITHM=RS256"}, Beside: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if beside.Issuer != "http://127.0.0.1:4242" || beside.Audience != beside.Issuer || beside.AccessTTL != time.Minute || beside.KeyAlgorithm != "RS256" {
+		t.Errorf("beside a server: %+v", beside)
+	}
+	if beside.Listen != "127.0.0.1:8080" {
+		t.Errorf("the address of another process was taken: %s", beside.Listen)
+	}
+}
+
+func TestDuration(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{"14d": 14 * 24 * time.Hour, "1h30m": 90 * time.Minute, "10m": 10 * time.Minute, "90s": 90 * time.Second, "0s": 0, "1h": time.Hour} {
+		got, err := config.ParseDuration(text)
+		if err != nil || got != want {
+			t.Errorf("ParseDuration(%q) = %v, %v", text, got, err)
+		}
+		again, err := config.ParseDuration(config.FormatDuration(want))
+		if err != nil || again != want {
+			t.Errorf("FormatDuration(%v) = %q, which reads as %v, %v", want, config.FormatDuration(want), again, err)
+		}
+	}
+	for _, text := range []string{"", "10", "d", "-1d", "1.5d", "99999999d", "1 h"} {
+		if _, err := config.ParseDuration(text); err == nil {
+			t.Errorf("ParseDuration(%q) was accepted", text)
+		}
+	}
+}

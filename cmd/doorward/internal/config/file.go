@@ -1,0 +1,178 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// maxFile is the greatest size of a configuration file in bytes.
+const maxFile = 1 << 20
+
+// Excerpt returns the fault with the lines of the file around it, "" when there
+// are none. These lines may hold a secret: it is for a terminal alone.
+func (p Problem) Excerpt(coloured bool) string {
+	if p.source == nil {
+		return ""
+	}
+	return yaml.FormatError(p.source, coloured, true)
+}
+
+// layer is one source of values: a file.
+type layer struct {
+	cfg    *Config
+	name   string
+	accept func(Setting) bool // settings that are taken; others are passed over
+	faults *Problems
+}
+
+// read applies the file at path, which must exist.
+func (l layer) read(path string) {
+	data, err := readFile(path)
+	if err != nil {
+		l.faults.add(path, "", "%v", errors.Unwrap(err))
+		return
+	}
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		l.syntax(err)
+		return
+	}
+	if len(file.Docs) > 1 {
+		l.faults.add(l.at(file.Docs[1].Body), "", "a second document in the file")
+		return
+	}
+	for _, doc := range file.Docs {
+		if doc.Body != nil && doc.Body.Type() != ast.NullType {
+			l.mapping("", doc.Body)
+		}
+	}
+}
+
+func (l layer) syntax(err error) {
+	where, text := l.name, yaml.FormatError(err, false, false)
+	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
+		pos := e.GetToken().Position
+		where, text = fmt.Sprintf("%s:%d:%d", l.name, pos.Line, pos.Column), e.GetMessage()
+	}
+	*l.faults = append(*l.faults, Problem{Where: where, Text: text, source: err})
+}
+
+// mapping applies the members of n, whose keys continue prefix.
+func (l layer) mapping(prefix string, n ast.Node) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		l.faults.add(l.at(n), strings.TrimSuffix(prefix, "."), "want settings, each as key: value")
+		return
+	}
+	for _, member := range m.Values {
+		name, ok := stringOf(member.Key)
+		if !ok {
+			l.faults.add(l.at(member.Key), "", "%q is not a key; anchors and merges are not read", member.Key.String())
+			continue
+		}
+		l.member(prefix+name, member)
+	}
+}
+
+func (l layer) member(key string, member *ast.MappingValueNode) {
+	s, ok := Find(key)
+	switch {
+	case ok && member.Value.Type() == ast.NullType:
+		l.faults.add(l.at(member.Key), key, "has no value")
+		l.faults.hint("remove the line to keep the default")
+	case ok:
+		l.set(s, member.Value)
+	case isGroup(key):
+		l.mapping(key+".", member.Value)
+	default:
+		l.faults.add(l.at(member.Key), key, "unknown key")
+		if near := nearest(key); near != "" {
+			l.faults.hint("did you mean " + near)
+		}
+	}
+}
+
+func (l layer) set(s Setting, n ast.Node) {
+	if !l.accept(s) {
+		return
+	}
+	if err := s.bind(l.cfg).node(n); err != nil {
+		l.faults.add(l.at(n), s.Key, "%v", err)
+		return
+	}
+	l.cfg.origin[s.Key] = l.at(n)
+}
+
+// at returns name:line:column of n.
+func (l layer) at(n ast.Node) string {
+	if n == nil || n.GetToken() == nil {
+		return l.name
+	}
+	pos := n.GetToken().Position
+	return fmt.Sprintf("%s:%d:%d", l.name, pos.Line, pos.Column)
+}
+
+func isGroup(key string) bool {
+	return slices.ContainsFunc(settings, func(s Setting) bool { return strings.HasPrefix(s.Key, key+".") })
+}
+
+// readFile reads at most maxFile bytes. Its errors wrap one that does not repeat the path.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s: %w", path, errors.New("is larger than 1 MiB"))
+	}
+	return data, nil
+}
+
+// nearest returns the key that is at most two letters away from a wrong one, or
+// ends in it; "" when there is none.
+func nearest(wrong string) string {
+	best, least := "", 3
+	for _, s := range settings {
+		if strings.HasSuffix(s.Key, "."+wrong) {
+			return s.Key
+		}
+		if d := distance(wrong, s.Key); d < least {
+			best, least = s.Key, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance of a and b in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := corner
+			if a[i] != b[j] {
+				cost++
+			}
+			corner = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,130 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Source is where a configuration is read from.
+type Source struct {
+	// Flags holds what was given on the command line, by the key of the setting.
+	Flags map[string]string
+	// Environ is the environment, as [os.Environ] returns it.
+	Environ []string
+	// File is the configuration file; "" means what DOORWARD_CONFIG names, or none.
+	File string
+	// Beside takes shared settings that are not set from the last serve on the data folder.
+	Beside bool
+}
+
+// Load reads the configuration and checks it. It returns [Problems] with every
+// fault that it found.
+func Load(src Source) (*Config, error) {
+	cfg, faults := Default(), Problems{}
+	env := environment(src.Environ)
+	if src.File == "" {
+		src.File = env["DOORWARD_CONFIG"]
+	}
+	if src.File != "" {
+		layer{cfg, src.File, func(Setting) bool { return true }, &faults}.read(src.File)
+	}
+	cfg.fromEnvironment(env, &faults)
+	cfg.fromFlags(src.Flags, &faults)
+	if src.Beside && len(faults) == 0 {
+		cfg.fromServing(&faults)
+	}
+	cfg.derive()
+	cfg.check(&faults)
+	if err := faults.err(); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// Unknown returns the DOORWARD_ variables of the environment that no setting
+// reads, sorted. Kubernetes sets such ones for a service called doorward.
+func Unknown(environ []string) []string {
+	var names []string
+	for name := range environment(environ) {
+		known := slices.ContainsFunc(settings, func(s Setting) bool { return s.Env() == name })
+		if !known && name != "DOORWARD_CONFIG" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func environment(environ []string) map[string]string {
+	vars := map[string]string{}
+	for _, entry := range environ {
+		name, val, ok := strings.Cut(entry, "=")
+		if ok && strings.HasPrefix(name, "DOORWARD_") {
+			vars[name] = val
+		}
+	}
+	return vars
+}
+
+func (c *Config) fromEnvironment(env map[string]string, faults *Problems) {
+	if _, ok := env["DOORWARD_MASTER_KEY"]; ok {
+		faults.add("DOORWARD_MASTER_KEY", "", "the environment is no place for the master key")
+		faults.hint("put it into a file of mode 0600 and name the file in DOORWARD_MASTER_KEY_FILE")
+	}
+	for _, s := range settings {
+		val, ok := env[s.Env()]
+		if !ok || (val == "" && !s.path) {
+			continue
+		}
+		c.apply(s, s.Env(), val, faults)
+	}
+}
+
+func (c *Config) fromFlags(flags map[string]string, faults *Problems) {
+	for _, s := range settings {
+		if val, ok := flags[s.Key]; ok {
+			c.apply(s, "--"+s.Flag, val, faults)
+		}
+	}
+}
+
+func (c *Config) apply(s Setting, where, val string, faults *Problems) {
+	if err := s.bind(c).parse(val); err != nil {
+		faults.add(where, "", "%v", err)
+		if s.Key == "database" {
+			faults.hint("remove it, and name the data folder with --data")
+		}
+		return
+	}
+	c.origin[s.Key] = where
+}
+
+// fromServing takes the shared settings that nothing has set yet.
+func (c *Config) fromServing(faults *Problems) {
+	path := c.ServingPath()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return
+	}
+	unset := func(s Setting) bool { return s.Shared && c.origin[s.Key] == "" }
+	layer{c, path, unset, faults}.read(path)
+}
+
+// derive fills in what follows from other settings.
+func (c *Config) derive() {
+	if c.MasterKeyFile == "" {
+		c.MasterKeyFile = filepath.Join(c.Data, "master.key")
+	}
+	if c.RefreshStrict && c.origin["refresh.window"] == "" {
+		c.RefreshWindow = 0
+	}
+	if c.RefreshStrict && c.origin["refresh.budget"] == "" {
+		c.RefreshBudget = 1
+	}
+	if !strings.HasSuffix(c.Listen, ":0") {
+		c.Resolve(c.Listen)
+	}
+}

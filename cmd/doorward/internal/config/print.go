@@ -1,0 +1,58 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Redacted stands for a secret.
+const Redacted = "redacted"
+
+// YAML writes the effective configuration as a file that can be fed back. Each
+// line says where its value came from.
+func (c *Config) YAML() string {
+	return c.write(func(Setting) bool { return true })
+}
+
+// Serving writes the settings that commands beside a running server take from it.
+func (c *Config) Serving() string {
+	return "# Written by doorward serve at its start; commands on this data folder read it.\n" +
+		c.write(func(s Setting) bool { return s.Shared })
+}
+
+// Text returns the value of a setting for people.
+func (c *Config) Text(s Setting) string {
+	val := s.bind(c).text()
+	if s.secret && val != "" {
+		return Redacted
+	}
+	return val
+}
+
+func (c *Config) write(want func(Setting) bool) string {
+	var b strings.Builder
+	group := ""
+	for _, s := range settings {
+		if !want(s) {
+			continue
+		}
+		head, name, nested := strings.Cut(s.Key, ".")
+		if !nested {
+			head, name = "", s.Key
+		}
+		if s.bind(c).text() == "" {
+			fmt.Fprintf(&b, "# %s is not set\n", s.Key)
+			continue
+		}
+		if head != group && nested {
+			fmt.Fprintf(&b, "%s:\n", head)
+		}
+		group = head
+		indent := ""
+		if nested {
+			indent = "  "
+		}
+		fmt.Fprintf(&b, "%s%s: %s # %s\n", indent, name, s.bind(c).yaml(), c.Origin(s.Key))
+	}
+	return b.String()
+}

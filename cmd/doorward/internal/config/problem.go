@@ -1,0 +1,53 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Problem is one fault of the configuration. It never quotes the value of a
+// secret or the text around it.
+type Problem struct {
+	Where string // "doorward.yaml:3:1", "DOORWARD_LISTEN" or "--listen"; "" for what no one place causes
+	Key   string // of the setting
+	Text  string
+	Hint  string // what to do; "" when Text says it
+
+	source error // of the YAML parser, for Excerpt
+}
+
+// Error returns place, key and fault in one line.
+func (p Problem) Error() string {
+	parts := make([]string, 0, 3)
+	for _, part := range []string{p.Where, p.Key, p.Text} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ": ")
+}
+
+// Problems is every fault that was found, in the order of the file.
+type Problems []Problem
+
+// Error returns one line per fault.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (ps *Problems) add(where, key, format string, args ...any) {
+	*ps = append(*ps, Problem{Where: where, Key: key, Text: fmt.Sprintf(format, args...)})
+}
+
+func (ps *Problems) hint(hint string) { (*ps)[len(*ps)-1].Hint = hint }
+
+func (ps Problems) err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return ps
+}

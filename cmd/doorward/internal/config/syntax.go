@@ -1,0 +1,113 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Loopback reports whether only this machine can reach the host part of an
+// address. The empty host is every interface.
+func Loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+func isSomething(s string) error {
+	if strings.TrimSpace(s) == "" {
+		return errors.New("is empty")
+	}
+	if strings.ContainsRune(s, 0) {
+		return errors.New("holds a NUL byte")
+	}
+	return nil
+}
+
+func isNoDatabase(s string) error {
+	if s != "" {
+		return errors.New("this build keeps its data in the data folder and knows no other database")
+	}
+	return nil
+}
+
+func isAddress(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return errors.New("want host:port, such as 127.0.0.1:8080")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("want a port between 0 and 65535")
+	}
+	return nil
+}
+
+func isIssuer(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return errors.New("want an absolute URL, such as https://auth.example.com")
+	}
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
+		return errors.New("want a URL without user, query and fragment (RFC 8414 §2)")
+	}
+	if u.Scheme == "http" && !Loopback(u.Hostname()) {
+		return errors.New("want https; http is for loopback alone")
+	}
+	return nil
+}
+
+func isOrigin(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Scheme+"://"+u.Host != s {
+		return fmt.Errorf("%q is not an origin: want scheme, host and port alone, such as https://app.example.com", s)
+	}
+	return nil
+}
+
+func isPrefix(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Path != s || !strings.HasPrefix(s, "/") || strings.HasSuffix(s, "/") || strings.Contains(s, "//") || strings.Contains(s, "/.") {
+		return errors.New("want a path that begins with a slash and does not end with one, such as /auth")
+	}
+	return nil
+}
+
+func isField(s string) error {
+	for _, r := range s {
+		if r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {
+			return errors.New("want letters, digits, - and _ alone")
+		}
+	}
+	return nil
+}
+
+func isWord(s string) error {
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return errors.New("want a name without spaces")
+	}
+	return nil
+}
+
+func isOneOf(words ...string) func(string) error {
+	return func(s string) error {
+		if !slices.Contains(words, s) {
+			return fmt.Errorf("want %s", orList(words))
+		}
+		return nil
+	}
+}
+
+func orList(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

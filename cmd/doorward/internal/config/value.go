@@ -1,0 +1,224 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+const day = 24 * time.Hour
+
+// value is one field of a Config with its syntax.
+type value interface {
+	parse(s string) error  // from a flag or the environment
+	node(n ast.Node) error // from the file
+	text() string          // for people; "" when nothing is set
+	yaml() string          // for the file
+}
+
+type text struct {
+	p     *string
+	check func(string) error
+}
+
+func (v text) parse(s string) error {
+	if err := v.check(s); err != nil {
+		return err
+	}
+	*v.p = s
+	return nil
+}
+
+func (v text) node(n ast.Node) error {
+	s, ok := stringOf(n)
+	if !ok {
+		return errors.New("want a text; put it in quotes if it looks like something else")
+	}
+	return v.parse(s)
+}
+
+func (v text) text() string { return *v.p }
+func (v text) yaml() string { return quote(*v.p) }
+
+type list struct {
+	p     *[]string
+	check func(string) error
+}
+
+func (v list) parse(s string) error {
+	var words []string
+	for word := range strings.SplitSeq(s, ",") {
+		words = append(words, strings.TrimSpace(word))
+	}
+	return v.set(words)
+}
+
+func (v list) node(n ast.Node) error {
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		return errors.New("want a list, such as [one, two]")
+	}
+	words := []string{}
+	for _, item := range seq.Values {
+		s, ok := stringOf(item)
+		if !ok {
+			return errors.New("want a list of texts; put each in quotes if it looks like something else")
+		}
+		words = append(words, s)
+	}
+	return v.set(words)
+}
+
+func (v list) set(words []string) error {
+	for _, word := range words {
+		if err := v.check(word); err != nil {
+			return err
+		}
+	}
+	*v.p = words
+	return nil
+}
+
+func (v list) text() string { return strings.Join(*v.p, ",") }
+
+func (v list) yaml() string {
+	quoted := make([]string, len(*v.p))
+	for i, word := range *v.p {
+		quoted[i] = quote(word)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+type span struct {
+	p        *time.Duration
+	min, max time.Duration
+}
+
+func (v span) parse(s string) error {
+	d, err := ParseDuration(s)
+	if err != nil {
+		return err
+	}
+	if d < v.min || d > v.max {
+		return fmt.Errorf("want a duration between %s and %s", FormatDuration(v.min), FormatDuration(v.max))
+	}
+	*v.p = d
+	return nil
+}
+
+func (v span) node(n ast.Node) error {
+	s, ok := stringOf(n)
+	if !ok {
+		return errDuration
+	}
+	return v.parse(s)
+}
+
+func (v span) text() string { return FormatDuration(*v.p) }
+func (v span) yaml() string { return FormatDuration(*v.p) }
+
+type number struct {
+	p        *int
+	min, max int
+}
+
+func (v number) parse(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < v.min || n > v.max {
+		return fmt.Errorf("want a whole number between %d and %d", v.min, v.max)
+	}
+	*v.p = n
+	return nil
+}
+
+func (v number) node(n ast.Node) error {
+	i, ok := n.(*ast.IntegerNode)
+	if !ok {
+		return v.parse("")
+	}
+	return v.parse(i.String())
+}
+
+func (v number) text() string { return strconv.Itoa(*v.p) }
+func (v number) yaml() string { return strconv.Itoa(*v.p) }
+
+type toggle struct{ p *bool }
+
+func (v toggle) parse(s string) error {
+	switch s {
+	case "true", "1":
+		*v.p = true
+	case "false", "0":
+		*v.p = false
+	default:
+		return errors.New("want true or false")
+	}
+	return nil
+}
+
+func (v toggle) node(n ast.Node) error {
+	b, ok := n.(*ast.BoolNode)
+	if !ok {
+		return v.parse("")
+	}
+	*v.p = b.Value
+	return nil
+}
+
+func (v toggle) text() string { return strconv.FormatBool(*v.p) }
+func (v toggle) yaml() string { return strconv.FormatBool(*v.p) }
+
+var errDuration = errors.New("want a duration with its unit, such as 90s, 10m, 12h or 14d")
+
+// ParseDuration reads what [time.ParseDuration] reads and whole days, as in 14d.
+func ParseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0, errDuration
+		}
+		return time.Duration(n) * day, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, errDuration
+	}
+	return d, nil
+}
+
+// FormatDuration writes d in the shortest form that [ParseDuration] reads.
+func FormatDuration(d time.Duration) string {
+	if d >= day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	s := d.String()
+	s, _ = strings.CutSuffix(s, "m0s")
+	if len(s) < len(d.String()) {
+		s += "m"
+	}
+	if cut, ok := strings.CutSuffix(s, "h0m"); ok {
+		s = cut + "h"
+	}
+	return s
+}
+
+func stringOf(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	}
+	return "", false
+}
+
+// quote writes s as a double-quoted YAML scalar; the JSON form is one.
+func quote(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
