@@ -1,0 +1,36 @@
+package password
+
+// Roundtrip reads a PHC string and writes it again, for the fuzz test.
+func Roundtrip(s string) (string, error) {
+	p, err := parsePHC(s)
+	if err != nil {
+		return "", err
+	}
+	return p.String(), nil
+}
+
+// Caps are the greatest costs that a stored hash may ask for.
+const (
+	CapMemory  = maxMemory
+	CapTime    = maxTime
+	CapThreads = maxThreads
+)
+
+// Costs returns what a PHC string asks for.
+func Costs(s string) (memory, time uint32, threads uint8, err error) {
+	p, err := parsePHC(s)
+	return p.memory, p.time, p.threads, err
+}
+
+// Hold takes every slot, so that callers wait; the returned function gives them back.
+func Hold(h *Hasher) (release func()) {
+	n := cap(h.slots.free)
+	for range n {
+		h.slots.free <- struct{}{}
+	}
+	return func() {
+		for range n {
+			<-h.slots.free
+		}
+	}
+}

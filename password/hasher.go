@@ -1,0 +1,154 @@
+// Package password hashes and verifies passwords with argon2id, within bounds:
+// of memory, of waiting, and of what a stored hash may ask for.
+//
+// A program with a users table of its own needs two calls: [Hasher.Hash] when a
+// password is set and [Hasher.Verify] at login. For a user who does not exist
+// it calls [Hasher.VerifyNothing], so that both cases cost the same.
+package password
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
+)
+
+// MaxBytes is the greatest length of a password in bytes of UTF-8.
+const MaxBytes = 1024
+
+// Errors of a [Hasher].
+var (
+	// ErrMismatch says that the password is not the one that was hashed.
+	ErrMismatch = errors.New("password: wrong password")
+	// ErrBusy says that too many passwords are being hashed. The caller answers
+	// 503 with Retry-After; nothing was computed.
+	ErrBusy = errors.New("password: too many logins at once")
+	// ErrHash says that the stored hash cannot be read, or that it asks for more
+	// memory or time than is allowed. Nothing was computed.
+	ErrHash = errors.New("password: stored hash not usable")
+	// ErrTooLong says that the password has more than MaxBytes bytes.
+	ErrTooLong = errors.New("password: longer than 1024 bytes")
+	// ErrText says that the password is not valid UTF-8.
+	ErrText = errors.New("password: not valid UTF-8")
+)
+
+// Config bounds a [Hasher]. The zero Config is a good one.
+type Config struct {
+	// Slots is how many passwords are hashed at once; each takes 19 MiB of memory
+	// and one core. 0 means GOMAXPROCS.
+	Slots int
+	// Queue is how many callers may wait for a slot; the next gets ErrBusy at
+	// once. 0 means four times Slots.
+	Queue int
+	// Wait is how long a caller waits for a slot before it gets ErrBusy. 0 means 2 s.
+	Wait time.Duration
+	// KeepMemory leaves it to the Go runtime when the memory of the last hash goes
+	// back to the operating system, which takes minutes. Otherwise a garbage
+	// collection of the whole program is forced when no password was hashed for
+	// 250 ms, at most every 10 s. Set it in a program with a very large heap.
+	KeepMemory bool
+}
+
+// Hasher hashes passwords, a bounded number at once. It is safe for concurrent
+// use. It runs no goroutine of its own.
+type Hasher struct {
+	slots slots
+}
+
+// New returns a Hasher. Make one for the whole program: the bounds are its own.
+func New(cfg Config) *Hasher {
+	if cfg.Slots <= 0 {
+		cfg.Slots = runtime.GOMAXPROCS(0)
+	}
+	if cfg.Queue <= 0 {
+		cfg.Queue = 4 * cfg.Slots
+	}
+	if cfg.Wait <= 0 {
+		cfg.Wait = 2 * time.Second
+	}
+	h := &Hasher{}
+	h.slots.init(cfg)
+	return h
+}
+
+// Hash returns the argon2id hash of a password as a PHC string, with a random
+// salt. The password counts whole and in NFC (NIST SP 800-63B-4 §3.1.1.2). Whether
+// it is good enough is asked with [Check].
+//
+// It returns ErrTooLong, ErrText, ErrBusy, or the context's error while it waits.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	text, err := prepare(password)
+	if err != nil {
+		return "", err
+	}
+	p := current
+	p.salt = make([]byte, saltBytes)
+	rand.Read(p.salt)
+	if p.key, err = h.derive(ctx, text, p, keyBytes); err != nil {
+		return "", err
+	}
+	return p.String(), nil
+}
+
+// Verify reports whether hash was made from password: the error is nil if so and
+// ErrMismatch if not. rehash says that the hash is weaker than what Hash makes
+// now; the caller hashes the password again and stores that.
+//
+// It returns ErrHash, ErrTooLong, ErrText, ErrBusy, or the context's error while
+// it waits; none of these says anything about the password.
+func (h *Hasher) Verify(ctx context.Context, hash, password string) (rehash bool, err error) {
+	p, err := parsePHC(hash)
+	if err != nil {
+		return false, err
+	}
+	text, err := prepare(password)
+	if err != nil {
+		return false, err
+	}
+	key, err := h.derive(ctx, text, p, uint32(len(p.key)))
+	if err != nil {
+		return false, err
+	}
+	if subtle.ConstantTimeCompare(key, p.key) != 1 {
+		return false, ErrMismatch
+	}
+	return p.weakerThan(current), nil
+}
+
+// VerifyNothing costs what Verify costs and always fails: with ErrMismatch, or
+// as Verify does when it is busy or the password cannot be hashed. It stands in
+// for a user who does not exist, so that the answer takes as long.
+func (h *Hasher) VerifyNothing(ctx context.Context, password string) error {
+	_, err := h.Verify(ctx, nothing, password)
+	if err == nil {
+		return ErrMismatch
+	}
+	return err
+}
+
+func (h *Hasher) derive(ctx context.Context, text []byte, p phc, size uint32) ([]byte, error) {
+	if err := h.slots.acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer h.slots.release()
+	return argon2.IDKey(text, p.salt, p.time, p.memory, p.threads, size), nil
+}
+
+// prepare is what happens to every password before it is hashed. The length is
+// asked first: a megabyte is refused before anything reads it.
+func prepare(password string) ([]byte, error) {
+	if len(password) > MaxBytes {
+		return nil, fmt.Errorf("%w: it has %d", ErrTooLong, len(password))
+	}
+	if !utf8.ValidString(password) {
+		return nil, ErrText
+	}
+	return norm.NFC.Bytes([]byte(password)), nil
+}

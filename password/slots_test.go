@@ -1,0 +1,148 @@
+package password_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward/password"
+)
+
+func TestBurst_Attack_E03(t *testing.T) {
+	t.Parallel()
+	h := password.New(password.Config{Slots: 1, Queue: 4, Wait: time.Minute})
+	var wg sync.WaitGroup
+	var ok, busy atomic.Int64
+	for range 1000 {
+		wg.Go(func() {
+			switch err := h.VerifyNothing(t.Context(), good); {
+			case errors.Is(err, password.ErrMismatch):
+				ok.Add(1)
+			case errors.Is(err, password.ErrBusy):
+				busy.Add(1)
+			default:
+				t.Errorf("VerifyNothing = %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if ok.Load()+busy.Load() != 1000 || busy.Load() == 0 || ok.Load() == 0 {
+		t.Errorf("%d hashed and %d busy of 1000", ok.Load(), busy.Load())
+	}
+	if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrMismatch) {
+		t.Errorf("after the burst: %v, want ErrMismatch", err)
+	}
+}
+
+func TestQueue_Attack_E03(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := password.New(password.Config{Slots: 2})
+		release := password.Hold(h)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 8 { // four times the slots
+			wg.Go(func() {
+				if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrBusy) {
+					t.Errorf("queued: %v, want ErrBusy", err)
+				}
+				if waited := time.Since(start); waited != 2*time.Second {
+					t.Errorf("waited %v, want 2s", waited)
+				}
+			})
+		}
+		synctest.Wait()
+		if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrBusy) || time.Since(start) != 0 {
+			t.Errorf("the ninth: %v after %v, want ErrBusy at once", err, time.Since(start))
+		}
+		wg.Wait()
+
+		ctx, cancel := context.WithCancel(t.Context())
+		wg.Go(func() {
+			if _, err := h.Hash(ctx, good); !errors.Is(err, context.Canceled) {
+				t.Errorf("Hash = %v, want Canceled", err)
+			}
+		})
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+
+		release()
+		if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrMismatch) {
+			t.Errorf("with free slots: %v, want ErrMismatch", err)
+		}
+	})
+}
+
+// Not parallel, as the tests below: they look at the memory of the whole process.
+func TestMemoryIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := password.New(password.Config{Slots: 2})
+		hash := func() {
+			if _, err := h.Hash(t.Context(), good); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 3 {
+			hash()
+		}
+		before := stats()
+		time.Sleep(time.Second) // of the bubble's clock
+		after := stats()
+		if held, was := resident(after), resident(before); held > 15<<20 || was < held+15<<20 {
+			t.Errorf("resident heap before %d, after %d bytes, want under 15 MiB and 15 MiB less", was, held)
+		}
+		// A login each second, for 30 seconds: at most one collection in 10 seconds.
+		for range 30 {
+			hash()
+			time.Sleep(time.Second)
+		}
+		if n := stats().NumForcedGC - after.NumForcedGC; n < 2 || n > 3 {
+			t.Errorf("%d forced collections in 30 s, want 2 or 3", n)
+		}
+	})
+}
+
+func TestMemoryIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := password.New(password.Config{Slots: 2, KeepMemory: true})
+		before := stats()
+		if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrMismatch) {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if n := stats().NumForcedGC - before.NumForcedGC; n != 0 {
+			t.Errorf("%d forced collections, want none", n)
+		}
+	})
+}
+
+func TestVerifyNothingCostsTheSame_Attack_E01(t *testing.T) {
+	h := password.New(password.Config{KeepMemory: true})
+	hash := mustHash(t, good)
+	cost := func(verify func() error) uint64 {
+		before := stats().TotalAlloc
+		if err := verify(); !errors.Is(err, password.ErrMismatch) {
+			t.Fatal(err)
+		}
+		return stats().TotalAlloc - before
+	}
+	wrong := cost(func() error { _, err := h.Verify(t.Context(), hash, "wrong"); return err })
+	none := cost(func() error { return h.VerifyNothing(t.Context(), "wrong") })
+	if wrong < 19456<<10 || max(wrong, none)-min(wrong, none) > 64<<10 {
+		t.Errorf("a wrong password takes %d bytes, no user %d", wrong, none)
+	}
+}
+
+func stats() runtime.MemStats {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m
+}
+
+func resident(m runtime.MemStats) uint64 { return m.HeapSys - m.HeapReleased }
