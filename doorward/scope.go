@@ -1,0 +1,80 @@
+package doorward
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// ErrScopeSyntax says that a text is no scope of RFC 6749 §3.3.
+var ErrScopeSyntax = errors.New("doorward: not a scope: words of printable ASCII without quote and backslash, separated by single spaces")
+
+// Scope is a list of permission words (RFC 6749 §3.3). Its text form, which
+// JSON uses too, is the words separated by single spaces.
+type Scope []string
+
+// ParseScope reads the text form. The empty text is the empty scope. Tabs,
+// double, leading and trailing spaces and all bytes outside
+// %x21 / %x23-5B / %x5D-7E are refused with ErrScopeSyntax.
+func ParseScope(s string) (Scope, error) {
+	return appendScope(nil, s)
+}
+
+// Has reports whether word is one of the scope's words. The comparison is
+// exact: no prefixes, no wildcards, no folding of case.
+func (s Scope) Has(word string) bool {
+	return slices.Contains(s, word)
+}
+
+// String returns the text form.
+func (s Scope) String() string {
+	return strings.Join(s, " ")
+}
+
+// MarshalText returns the text form, or ErrScopeSyntax if a word could not be
+// read back.
+func (s Scope) MarshalText() ([]byte, error) {
+	for _, word := range s {
+		if !scopeWord(word) {
+			return nil, ErrScopeSyntax
+		}
+	}
+	return []byte(s.String()), nil
+}
+
+// UnmarshalText reads the text form as ParseScope does.
+func (s *Scope) UnmarshalText(text []byte) error {
+	parsed, err := ParseScope(string(text))
+	if err != nil {
+		return err
+	}
+	*s = parsed
+	return nil
+}
+
+func appendScope(dst Scope, s string) (Scope, error) {
+	for rest, more := s, s != ""; more; {
+		var word string
+		word, rest, more = strings.Cut(rest, " ")
+		if !scopeWord(word) {
+			return nil, ErrScopeSyntax
+		}
+		dst = append(dst, word)
+	}
+	return dst, nil
+}
+
+func scopeWord(word string) bool {
+	for i := range len(word) {
+		if !attributeByte(word[i]) || word[i] == ' ' {
+			return false
+		}
+	}
+	return word != ""
+}
+
+// attributeByte reports whether b may stand in a quoted value of a challenge
+// without an escape (RFC 6750 §3: %x20-21 / %x23-5B / %x5D-7E).
+func attributeByte(b byte) bool {
+	return b >= 0x20 && b <= 0x7e && b != '"' && b != '\\'
+}
