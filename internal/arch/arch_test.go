@@ -28,7 +28,7 @@ const (
 var remote = path.Join(core, "remote")
 
 // arrows is the import direction. An arrow includes what its target may import; there is no other.
-// A folder without a line of its own has the line of its nearest parent that has one.
+// A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
 	"cmd/doorward":      {"internal/server", "internal/gate", "sqlite", "postgres", remote},
 	"internal/server":   {"internal/account", "internal/audit", "issuer", core, "jwt"},
@@ -366,15 +366,25 @@ func allowed(dir, target string) bool {
 	if slices.Contains(outside, first(dir)) {
 		return first(target) != "internal" && first(target) != "cmd"
 	}
-	if dir == target {
-		return false
+	from, to := line(dir), line(target)
+	if from == "" || from == to {
+		return from != "" && target != to // folders under one line, but nobody imports the line's own package from below
 	}
+	return target == to && reaches(from, to)
+}
+
+// line returns the folder whose arrows hold for dir: its own or its nearest parent's, "" if there are none.
+func line(dir string) string {
 	for from := dir; from == dir || from != "."; from = path.Dir(from) {
-		if next, ok := arrows[from]; ok {
-			return slices.ContainsFunc(next, func(to string) bool { return to == target || allowed(to, target) })
+		if _, ok := arrows[from]; ok {
+			return from
 		}
 	}
-	return false
+	return ""
+}
+
+func reaches(from, to string) bool {
+	return slices.ContainsFunc(arrows[from], func(next string) bool { return next == to || reaches(next, to) })
 }
 
 // importNames maps the names that a file gives to its imports to their paths.

@@ -57,6 +57,7 @@ package main
 import (
 	"os"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/strict"
 	"github.com/doorward/doorward/password"
 )
@@ -87,6 +88,8 @@ func TestPlanted(t *testing.T) {
 		{"store imported by issuer", imports("issuer", ours+"sqlite"), "issuer may not import sqlite"},
 		{"issuer imported by the core", imports(core, ours+"issuer"), core + " may not import issuer"},
 		{"test package in the binary", imports("cmd/doorward/x", ours+"doorwardtest"), "cmd/doorward/x may not import doorwardtest"},
+		{"child of another line", imports("internal/server", ours+"issuer/x"), "internal/server may not import issuer/x"},
+		{"parent from below", imports("jwt/x", ours+"jwt"), "jwt/x may not import jwt"},
 		{"unknown package", imports("internal/new", ours+"jwt"), "internal/new may not import jwt"},
 		{"internal package in an example", imports("examples/x", ours+"internal/strict"), "examples/x may not import internal/strict"},
 		{"module in doorward", imports(core, "example.com/yaml"), core + " imports the standard library only, not example.com/yaml"},

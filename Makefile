@@ -1,0 +1,59 @@
+# Thin names for what people do. The go command is the build system.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help deps test soak lint bench dist binary summary
+
+BUILD := $(CURDIR)/.build
+SUMMARY := $(BUILD)/testsummary
+
+# Modules of their own beside the root: the tests of each run on what is there.
+MODULES := $(patsubst %/go.mod,%,$(wildcard tools/go.mod bench/go.mod examples/*/go.mod))
+
+# Allocations are counted without the race detector: the tests in files that it excludes run on their own.
+ALLOC_FILES = $(shell grep -rl --include='*_test.go' '^//go:build !race' . 2>/dev/null)
+ALLOC_DIRS = $(sort $(dir $(ALLOC_FILES)))
+ALLOC_TESTS = $(shell sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $(ALLOC_FILES) /dev/null | paste -sd'|')
+
+# Servers under test run a binary built without the race detector.
+export DOORWARD_BINARY = $(BUILD)/doorward
+
+help: ## show this
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## install what the tests use (Debian packages, modules); as root or with sudo
+	@tools/deps.sh
+
+test: binary summary ## run every test once with -race, allocation tests without; CI=true: a skip fails
+	go vet ./...
+	@$(SUMMARY) \
+		-- go test -json -count=1 -vet=off -race -timeout 9m ./... \
+		$(if $(ALLOC_FILES),-- go test -json -count=1 -vet=off -timeout 5m -run '^($(ALLOC_TESTS))$$' $(ALLOC_DIRS)) \
+		$(foreach m,$(MODULES),-- go -C $(m) test -json -count=1 -timeout 5m ./...)
+
+soak: export DOORWARD_SOAK = 1
+soak: binary summary ## run the long variants: more rounds, more sockets
+	@$(SUMMARY) -- go test -json -count=1 -race -timeout 0 ./...
+
+lint: ## formatters, vet, linters (pinned in tools/go.mod), untidy modules
+	@tools/lint.sh
+
+bench: ## measure; prints figures and targets, fails on nothing
+	@echo '# Figures of this machine at this moment. Compare rows of one run; nothing here is gated.'
+	go test -run '^$$' -bench . -benchmem ./...
+	go -C bench run ./serve -root $(CURDIR)
+
+dist: ## build the release files: six targets and their checksums, in dist/
+	rm -rf dist && mkdir dist
+	for os in linux darwin windows; do for arch in amd64 arm64; do \
+		ext=; if [ $$os = windows ]; then ext=.exe; fi; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags='-s -w' -o dist/doorward-$$os-$$arch$$ext ./cmd/doorward; \
+	done; done
+	cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
+
+binary:
+	@go build -trimpath -o $(BUILD)/doorward ./cmd/doorward
+
+summary:
+	@go -C tools build -o $(SUMMARY) ./testsummary
