@@ -1,0 +1,56 @@
+package sqlstore
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A UUIDv7 (RFC 9562 §5.7) is used here as a tick of 60 bits and 62 random bits.
+// The tick is the millisecond and, in rand_a, the 4096th part of it (§6.2, method
+// 3). Where the clock stands or goes back the tick goes on by one.
+const (
+	ticksPerMilli = 1 << 12
+	maxTick       = 1<<60 - 1
+)
+
+var errIDs = errors.New("sqlstore: the clock is out of the range of a UUIDv7")
+
+// nextID returns a UUIDv7 at now that is greater than every floor. Empty floors
+// count for nothing.
+func nextID(now time.Time, floors ...string) (string, error) {
+	tick := now.UnixMilli()*ticksPerMilli + int64(now.Nanosecond()%1e6)*ticksPerMilli/1e6
+	for _, floor := range floors {
+		if floor == "" {
+			continue
+		}
+		last, err := tickOf(floor)
+		if err != nil {
+			return "", err
+		}
+		tick = max(tick, last+1)
+	}
+	if tick < 0 || tick > maxTick {
+		return "", errIDs
+	}
+	var id [16]byte
+	rand.Read(id[8:])
+	const version7 = 7 << 12
+	binary.BigEndian.PutUint64(id[:], uint64(tick)/ticksPerMilli<<16|version7|uint64(tick)%ticksPerMilli)
+	id[8] = id[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]), nil
+}
+
+// tickOf is the tick of an ID that nextID made.
+func tickOf(id string) (int64, error) {
+	b, err := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
+	if err != nil || len(b) != 16 {
+		return 0, errors.New("sqlstore: a stored ID is not a UUID")
+	}
+	high := binary.BigEndian.Uint64(b)
+	return int64(high>>16)*ticksPerMilli | int64(high%ticksPerMilli), nil
+}

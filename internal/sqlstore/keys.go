@@ -1,0 +1,98 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/jwt"
+)
+
+// KeyRing returns all keys, by ID, and the revision that SwapKeys wants.
+func (s *Store) KeyRing(ctx context.Context) (issuer.KeyRing, error) {
+	var ring issuer.KeyRing
+	err := s.read(ctx, "read keys", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
+		if err := tx.QueryRowContext(ctx, `SELECT rev FROM ring`).Scan(&ring.Rev); err != nil {
+			return err
+		}
+		ring.Keys, err = storedKeys(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return issuer.KeyRing{}, err
+	}
+	return ring, nil
+}
+
+// SwapKeys replaces the ring if its revision is still rev.
+func (s *Store) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey, revoked []string, ev issuer.Event) error {
+	for _, k := range keys {
+		if err := checkText(k.ID, k.Purpose, string(k.Algorithm)); err != nil {
+			return err
+		}
+	}
+	if err := checkText(revoked...); err != nil {
+		return err
+	}
+	return s.write(ctx, "swap keys", func(ctx context.Context, tx Tx, now time.Time) error {
+		swapped, err := changedOne(tx.ExecContext(ctx, `UPDATE ring SET rev = rev + 1 WHERE rev = $1`, rev))
+		if err != nil {
+			return err
+		}
+		if !swapped {
+			return issuer.ErrConflict
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM keys`); err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if err := insertKey(ctx, tx, k); err != nil {
+				return err
+			}
+		}
+		for _, id := range revoked {
+			if _, _, err := cutOff(ctx, tx, now, doorward.KindKey, id, ""); err != nil {
+				return err
+			}
+		}
+		return record(ctx, tx, now, ev)
+	})
+}
+
+func insertKey(ctx context.Context, tx Tx, k issuer.StoredKey) error {
+	sealed := k.Sealed
+	if sealed == nil {
+		sealed = []byte{}
+	}
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO keys (id, purpose, algorithm, sealed, created_at, use_from, keep_until, access_ttl)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		k.ID, k.Purpose, string(k.Algorithm), sealed,
+		millis(k.CreatedAt), millis(k.UseFrom), millis(k.KeepUntil), inMillis(k.AccessTTL))
+	return err
+}
+
+func storedKeys(ctx context.Context, tx Tx) (keys []issuer.StoredKey, err error) {
+	rows, err := tx.QueryContext(ctx, `
+		SELECT id, purpose, algorithm, sealed, created_at, use_from, keep_until, access_ttl
+		FROM keys ORDER BY id`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var k issuer.StoredKey
+		var algorithm string
+		var created, from, until, ttl int64
+		if err := rows.Scan(&k.ID, &k.Purpose, &algorithm, &k.Sealed, &created, &from, &until, &ttl); err != nil {
+			return nil, err
+		}
+		k.Algorithm = jwt.Algorithm(algorithm)
+		k.CreatedAt, k.UseFrom, k.KeepUntil = moment(created), moment(from), moment(until)
+		k.AccessTTL = time.Duration(ttl) * time.Millisecond
+		keys = append(keys, k)
+	}
+	return keys, rows.Err()
+}

@@ -1,0 +1,203 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+)
+
+const (
+	// slack covers the leeway of verifiers beyond the longest access token.
+	slack = time.Minute
+	// sweepAfter is how long an expired cut-off stays, for readers that are behind.
+	sweepAfter = time.Hour
+	// sessionsKept is how long a session that is over stays.
+	sessionsKept = 30 * 24 * time.Hour
+	// pruneBatch bounds how long Prune keeps writers waiting.
+	pruneBatch = 1000
+)
+
+// RevocationsSince returns every cut-off recorded at or after the cursor. A cursor
+// of another database, or from beyond the end of this one's log, counts as the
+// zero cursor.
+func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (issuer.RevocationPage, error) {
+	var page issuer.RevocationPage
+	err := s.read(ctx, "read revocations", func(ctx context.Context, tx Tx, now time.Time) error {
+		lineage, next, err := s.engine.Resume(ctx, tx)
+		if err != nil {
+			return err
+		}
+		page.Lineage = lineage
+		page.Next = issuer.Cursor(lineage + "." + strconv.FormatInt(next, 10))
+		from := parseCursor(after, lineage, next)
+		query, args := `WHERE position >= $1 ORDER BY position`, []any{from}
+		if from == 0 {
+			query, args = `WHERE expires_at = 0 OR expires_at > $1 ORDER BY position`, []any{millis(now)}
+		}
+		page.Entries, err = cutOffs(ctx, tx, query, args...)
+		return err
+	})
+	if err != nil {
+		return issuer.RevocationPage{}, err
+	}
+	return page, nil
+}
+
+// WaitChange returns when the store may have changed.
+func (s *Store) WaitChange(ctx context.Context) error {
+	return s.engine.WaitChange(ctx)
+}
+
+// Prune deletes what no one can need any more. It works in several short
+// transactions, so that writers do not wait long.
+func (s *Store) Prune(ctx context.Context) (int64, error) {
+	var total int64
+	for _, sweep := range []func(context.Context) (int64, bool, error){
+		s.pruneRevocations, s.pruneTries, s.sessionSweep(),
+	} {
+		for {
+			n, more, err := sweep(ctx)
+			total += n
+			if err != nil {
+				return total, err
+			}
+			if !more {
+				break
+			}
+		}
+	}
+	return total, nil
+}
+
+func (s *Store) pruneRevocations(ctx context.Context) (int64, bool, error) {
+	return s.prune(ctx, "prune revocations", func(now time.Time) (string, []any) {
+		return `DELETE FROM revocations WHERE position IN (
+			SELECT position FROM revocations WHERE expires_at > 0 AND expires_at < $1 LIMIT $2)`,
+			[]any{millis(now.Add(-sweepAfter)), pruneBatch}
+	})
+}
+
+func (s *Store) pruneTries(ctx context.Context) (int64, bool, error) {
+	return s.prune(ctx, "prune tries", func(now time.Time) (string, []any) {
+		return `DELETE FROM tries WHERE key IN (SELECT key FROM tries WHERE ends_at <= $1 LIMIT $2)`,
+			[]any{millis(now), pruneBatch}
+	})
+}
+
+func (s *Store) prune(ctx context.Context, what string, statement func(time.Time) (string, []any)) (n int64, more bool, err error) {
+	err = s.write(ctx, what, func(ctx context.Context, tx Tx, now time.Time) error {
+		query, args := statement(now)
+		r, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		n, err = r.RowsAffected()
+		return err
+	})
+	return n, n == pruneBatch, err
+}
+
+// sessionSweep returns a function that deletes one batch of sessions that are long
+// over. Which ones is looked up outside the writing transaction, as it reads them all.
+func (s *Store) sessionSweep() func(context.Context) (int64, bool, error) {
+	const over = `(ended_at > 0 AND ended_at < $2) OR idle_end < $2 OR absolute_end < $2`
+	after := ""
+	return func(ctx context.Context) (n int64, more bool, err error) {
+		last := after
+		err = s.read(ctx, "find sessions to prune", func(ctx context.Context, tx Tx, now time.Time) error {
+			return tx.QueryRowContext(ctx, `
+				SELECT COALESCE(MAX(id), '') FROM (
+					SELECT id FROM sessions WHERE id > $1 AND (`+over+`) ORDER BY id LIMIT $3) AS batch`,
+				after, millis(now.Add(-sessionsKept)), pruneBatch).Scan(&last)
+		})
+		if err != nil || last == "" {
+			return 0, false, err
+		}
+		err = s.write(ctx, "prune sessions", func(ctx context.Context, tx Tx, now time.Time) error {
+			r, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id > $1 AND id <= $3 AND (`+over+`)`,
+				after, millis(now.Add(-sessionsKept)), last)
+			if err != nil {
+				return err
+			}
+			n, err = r.RowsAffected()
+			return err
+		})
+		after = last
+		return n, true, err
+	}
+}
+
+// cutOff records a cut-off, and returns it and whether it is new. One of the same
+// kind, id and before is left as it is and returned.
+func cutOff(ctx context.Context, tx Tx, now time.Time, kind doorward.Kind, id, before string) (doorward.Revocation, bool, error) {
+	cut := doorward.Revocation{Kind: kind, ID: id, Before: before}
+	var err error
+	if kind != doorward.KindKey {
+		if cut.ExpiresAt, err = expiry(ctx, tx, now); err != nil {
+			return doorward.Revocation{}, false, err
+		}
+	}
+	isNew, err := changedOne(tx.ExecContext(ctx, `
+		INSERT INTO revocations (kind, id, before, expires_at, recorded_at)
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (kind, id, before) DO NOTHING`,
+		string(kind), id, before, millis(cut.ExpiresAt), millis(now)))
+	if err != nil || isNew {
+		return cut, isNew, err
+	}
+	var expires int64
+	err = tx.QueryRowContext(ctx, `
+		SELECT expires_at FROM revocations WHERE kind = $1 AND id = $2 AND before = $3`,
+		string(kind), id, before).Scan(&expires)
+	cut.ExpiresAt = moment(expires)
+	return cut, false, err
+}
+
+// expiry is when no access token made before now can still be live.
+func expiry(ctx context.Context, tx Tx, now time.Time) (time.Time, error) {
+	var longest int64
+	err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(access_ttl), 0) FROM keys`).Scan(&longest)
+	return truncate(now).Add(time.Duration(longest)*time.Millisecond + slack), err
+}
+
+func cutOffs(ctx context.Context, tx Tx, where string, args ...any) (cuts []doorward.Revocation, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT kind, id, before, expires_at FROM revocations `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var kind, id, before string
+		var expires int64
+		if err := rows.Scan(&kind, &id, &before, &expires); err != nil {
+			return nil, err
+		}
+		cuts = append(cuts, doorward.Revocation{
+			Kind: doorward.Kind(kind), ID: id, Before: before, ExpiresAt: moment(expires),
+		})
+	}
+	return cuts, rows.Err()
+}
+
+// parseCursor returns the position of a cursor, 0 if it is not one of this history.
+func parseCursor(c issuer.Cursor, lineage string, end int64) int64 {
+	of, text, _ := strings.Cut(string(c), ".")
+	position, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || of != lineage || position < 0 || position > end {
+		return 0
+	}
+	return position
+}
+
+// found turns the absence of a row into another error.
+func found(err, absent error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return absent
+	}
+	return err
+}

@@ -1,0 +1,290 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+)
+
+const sessionColumns = `id, handle, subject, epoch, client_id, scope, audience, claims,
+	auth_time, created_at, last_used_at, idle, idle_end, absolute_end, ended_at, end_reason,
+	rev, generation, held_since, late_run, late, mixed, quiet`
+
+// covering says of a cut-off c whether it covers the session of the row outside.
+const covering = `(c.kind = 'session' AND c.id = sessions.id)
+	OR (c.kind = 'subject' AND c.id = sessions.subject AND sessions.id < c.before)
+	OR (c.kind = 'client' AND c.id = sessions.client_id AND sessions.id < c.before)
+	OR (c.kind = 'all' AND sessions.id < c.before)`
+
+// coveredAt is when the first cut-off that covers a session was recorded, or 0.
+const coveredAt = `COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE ` + covering + `), 0)`
+
+// reasonCovered is the reason that a session shows which only a cut-off ended.
+const reasonCovered = "revoked"
+
+// CreateSession inserts a session and returns it as stored.
+func (s *Store) CreateSession(ctx context.Context, n issuer.NewSession, ev issuer.Event) (issuer.Session, error) {
+	if err := checkNew(n); err != nil {
+		return issuer.Session{}, err
+	}
+	var created issuer.Session
+	err := s.write(ctx, "create session", func(ctx context.Context, tx Tx, now time.Time) error {
+		epoch, id, err := lockSubject(ctx, tx, now, n.Subject)
+		if err != nil {
+			return err
+		}
+		if epoch != n.Epoch {
+			return issuer.ErrEpoch
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE subjects SET last_id = $2 WHERE subject = $1`, n.Subject, id)
+		if err != nil {
+			return err
+		}
+		created, err = insertSession(ctx, tx, now, id, n)
+		if err != nil {
+			return err
+		}
+		return record(ctx, tx, now, about(ev, n.Subject, id))
+	})
+	if err != nil {
+		return issuer.Session{}, err
+	}
+	return created, nil
+}
+
+// SessionByHandle returns the session of a refresh token, and when it was read.
+func (s *Store) SessionByHandle(ctx context.Context, handle issuer.Digest) (issuer.Session, time.Time, error) {
+	var session issuer.Session
+	var at time.Time
+	err := s.read(ctx, "read session", func(ctx context.Context, tx Tx, now time.Time) (err error) {
+		at = truncate(now)
+		session, err = scanCovered(tx.QueryRowContext(ctx,
+			`SELECT `+sessionColumns+`, `+coveredAt+` FROM sessions WHERE handle = $1`, handle[:]))
+		return found(err, issuer.ErrNotFound)
+	})
+	if err != nil {
+		return issuer.Session{}, time.Time{}, err
+	}
+	return session, at, nil
+}
+
+// SwapSession writes the change if the session's Rev is still rev. It returns
+// ErrNotFound if there is no such session.
+func (s *Store) SwapSession(ctx context.Context, id string, rev int64, ch issuer.Change, ev issuer.Event) (issuer.Session, time.Time, error) {
+	if err := checkText(id, ch.End); err != nil {
+		return issuer.Session{}, time.Time{}, err
+	}
+	var session issuer.Session
+	var at time.Time
+	err := s.write(ctx, "swap session", func(ctx context.Context, tx Tx, now time.Time) (err error) {
+		at = truncate(now)
+		if session, err = updateSession(ctx, tx, now, id, rev, ch); err != nil {
+			return err
+		}
+		if ch.End != "" {
+			if _, _, err := cutOff(ctx, tx, now, doorward.KindSession, id, ""); err != nil {
+				return err
+			}
+		}
+		return record(ctx, tx, now, about(ev, session.Subject, id))
+	})
+	if err != nil {
+		return issuer.Session{}, time.Time{}, err
+	}
+	return session, at, nil
+}
+
+// EndSession ends one session and records its cut-off, also for an ID without a
+// row. Ending it again writes nothing, not even the event.
+func (s *Store) EndSession(ctx context.Context, id, reason string, ev issuer.Event) (doorward.Revocation, error) {
+	var cut doorward.Revocation
+	if id == "" {
+		return cut, issuer.ErrNotFound
+	}
+	if err := checkText(id, reason); err != nil {
+		return cut, err
+	}
+	err := s.write(ctx, "end session", func(ctx context.Context, tx Tx, now time.Time) error {
+		var subject string
+		err := tx.QueryRowContext(ctx, `
+			UPDATE sessions SET ended_at = $2, end_reason = $3, rev = rev + 1
+			WHERE id = $1 AND ended_at = 0 RETURNING subject`, id, millis(now), reason).Scan(&subject)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		ended := err == nil
+		var isNew bool
+		if cut, isNew, err = cutOff(ctx, tx, now, doorward.KindSession, id, ""); err != nil {
+			return err
+		}
+		if !ended && !isNew {
+			return nil
+		}
+		return record(ctx, tx, now, about(ev, subject, id))
+	})
+	return cut, err
+}
+
+// Sessions lists sessions, newest first.
+func (s *Store) Sessions(ctx context.Context, q issuer.SessionQuery) ([]issuer.Session, error) {
+	if err := checkText(q.ID, q.Subject, q.Before); err != nil {
+		return nil, err
+	}
+	var sessions []issuer.Session
+	err := s.read(ctx, "list sessions", func(ctx context.Context, tx Tx, now time.Time) (err error) {
+		query, args := selection(q, now)
+		rows, err := tx.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		for rows.Next() {
+			session, err := scanCovered(rows)
+			if err != nil {
+				return err
+			}
+			sessions = append(sessions, session)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sessions, nil
+}
+
+// selection is the statement of a query. Each condition that selects nothing is
+// left out, so that what is left finds its index.
+func selection(q issuer.SessionQuery, now time.Time) (string, []any) {
+	query := `SELECT ` + sessionColumns + `, ` + coveredAt + ` FROM sessions WHERE 1 = 1`
+	var args []any
+	where := func(condition string, arg any) {
+		args = append(args, arg)
+		query += fmt.Sprintf(` AND `+condition, len(args))
+	}
+	if q.ID != "" {
+		where(`id = $%d`, q.ID)
+	}
+	if q.Subject != "" {
+		where(`subject = $%d`, q.Subject)
+	}
+	if q.Before != "" {
+		where(`id < $%d`, q.Before)
+	}
+	if q.Live {
+		where(`ended_at = 0 AND idle_end > $%[1]d AND absolute_end > $%[1]d`, millis(now))
+		query += ` AND NOT EXISTS (SELECT 1 FROM revocations AS c WHERE ` + covering + `)`
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	args = append(args, limit)
+	return query + fmt.Sprintf(` ORDER BY id DESC LIMIT $%d`, len(args)), args
+}
+
+func checkNew(n issuer.NewSession) error {
+	if n.Subject == "" {
+		return errors.New("create session: no subject")
+	}
+	if n.Idle <= 0 || n.Absolute <= 0 {
+		return errors.New("create session: Idle and Absolute must be positive")
+	}
+	if _, err := doorward.ParseScope(n.Scope.String()); err != nil {
+		return fmt.Errorf("create session: %w", err)
+	}
+	return checkText(n.Subject, n.ClientID, n.Audience, string(n.Claims))
+}
+
+func insertSession(ctx context.Context, tx Tx, now time.Time, id string, n issuer.NewSession) (issuer.Session, error) {
+	authTime := n.AuthTime
+	if authTime.IsZero() {
+		authTime = now
+	}
+	return scanSession(tx.QueryRowContext(ctx, `
+		INSERT INTO sessions (id, handle, subject, epoch, client_id, scope, audience, claims,
+			auth_time, created_at, last_used_at, idle, idle_end, absolute_end)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)
+		RETURNING `+sessionColumns,
+		id, n.Handle[:], n.Subject, n.Epoch, n.ClientID, n.Scope.String(), n.Audience, string(n.Claims),
+		millis(authTime), millis(now), inMillis(n.Idle), millis(now)+inMillis(n.Idle), millis(now)+inMillis(n.Absolute)))
+}
+
+// updateSession is the compare-and-swap. A session that has ended stays ended, with
+// its first reason.
+func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int64, ch issuer.Change) (issuer.Session, error) {
+	st := ch.State
+	var used, end int64
+	if ch.Used {
+		used = 1
+	}
+	if ch.End != "" {
+		end = 1
+	}
+	session, err := scanSession(tx.QueryRowContext(ctx, `
+		UPDATE sessions SET rev = rev + 1,
+			generation = $3, held_since = $4, late_run = $5, late = $6, mixed = $7, quiet = $8,
+			last_used_at = CASE WHEN CAST($10 AS BIGINT) = 1 THEN CAST($9 AS BIGINT) ELSE last_used_at END,
+			idle_end = CASE WHEN CAST($10 AS BIGINT) = 1 THEN CAST($9 AS BIGINT) + idle ELSE idle_end END,
+			end_reason = CASE WHEN CAST($11 AS BIGINT) = 1 AND ended_at = 0 THEN $12 ELSE end_reason END,
+			ended_at = CASE WHEN CAST($11 AS BIGINT) = 1 AND ended_at = 0 THEN CAST($9 AS BIGINT) ELSE ended_at END
+		WHERE id = $1 AND rev = $2 RETURNING `+sessionColumns,
+		id, rev, int64(st.Generation), millis(st.HeldSince), st.LateRun, st.Late, st.Mixed, st.Quiet,
+		millis(now), used, end, ch.End))
+	if !errors.Is(err, sql.ErrNoRows) {
+		return session, err
+	}
+	var there string
+	err = tx.QueryRowContext(ctx, `SELECT id FROM sessions WHERE id = $1`, id).Scan(&there)
+	if err == nil {
+		err = issuer.ErrConflict
+	}
+	return issuer.Session{}, found(err, issuer.ErrNotFound)
+}
+
+type scanner interface{ Scan(...any) error }
+
+func scanSession(row scanner, more ...any) (issuer.Session, error) {
+	var s issuer.Session
+	var handle []byte
+	var scope, claims string
+	var authTime, created, used, idle, idleEnd, absoluteEnd, ended, held int64
+	err := row.Scan(append([]any{&s.ID, &handle, &s.Subject, &s.Epoch, &s.ClientID, &scope, &s.Audience, &claims,
+		&authTime, &created, &used, &idle, &idleEnd, &absoluteEnd, &ended, &s.EndReason,
+		&s.Rev, &s.State.Generation, &held, &s.State.LateRun, &s.State.Late, &s.State.Mixed, &s.State.Quiet,
+	}, more...)...)
+	if err != nil {
+		return issuer.Session{}, err
+	}
+	if s.Scope, err = doorward.ParseScope(scope); err != nil {
+		return issuer.Session{}, err
+	}
+	copy(s.Handle[:], handle)
+	if claims != "" {
+		s.Claims = json.RawMessage(claims)
+	}
+	s.AuthTime, s.CreatedAt, s.LastUsedAt = moment(authTime), moment(created), moment(used)
+	s.Idle = time.Duration(idle) * time.Millisecond
+	s.IdleEnd, s.AbsoluteEnd, s.EndedAt = moment(idleEnd), moment(absoluteEnd), moment(ended)
+	s.State.HeldSince = moment(held)
+	return s, nil
+}
+
+// scanCovered scans a session and coveredAt, and shows it as ended if a cut-off covers it.
+func scanCovered(row scanner) (issuer.Session, error) {
+	var covered int64
+	s, err := scanSession(row, &covered)
+	if err != nil {
+		return issuer.Session{}, err
+	}
+	if s.EndedAt.IsZero() && covered > 0 {
+		s.EndedAt, s.EndReason = moment(covered), reasonCovered
+	}
+	return s, nil
+}

@@ -1,0 +1,139 @@
+// Package sqlstore keeps sessions, revocations, keys and people in an SQL
+// database. Its statements are written once, in the SQL that SQLite and Postgres
+// have in common; it imports no driver. What differs between the two is an
+// [Engine], which the packages sqlite and postgres provide.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+)
+
+// ErrText says that a text cannot be stored: it holds a NUL or is no UTF-8, which
+// Postgres refuses and SQLite would not.
+var ErrText = errors.New("sqlstore: text holds a NUL or is not UTF-8")
+
+// Engine is one open database. All methods may be called concurrently.
+type Engine interface {
+	// Write runs f in a transaction of its own and returns when it is durable. Of
+	// transactions that touch the same rows one waits for the other. If f returns an
+	// error, nothing is written and Write returns that error. f is run with the
+	// context it is given, and may be run again from the start.
+	Write(ctx context.Context, f func(context.Context, Tx) error) error
+
+	// Read runs f, which only reads, on one snapshot of the database.
+	Read(ctx context.Context, f func(context.Context, Tx) error) error
+
+	// Now is the clock of the store as this transaction sees it.
+	Now(ctx context.Context, tx Tx) (time.Time, error)
+
+	// Resume names the history of the database, and the position from which a
+	// later reader of the table revocations misses nothing that this
+	// transaction does not see.
+	Resume(ctx context.Context, tx Tx) (lineage string, position int64, err error)
+
+	// WaitChange is [issuer.RevocationLog].WaitChange.
+	WaitChange(ctx context.Context) error
+}
+
+// Tx is a transaction. Its statements bind $1, $2, … by number.
+type Tx interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Store implements issuer.Store, account.Store and account.Throttle on an [Engine].
+type Store struct {
+	engine Engine
+}
+
+var (
+	_ issuer.Store     = (*Store)(nil)
+	_ account.Store    = (*Store)(nil)
+	_ account.Throttle = (*Store)(nil)
+)
+
+// New returns a Store on a database whose schema [Migrate] has brought up to date.
+func New(engine Engine) *Store {
+	return &Store{engine: engine}
+}
+
+// write runs f in a writing transaction that has read the clock.
+func (s *Store) write(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
+	return s.run(ctx, s.engine.Write, what, f)
+}
+
+// read runs f in a reading transaction that has read the clock.
+func (s *Store) read(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
+	return s.run(ctx, s.engine.Read, what, f)
+}
+
+type runner func(context.Context, func(context.Context, Tx) error) error
+
+func (s *Store) run(ctx context.Context, in runner, what string, f func(context.Context, Tx, time.Time) error) error {
+	err := in(ctx, func(ctx context.Context, tx Tx) error {
+		now, err := s.engine.Now(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return f(ctx, tx, now)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// checkText refuses what one of the databases would not store.
+func checkText(texts ...string) error {
+	for _, t := range texts {
+		if !utf8.ValidString(t) || strings.IndexByte(t, 0) >= 0 {
+			return ErrText
+		}
+	}
+	return nil
+}
+
+// millis is how a time is stored: 0 for the zero time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// moment is the time that millis stored.
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// truncate gives a time the precision that a stored one has.
+func truncate(t time.Time) time.Time {
+	return moment(millis(t))
+}
+
+// inMillis rounds up, so that nothing is kept for less time than was asked.
+func inMillis(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}
+
+// changedOne reports whether a statement changed a row.
+func changedOne(r sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n > 0, err
+}

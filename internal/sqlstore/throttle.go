@@ -1,0 +1,78 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/doorward/doorward/issuer"
+)
+
+// Reserve counts one try of key. A window that would end later than one that begins
+// now was opened by a clock that has gone back since; it counts as over.
+func (s *Store) Reserve(ctx context.Context, key [32]byte, limit int, window time.Duration, ev issuer.Event) (time.Duration, error) {
+	if limit < 1 || window <= 0 {
+		return 0, errors.New("reserve try: limit and window must be positive")
+	}
+	var wait time.Duration
+	err := s.write(ctx, "reserve try", func(ctx context.Context, tx Tx, now time.Time) error {
+		wait = 0
+		var count int64
+		err := tx.QueryRowContext(ctx, `
+			INSERT INTO tries (key, count, ends_at) VALUES ($1, 1, $3)
+			ON CONFLICT (key) DO UPDATE SET
+				count = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $3 THEN 1 ELSE tries.count + 1 END,
+				refused = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $3 THEN excluded.refused ELSE tries.refused END,
+				ends_at = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $3 THEN excluded.ends_at ELSE tries.ends_at END
+			WHERE tries.count < $4 OR tries.ends_at <= $2 OR tries.ends_at > $3
+			RETURNING count`, key[:], millis(now), millis(now)+inMillis(window), limit).Scan(&count)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		wait, err = refuse(ctx, tx, now, key, ev)
+		return err
+	})
+	return wait, err
+}
+
+// Release gives back one counted try.
+func (s *Store) Release(ctx context.Context, key [32]byte) error {
+	return s.write(ctx, "release try", func(ctx context.Context, tx Tx, _ time.Time) error {
+		_, err := tx.ExecContext(ctx, `UPDATE tries SET count = count - 1 WHERE key = $1 AND count > 0`, key[:])
+		return err
+	})
+}
+
+// Clear forgets the tries of key.
+func (s *Store) Clear(ctx context.Context, key [32]byte) error {
+	return s.write(ctx, "clear tries", func(ctx context.Context, tx Tx, _ time.Time) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM tries WHERE key = $1`, key[:])
+		return err
+	})
+}
+
+// Record writes ev to the audit record.
+func (s *Store) Record(ctx context.Context, ev issuer.Event) error {
+	return s.write(ctx, "record", func(ctx context.Context, tx Tx, now time.Time) error {
+		return record(ctx, tx, now, ev)
+	})
+}
+
+// refuse returns how long a refused try has to wait. The first refusal of a
+// window goes on record.
+func refuse(ctx context.Context, tx Tx, now time.Time, key [32]byte, ev issuer.Event) (time.Duration, error) {
+	var ends int64
+	err := tx.QueryRowContext(ctx, `SELECT ends_at FROM tries WHERE key = $1`, key[:]).Scan(&ends)
+	if err != nil {
+		return 0, err
+	}
+	first, err := changedOne(tx.ExecContext(ctx, `UPDATE tries SET refused = 1 WHERE key = $1 AND refused = 0`, key[:]))
+	if err != nil {
+		return 0, err
+	}
+	if first {
+		err = record(ctx, tx, now, ev)
+	}
+	return time.Duration(ends-millis(now)) * time.Millisecond, err
+}

@@ -1,0 +1,276 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+)
+
+// userColumns belong to a query that joins users as u with their roles as r.
+const userColumns = `u.id, u.name, u.canonical, u.hash, u.disabled, u.must_change,
+	u.password_expires_at, u.password_changed_at, u.created_at, COALESCE(r.role, '')`
+
+// CreateUser inserts a user and returns it as stored.
+func (s *Store) CreateUser(ctx context.Context, row account.Row, ev issuer.Event) (account.User, error) {
+	if row.ID == "" || row.Canonical == "" {
+		return account.User{}, errors.New("create user: no ID or no name")
+	}
+	if err := checkText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Hash})...); err != nil {
+		return account.User{}, err
+	}
+	var user account.User
+	err := s.write(ctx, "create user", func(ctx context.Context, tx Tx, now time.Time) error {
+		if err := lockUsers(ctx, tx, row.First); err != nil {
+			return err
+		}
+		if err := insertUser(ctx, tx, now, row); err != nil {
+			return err
+		}
+		created, err := oneUser(ctx, tx, `u.id = $1`, row.ID)
+		if err != nil {
+			return err
+		}
+		user = created.User
+		return record(ctx, tx, now, about(ev, row.ID, ""))
+	})
+	return user, err
+}
+
+// User returns the user with this ID.
+func (s *Store) User(ctx context.Context, id string) (account.User, error) {
+	c, err := s.credential(ctx, `u.id = $1`, id)
+	return c.User, err
+}
+
+// UserByName returns the user with this canonical name.
+func (s *Store) UserByName(ctx context.Context, canonical string) (account.User, error) {
+	c, err := s.credential(ctx, `u.canonical = $1`, canonical)
+	return c.User, err
+}
+
+// Users lists users in the byte order of their canonical names.
+func (s *Store) Users(ctx context.Context, q account.Query) ([]account.User, error) {
+	if err := checkText(q.After); err != nil {
+		return nil, err
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	var users []account.User
+	err := s.read(ctx, "list users", func(ctx context.Context, tx Tx, _ time.Time) error {
+		list, err := scanUsers(ctx, tx, `
+			SELECT `+userColumns+` FROM (
+				SELECT id, name, canonical, hash, disabled, must_change,
+					password_expires_at, password_changed_at, created_at
+				FROM users WHERE canonical > $1 ORDER BY canonical LIMIT $2) AS u
+			LEFT JOIN user_roles AS r ON r.user_id = u.id ORDER BY u.canonical, r.role`, q.After, limit)
+		for _, c := range list {
+			users = append(users, c.User)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return users, nil
+}
+
+// Credential returns the user and their password hash, both of one moment.
+func (s *Store) Credential(ctx context.Context, id string) (account.Credential, error) {
+	return s.credential(ctx, `u.id = $1`, id)
+}
+
+// SetPassword replaces the password and ends every session of the user.
+func (s *Store) SetPassword(ctx context.Context, id string, p account.NewPassword, ev issuer.Event) (doorward.Revocation, error) {
+	if err := checkText(p.Hash, p.Old); err != nil {
+		return doorward.Revocation{}, err
+	}
+	return s.endUser(ctx, "set password", id, ev, func(ctx context.Context, tx Tx, now time.Time) error {
+		set, err := changedOne(tx.ExecContext(ctx, `
+			UPDATE users SET hash = $3, must_change = $4, password_expires_at = $5, password_changed_at = $6
+			WHERE id = $1 AND (hash = $2 OR $2 = '')`,
+			id, p.Old, p.Hash, p.MustChange, expiryAfter(now, p.Lifetime), millis(now)))
+		return missed(ctx, tx, id, set, err)
+	})
+}
+
+// ReplaceHash stores another hash of the same password.
+func (s *Store) ReplaceHash(ctx context.Context, id, old, hash string, ev issuer.Event) error {
+	if err := checkText(id, old, hash); err != nil {
+		return err
+	}
+	return s.write(ctx, "replace hash", func(ctx context.Context, tx Tx, now time.Time) error {
+		set, err := changedOne(tx.ExecContext(ctx, `UPDATE users SET hash = $3 WHERE id = $1 AND hash = $2`, id, old, hash))
+		if err := missed(ctx, tx, id, set, err); err != nil {
+			return err
+		}
+		return record(ctx, tx, now, about(ev, id, ""))
+	})
+}
+
+// SetDisabled disables or enables the user.
+func (s *Store) SetDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) (doorward.Revocation, error) {
+	set := func(ctx context.Context, tx Tx, _ time.Time) error {
+		there, err := changedOne(tx.ExecContext(ctx, `UPDATE users SET disabled = $2 WHERE id = $1`, id, disabled))
+		return missed(ctx, tx, id, there, err)
+	}
+	if disabled {
+		return s.endUser(ctx, "disable user", id, ev, set)
+	}
+	if err := checkText(id); err != nil {
+		return doorward.Revocation{}, err
+	}
+	return doorward.Revocation{}, s.write(ctx, "enable user", func(ctx context.Context, tx Tx, now time.Time) error {
+		if err := set(ctx, tx, now); err != nil {
+			return err
+		}
+		return record(ctx, tx, now, about(ev, id, ""))
+	})
+}
+
+// DeleteUser removes the user and ends every session of theirs.
+func (s *Store) DeleteUser(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
+	return s.endUser(ctx, "delete user", id, ev, func(ctx context.Context, tx Tx, _ time.Time) error {
+		there, err := changedOne(tx.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id))
+		return missed(ctx, tx, id, there, err)
+	})
+}
+
+// endUser changes a user and ends their sessions in one transaction.
+func (s *Store) endUser(ctx context.Context, what, id string, ev issuer.Event, change func(context.Context, Tx, time.Time) error) (doorward.Revocation, error) {
+	if err := checkText(id, string(ev.Kind)); err != nil {
+		return doorward.Revocation{}, err
+	}
+	var cut doorward.Revocation
+	err := s.write(ctx, what, func(ctx context.Context, tx Tx, now time.Time) (err error) {
+		if err := change(ctx, tx, now); err != nil {
+			return err
+		}
+		if cut, err = endSubject(ctx, tx, now, id, string(ev.Kind)); err != nil {
+			return err
+		}
+		return record(ctx, tx, now, about(ev, id, ""))
+	})
+	if err != nil {
+		return doorward.Revocation{}, err
+	}
+	return cut, nil
+}
+
+func (s *Store) credential(ctx context.Context, where, value string) (account.Credential, error) {
+	var c account.Credential
+	if err := checkText(value); err != nil {
+		return c, err
+	}
+	err := s.read(ctx, "read user", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
+		c, err = oneUser(ctx, tx, where, value)
+		return err
+	})
+	return c, err
+}
+
+// lockUsers lets one transaction at a time make users, so that the first is alone.
+func lockUsers(ctx context.Context, tx Tx, first bool) error {
+	_, err := tx.ExecContext(ctx, `UPDATE meta SET value = '' WHERE name = 'users'`)
+	if err != nil || !first {
+		return err
+	}
+	var n int64
+	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM users`).Scan(&n); err != nil {
+		return err
+	}
+	if n > 0 {
+		return account.ErrNotEmpty
+	}
+	return nil
+}
+
+func insertUser(ctx context.Context, tx Tx, now time.Time, row account.Row) error {
+	made, err := changedOne(tx.ExecContext(ctx, `
+		INSERT INTO users (id, name, canonical, hash, disabled, must_change,
+			password_expires_at, password_changed_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (canonical) DO NOTHING`,
+		row.ID, row.Name, row.Canonical, row.Hash, false, row.MustChange,
+		expiryAfter(now, row.Lifetime), millis(now)))
+	if err != nil {
+		return err
+	}
+	if !made {
+		return account.ErrNameTaken
+	}
+	for _, role := range slices.Compact(slices.Sorted(slices.Values(row.Roles))) {
+		_, err := tx.ExecContext(ctx, `INSERT INTO user_roles (user_id, role) VALUES ($1, $2)`, row.ID, role)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expiryAfter is when something stored now for this long expires; 0 means never.
+func expiryAfter(now time.Time, lifetime time.Duration) int64 {
+	if lifetime <= 0 {
+		return 0
+	}
+	return millis(now) + inMillis(lifetime)
+}
+
+// missed says why a change of a user found no row: no user, or another password hash.
+func missed(ctx context.Context, tx Tx, id string, changed bool, err error) error {
+	if err != nil || changed {
+		return err
+	}
+	var there string
+	err = tx.QueryRowContext(ctx, `SELECT id FROM users WHERE id = $1`, id).Scan(&there)
+	if err == nil {
+		return account.ErrConflict
+	}
+	return found(err, account.ErrNotFound)
+}
+
+func oneUser(ctx context.Context, tx Tx, where, value string) (account.Credential, error) {
+	list, err := scanUsers(ctx, tx, `
+		SELECT `+userColumns+` FROM users AS u LEFT JOIN user_roles AS r ON r.user_id = u.id
+		WHERE `+where+` ORDER BY r.role`, value)
+	if err != nil {
+		return account.Credential{}, err
+	}
+	if len(list) == 0 {
+		return account.Credential{}, account.ErrNotFound
+	}
+	return list[0], nil
+}
+
+// scanUsers reads one row per user and role.
+func scanUsers(ctx context.Context, tx Tx, query string, args ...any) (list []account.Credential, err error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var c account.Credential
+		var role string
+		var expires, changed, created int64
+		u := &c.User
+		err := rows.Scan(&u.ID, &u.Name, &u.Canonical, &c.Hash, &u.Disabled, &u.MustChange, &expires, &changed, &created, &role)
+		if err != nil {
+			return nil, err
+		}
+		u.PasswordExpiresAt, u.PasswordChangedAt, u.CreatedAt = moment(expires), moment(changed), moment(created)
+		if len(list) == 0 || list[len(list)-1].User.ID != u.ID {
+			list = append(list, c)
+		}
+		if role != "" {
+			last := &list[len(list)-1].User
+			last.Roles = append(last.Roles, role)
+		}
+	}
+	return list, rows.Err()
+}
