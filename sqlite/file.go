@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	driver "modernc.org/sqlite"
+)
+
+// prepare makes the file at path if there is none, closes it and its companions to
+// everyone but the owner, and returns its absolute path.
+func prepare(path string) (string, error) {
+	if path == "" || strings.HasPrefix(path, ":memory:") {
+		return path, errors.New("a path of a file is needed")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return path, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		if err := f.Close(); err != nil {
+			return path, err
+		}
+		return path, syncFolder(path)
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return path, err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := closeToOthers(path + suffix); err != nil {
+			return path, err
+		}
+	}
+	return path, nil
+}
+
+func closeToOthers(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return errors.New("is a folder")
+	}
+	if runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	return os.Chmod(path, 0o600)
+}
+
+// syncFolder makes the name of a new file durable.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" { // knows no fsync of a folder
+		return nil
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+// openPool returns a pool of connections to the file. The options are pairs of
+// parameter and value, as the driver documents them.
+func openPool(path string, size int, options ...string) (*sql.DB, error) {
+	query := url.Values{
+		"_defensive": {"1"},
+		"_dqs":       {"0"},
+		"_error_rc":  {"1"},
+		"_pragma": {
+			"busy_timeout(5000)", "foreign_keys(1)", "trusted_schema(0)", "temp_store(2)",
+			"synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
+			"journal_size_limit(16777216)",
+			"cache_size(-2000)", // KiB for each connection
+		},
+	}
+	for i := 0; i < len(options); i += 2 {
+		query.Add(options[i], options[i+1])
+	}
+	connector, err := driver.NewConnector(fileURI(path) + "?" + query.Encode())
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	db.SetConnMaxIdleTime(time.Minute)
+	return db, nil
+}
+
+func fileURI(path string) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") { // a drive letter
+		path = "/" + path
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath()
+}

@@ -1,0 +1,188 @@
+// Package sqlite keeps sessions, revocations, keys and people in one SQLite file,
+// for one machine. Several processes on that machine may have it open at once.
+//
+// What a method has written when it returns is on the disk (WAL, synchronous=FULL);
+// concurrent writers share one commit. The file and its companions -wal and -shm
+// can be read by their owner alone.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	driver "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/doorward/doorward/internal/sqlstore"
+)
+
+// Errors of [Open] and [Store.Backup]. They name the file.
+var (
+	// ErrNotDatabase says that the file is no SQLite database.
+	ErrNotDatabase = errors.New("sqlite: not an SQLite database")
+	// ErrDamaged says that the file is damaged. A backup can be put in its place.
+	ErrDamaged = errors.New("sqlite: the database is damaged")
+	// ErrForeign says that the file is an SQLite database of another program.
+	ErrForeign = errors.New("sqlite: the database of another program; doorward needs a file of its own")
+	// ErrNewer says that a newer version of doorward has changed the file.
+	ErrNewer = sqlstore.ErrNewer
+	// ErrExists says that a backup would overwrite a file.
+	ErrExists = errors.New("sqlite: the file exists")
+)
+
+// Store is an issuer.Store in one file. All methods may be called concurrently.
+type Store struct {
+	*sqlstore.Store
+	engine *engine
+	close  func() error
+}
+
+// Open opens the store in the file at path, and makes the file if there is none;
+// its folder must exist. It brings an older file up to date and refuses a newer
+// one with [ErrNewer]. It starts no goroutine but those of database/sql, which
+// end with Close.
+func Open(ctx context.Context, path string) (*Store, error) {
+	path, err := prepare(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %q: %w", path, err)
+	}
+	e, err := openEngine(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %q: %w", path, explain(err))
+	}
+	return &Store{Store: sqlstore.New(e), engine: e, close: sync.OnceValue(e.close)}, nil
+}
+
+// Close waits for the writers that have begun and closes the file. No method may be
+// called after it.
+func (s *Store) Close() error {
+	return s.close()
+}
+
+// engine is the sqlstore.Engine of one file.
+type engine struct {
+	path    string
+	writers *sql.DB // one connection, which writer holds
+	readers *sql.DB
+	writer  *writer
+	watch   *watch
+}
+
+func openEngine(ctx context.Context, path string) (_ *engine, err error) {
+	e := &engine{path: path}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.close())
+		}
+	}()
+	if e.writers, err = openPool(path, 1, "_txlock", "immediate", "_pragma", "journal_mode(WAL)"); err != nil {
+		return nil, err
+	}
+	if err := checkOwner(ctx, e.writers); err != nil {
+		return nil, err
+	}
+	if err := sqlstore.Migrate(ctx, e.writers, sqlstore.SQLite); err != nil {
+		return nil, err
+	}
+	// One reader more than processors: WaitChange holds a connection for good.
+	if e.readers, err = openPool(path, runtime.NumCPU()+1, "_query_only", "1"); err != nil {
+		return nil, err
+	}
+	e.writer, e.watch = newWriter(e.writers), &watch{db: e.readers}
+	return e, nil
+}
+
+// Write runs f in one transaction, which may be shared with other callers' functions.
+func (e *engine) Write(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	return e.writer.do(ctx, f)
+}
+
+// Read runs f on one snapshot.
+func (e *engine) Read(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	tx, err := e.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	if err := f(ctx, tx); err != nil {
+		return errors.Join(err, ignoreDone(tx.Rollback()))
+	}
+	return tx.Commit()
+}
+
+// Now is the clock of this process: all processes of a file run on one machine.
+func (e *engine) Now(context.Context, sqlstore.Tx) (time.Time, error) {
+	return time.Now().UTC(), nil
+}
+
+// Resume returns the position after the last cut-off: writers come one after the
+// other, so that none below it can still appear.
+func (e *engine) Resume(ctx context.Context, tx sqlstore.Tx) (lineage string, position int64, err error) {
+	err = tx.QueryRowContext(ctx, `
+		SELECT value, 1 + COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'revocations'), 0)
+		FROM meta WHERE name = 'lineage'`).Scan(&lineage, &position)
+	return lineage, position, err
+}
+
+// WaitChange returns when a connection other than its own has committed.
+func (e *engine) WaitChange(ctx context.Context) error {
+	return e.watch.wait(ctx)
+}
+
+func (e *engine) close() error {
+	var errs []error
+	if e.writer != nil {
+		errs = append(errs, e.writer.close(), e.watch.close())
+	}
+	// The last connection to close moves the write-ahead log into the file.
+	for _, pool := range []*sql.DB{e.readers, e.writers} {
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkOwner tells a file of ours, or a new one, from one of another program.
+func checkOwner(ctx context.Context, db *sql.DB) error {
+	const ours = 0x646f6f72 // set by the first migration
+	var id, tables int64
+	err := db.QueryRowContext(ctx, `
+		SELECT (SELECT application_id FROM pragma_application_id),
+			(SELECT COUNT(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\' AND tbl_name <> $1)`,
+		sqlstore.VersionTable).Scan(&id, &tables)
+	if err != nil {
+		return err
+	}
+	if id != ours && (id != 0 || tables > 0) {
+		return ErrForeign
+	}
+	return nil
+}
+
+// explain names the state of the file behind an error of the driver.
+func explain(err error) error {
+	e, ok := errors.AsType[*driver.Error](err)
+	if !ok {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case lib.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %w", ErrNotDatabase, err)
+	case lib.SQLITE_CORRUPT:
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
+}
+
+// ignoreDone drops the error of ending a transaction that has ended already.
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
