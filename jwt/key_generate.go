@@ -1,0 +1,49 @@
+package jwt
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+)
+
+// rsaBits is the size of the RSA keys made here: 128 bits of strength (NIST SP 800-57).
+const rsaBits = 3072
+
+// GenerateKey makes a new private key from the system's random source: a secret as long as the hash, RSA with 3,072
+// bits, the algorithm's curve, or Ed25519. The kid is the RFC 7638 thumbprint; a secret gets a random one, since a
+// thumbprint of it would help to guess it. The error is [ErrKey] for an unknown algorithm.
+func GenerateKey(alg Algorithm) (*Key, error) {
+	a := algorithmNamed(alg)
+	if a == nil {
+		return nil, keyError("unknown algorithm")
+	}
+	material, err := generate(a)
+	if err != nil {
+		return nil, keyError("generate: %w", err)
+	}
+	k, err := NewKey(a.name, material)
+	if err != nil {
+		return nil, err
+	}
+	if a.family == familyHMAC {
+		k.id = rand.Text()
+	}
+	return k, nil
+}
+
+func generate(a *algorithm) (any, error) {
+	switch a.family {
+	case familyHMAC:
+		secret := make([]byte, a.size())
+		_, err := rand.Read(secret)
+		return secret, err
+	case familyECDSA:
+		return ecdsa.GenerateKey(a.curve, rand.Reader)
+	case familyEd25519:
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return key, err
+	default:
+		return rsa.GenerateKey(rand.Reader, rsaBits)
+	}
+}

@@ -1,0 +1,25 @@
+package jwt
+
+import "crypto/sha256"
+
+// Thumbprint returns the SHA-256 thumbprint of the public half, as base64url (RFC 7638; RFC 8037 §2 for Ed25519). It
+// depends on nothing but the key: not on kid, alg, or whether the key is private. A secret has none: [ErrKey].
+func (k *Key) Thumbprint() (string, error) {
+	public := k.material.public()
+	if public == nil {
+		return "", keyError("a thumbprint would help to guess the secret")
+	}
+	j := public.jwk()
+	// The required members in lexicographic order (RFC 7638 §3.2). None of the values needs escaping.
+	var text string
+	switch j.Type {
+	case "RSA":
+		text = `{"e":"` + j.E + `","kty":"RSA","n":"` + j.N + `"}`
+	case "EC":
+		text = `{"crv":"` + j.Curve + `","kty":"EC","x":"` + j.X + `","y":"` + j.Y + `"}`
+	default:
+		text = `{"crv":"` + j.Curve + `","kty":"OKP","x":"` + j.X + `"}`
+	}
+	digest := sha256.Sum256([]byte(text))
+	return encode64(digest[:]), nil
+}

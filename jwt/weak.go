@@ -1,0 +1,104 @@
+package jwt
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	_ "embed" // weak.bin
+	"sort"
+
+	"github.com/doorward/doorward/internal/strict"
+)
+
+// leastVariety is the least number of different bytes in a secret. Of a million million random secrets of 32 bytes
+// none has so few.
+const leastVariety = 8
+
+// weakSecrets holds the first 8 bytes of the SHA-256 of each publicly known secret of 32 bytes or more, sorted.
+// Shorter ones are refused for their length. The list is wallarm/jwt-secrets (MIT); to make the file anew run
+//
+//	DOORWARD_CORPORA=… go test ./jwt -run TestWeakSecretFile -update
+//
+//go:embed weak.bin
+var weakSecrets string
+
+const weakDigest = 8
+
+// checkSecret refuses secrets that can be guessed or are public. Their length is judged with the algorithm.
+func checkSecret(secret []byte) error {
+	trimmed := bytes.TrimSpace(secret)
+	switch {
+	case len(secret) > MaxSize:
+		return keyError("the secret is longer than 8 KiB")
+	case len(trimmed) == 0:
+		return keyError("the secret is empty")
+	case uniform(trimmed):
+		return keyError("the secret repeats itself or counts up: make one with GenerateKey")
+	case otherKey(trimmed):
+		return keyError("the secret is the text of another kind of key")
+	case knownSecret(secret) || knownSecret(trimmed):
+		return keyError("the secret is on a public list: make one with GenerateKey")
+	}
+	return nil
+}
+
+// uniform reports few different bytes, a repeated piece, or equal steps from byte to byte.
+func uniform(secret []byte) bool {
+	var seen [256]bool
+	variety, steady := 0, true
+	for i, c := range secret {
+		if !seen[c] {
+			seen[c] = true
+			variety++
+		}
+		steady = steady && (i == 0 || c-secret[i-1] == secret[1]-secret[0])
+	}
+	return variety < leastVariety || steady || periodic(secret)
+}
+
+// periodic reports that secret is one piece written twice or more, the last time perhaps in part.
+func periodic(secret []byte) bool {
+	for n := 1; n <= len(secret)/2; n++ {
+		if bytes.HasPrefix(secret, secret[n:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// otherKey reports text that somebody may know because it is, or goes with, a key of another kind: PEM, SSH, JWK or
+// DER. It stops a public key from becoming a secret (RFC 8725 §2.1).
+func otherKey(secret []byte) bool {
+	if bytes.Contains(secret, []byte("-----BEGIN ")) || strict.Object(secret, maxDepth, nil) == nil {
+		return true
+	}
+	for _, prefix := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"} {
+		if bytes.HasPrefix(secret, []byte(prefix)) {
+			return true
+		}
+	}
+	if secret[0] != 0x30 { // every DER form below is a SEQUENCE
+		return false
+	}
+	for _, parse := range []func([]byte) error{
+		func(b []byte) error { _, err := x509.ParsePKIXPublicKey(b); return err },
+		func(b []byte) error { _, err := x509.ParsePKCS1PublicKey(b); return err },
+		func(b []byte) error { _, err := x509.ParsePKCS8PrivateKey(b); return err },
+		func(b []byte) error { _, err := x509.ParsePKCS1PrivateKey(b); return err },
+		func(b []byte) error { _, err := x509.ParseECPrivateKey(b); return err },
+		func(b []byte) error { _, err := x509.ParseCertificate(b); return err },
+	} {
+		if parse(secret) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func knownSecret(secret []byte) bool {
+	digest := sha256.Sum256(secret)
+	want := string(digest[:weakDigest])
+	n := len(weakSecrets) / weakDigest
+	i := sort.Search(n, func(i int) bool { return weakSecrets[i*weakDigest:(i+1)*weakDigest] >= want })
+	return i < n && weakSecrets[i*weakDigest:(i+1)*weakDigest] == want
+}
