@@ -41,9 +41,9 @@ if ! command -v apt-get >/dev/null; then
 elif wanted=$(missing) && [ -n "$wanted" ]; then
 	echo "deps: installing$wanted"
 	if [ "$(id -u)" = 0 ]; then
-		sh "$0" --install $wanted
+		sh tools/deps.sh --install $wanted
 	elif command -v sudo >/dev/null; then
-		sudo sh "$0" --install $wanted
+		sudo sh tools/deps.sh --install $wanted
 	else
 		echo "deps: error: cannot install$wanted: neither root nor sudo" >&2
 		echo "deps: hint: as root: apt-get install --no-install-recommends$wanted" >&2

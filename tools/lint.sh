@@ -2,7 +2,11 @@
 # Runs every check that is no test, to the end, and fails if one of them found something.
 set -u
 cd "$(dirname "$0")/.."
+root=$PWD
 failed=0
+
+# tool prints the path of a tool that tools/go.mod pins, built if it was not.
+tool() { go tool -modfile="$root/tools/go.mod" -n "$1"; }
 
 check() {
 	echo "lint: $*"
@@ -11,14 +15,24 @@ check() {
 
 formatted() {
 	files=$(git ls-files -co --exclude-standard '*.go' | grep -v /testdata/)
-	listed=$(gofmt -l $files && go tool -modfile=tools/go.mod gofumpt -l $files) || return 1
+	listed=$(gofmt -l $files && "$gofumpt" -l $files) || return 1
 	[ -z "$listed" ] || { printf 'not formatted (gofumpt -w):\n%s\n' "$listed"; return 1; }
 }
 
+# module runs the checks of one module, in its folder.
+module() (
+	cd "$1" || exit 1
+	failed=0
+	check go vet ./...
+	check "$linter" run -c "$root/.golangci.yml"
+	check go mod tidy -diff
+	exit $failed
+)
+
+echo "lint: building the tools, if they have changed"
+gofumpt=$(tool gofumpt) && linter=$(tool golangci-lint) || exit 1
 check formatted
-check go vet ./...
-check go tool -modfile=tools/go.mod golangci-lint run
-for module in go.mod bench/go.mod examples/*/go.mod; do
-	if [ -f "$module" ]; then check go -C "$(dirname "$module")" mod tidy -diff; fi
+for file in go.mod tools/go.mod bench/go.mod examples/*/go.mod; do
+	if [ -f "$file" ]; then check module "$(dirname "$file")"; fi
 done
 exit $failed

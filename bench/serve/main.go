@@ -37,12 +37,12 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, root string, rounds int) error {
+func run(ctx context.Context, root string, rounds int) (err error) {
 	dir, err := os.MkdirTemp("", "doorward-bench-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	binary := filepath.Join(dir, "doorward")
 	size, err := build(ctx, root, binary)
 	if err != nil {

@@ -50,7 +50,7 @@ func (r *report) read(in io.Reader) error {
 		if json.Unmarshal(line, &e) == nil && e.Action != "" {
 			r.event(e)
 		} else {
-			r.out.Write(line)
+			fmt.Fprintf(r.out, "%s", line)
 		}
 		if err == io.EOF {
 			return nil
