@@ -14,7 +14,7 @@ MODULES := $(patsubst %/go.mod,%,$(wildcard tools/go.mod bench/go.mod examples/*
 # Allocations are counted without the race detector: the tests in files that it excludes run on their own.
 ALLOC_FILES = $(shell grep -rl --include='*_test.go' '^//go:build !race' . 2>/dev/null)
 ALLOC_DIRS = $(sort $(dir $(ALLOC_FILES)))
-ALLOC_TESTS = $(shell sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $(ALLOC_FILES) /dev/null | paste -sd'|')
+ALLOC_TESTS = $(shell sed -n 's/^func \(Test[A-Za-z0-9_]*\).*/\1/p' $(ALLOC_FILES) /dev/null | paste -sd'|')
 
 # Servers under test run a binary built without the race detector.
 export DOORWARD_BINARY = $(BUILD)/doorward
