@@ -1,6 +1,9 @@
 package strict
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -29,6 +32,14 @@ func AppendBase64(dst []byte, s string) ([]byte, error) {
 	dst = slices.Grow(dst, n)[:start+n]
 	out := dst[start:]
 	var bad byte
+	for len(s) >= 8 && len(out) >= 8 { // writes two bytes too many, which the next group overwrites
+		a, b, c, d := sextets[s[0]], sextets[s[1]], sextets[s[2]], sextets[s[3]]
+		e, f, g, h := sextets[s[4]], sextets[s[5]], sextets[s[6]], sextets[s[7]]
+		bad |= a | b | c | d | e | f | g | h
+		binary.BigEndian.PutUint64(out, uint64(a)<<58|uint64(b)<<52|uint64(c)<<46|uint64(d)<<40|
+			uint64(e)<<34|uint64(f)<<28|uint64(g)<<22|uint64(h)<<16)
+		s, out = s[8:], out[6:]
+	}
 	for len(s) >= 4 && len(out) >= 3 {
 		a, b, c, d := sextets[s[0]], sextets[s[1]], sextets[s[2]], sextets[s[3]]
 		bad |= a | b | c | d

@@ -1,6 +1,8 @@
 package strict
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -43,19 +45,33 @@ func (s *scanner) string() (escaped bool, err error) {
 	return escaped, err
 }
 
-// plain marks the bytes that a string may hold as they are.
-var plain = func() (t [256]bool) {
-	for i := range t {
-		t[i] = i >= 0x20 && i != '"' && i != '\\'
+// special returns the position in b of the first byte that a string may not hold as it is (a quote, a backslash, or a
+// control character), or len(b). It looks at eight bytes at a time: a zero byte of v^quotes is found by the borrow
+// of v-ones, which is exact up to the first one.
+func special(b []byte) int {
+	const ones = 0x0101010101010101
+	i := 0
+	for ; len(b)-i >= 8; i += 8 {
+		v := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := v^ones*'"', v^ones*'\\'
+		found := (v-ones*0x20)&^v | (quote-ones)&^quote | (slash-ones)&^slash
+		if found &= ones << 7; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
 	}
-	return t
-}()
+	for ; i < len(b); i++ {
+		if c := b[i]; c < 0x20 || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
+}
 
 // scanString reads the string whose opening quote is at pos and returns the position after its closing quote.
 func scanString(data []byte, pos int) (end int, escaped bool, err error) {
-	for i := pos + 1; i < len(data); i++ {
-		if plain[data[i]] {
-			continue
+	for i := pos + 1; ; i++ {
+		if i += special(data[i:]); i == len(data) {
+			return i, escaped, ErrSyntax
 		}
 		switch data[i] {
 		case '"':
@@ -71,7 +87,6 @@ func scanString(data []byte, pos int) (end int, escaped bool, err error) {
 			return i, escaped, ErrControl
 		}
 	}
-	return len(data), escaped, ErrSyntax
 }
 
 // escapeLen returns the length of the escape at the start of b, a surrogate pair counting as one, or 0 when it is
