@@ -7,8 +7,8 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
-// Errors of [Verifier.Verify], beside those of jwt.Verify. Each implies that
-// the signature is good, and that no error of an earlier line applies.
+// Errors of [Verifier.Verify], beside those of jwt.Verify. Each but ErrNoKeys
+// implies that the signature is good.
 var (
 	// ErrClaims says that a claim is missing, has the wrong type or contradicts
 	// another. It is also a jwt.ErrMalformed.
@@ -23,6 +23,9 @@ var (
 	ErrAudience = errors.New("doorward: token for another audience")
 	// ErrRevoked says that the token was ended early.
 	ErrRevoked = errors.New("doorward: token revoked")
+	// ErrNoKeys says that the key set does not know its keys now, so that the
+	// token cannot be judged. It comes in the place of jwt.ErrKey, and is one.
+	ErrNoKeys = fmt.Errorf("doorward: keys are not available: %w", jwt.ErrKey)
 	// ErrStale says that the token is good except that nobody knows whether it
 	// was revoked.
 	ErrStale = errors.New("doorward: revocations are out of date")

@@ -1,0 +1,185 @@
+package doorward
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/internal/strict"
+	"github.com/doorward/doorward/jwt"
+)
+
+// typeAccess is the type of access tokens (RFC 9068 §2.1).
+const typeAccess = "at+jwt"
+
+// claimError is an ErrClaims that names the claim.
+type claimError struct{ name, problem string }
+
+func (e *claimError) Error() string { return "doorward: claim " + e.name + " " + e.problem }
+func (e *claimError) Unwrap() error { return ErrClaims }
+
+var errNotList = errors.New("not a list of strings")
+
+// decodeClaims reads the claims of a verified token. With an error it returns
+// what it has read so far, for the log.
+func (v *Verifier) decodeClaims(token *jwt.Token) (*Claims, error) {
+	c := &Claims{raw: strict.Share(token.Claims), KeyID: token.Key.ID()}
+	d := decoder{claims: c}
+	if err := strict.Object(token.Claims, maxDepth, d.member); err != nil {
+		if _, ok := errors.AsType[*claimError](err); ok {
+			return c, err
+		}
+		return c, &claimError{"set", err.Error()}
+	}
+	return c, v.complete(c, token.Header.Type)
+}
+
+// complete checks what needs no clock: that nothing is missing and that the
+// times agree with each other.
+func (v *Verifier) complete(c *Claims, typ string) error {
+	access := isAccessType(typ)
+	switch {
+	case c.ExpiresAt.IsZero():
+		return &claimError{"exp", "is missing"}
+	case c.Subject == "":
+		return &claimError{"sub", "is missing or empty"}
+	case access && c.ID == "":
+		return &claimError{"jti", "is missing or empty"}
+	case access && c.IssuedAt.IsZero():
+		return &claimError{"iat", "is missing"}
+	case !c.notBefore.IsZero() && !c.notBefore.Before(c.ExpiresAt):
+		return &claimError{"nbf", "is not before exp"}
+	case !c.IssuedAt.IsZero() && !c.IssuedAt.Before(c.ExpiresAt):
+		return &claimError{"iat", "is not before exp"}
+	case !c.IssuedAt.IsZero() && c.ExpiresAt.Sub(c.IssuedAt) > v.maxLifetime:
+		return &claimError{"exp", "is too long after iat"}
+	}
+	if len(v.requireClaims) == 0 {
+		return nil
+	}
+	return v.requireAll(c)
+}
+
+func (v *Verifier) requireAll(c *Claims) error {
+	missing := slices.Clone(v.requireClaims)
+	err := strict.Object([]byte(c.raw), maxDepth, func(name, value []byte) error {
+		if string(value) != "null" {
+			missing = slices.DeleteFunc(missing, func(s string) bool { return s == string(name) })
+		}
+		return nil
+	})
+	if err != nil || len(missing) > 0 {
+		return &claimError{strings.Join(missing, ", "), "is required and missing"}
+	}
+	return nil
+}
+
+// isAccessType compares as RFC 7515 §4.1.9 says: without "application/" and
+// without regard to case.
+func isAccessType(typ string) bool {
+	const prefix = "application/"
+	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
+		typ = typ[len(prefix):]
+	}
+	return strings.EqualFold(typ, typeAccess)
+}
+
+// decoder reads the members of one set of claims. Nothing is coerced: a claim
+// of another type than its own refuses the token.
+type decoder struct{ claims *Claims }
+
+func (d decoder) member(name, value []byte) error {
+	c := d.claims
+	switch string(name) {
+	case "iss":
+		return text(&c.Issuer, "iss", value)
+	case "sub":
+		return text(&c.Subject, "sub", value)
+	case "sid":
+		return text(&c.SessionID, "sid", value)
+	case "jti":
+		return text(&c.ID, "jti", value)
+	case "client_id":
+		return text(&c.ClientID, "client_id", value)
+	case "exp":
+		return date(&c.ExpiresAt, "exp", value)
+	case "iat":
+		return positiveDate(&c.IssuedAt, "iat", value)
+	case "nbf":
+		return positiveDate(&c.notBefore, "nbf", value)
+	case "auth_time":
+		return positiveDate(&c.AuthTime, "auth_time", value)
+	case "aud":
+		return d.audience(value)
+	case "scope":
+		return d.scope(value)
+	case "roles":
+		return list(&c.Roles, c.room.roles[:0], "roles", value)
+	}
+	return nil
+}
+
+func (d decoder) audience(value []byte) error {
+	c := d.claims
+	if value[0] != '"' {
+		return list(&c.Audience, c.room.audience[:0], "aud", value)
+	}
+	c.Audience = c.room.audience[:1:1]
+	return text(&c.room.audience[0], "aud", value)
+}
+
+func (d decoder) scope(value []byte) error {
+	var words string
+	if err := text(&words, "scope", value); err != nil {
+		return err
+	}
+	scope, err := appendScope(d.claims.room.scope[:0], words)
+	if err != nil {
+		return &claimError{"scope", "is not a list of words separated by single spaces"}
+	}
+	d.claims.Scope = slices.Clip(scope)
+	return nil
+}
+
+func text(dst *string, name string, value []byte) error {
+	inner, err := strict.Text(value)
+	if err != nil {
+		return &claimError{name, "is not a string"}
+	}
+	*dst = strict.Share(inner)
+	return nil
+}
+
+func list(dst *[]string, room []string, name string, value []byte) error {
+	err := strict.Array(value, 1, func(element []byte) error {
+		inner, err := strict.Text(element)
+		if err != nil {
+			return errNotList
+		}
+		room = append(room, strict.Share(inner))
+		return nil
+	})
+	if err != nil {
+		return &claimError{name, "is not a list of strings"}
+	}
+	*dst = slices.Clip(room)
+	return nil
+}
+
+// date accepts times before 1970: such a token has just expired.
+func date(dst *time.Time, name string, value []byte) error {
+	t, ok := numericDate(value)
+	if !ok {
+		return &claimError{name, "is not a time in seconds"}
+	}
+	*dst = t
+	return nil
+}
+
+func positiveDate(dst *time.Time, name string, value []byte) error {
+	if value[0] == '-' {
+		return &claimError{name, "is not a time in seconds"}
+	}
+	return date(dst, name, value)
+}

@@ -1,0 +1,153 @@
+package doorward
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+// Extractor looks for a token in one place of a request. It returns "" if
+// there is none. An error for which errors.Is finds ErrTwoTokens, ErrRequest,
+// ErrTooLarge or ErrCrossOrigin is answered accordingly, any other with 400.
+// Extract may be called concurrently; it may replace r.Body by a reader of the
+// same bytes.
+type Extractor interface {
+	Extract(r *http.Request) (token string, err error)
+}
+
+// placed is what this package's own Extractors are.
+type placed interface {
+	// place names the place, the same for two that look at the same thing, or
+	// says what is wrong with it.
+	place() (string, error)
+	// vary is the header that caches have to distinguish, or "".
+	vary() string
+}
+
+// BearerHeader finds the token in "Authorization: Bearer TOKEN" (RFC 6750
+// §2.1). The scheme's case does not matter and more than one space may follow
+// it. Another scheme is no token. ErrRequest is returned for a tab, for nothing
+// or more than one word after Bearer, for a list, and for characters outside
+// the grammar; ErrTwoTokens for a second Authorization line of any scheme.
+func BearerHeader() Extractor { return SchemeHeader("Authorization", "Bearer") }
+
+// SchemeHeader is BearerHeader for another header or another scheme, for
+// clients that write "JWT TOKEN". The challenge still says Bearer.
+func SchemeHeader(name, scheme string) Extractor {
+	return schemePlace{header: textproto.CanonicalMIMEHeaderKey(name), scheme: scheme}
+}
+
+// Header finds the token as the whole value of the named header, for clients
+// that write "x-access-token: TOKEN". Two lines of it are ErrTwoTokens.
+func Header(name string) Extractor {
+	return headerPlace{header: textproto.CanonicalMIMEHeaderKey(name)}
+}
+
+type schemePlace struct{ header, scheme string }
+
+func (p schemePlace) Extract(r *http.Request) (string, error) {
+	value, err := onlyLine(r, p.header)
+	if value == "" || err != nil {
+		return "", err
+	}
+	n := len(p.scheme)
+	if len(value) < n || !strings.EqualFold(value[:n], p.scheme) || len(value) > n && tokenByte(value[n]) {
+		if listsScheme(value, p.scheme) {
+			return "", fmt.Errorf("%w: a list of credentials", ErrRequest)
+		}
+		return "", nil
+	}
+	token := strings.TrimLeft(value[n:], " ")
+	if !b64token(token) || token == value[n:] {
+		return "", fmt.Errorf("%w: not one token after the scheme", ErrRequest)
+	}
+	return token, nil
+}
+
+func (p schemePlace) place() (string, error) {
+	if !httpToken(p.header) || !httpToken(p.scheme) {
+		return "", fmt.Errorf("%q, %q is no header name and scheme", p.header, p.scheme)
+	}
+	return "header " + p.header + " with scheme " + strings.ToLower(p.scheme), nil
+}
+
+func (p schemePlace) vary() string { return p.header }
+
+type headerPlace struct{ header string }
+
+func (p headerPlace) Extract(r *http.Request) (string, error) {
+	value, err := onlyLine(r, p.header)
+	if value == "" || err != nil {
+		return "", err
+	}
+	if !b64token(value) {
+		return "", fmt.Errorf("%w: the header %s is not one token", ErrRequest, p.header)
+	}
+	return value, nil
+}
+
+func (p headerPlace) place() (string, error) {
+	if !httpToken(p.header) {
+		return "", fmt.Errorf("%q is no header name", p.header)
+	}
+	return "header " + p.header, nil
+}
+
+func (p headerPlace) vary() string { return p.header }
+
+func onlyLine(r *http.Request, header string) (string, error) {
+	switch lines := r.Header[header]; len(lines) {
+	case 0:
+		return "", nil
+	case 1:
+		return lines[0], nil
+	default:
+		return "", fmt.Errorf("%w: %d lines of the header %s", ErrTwoTokens, len(lines), header)
+	}
+}
+
+// listsScheme reports whether a list of credentials, which has no place in
+// this header (RFC 9110 §11.6.2), holds the scheme after its first element.
+func listsScheme(value, scheme string) bool {
+	_, rest, more := strings.Cut(value, ",")
+	for more {
+		var element string
+		element, rest, more = strings.Cut(rest, ",")
+		element = strings.Trim(element, " \t")
+		n := len(scheme)
+		if len(element) >= n && strings.EqualFold(element[:n], scheme) && (len(element) == n || !tokenByte(element[n])) {
+			return true
+		}
+	}
+	return false
+}
+
+// b64token is RFC 6750 §2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
+func b64token(s string) bool {
+	s = strings.TrimRight(s, "=")
+	for i := range len(s) {
+		if !alphanumeric(s[i]) && strings.IndexByte("-._~+/", s[i]) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// httpToken is RFC 9110 §5.6.2.
+func httpToken(s string) bool {
+	for i := range len(s) {
+		if !tokenByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func tokenByte(b byte) bool {
+	return alphanumeric(b) || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0
+}
+
+func alphanumeric(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'z'
+}

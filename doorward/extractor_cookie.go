@@ -1,0 +1,62 @@
+package doorward
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Cookie finds the token in the named cookie. Since browsers send cookies also
+// when another site's page makes the request, one with an unsafe method or a
+// protocol upgrade (WebSocket) must not come from another origin, as
+// http.CrossOriginProtection judges it; otherwise ErrCrossOrigin is returned.
+// trustedOrigins ("https://app.example.com") may send them nevertheless. Give
+// the cookie the prefix __Host-, Secure, HttpOnly and SameSite. Two cookies of
+// the name are ErrTwoTokens.
+func Cookie(name string, trustedOrigins ...string) Extractor {
+	p := &cookiePlace{name: name}
+	for _, origin := range trustedOrigins {
+		p.err = errors.Join(p.err, p.guard.AddTrustedOrigin(origin))
+	}
+	return p
+}
+
+type cookiePlace struct {
+	name  string
+	guard http.CrossOriginProtection
+	err   error
+}
+
+func (p *cookiePlace) Extract(r *http.Request) (string, error) {
+	cookies := r.CookiesNamed(p.name)
+	switch {
+	case len(cookies) == 0:
+		return "", nil
+	case len(cookies) > 1:
+		return "", fmt.Errorf("%w: %d cookies %s", ErrTwoTokens, len(cookies), p.name)
+	case cookies[0].Value == "":
+		return "", nil
+	}
+	if r.Header.Get("Upgrade") != "" {
+		// A WebSocket begins with GET, and no CORS stands in its way.
+		unsafe := *r
+		unsafe.Method = http.MethodPost
+		r = &unsafe
+	}
+	if err := p.guard.Check(r); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrCrossOrigin, err)
+	}
+	return cookies[0].Value, nil
+}
+
+func (p *cookiePlace) place() (string, error) {
+	switch {
+	case !httpToken(p.name):
+		return "", fmt.Errorf("%q is no cookie name", p.name)
+	case p.err != nil:
+		return "", fmt.Errorf("cookie %s: %w", p.name, p.err)
+	}
+	return "cookie " + p.name, nil
+}
+
+func (p *cookiePlace) vary() string { return "Cookie" }

@@ -1,0 +1,101 @@
+package doorward
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Need is what a route wants of a good token. Needs are made by HasScope,
+// HasRole and LoggedInWithin. A nil Need is never met.
+type Need interface {
+	// unmet returns nil or why the claims do not do.
+	unmet(c *Claims, now time.Time) *Refusal
+}
+
+// HasScope wants all of the words in the token's scope. Otherwise the answer
+// is 403 insufficient_scope with the words (RFC 6750 §3.1). Without a word,
+// or with one that no scope can hold, it is never met.
+func HasScope(words ...string) Need { return scopeNeed(slices.Clone(words)) }
+
+// HasRole wants at least one of the roles. Otherwise the answer is 403
+// insufficient_scope. Without a role it is never met.
+func HasRole(roles ...string) Need { return roleNeed(slices.Clone(roles)) }
+
+// LoggedInWithin wants the person to have proved who they are at most d ago,
+// by the claim auth_time. Otherwise the answer is 401
+// insufficient_user_authentication with max_age (RFC 9470 §3). A token without
+// auth_time does not meet it, nor does any if d is not positive.
+func LoggedInWithin(d time.Duration) Need { return loginNeed(d) }
+
+type scopeNeed Scope
+
+func (n scopeNeed) unmet(c *Claims, _ time.Time) *Refusal {
+	met := len(n) > 0
+	for _, word := range n {
+		met = met && scopeWord(word) && c.Scope.Has(word)
+	}
+	if met {
+		return nil
+	}
+	return newRefusal(ErrScope)
+}
+
+type roleNeed []string
+
+func (n roleNeed) unmet(c *Claims, _ time.Time) *Refusal {
+	met := slices.ContainsFunc(n, func(role string) bool { return role != "" && c.HasRole(role) })
+	if met {
+		return nil
+	}
+	return newRefusal(ErrRole)
+}
+
+type loginNeed time.Duration
+
+// clockSkew is how far auth_time may lie in the future.
+const clockSkew = 30 * time.Second
+
+func (n loginNeed) unmet(c *Claims, now time.Time) *Refusal {
+	age := now.Sub(c.AuthTime)
+	if n > 0 && !c.AuthTime.IsZero() && age <= time.Duration(n) && age >= -clockSkew {
+		return nil
+	}
+	maxAge := max(0, int64(time.Duration(n)/time.Second))
+	return newRefusal(ErrLoginAge, param{"max_age", strconv.FormatInt(maxAge, 10)})
+}
+
+var errNilNeed = fmt.Errorf("%w: the route has a nil Need", ErrRole)
+
+// unmetNeed returns why the first need that is not met is not. The scope of a
+// refusal names what the whole route wants, so that one more token will do.
+func unmetNeed(needs []Need, c *Claims, now time.Time) *Refusal {
+	for _, n := range needs {
+		if n == nil {
+			return newRefusal(errNilNeed)
+		}
+		refusal := n.unmet(c, now)
+		if refusal == nil {
+			continue
+		}
+		if errors.Is(refusal.Err, ErrScope) {
+			refusal.params = []param{{"scope", wholeScope(needs).String()}}
+		}
+		return refusal
+	}
+	return nil
+}
+
+func wholeScope(needs []Need) (all Scope) {
+	for _, n := range needs {
+		words, _ := n.(scopeNeed)
+		for _, word := range words {
+			if scopeWord(word) && !all.Has(word) {
+				all = append(all, word)
+			}
+		}
+	}
+	return all
+}

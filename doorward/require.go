@@ -1,0 +1,128 @@
+package doorward
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Require returns middleware that lets only requests with a good token pass
+// which meets every need. The handler finds the claims with ClaimsFrom.
+// Everything else is answered here: there is no second middleware to forget.
+//
+// No request is exempt: an OPTIONS request needs a token like any other. A CORS
+// preflight carries none, so CORS middleware stands outside of Require and
+// answers preflights itself.
+//
+// The answers carry Vary for the headers that tokens come in. Middleware does not
+// forbid caching of what the handler answers, except after a token in the
+// query: then it sets Cache-Control: private (RFC 6750 §2.3).
+func (v *Verifier) Require(needs ...Need) func(http.Handler) http.Handler {
+	needs = slices.Clone(needs)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			v.serve(w, r, next, needs, false)
+		})
+	}
+}
+
+// Optional returns middleware that lets requests without a token pass as
+// anonymous: ClaimsFrom reports false. A token that is not good is refused as by
+// Require, never taken for none.
+func (v *Verifier) Optional() func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			v.serve(w, r, next, nil, true)
+		})
+	}
+}
+
+func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handler, needs []Need, optional bool) {
+	v.addVary(w.Header())
+	raw, inQuery, err := v.extract(r)
+	if err == nil && raw == "" {
+		if optional {
+			v.serveAnonymous(w, r, next)
+			return
+		}
+		err = ErrNoToken
+	}
+	if err != nil {
+		v.observed(err, false)
+		v.refuse(w, r, newRefusal(err), nil)
+		return
+	}
+	c, cached, err := v.check(r.Context(), raw)
+	if err != nil {
+		v.observed(err, cached)
+		v.refuse(w, r, newRefusal(err), c)
+		return
+	}
+	if refusal := unmetNeed(needs, c, time.Now()); refusal != nil {
+		v.observed(refusal.Err, cached)
+		v.refuse(w, r, refusal, c)
+		return
+	}
+	v.observed(nil, cached)
+	if inQuery {
+		w.Header().Set("Cache-Control", "private")
+	}
+	next.ServeHTTP(w, r.WithContext(WithClaims(r.Context(), c)))
+}
+
+// serveAnonymous hides the claims of an outer verifier: this route has not
+// seen a token that it accepts.
+func (v *Verifier) serveAnonymous(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if v.observe != nil {
+		v.observe(Outcome{Reason: "anonymous"})
+	}
+	if _, ok := ClaimsFrom(r.Context()); ok {
+		r = r.WithContext(WithClaims(r.Context(), nil))
+	}
+	next.ServeHTTP(w, r)
+}
+
+// extract looks into every place and returns the only token, or "" for none.
+// A body that is too large to be searched matters only if the token is nowhere else.
+func (v *Verifier) extract(r *http.Request) (raw string, inQuery bool, err error) {
+	var tooLarge error
+	for _, e := range v.extractors {
+		token, err := e.Extract(r)
+		switch {
+		case errors.Is(err, ErrTooLarge):
+			tooLarge = err
+		case err != nil:
+			return "", false, requestError(err)
+		case token != "" && raw != "":
+			return "", false, ErrTwoTokens
+		case token != "":
+			_, inQuery = e.(queryPlace)
+			raw = token
+		}
+	}
+	if raw == "" && tooLarge != nil {
+		return "", false, tooLarge
+	}
+	return raw, inQuery, nil
+}
+
+// requestError makes a 400 of what an Extractor of the user's own returns.
+func requestError(err error) error {
+	if errors.Is(err, ErrTwoTokens) || errors.Is(err, ErrCrossOrigin) || errors.Is(err, ErrRequest) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrRequest, err)
+}
+
+func (v *Verifier) addVary(h http.Header) {
+	if v.vary == nil {
+		return
+	}
+	if before, ok := h["Vary"]; ok {
+		h["Vary"] = append(slices.Clip(before), v.vary[0])
+		return
+	}
+	h["Vary"] = v.vary[:1:1]
+}
