@@ -1,0 +1,46 @@
+package issuer
+
+import (
+	"net/http"
+	"time"
+)
+
+// CookieName is the cookie that holds the refresh token of a browser. The prefix makes browsers
+// insist on Secure, on Path=/ and on this very host (RFC 6265bis §4.1.3.2).
+const CookieName = "__Host-dw_refresh"
+
+// RefreshCookie returns the cookie for a token set. Give the body of the same answer no refresh token.
+func (i *Issuer) RefreshCookie(set TokenSet) *http.Cookie {
+	cookie := refreshCookie(set.RefreshToken)
+	cookie.MaxAge = max(1, int(time.Until(set.RefreshExpiresAt)/time.Second))
+	return cookie
+}
+
+// ClearRefreshCookie returns the cookie that makes a browser forget its refresh token.
+func (i *Issuer) ClearRefreshCookie() *http.Cookie {
+	cookie := refreshCookie("")
+	cookie.MaxAge = -1
+	return cookie
+}
+
+// RefreshTokenFrom returns the refresh token in the request's cookie, or "" if there
+// is none. It returns [ErrTwoCookies] rather than choose between two.
+//
+// Whoever reads the cookie must refuse requests that another site makes; [http.CrossOriginProtection] does.
+func (i *Issuer) RefreshTokenFrom(r *http.Request) (string, error) {
+	switch cookies := r.CookiesNamed(CookieName); len(cookies) {
+	case 0:
+		return "", nil
+	case 1:
+		return cookies[0].Value, nil
+	default:
+		return "", ErrTwoCookies
+	}
+}
+
+func refreshCookie(value string) *http.Cookie {
+	return &http.Cookie{
+		Name: CookieName, Value: value, Path: "/",
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	}
+}

@@ -1,0 +1,56 @@
+package issuer
+
+import "errors"
+
+// Errors of an [Issuer]. Those of refresh wrap [ErrInvalidGrant].
+var (
+	// ErrMasterKey says that the keys in the store were sealed under another master key.
+	ErrMasterKey = errors.New("issuer: the master key does not open the keys in the store")
+	// ErrInactive says that the subject is unknown, disabled or deleted.
+	ErrInactive = &grantError{reason: "subject_inactive", text: "issuer: the subject is not active"}
+	// ErrScope says that a scope was asked for that the subject does not have (RFC 6749 §5.2, invalid_scope).
+	ErrScope = errors.New("issuer: scope not granted")
+	// ErrAudience says that a token was asked for an audience that is not configured (RFC 8707 §2, invalid_target).
+	ErrAudience = errors.New("issuer: unknown audience")
+	// ErrClaims says that extra claims are not a JSON object or name a claim that the issuer sets itself.
+	ErrClaims = errors.New("issuer: extra claims not allowed")
+	// ErrTooMany says that a session was refreshed too often within a minute. Nothing has changed.
+	ErrTooMany = errors.New("issuer: too many refreshes of one session")
+	// ErrToken says that a token was not made by this issuer, or by a key that it no longer has.
+	ErrToken = &grantError{text: "issuer: not a token of this issuer"}
+	// ErrTwoCookies says that a request carries two refresh cookies, of which at least one was planted.
+	ErrTwoCookies = errors.New("issuer: more than one refresh cookie")
+)
+
+// Refusals of [Issuer.Refresh].
+var (
+	// ErrInvalidGrant is wrapped by every refusal of a refresh token (RFC 6749 §5.2).
+	ErrInvalidGrant = errors.New("issuer: invalid grant")
+	// ErrSessionEnded says that the session was ended: logged out, revoked, or swept since.
+	ErrSessionEnded = &grantError{reason: "session_ended", text: "issuer: the session has ended"}
+	// ErrSessionLapsed says that the session reached its idle or absolute end.
+	ErrSessionLapsed = &grantError{reason: "session_expired", text: "issuer: the session has lapsed"}
+	// ErrReuse says that two parties held the session's tokens, and that it has ended for that reason.
+	ErrReuse = &grantError{reason: "refresh_reuse", text: "issuer: a spent refresh token was presented"}
+	// ErrRollback says that the token is newer than the store: the store was
+	// restored from a copy or lost its last writes. The session has ended.
+	ErrRollback = &grantError{reason: "store_rollback", text: "issuer: the store has lost the session's history"}
+	// ErrClient says that the session belongs to another client. It is untouched.
+	ErrClient = &grantError{text: "issuer: the session belongs to another client"}
+)
+
+// RefreshReason returns the one word that the holder of a refused refresh
+// token may read, or "" where it is owed none: then the MAC was wrong.
+func RefreshReason(err error) string {
+	if refused, ok := errors.AsType[*grantError](err); ok {
+		return refused.reason
+	}
+	return ""
+}
+
+// grantError is a refusal of a refresh token.
+type grantError struct{ reason, text string }
+
+func (e *grantError) Error() string { return e.text }
+
+func (e *grantError) Unwrap() error { return ErrInvalidGrant }

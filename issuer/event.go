@@ -1,0 +1,29 @@
+package issuer
+
+// Event says who changed what and why. The store writes it to the audit record
+// in the transaction that makes the change. It never holds a secret.
+type Event struct {
+	Kind      EventKind
+	Actor     string // a subject, client id, or "cli:" and a user of this machine
+	Address   string // of the caller, without the port
+	RequestID string
+	Subject   string
+	Session   string
+	Reason    string
+}
+
+// EventKind is one word for what happened.
+type EventKind string
+
+// The kinds of Event that this package makes.
+const (
+	EventLogin         EventKind = "login"
+	EventRefresh       EventKind = "refresh"
+	EventRefreshReuse  EventKind = "refresh_reuse"
+	EventStoreRollback EventKind = "store_rollback"
+	EventLogout        EventKind = "logout"
+	EventSessionEnd    EventKind = "session_end"
+	EventSubjectEnd    EventKind = "subject_end"
+	EventKeyRotate     EventKind = "key_rotate"
+	EventKeyRevoke     EventKind = "key_revoke"
+)

@@ -1,0 +1,187 @@
+package issuer
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward/jwt"
+)
+
+// clockSlack is added to what must outlive the tokens made by other nodes,
+// whose clocks may differ.
+const clockSlack = 2 * time.Minute
+
+// keyRing is one revision of the store's keys, opened. It is immutable.
+type keyRing struct {
+	rev     int64
+	stored  []StoredKey // in the order of UseFrom
+	signing map[string]*jwt.Key
+	refresh map[refreshKeyName]refreshKey
+	public  *jwt.Set
+}
+
+// openRing opens every key of a ring.
+func openRing(master MasterKey, ring KeyRing) (*keyRing, error) {
+	r := &keyRing{
+		rev:     ring.Rev,
+		stored:  slices.Clone(ring.Keys),
+		signing: map[string]*jwt.Key{},
+		refresh: map[refreshKeyName]refreshKey{},
+	}
+	slices.SortStableFunc(r.stored, func(a, b StoredKey) int { return a.UseFrom.Compare(b.UseFrom) })
+	var public []*jwt.Key
+	for _, stored := range r.stored {
+		plain, err := master.open(stored.Purpose, stored.ID, stored.Sealed)
+		if err != nil {
+			return nil, err
+		}
+		if stored.Purpose == PurposeRefresh {
+			key, err := newRefreshKey(stored.ID, plain)
+			if err != nil {
+				return nil, err
+			}
+			r.refresh[key.name] = key
+			continue
+		}
+		key, err := parseSigningKey(stored, plain)
+		if err != nil {
+			return nil, err
+		}
+		half, err := key.Public()
+		if err != nil {
+			return nil, err
+		}
+		r.signing[stored.ID] = key
+		public = append(public, half)
+	}
+	var err error
+	r.public, err = jwt.NewSet(public...)
+	return r, err
+}
+
+// signer returns the key that signs at now: the latest that has begun.
+func (r *keyRing) signer(now time.Time) *jwt.Key {
+	return r.signing[r.inUse(PurposeSign, now).ID]
+}
+
+// minter returns the key that authenticates new refresh tokens at now.
+func (r *keyRing) minter(now time.Time) refreshKey {
+	name, _ := parseRefreshKeyName(r.inUse(PurposeRefresh, now).ID)
+	return r.refresh[name]
+}
+
+// inUse returns the latest key that has begun or, should all lie ahead of a
+// clock that went back, the earliest.
+func (r *keyRing) inUse(purpose string, now time.Time) StoredKey {
+	var found StoredKey
+	for _, key := range r.stored {
+		if key.Purpose == purpose && (found.ID == "" || !key.UseFrom.After(now)) {
+			found = key
+		}
+	}
+	return found
+}
+
+// newest returns the key of a purpose that begins last.
+func (r *keyRing) newest(purpose string) StoredKey {
+	for _, key := range slices.Backward(r.stored) {
+		if key.Purpose == purpose {
+			return key
+		}
+	}
+	return StoredKey{}
+}
+
+// longestAccess is the longest lifetime of an access token that may still be live.
+func (r *keyRing) longestAccess() time.Duration {
+	var longest time.Duration
+	for _, key := range r.stored {
+		longest = max(longest, key.AccessTTL)
+	}
+	return longest
+}
+
+// keySet is the issuer's public keys as verifiers of this process see them.
+type keySet struct{ issuer *Issuer }
+
+func (s keySet) Key(ctx context.Context, kid string) (*jwt.Key, error) {
+	return s.issuer.ring.Load().public.Key(ctx, kid)
+}
+
+// newSigningKey generates and seals a key that signs from the given time.
+func (c Config) newSigningKey(now, from time.Time) (StoredKey, error) {
+	key, err := jwt.GenerateKey(c.Algorithm)
+	if err != nil {
+		return StoredKey{}, fmt.Errorf("generate signing key: %w", err)
+	}
+	pem, err := key.MarshalPEM()
+	if err != nil {
+		return StoredKey{}, fmt.Errorf("write signing key: %w", err)
+	}
+	return StoredKey{
+		ID: key.ID(), Purpose: PurposeSign, Algorithm: c.Algorithm,
+		Sealed:    c.MasterKey.seal(PurposeSign, key.ID(), pem),
+		CreatedAt: now, UseFrom: from, AccessTTL: c.longestAccess(),
+	}, nil
+}
+
+// newStoredRefreshKey generates and seals a key for refresh tokens.
+func (c Config) newStoredRefreshKey(now, from time.Time) StoredKey {
+	var name refreshKeyName
+	secret := make([]byte, 32)
+	_, _ = rand.Read(name[:]) // crypto/rand.Read never fails.
+	_, _ = rand.Read(secret)
+	id := refreshKeyIDPrefix + hex.EncodeToString(name[:])
+	return StoredKey{
+		ID: id, Purpose: PurposeRefresh, Algorithm: jwt.HS256,
+		Sealed:    c.MasterKey.seal(PurposeRefresh, id, secret),
+		CreatedAt: now, UseFrom: from,
+	}
+}
+
+// longestAccess is the longest lifetime that the jitter can give.
+func (c Config) longestAccess() time.Duration { return c.AccessTTL + c.AccessTTL/20 }
+
+const refreshKeyIDPrefix = "refresh-"
+
+func newRefreshKey(id string, secret []byte) (refreshKey, error) {
+	name, err := parseRefreshKeyName(id)
+	if err != nil || len(secret) != 32 {
+		return refreshKey{}, fmt.Errorf("issuer: refresh key %q in the store is malformed", id)
+	}
+	return refreshKey{name: name, secret: secret}, nil
+}
+
+func parseRefreshKeyName(id string) (refreshKeyName, error) {
+	raw, err := hex.DecodeString(id[min(len(refreshKeyIDPrefix), len(id)):])
+	if err != nil || len(raw) != len(refreshKeyName{}) {
+		return refreshKeyName{}, fmt.Errorf("issuer: refresh key id %q is malformed", id)
+	}
+	return refreshKeyName(raw), nil
+}
+
+func parseSigningKey(stored StoredKey, pem []byte) (*jwt.Key, error) {
+	key, err := jwt.ParsePEM(stored.Algorithm, pem)
+	if err != nil {
+		return nil, fmt.Errorf("read signing key %q: %w", stored.ID, err)
+	}
+	return key.WithID(stored.ID)
+}
+
+// sameKeys reports whether two rings hold the same keys with the same times.
+func sameKeys(a, b []StoredKey) bool {
+	return maps.Equal(keyTimes(a), keyTimes(b))
+}
+
+func keyTimes(keys []StoredKey) map[string][3]int64 {
+	times := make(map[string][3]int64, len(keys))
+	for _, k := range keys {
+		times[k.ID] = [3]int64{k.UseFrom.UnixMilli(), k.KeepUntil.UnixMilli(), int64(k.AccessTTL)}
+	}
+	return times
+}

@@ -1,0 +1,269 @@
+package issuer_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/jwt"
+)
+
+func (w *world) kidOf(set issuer.TokenSet) string {
+	w.t.Helper()
+	return w.wantVerify(set.AccessToken, nil).KeyID
+}
+
+// Attack_A20, Attack_G06, Behaviour_B30b, Standard_K13: a key is published
+// before it signs, and verifies until its last token has expired.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		stop := w.start(t)
+		old := w.login("ada")
+		kid, err := w.RotateKey(t.Context(), issuer.Event{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := w.RotateKey(t.Context(), issuer.Event{}); again != kid {
+			t.Error("a second rotation made another key while one was waiting")
+		}
+		if _, err := w.Keys().Key(t.Context(), kid); err != nil {
+			t.Errorf("the next key is not published: %v", err)
+		}
+		if got := w.kidOf(w.login("ada")); got == kid {
+			t.Error("the next key signs before its lead is over")
+		}
+		time.Sleep(10*time.Minute - 2*time.Second)
+		last := w.login("ada")
+		if w.kidOf(last) == kid {
+			t.Error("the next key signs before its lead is over")
+		}
+		time.Sleep(3 * time.Second)
+		if got := w.kidOf(w.login("ada")); got != kid {
+			t.Errorf("signed by %s after the lead, want %s", got, kid)
+		}
+		time.Sleep(9 * time.Minute)
+		w.wantVerify(last.AccessToken, nil)
+		time.Sleep(10 * time.Minute)
+		w.wantVerify(old.AccessToken, jwt.ErrKey)
+		w.mustRefresh(old.RefreshToken)
+		stop()
+	})
+}
+
+// The schedule rotates both kinds of key, and sessions outlive it.
+func TestKeysRotateByThemselves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(c *issuer.Config) {
+			c.KeyTTL = 30 * time.Minute
+		})
+		stop := w.start(t)
+		set := w.login("ada")
+		kids := map[string]bool{}
+		for range 10 {
+			kids[w.kidOf(w.login("ada"))] = true
+			time.Sleep(30 * time.Minute)
+			set = w.mustRefresh(set.RefreshToken)
+		}
+		if len(kids) != 10 {
+			t.Errorf("%d signing keys in ten lifetimes, want 10", len(kids))
+		}
+		list, err := w.KeyList(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		states := map[string]map[issuer.KeyState]int{}
+		for _, key := range list {
+			if states[key.Purpose] == nil {
+				states[key.Purpose] = map[issuer.KeyState]int{}
+			}
+			states[key.Purpose][key.State]++
+		}
+		if n := states[issuer.PurposeSign][issuer.KeyVerifying]; n > 2 {
+			t.Errorf("%d retired signing keys are still kept", n)
+		}
+		if states[issuer.PurposeSign][issuer.KeyCurrent] != 1 || states[issuer.PurposeRefresh][issuer.KeyCurrent] != 1 {
+			t.Errorf("states = %v", states)
+		}
+		stop()
+	})
+}
+
+func TestRevokeKey(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doorward.db")
+	w := newWorldOn(t, path, nil)
+	set := w.login("ada")
+	kid := w.kidOf(set)
+	if err := w.RevokeKey(t.Context(), "nonesuch", issuer.Event{}); !errors.Is(err, issuer.ErrNotFound) {
+		t.Errorf("revoke an unknown key: %v", err)
+	}
+	if err := w.RevokeKey(t.Context(), kid, issuer.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantVerify(set.AccessToken, jwt.ErrKey)
+	if next := w.kidOf(w.mustRefresh(set.RefreshToken)); next == kid {
+		t.Error("the revoked key still signs")
+	}
+	// A verifier that still holds the key refuses its tokens all the same.
+	if err := w.Revocations().Check(&doorward.Claims{KeyID: kid, SessionID: set.SessionID}); !errors.Is(err, doorward.ErrRevoked) {
+		t.Errorf("check: %v, want ErrRevoked", err)
+	}
+	again := newWorldOn(t, path, nil)
+	if err := again.Revocations().Check(&doorward.Claims{KeyID: kid, SessionID: set.SessionID}); !errors.Is(err, doorward.ErrRevoked) {
+		t.Errorf("check after a restart: %v, want ErrRevoked", err)
+	}
+}
+
+func TestRevokeRefreshKeyEndsItsTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	set := w.login("ada")
+	list, err := w.KeyList(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range list {
+		if key.Purpose == issuer.PurposeRefresh {
+			if err := w.RevokeKey(t.Context(), key.ID, issuer.Event{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.wantRefreshError(set.RefreshToken, issuer.ErrToken)
+	w.mustRefresh(w.login("ada").RefreshToken)
+}
+
+func TestWrongMasterKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.cfg.MasterKey = issuer.GenerateMasterKey()
+	if _, err := issuer.New(t.Context(), w.cfg); !errors.Is(err, issuer.ErrMasterKey) {
+		t.Errorf("new: %v, want ErrMasterKey", err)
+	}
+}
+
+// Two processes that start at once on an empty store agree on its keys.
+func TestFirstKeysAreMadeOnce(t *testing.T) {
+	t.Parallel()
+	first := newWorld(t, nil)
+	const nodes = 4
+	made := make(chan *issuer.Issuer, nodes)
+	for range nodes {
+		go func() {
+			node, err := issuer.New(t.Context(), first.cfg)
+			if err != nil {
+				t.Error(err)
+			}
+			made <- node
+		}()
+	}
+	for range nodes {
+		if got := len((<-made).JWKS().Keys()); got != 1 {
+			t.Errorf("%d signing keys, want 1", got)
+		}
+	}
+}
+
+func TestAlgorithms(t *testing.T) {
+	t.Parallel()
+	for _, alg := range []jwt.Algorithm{jwt.EdDSA, jwt.ES256, jwt.RS256} {
+		t.Run(string(alg), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(c *issuer.Config) { c.Algorithm = alg })
+			w.wantVerify(w.login("ada").AccessToken, nil)
+			// Standard_K02, K06: nothing private, and every key has its name.
+			raw, err := json.Marshal(w.JWKS())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var set struct{ Keys []map[string]any }
+			if err := json.Unmarshal(raw, &set); err != nil || len(set.Keys) != 1 {
+				t.Fatalf("key set %s: %v", raw, err)
+			}
+			for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
+				if _, there := set.Keys[0][private]; there {
+					t.Errorf("the published key has %q", private)
+				}
+			}
+			if set.Keys[0]["kid"] == "" || set.Keys[0]["alg"] != string(alg) {
+				t.Errorf("published key = %v", set.Keys[0])
+			}
+		})
+	}
+}
+
+func TestChangedAlgorithmRotates(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doorward.db")
+	old := newWorldOn(t, path, nil).login("ada")
+	w := newWorldOn(t, path, func(c *issuer.Config) { c.Algorithm = jwt.ES256 })
+	w.wantVerify(old.AccessToken, nil)
+	if got := len(w.JWKS().Keys()); got != 2 {
+		t.Errorf("%d keys published, want the old and the next", got)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
+	good := newWorld(t, nil).cfg
+	tests := []struct {
+		name  string
+		spoil func(*issuer.Config)
+		want  string
+	}{
+		{"no issuer", func(c *issuer.Config) { c.Issuer = "" }, "issuer: Config.Issuer is required"},
+		{"no store", func(c *issuer.Config) { c.Store = nil }, "issuer: Config.Store is required"},
+		{"no master key", func(c *issuer.Config) { c.MasterKey = issuer.MasterKey{} }, "issuer: Config.MasterKey is required; GenerateMasterKey makes one"},
+		{"no subjects", func(c *issuer.Config) { c.Subjects = nil }, "issuer: Config.Subjects is required"},
+		{"plain http", func(c *issuer.Config) { c.Issuer = "http://auth.example" }, "issuer: Config.Issuer must be https; http is for loopback addresses alone"},
+		{"query", func(c *issuer.Config) { c.Issuer = "https://auth.example?x" }, "issuer: Config.Issuer must have no query and no fragment"},
+		{"HMAC", func(c *issuer.Config) { c.Algorithm = jwt.HS256 }, "issuer: Config.Algorithm must be asymmetric: who can verify with HMAC can also sign"},
+		{"both modes", func(c *issuer.Config) { c.StrictRefresh, c.Budget = true, 2 }, "issuer: Config.StrictRefresh excludes Config.Window and Config.Budget"},
+		{"idle above absolute", func(c *issuer.Config) { c.IdleTTL, c.AbsoluteTTL = 2*time.Hour, time.Hour }, "issuer: Config.IdleTTL must be between Config.Window and Config.AbsoluteTTL"},
+		{"day-long tokens", func(c *issuer.Config) { c.AccessTTL = 24 * time.Hour }, "issuer: Config.AccessTTL must be between 10 seconds and 22 hours"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := good
+			test.spoil(&cfg)
+			if _, err := issuer.New(t.Context(), cfg); err == nil || err.Error() != test.want {
+				t.Errorf("new: %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestMasterKeyText(t *testing.T) {
+	t.Parallel()
+	text := masterKey.Text()
+	if again, err := issuer.ParseMasterKey(text + "\n"); err != nil || again != masterKey {
+		t.Errorf("parse: %v", err)
+	}
+	for _, bad := range []string{"", "x", text + "A", text[:42], text[:20] + "\n" + text[20:], "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} {
+		if _, err := issuer.ParseMasterKey(bad); err == nil {
+			t.Errorf("%q was taken for a master key", bad)
+		}
+	}
+}
+
+// start runs the issuer in the test's bubble until stop is called.
+func (w *world) start(t *testing.T) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	}
+}

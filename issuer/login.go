@@ -1,0 +1,148 @@
+package issuer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+)
+
+// Attempt is a login that has begun. It carries the subject's epoch, so that it comes
+// to nothing if all sessions of the subject are ended before Login.
+type Attempt struct {
+	subject string
+	epoch   int64
+}
+
+// LoginRequest says what a login asks for. The zero request asks for everything
+// that the subject may have.
+type LoginRequest struct {
+	// Scope narrows the grant. Nil asks for all; a word that the subject does not have is ErrScope.
+	Scope doorward.Scope
+	// Audience is the aud of the first access token. Empty means Config.Audience.
+	Audience string
+	// ClientID is the client that logs in. Empty means FirstPartyClient.
+	ClientID string
+	// Claims are written into each access token of this session.
+	Claims map[string]any
+	// AuthTime is when the subject proved who they are. Zero means now.
+	AuthTime time.Time
+	// NoRefresh asks for an access token alone.
+	NoRefresh bool
+	// Event is who asks and from where; the store records it. Its Kind and Subject are set here.
+	Event Event
+}
+
+// Begin starts the login of a subject. Call it before you read the hash that the
+// password is checked against: what ends all sessions meanwhile, a change of
+// that password included, then ends this login too.
+func (i *Issuer) Begin(ctx context.Context, subject string) (Attempt, error) {
+	if subject == "" {
+		return Attempt{}, fmt.Errorf("begin login: %w", ErrInactive)
+	}
+	epoch, err := i.cfg.Store.Epoch(ctx, subject)
+	if err != nil {
+		return Attempt{}, fmt.Errorf("begin login: %w", err)
+	}
+	return Attempt{subject: subject, epoch: epoch}, nil
+}
+
+// Login makes a session for a subject whose password, or whatever proof there
+// is, the caller has checked since [Issuer.Begin]. It returns [ErrInactive],
+// [ErrScope], [ErrAudience], [ErrClaims], or [ErrEpoch] if every session of the subject
+// was ended since. When it returns, the session is durable.
+func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenSet, error) {
+	subject, err := i.activeSubject(ctx, a.subject)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	scope, err := narrow(subject.Scope, req.Scope)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	audience, err := i.audience(req.Audience, i.cfg.Audience)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	claims, err := encodeClaims(req.Claims)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	if err := checkClaims(subject.Claims); err != nil {
+		return TokenSet{}, err
+	}
+	refresh := &refreshToken{handle: newHandle()}
+	req.Event.Kind, req.Event.Subject = EventLogin, a.subject
+	session, err := i.cfg.Store.CreateSession(ctx, NewSession{
+		Subject: a.subject, Epoch: a.epoch, Handle: refresh.handle.digest(),
+		ClientID: clientOr(req.ClientID), Scope: scope, Audience: audience, Claims: claims,
+		AuthTime: req.AuthTime, Idle: i.cfg.IdleTTL, Absolute: i.cfg.AbsoluteTTL,
+	}, req.Event)
+	if err != nil {
+		return TokenSet{}, fmt.Errorf("create session: %w", err)
+	}
+	if req.NoRefresh {
+		refresh = nil
+	}
+	return i.mint(grant{session, subject, scope, audience, session.CreatedAt}, refresh)
+}
+
+func (i *Issuer) activeSubject(ctx context.Context, id string) (Subject, error) {
+	subject, err := i.cfg.Subjects.Subject(ctx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && !subject.Active {
+		return Subject{}, ErrInactive
+	}
+	if err != nil {
+		return Subject{}, fmt.Errorf("ask for subject: %w", err)
+	}
+	return subject, nil
+}
+
+// audience returns the name asked for, or the other one if none is.
+func (i *Issuer) audience(asked, otherwise string) (string, error) {
+	switch {
+	case asked == "":
+		return otherwise, nil
+	case asked == i.cfg.Audience || slices.Contains(i.cfg.Audiences, asked):
+		return asked, nil
+	}
+	return "", ErrAudience
+}
+
+// narrow returns the words asked for, all of which the subject must have.
+func narrow(granted, asked doorward.Scope) (doorward.Scope, error) {
+	if asked == nil {
+		return granted, nil
+	}
+	for _, word := range asked {
+		if !granted.Has(word) {
+			return nil, ErrScope
+		}
+	}
+	return asked, nil
+}
+
+func encodeClaims(claims map[string]any) (json.RawMessage, error) {
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	if err := checkClaims(claims); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(claims)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrClaims, err)
+	}
+	return raw, nil
+}
+
+func clientOr(id string) string {
+	if id == "" {
+		return FirstPartyClient
+	}
+	return id
+}

@@ -1,0 +1,155 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+)
+
+// RefreshRequest says what a refresh asks for.
+type RefreshRequest struct {
+	// Audience is the aud of the access token. Empty means the one of the login.
+	Audience string
+	// ClientID is the client that asks. Empty means FirstPartyClient.
+	ClientID string
+	// Event is who asks and from where. Its Kind, Subject and Session are set here.
+	Event Event
+}
+
+// Refresh answers a refresh token with a fresh access token and the session's
+// current refresh token, which may be the one presented. The subject is asked
+// anew, so that a changed role takes effect here.
+//
+// Every refusal wraps [ErrInvalidGrant] but [ErrTooMany] and [ErrAudience], which change nothing.
+// [ErrReuse] and [ErrRollback] have ended the session. When it returns tokens, the
+// rotation is durable.
+func (i *Issuer) Refresh(ctx context.Context, token string, req RefreshRequest) (TokenSet, error) {
+	presented, err := parseRefreshToken(token, i.ring.Load().refresh)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	if !i.limit.allow(presented.handle.digest(), time.Now()) {
+		return TokenSet{}, ErrTooMany
+	}
+	for {
+		set, err := i.refreshOnce(ctx, presented, req)
+		if !errors.Is(err, ErrConflict) {
+			return set, err
+		}
+		// Another request for this session came between. Each such
+		// collision means that one of them got through.
+		if err := ctx.Err(); err != nil {
+			return TokenSet{}, err
+		}
+	}
+}
+
+// refreshOnce reads, decides and swaps. It returns ErrConflict if the session changed meanwhile.
+func (i *Issuer) refreshOnce(ctx context.Context, presented refreshToken, req RefreshRequest) (TokenSet, error) {
+	session, now, err := i.cfg.Store.SessionByHandle(ctx, presented.handle.digest())
+	if errors.Is(err, ErrNotFound) {
+		return TokenSet{}, ErrSessionEnded // Swept since, or the store is an older copy.
+	}
+	if err != nil {
+		return TokenSet{}, fmt.Errorf("read session: %w", err)
+	}
+	g, err := i.regrant(ctx, session, now, req)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	state, outcome := decide(session.State, presented.generation, now, i.rule)
+	if outcome == outcomeReuse || outcome == outcomeRollback {
+		return TokenSet{}, i.endFamily(ctx, session, outcome, req.Event)
+	}
+	if state != session.State {
+		ev := req.Event
+		ev.Kind, ev.Subject, ev.Session = EventRefresh, session.Subject, session.ID
+		g.session, g.now, err = i.cfg.Store.SwapSession(ctx, session.ID, session.Rev, Change{State: state, Used: true}, ev)
+		if err != nil {
+			return TokenSet{}, fmt.Errorf("swap session: %w", err)
+		}
+	}
+	return i.mint(g, &refreshToken{generation: state.Generation, handle: presented.handle})
+}
+
+// regrant checks that the session may still be refreshed, by whom and for what.
+func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req RefreshRequest) (grant, error) {
+	switch {
+	case s.ClientID != clientOr(req.ClientID):
+		return grant{}, ErrClient
+	case !s.EndedAt.IsZero():
+		return grant{}, endedFor(s.EndReason)
+	case !s.Live(now):
+		return grant{}, ErrSessionLapsed
+	}
+	audience, err := i.audience(req.Audience, s.Audience)
+	if err != nil {
+		return grant{}, err
+	}
+	subject, err := i.activeSubject(ctx, s.Subject)
+	if err != nil {
+		return grant{}, err
+	}
+	return grant{session: s, subject: subject, scope: still(s.Scope, subject.Scope), audience: audience, now: now}, nil
+}
+
+// endFamily ends a session that two parties hold, or whose history is lost.
+func (i *Issuer) endFamily(ctx context.Context, s Session, o outcome, ev Event) error {
+	refused := ErrReuse
+	ev.Kind = EventRefreshReuse
+	if o == outcomeRollback {
+		refused, ev.Kind = ErrRollback, EventStoreRollback
+	}
+	ev.Subject, ev.Session, ev.Reason = s.Subject, s.ID, refused.reason
+	_, now, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, Change{State: s.State, End: refused.reason}, ev)
+	if err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	i.Apply(doorward.Revocation{
+		Kind: doorward.KindSession, ID: s.ID,
+		ExpiresAt: now.Add(i.ring.Load().longestAccess() + time.Minute),
+	})
+	return refused
+}
+
+// endedFor tells the holders of an ended session when it ended for what one of them did.
+func endedFor(reason string) error {
+	switch reason {
+	case ErrReuse.reason:
+		return ErrReuse
+	case ErrRollback.reason:
+		return ErrRollback
+	}
+	return ErrSessionEnded
+}
+
+// still returns the words of the session's grant that the subject has today.
+func still(granted, today doorward.Scope) doorward.Scope {
+	return slices.DeleteFunc(slices.Clone(granted), func(word string) bool { return !today.Has(word) })
+}
+
+// refreshLimit counts the refreshes of each session in the current minute.
+type refreshLimit struct {
+	max int
+
+	mu    sync.Mutex // guards what follows
+	since time.Time
+	count map[Digest]int
+}
+
+// allow reports whether one more is within the limit, and counts it. Only tokens
+// with a good MAC are counted, so that strangers cannot fill the memory.
+func (l *refreshLimit) allow(session Digest, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if age := now.Sub(l.since); l.count == nil || age >= time.Minute || age < 0 {
+		l.since, l.count = now, map[Digest]int{}
+	}
+	l.count[session]++
+	return l.count[session] <= l.max
+}

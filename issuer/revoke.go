@@ -1,0 +1,95 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/jwt"
+)
+
+// Logout ends the session of a token: an access token, also one that has expired
+// or whose session has ended, or a refresh token of any generation. Doing it
+// again changes nothing. It returns [ErrToken] if this issuer did not make the token.
+//
+// When it returns nil, this process refuses the session's tokens, and every
+// other verifier does within its stated bound.
+func (i *Issuer) Logout(ctx context.Context, token string, ev Event) error {
+	var err error
+	if strings.HasPrefix(token, refreshPrefix) {
+		ev.Session, ev.Subject, err = i.sessionOfRefreshToken(ctx, token)
+	} else {
+		ev.Session, ev.Subject, err = i.sessionOfAccessToken(ctx, token)
+	}
+	if err != nil || ev.Session == "" {
+		return err
+	}
+	ev.Kind = EventLogout
+	return i.endSession(ctx, "logout", ev)
+}
+
+// RevokeSession ends one session, whoever it belongs to.
+func (i *Issuer) RevokeSession(ctx context.Context, sid string, ev Event) error {
+	ev.Kind, ev.Session = EventSessionEnd, sid
+	return i.endSession(ctx, "revoked", ev)
+}
+
+// RevokeSubject ends every session of a subject, and every login of it that has begun.
+func (i *Issuer) RevokeSubject(ctx context.Context, subject string, ev Event) error {
+	ev.Kind, ev.Subject = EventSubjectEnd, subject
+	cutoff, err := i.cfg.Store.EndSubject(ctx, subject, "revoked", ev)
+	if err != nil {
+		return fmt.Errorf("end sessions of subject: %w", err)
+	}
+	i.Apply(cutoff)
+	return nil
+}
+
+// Apply makes cut-offs that someone else has recorded in the store take effect in this
+// process at once, instead of when [Issuer.Run] next reads them.
+func (i *Issuer) Apply(cutoffs ...doorward.Revocation) { i.revoked.Add(cutoffs...) }
+
+func (i *Issuer) endSession(ctx context.Context, reason string, ev Event) error {
+	cutoff, err := i.cfg.Store.EndSession(ctx, ev.Session, reason, ev)
+	if err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	i.Apply(cutoff)
+	return nil
+}
+
+// sessionOfRefreshToken returns "" for a session that has been swept.
+func (i *Issuer) sessionOfRefreshToken(ctx context.Context, token string) (sid, subject string, err error) {
+	presented, err := parseRefreshToken(token, i.ring.Load().refresh)
+	if err != nil {
+		return "", "", err
+	}
+	session, _, err := i.cfg.Store.SessionByHandle(ctx, presented.handle.digest())
+	if errors.Is(err, ErrNotFound) {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("read session: %w", err)
+	}
+	return session.ID, session.Subject, nil
+}
+
+// sessionOfAccessToken asks for a good signature of this issuer and nothing
+// else: whoever held the token may end what it stood for.
+func (i *Issuer) sessionOfAccessToken(ctx context.Context, token string) (sid, subject string, err error) {
+	verified, err := jwt.Verify(ctx, token, i.Keys(), tokenType)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	var claims struct {
+		Issuer  string `json:"iss"`
+		Subject string `json:"sub"`
+		Session string `json:"sid"`
+	}
+	if err := verified.Decode(&claims); err != nil || claims.Issuer != i.cfg.Issuer || claims.Session == "" {
+		return "", "", ErrToken
+	}
+	return claims.Session, claims.Subject, nil
+}

@@ -1,0 +1,243 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/jwt"
+)
+
+// KeyState is where a key is in its life.
+type KeyState string
+
+// The states of a key, in order. A key that is gone from the ring has none.
+const (
+	KeyNext      KeyState = "next"      // published, begins later
+	KeyCurrent   KeyState = "current"   // makes tokens
+	KeyVerifying KeyState = "verifying" // makes none, but tokens it made may live
+)
+
+// KeyInfo describes a key without its secret.
+type KeyInfo struct {
+	ID        string
+	Purpose   string
+	Algorithm jwt.Algorithm
+	State     KeyState
+	CreatedAt time.Time
+	UseFrom   time.Time
+	KeepUntil time.Time // zero while it makes tokens, or will
+}
+
+// JWKS returns the public keys to publish (RFC 7517 §5).
+func (i *Issuer) JWKS() *jwt.Set { return i.ring.Load().public }
+
+// KeyList returns all keys, those that begin last first.
+func (i *Issuer) KeyList(ctx context.Context) ([]KeyInfo, error) {
+	if err := i.readKeys(ctx); err != nil {
+		return nil, err
+	}
+	ring, now := i.ring.Load(), time.Now()
+	list := make([]KeyInfo, 0, len(ring.stored))
+	for _, key := range slices.Backward(ring.stored) {
+		state := KeyVerifying
+		switch {
+		case key.ID == ring.inUse(key.Purpose, now).ID:
+			state = KeyCurrent
+		case key.UseFrom.After(now):
+			state = KeyNext
+		}
+		list = append(list, KeyInfo{key.ID, key.Purpose, key.Algorithm, state, key.CreatedAt, key.UseFrom, key.KeepUntil})
+	}
+	return list, nil
+}
+
+// RotateKey publishes a new signing key, which signs after Config.PublishLead,
+// and returns its kid. A key that is published already and waits for its turn is returned instead.
+func (i *Issuer) RotateKey(ctx context.Context, ev Event) (string, error) {
+	ev.Kind = EventKeyRotate
+	err := i.changeKeys(ctx, ev, func(ring *keyRing, now time.Time) ([]StoredKey, []string, error) {
+		if ring.newest(PurposeSign).UseFrom.After(now) {
+			return ring.stored, nil, nil
+		}
+		next, err := i.cfg.newSigningKey(now, now.Add(i.cfg.PublishLead))
+		return append(slices.Clone(ring.stored), next), nil, err
+	})
+	if err != nil {
+		return "", err
+	}
+	return i.ring.Load().newest(PurposeSign).ID, nil
+}
+
+// RevokeKey is for a key that was stolen: it leaves the key set at once, every token it
+// made is refused from now on, and another takes its place without a publish lead.
+// A refresh key's tokens all end with it. It returns ErrNotFound for an unknown id.
+func (i *Issuer) RevokeKey(ctx context.Context, id string, ev Event) error {
+	ev.Kind, ev.Reason = EventKeyRevoke, "key "+id
+	var revoked []string
+	err := i.changeKeys(ctx, ev, func(ring *keyRing, now time.Time) ([]StoredKey, []string, error) {
+		at := slices.IndexFunc(ring.stored, func(k StoredKey) bool { return k.ID == id })
+		if at < 0 {
+			return nil, nil, fmt.Errorf("key %q: %w", id, ErrNotFound)
+		}
+		if ring.stored[at].Purpose == PurposeSign {
+			revoked = []string{id}
+		}
+		keys, err := i.cfg.replaceKey(ring, at, now)
+		return keys, revoked, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, kid := range revoked {
+		i.revoked.Add(doorward.Revocation{Kind: doorward.KindKey, ID: kid})
+	}
+	return nil
+}
+
+// replaceKey takes one key out of the ring. If none that has begun is left, another begins at once.
+func (c Config) replaceKey(ring *keyRing, at int, now time.Time) ([]StoredKey, error) {
+	gone := ring.stored[at]
+	keys := slices.Delete(slices.Clone(ring.stored), at, at+1)
+	if gone.ID != ring.inUse(gone.Purpose, now).ID {
+		return keys, nil
+	}
+	if gone.Purpose == PurposeRefresh {
+		return append(keys, c.newStoredRefreshKey(now, now)), nil
+	}
+	next, err := c.newSigningKey(now, now)
+	return append(keys, next), err
+}
+
+// maintainKeys makes the first keys and each next one when its time has come,
+// and drops those whose last token has expired.
+func (i *Issuer) maintainKeys(ctx context.Context) error {
+	return i.changeKeys(ctx, Event{Kind: EventKeyRotate, Actor: "doorward", Reason: "schedule"}, i.cfg.scheduleKeys)
+}
+
+func (c Config) scheduleKeys(ring *keyRing, now time.Time) ([]StoredKey, []string, error) {
+	keys := slices.DeleteFunc(slices.Clone(ring.stored), func(k StoredKey) bool {
+		return !k.KeepUntil.IsZero() && now.After(k.KeepUntil)
+	})
+	if from, due := c.nextBegins(ring.newest(PurposeSign), now); due {
+		next, err := c.newSigningKey(now, from)
+		if err != nil {
+			return nil, nil, err
+		}
+		keys = append(keys, next)
+	}
+	if from, due := c.nextBegins(ring.newest(PurposeRefresh), now); due {
+		keys = append(keys, c.newStoredRefreshKey(now, from))
+	}
+	return keys, nil, nil
+}
+
+// nextBegins says whether a key is due after newest, and when it begins. The
+// first key of all begins at once: nobody has cached a key set yet.
+func (c Config) nextBegins(newest StoredKey, now time.Time) (time.Time, bool) {
+	switch {
+	case newest.ID == "":
+		return now, true
+	case newest.Purpose == PurposeSign && newest.Algorithm != c.Algorithm:
+		return now.Add(c.PublishLead), true
+	}
+	begins := newest.UseFrom.Add(c.KeyTTL)
+	if now.Before(begins.Add(-c.PublishLead - maintainPace)) {
+		return time.Time{}, false
+	}
+	if soonest := now.Add(c.PublishLead); begins.Before(soonest) {
+		begins = soonest
+	}
+	return begins, true
+}
+
+// retireKeys sets KeepUntil on each key that has a successor, takes it off the
+// others, and raises the lifetime of tokens on those that still make some.
+func (c Config) retireKeys(keys []StoredKey, now time.Time) []StoredKey {
+	slices.SortStableFunc(keys, func(a, b StoredKey) int { return a.UseFrom.Compare(b.UseFrom) })
+	successor := map[string]time.Time{}
+	for n := len(keys) - 1; n >= 0; n-- {
+		key := &keys[n]
+		end, superseded := successor[key.Purpose]
+		successor[key.Purpose] = key.UseFrom
+		if superseded && !end.After(now) && !key.KeepUntil.IsZero() {
+			continue // It makes no tokens any more; what it made is counted.
+		}
+		lifetime := c.AbsoluteTTL
+		if key.Purpose == PurposeSign {
+			key.AccessTTL = max(key.AccessTTL, c.longestAccess())
+			lifetime = key.AccessTTL
+		}
+		key.KeepUntil = time.Time{}
+		if superseded {
+			key.KeepUntil = end.Add(lifetime + clockSlack)
+		}
+	}
+	return keys
+}
+
+// changeKeys applies change to the store's ring until it meets no other change,
+// and takes the result over.
+func (i *Issuer) changeKeys(ctx context.Context, ev Event, change func(*keyRing, time.Time) ([]StoredKey, []string, error)) error {
+	for {
+		stored, err := i.cfg.Store.KeyRing(ctx)
+		if err != nil {
+			return fmt.Errorf("read keys: %w", err)
+		}
+		ring, err := openRing(i.cfg.MasterKey, stored)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		keys, revoked, err := change(ring, now)
+		if err != nil {
+			return err
+		}
+		keys = i.cfg.retireKeys(slices.Clone(keys), now)
+		if len(revoked) == 0 && sameKeys(ring.stored, keys) {
+			i.takeOver(ring)
+			return nil
+		}
+		err = i.cfg.Store.SwapKeys(ctx, ring.rev, keys, revoked, ev)
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("write keys: %w", err)
+		}
+		return i.readKeys(ctx)
+	}
+}
+
+// readKeys takes over the store's ring if it has changed.
+func (i *Issuer) readKeys(ctx context.Context) error {
+	stored, err := i.cfg.Store.KeyRing(ctx)
+	if err != nil {
+		return fmt.Errorf("read keys: %w", err)
+	}
+	if current := i.ring.Load(); current != nil && current.rev == stored.Rev {
+		return nil
+	}
+	ring, err := openRing(i.cfg.MasterKey, stored)
+	if err != nil {
+		return err
+	}
+	i.takeOver(ring)
+	return nil
+}
+
+// takeOver makes ring the one in use, unless a later revision already is.
+func (i *Issuer) takeOver(ring *keyRing) {
+	for {
+		current := i.ring.Load()
+		if current != nil && current.rev >= ring.rev {
+			return
+		}
+		if i.ring.CompareAndSwap(current, ring) {
+			return
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package issuer
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	retryPace    = time.Second // after the store failed
+	maintainPace = time.Minute
+	prunePace    = time.Hour
+)
+
+// Run follows the store, so that what other processes revoke and rotate holds in this
+// one too, makes each next key when its time comes, and deletes what has expired.
+// It returns when ctx ends. One Run per Issuer is enough; more are harmless.
+//
+// While the store does not answer, Run goes on asking; the tokens of this process are
+// refused as stale once [Config.MaxStaleness] has passed.
+func (i *Issuer) Run(ctx context.Context) error {
+	var maintained, pruned time.Time
+	for failing := false; ; {
+		err := i.cfg.Store.WaitChange(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			err = i.catchUp(ctx)
+		}
+		if err == nil && time.Since(maintained) >= maintainPace {
+			err, maintained = i.maintainKeys(ctx), time.Now()
+		}
+		if err == nil && time.Since(pruned) >= prunePace {
+			_, err = i.cfg.Store.Prune(ctx)
+			pruned = time.Now()
+		}
+		if err != nil && ctx.Err() == nil {
+			if !failing {
+				i.cfg.Logger.Error("the store does not answer; trying again", "err", err)
+			}
+			pause(ctx, retryPace)
+		} else if failing {
+			i.cfg.Logger.Info("the store answers again")
+		}
+		failing = err != nil
+	}
+}
+
+// catchUp reads what others have changed. Keys that came from a node with another
+// configuration are brought up to this one's.
+func (i *Issuer) catchUp(ctx context.Context) error {
+	if err := i.readRevocations(ctx); err != nil {
+		return err
+	}
+	before := i.ring.Load().rev
+	if err := i.readKeys(ctx); err != nil || i.ring.Load().rev == before {
+		return err
+	}
+	return i.maintainKeys(ctx)
+}
+
+// follower is where in the store's log of cut-offs this process has read to.
+type follower struct {
+	mu      sync.Mutex // held while reading, and guards what follows
+	cursor  Cursor
+	lineage string
+}
+
+// readRevocations reads what is new, which proves that nothing older is missing.
+func (i *Issuer) readRevocations(ctx context.Context) error {
+	f := &i.follow
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	asked := time.Now()
+	page, err := i.cfg.Store.RevocationsSince(ctx, f.cursor)
+	if err == nil && f.lineage != "" && page.Lineage != f.lineage {
+		// Another history: what was read before says nothing. The cut-offs known
+		// so far stay, since refusing too much is the safe side.
+		i.cfg.Logger.Warn("the store's history changed; reading all revocations again")
+		page, err = i.cfg.Store.RevocationsSince(ctx, "")
+	}
+	if err != nil {
+		return fmt.Errorf("read revocations: %w", err)
+	}
+	i.revoked.Add(page.Entries...)
+	i.revoked.Confirm(asked)
+	f.cursor, f.lineage = page.Next, page.Lineage
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,81 @@
+package issuer
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+)
+
+// Digest is the SHA-256 of a refresh token's handle. The store never sees the handle.
+type Digest [32]byte
+
+// NewSession is what a login asks the store to insert.
+type NewSession struct {
+	Subject  string
+	Epoch    int64
+	Handle   Digest
+	ClientID string
+	Scope    doorward.Scope
+	Audience string
+	// Claims are the extra claims of this login, a JSON object or nil; each
+	// access token of the session repeats them.
+	Claims json.RawMessage
+	// AuthTime is when the person proved who they are. Zero means now.
+	AuthTime time.Time
+	// Idle and Absolute bound the session: it lapses when it was not refreshed
+	// for Idle, and in any case Absolute after its start. Both are positive.
+	Idle, Absolute time.Duration
+}
+
+// Session is one login: one family of refresh tokens, whose public name is ID.
+// Times are in UTC with millisecond precision.
+type Session struct {
+	ID         string // sid: a UUIDv7 in its 36-character lower-case form
+	Handle     Digest
+	Subject    string
+	Epoch      int64
+	ClientID   string
+	Scope      doorward.Scope
+	Audience   string
+	Claims     json.RawMessage
+	AuthTime   time.Time
+	CreatedAt  time.Time
+	LastUsedAt time.Time
+	// Idle is the idle lifetime; IdleEnd and AbsoluteEnd are when the session lapses.
+	Idle        time.Duration
+	IdleEnd     time.Time
+	AbsoluteEnd time.Time
+	// EndedAt is zero while nobody has ended the session; EndReason says why it ended.
+	EndedAt   time.Time
+	EndReason string
+
+	Rev   int64
+	State State
+}
+
+// Live reports whether the session can be refreshed at now: nobody ended it and it has not lapsed.
+func (s Session) Live(now time.Time) bool {
+	return s.EndedAt.IsZero() && now.Before(s.IdleEnd) && now.Before(s.AbsoluteEnd)
+}
+
+// Change is what SwapSession writes.
+type Change struct {
+	State State
+	// Used moves LastUsedAt to now and IdleEnd to now + Idle.
+	Used bool
+	// End, if not empty, ends the session for this reason.
+	End string
+}
+
+// SessionQuery selects sessions. Zero fields do not select.
+type SessionQuery struct {
+	ID      string
+	Subject string
+	// Live leaves out sessions that ended or lapsed.
+	Live bool
+	// Before continues a listing: only sessions with a smaller ID.
+	Before string
+	// Limit is the greatest number of sessions returned; 0 means 100.
+	Limit int
+}

@@ -1,0 +1,461 @@
+package issuer_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/sqlite"
+)
+
+// Standard_N04, N05, N06, N08: the claims of RFC 9068 §2.2.
+func TestLoginMakesAnAccessToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *issuer.Config) { c.Username = true })
+	set, err := w.loginWith("ada", issuer.LoginRequest{Claims: map[string]any{"tenant": "t1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.wantVerify(set.AccessToken, nil)
+	if c.Subject != "ada" || c.ClientID != issuer.FirstPartyClient || c.SessionID != set.SessionID || c.ID == "" {
+		t.Errorf("claims = %+v", c)
+	}
+	if got := c.Scope.String(); got != "orders:read orders:write" {
+		t.Errorf("scope = %q", got)
+	}
+	if !c.HasRole("editor") || c.AuthTime.IsZero() {
+		t.Errorf("roles = %v, auth_time = %v", c.Roles, c.AuthTime)
+	}
+	var tenant, name string
+	if ok, err := c.Extra("tenant", &tenant); !ok || err != nil || tenant != "t1" {
+		t.Errorf("tenant = %q, %v, %v", tenant, ok, err)
+	}
+	if ok, err := c.Extra("preferred_username", &name); !ok || err != nil || name != "Ada" {
+		t.Errorf("preferred_username = %q, %v, %v", name, ok, err)
+	}
+	life := c.ExpiresAt.Sub(c.IssuedAt)
+	if life < 9*time.Minute+29*time.Second || life > 10*time.Minute+31*time.Second {
+		t.Errorf("lifetime = %v, want 10 minutes give or take 5 %%", life)
+	}
+	if set.ExpiresIn != life || set.TokenType != "Bearer" {
+		t.Errorf("expires in %v, type %q", set.ExpiresIn, set.TokenType)
+	}
+}
+
+func TestLoginRefusals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *issuer.Config) { c.Audiences = []string{"https://orders.example"} })
+	w.people.set("bob", issuer.Subject{Name: "Bob"})
+	tests := []struct {
+		name    string
+		subject string
+		req     issuer.LoginRequest
+		want    error
+	}{
+		{"unknown subject", "eve", issuer.LoginRequest{}, issuer.ErrInactive},
+		{"disabled subject", "bob", issuer.LoginRequest{}, issuer.ErrInactive},
+		{"empty subject", "", issuer.LoginRequest{}, issuer.ErrInactive},
+		{"scope the subject does not have", "ada", issuer.LoginRequest{Scope: doorward.Scope{"admin"}}, issuer.ErrScope},
+		{"unknown audience", "ada", issuer.LoginRequest{Audience: "https://evil.example"}, issuer.ErrAudience},
+		{"Behaviour_B44 claim of the issuer", "ada", issuer.LoginRequest{Claims: map[string]any{"sub": "root"}}, issuer.ErrClaims},
+		{"Behaviour_F36 claim that is no JSON", "ada", issuer.LoginRequest{Claims: map[string]any{"f": func() {}}}, issuer.ErrClaims},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			set, err := w.loginWith(test.subject, test.req)
+			if !errors.Is(err, test.want) || set.AccessToken != "" {
+				t.Errorf("login: %v, want %v and no token", err, test.want)
+			}
+		})
+	}
+	set, err := w.loginWith("ada", issuer.LoginRequest{Audience: "https://orders.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wantVerify(set.AccessToken, doorward.ErrAudience)
+}
+
+// A login whose password was checked before all sessions were ended comes to nothing.
+func TestLoginInFlightDoesNotOutliveRevokeSubject(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	attempt, err := w.Begin(t.Context(), "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.RevokeSubject(t.Context(), "ada", issuer.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Login(t.Context(), attempt, issuer.LoginRequest{}); !errors.Is(err, issuer.ErrEpoch) {
+		t.Fatalf("login: %v, want ErrEpoch", err)
+	}
+	w.wantVerify(w.login("ada").AccessToken, nil)
+}
+
+func TestNoRefreshMakesAListedSessionWithoutRefreshToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	set, err := w.loginWith("ada", issuer.LoginRequest{NoRefresh: true})
+	if err != nil || set.RefreshToken != "" {
+		t.Fatalf("login: %v, refresh token %q", err, set.RefreshToken)
+	}
+	list, err := w.Sessions(t.Context(), issuer.SessionQuery{Subject: "ada", Live: true})
+	if err != nil || len(list) != 1 || list[0].ID != set.SessionID {
+		t.Fatalf("sessions = %+v, %v", list, err)
+	}
+	if err := w.RevokeSession(t.Context(), set.SessionID, issuer.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantVerify(set.AccessToken, doorward.ErrRevoked)
+}
+
+// Standard_S03, Behaviour_B33, Behaviour_B34.
+func TestRefreshRotates(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		first := w.login("ada")
+		second := w.mustRefresh(first.RefreshToken)
+		if second.RefreshToken == first.RefreshToken {
+			t.Fatal("the token made by login was not rotated")
+		}
+		if second.SessionID != first.SessionID {
+			t.Error("the session changed")
+		}
+		w.wantVerify(first.AccessToken, nil)
+		again := w.mustRefresh(second.RefreshToken)
+		if again.RefreshToken != second.RefreshToken {
+			t.Error("a generation younger than the window was rotated")
+		}
+		time.Sleep(10 * time.Second)
+		third := w.mustRefresh(second.RefreshToken)
+		if third.RefreshToken == second.RefreshToken {
+			t.Error("a generation older than the window was not rotated")
+		}
+		// Attack_F01: a token older than the predecessor ends the session.
+		w.wantRefreshError(first.RefreshToken, issuer.ErrReuse)
+		w.wantRefreshError(third.RefreshToken, issuer.ErrReuse)
+		w.wantVerify(third.AccessToken, doorward.ErrRevoked)
+	})
+}
+
+// Attack_F04, Behaviour_B35: one lost answer logs nobody out.
+func TestLostAnswerIsForgiven(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		held := w.login("ada").RefreshToken
+		for range 8 {
+			w.mustRefresh(held) // This answer is lost.
+			time.Sleep(time.Minute)
+			late := w.mustRefresh(held) // Late: the successor is given out again.
+			time.Sleep(time.Minute)
+			held = w.mustRefresh(late.RefreshToken).RefreshToken
+			time.Sleep(time.Minute)
+			held = w.mustRefresh(held).RefreshToken // A clean generation.
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+func TestThiefIsCaughtWithinTheBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		owner := w.login("ada").RefreshToken
+		thief := owner
+		for generation := 1; ; generation++ {
+			time.Sleep(time.Minute)
+			set, err := w.refresh(owner)
+			if err != nil {
+				t.Fatalf("generation %d: the owner came first and was refused: %v", generation, err)
+			}
+			owner = set.RefreshToken
+			time.Sleep(time.Minute)
+			stolen, err := w.refresh(thief)
+			if errors.Is(err, issuer.ErrReuse) {
+				if generation != 3 {
+					t.Errorf("caught at generation %d, want 3", generation)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			thief = stolen.RefreshToken
+			_ = w.mustRefresh(owner)
+		}
+	})
+}
+
+func TestStrictRefresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *issuer.Config) { c.StrictRefresh = true })
+	first := w.login("ada")
+	second := w.mustRefresh(first.RefreshToken)
+	w.wantRefreshError(first.RefreshToken, issuer.ErrReuse)
+	w.wantRefreshError(second.RefreshToken, issuer.ErrReuse)
+}
+
+func TestRefreshOfAGenerationTheStoreHasLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	set := w.login("ada")
+	w.wantRefreshError(w.ForgeRefreshToken(set.RefreshToken, 7), issuer.ErrRollback)
+	w.wantRefreshError(set.RefreshToken, issuer.ErrRollback)
+	w.wantVerify(set.AccessToken, doorward.ErrRevoked)
+}
+
+// Every byte of a refresh token is authenticated, and the store is not asked.
+func TestRefreshTokenIsAuthenticated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	token := w.login("ada").RefreshToken
+	mutants := []string{"", "dwr_", token + "A", token[:len(token)-1], strings.ToUpper(token), " " + token, token + "\n", "dwx_" + token[4:]}
+	for i := range token {
+		flipped := byte('A')
+		if token[i] == flipped {
+			flipped = 'B'
+		}
+		mutants = append(mutants, token[:i]+string(flipped)+token[i+1:])
+	}
+	for _, mutant := range mutants {
+		w.wantRefreshError(mutant, issuer.ErrToken)
+		if _, err := w.refresh(mutant); !errors.Is(err, issuer.ErrInvalidGrant) || issuer.RefreshReason(err) != "" {
+			t.Fatalf("%v tells an outsider %q", err, issuer.RefreshReason(err))
+		}
+	}
+	w.mustRefresh(token)
+}
+
+// Attack_F05, Attack_F07, Standard_O15, Standard_O16.
+func TestRefreshAsksAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *issuer.Config) { c.Audiences = []string{"https://orders.example"} })
+	token := w.login("ada").RefreshToken
+
+	_, err := w.Refresh(t.Context(), token, issuer.RefreshRequest{ClientID: "dwc_other"})
+	if !errors.Is(err, issuer.ErrClient) || issuer.RefreshReason(err) != "" {
+		t.Errorf("another client: %v", err)
+	}
+	_, err = w.Refresh(t.Context(), token, issuer.RefreshRequest{Audience: "https://evil.example"})
+	if !errors.Is(err, issuer.ErrAudience) {
+		t.Errorf("unknown audience: %v", err)
+	}
+	w.people.set("ada", issuer.Subject{Active: true, Roles: []string{"viewer"}, Scope: doorward.Scope{"orders:read", "billing"}})
+	set := w.mustRefresh(token)
+	claims := w.wantVerify(set.AccessToken, nil)
+	if claims.HasRole("editor") || !claims.HasRole("viewer") || claims.Scope.String() != "orders:read" {
+		t.Errorf("roles = %v, scope = %q: want today's roles, and no scope beyond the login's", claims.Roles, claims.Scope)
+	}
+	w.people.set("ada", issuer.Subject{})
+	w.wantRefreshError(set.RefreshToken, issuer.ErrInactive)
+}
+
+// Attack_F06, Behaviour_B39a, Standard_S05, Standard_U24.
+func TestSessionLapses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(c *issuer.Config) { c.IdleTTL, c.AbsoluteTTL = time.Hour, 3*time.Hour })
+		idle := w.login("ada")
+		time.Sleep(time.Hour)
+		w.wantRefreshError(idle.RefreshToken, issuer.ErrSessionLapsed)
+
+		used := w.login("ada")
+		for range 5 {
+			time.Sleep(30 * time.Minute)
+			used = w.mustRefresh(used.RefreshToken)
+		}
+		time.Sleep(29*time.Minute + 55*time.Second)
+		used = w.mustRefresh(used.RefreshToken)
+		if used.ExpiresIn > 5*time.Second {
+			t.Errorf("an access token outlives its session: %v", used.ExpiresIn)
+		}
+		time.Sleep(5 * time.Second)
+		w.wantRefreshError(used.RefreshToken, issuer.ErrSessionLapsed)
+	})
+}
+
+func TestRefreshIsLimited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(c *issuer.Config) { c.RefreshLimit = 3 })
+		token := w.login("ada").RefreshToken
+		for range 3 {
+			token = w.mustRefresh(token).RefreshToken
+		}
+		w.wantRefreshError(token, issuer.ErrTooMany)
+		time.Sleep(time.Minute)
+		w.mustRefresh(token)
+	})
+}
+
+// Attack_F02 in its short form: parallel refreshes leave one successor and nobody out.
+func TestParallelRefreshes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *issuer.Config) { c.RefreshLimit = 200 })
+	token := w.login("ada").RefreshToken
+	const callers = 50
+	got := make(chan string, callers)
+	for range callers {
+		go func() {
+			set, err := w.refresh(token)
+			if err != nil {
+				t.Errorf("refresh: %v", err)
+			}
+			got <- set.RefreshToken
+		}()
+	}
+	successors := map[string]int{}
+	for range callers {
+		successors[<-got]++
+	}
+	if len(successors) != 1 || successors[token] != 0 {
+		t.Errorf("%d successors, of which the token itself %d times; want one other", len(successors), successors[token])
+	}
+}
+
+// Attack_F09, Behaviour_B36, Standard_V06.
+func TestLogout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		byAccess, byRefresh, other := w.login("ada"), w.login("ada"), w.login("ada")
+		for range 2 { // The second time changes nothing.
+			if err := w.Logout(t.Context(), byAccess.AccessToken, issuer.Event{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Logout(t.Context(), byRefresh.RefreshToken, issuer.Event{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, set := range []issuer.TokenSet{byAccess, byRefresh} {
+			w.wantVerify(set.AccessToken, doorward.ErrRevoked)
+			w.wantRefreshError(set.RefreshToken, issuer.ErrSessionEnded)
+		}
+		w.wantVerify(other.AccessToken, nil)
+
+		set := w.login("ada")
+		time.Sleep(time.Hour)
+		w.wantVerify(set.AccessToken, doorward.ErrExpired)
+		if err := w.Logout(t.Context(), set.AccessToken, issuer.Event{}); err != nil {
+			t.Errorf("logout with an expired token: %v", err)
+		}
+		w.wantRefreshError(set.RefreshToken, issuer.ErrSessionEnded)
+
+		for _, stranger := range []string{"", "dwr_", "a.b.c", other.AccessToken + "A"} {
+			if err := w.Logout(t.Context(), stranger, issuer.Event{}); !errors.Is(err, issuer.ErrToken) {
+				t.Errorf("logout with %q: %v, want ErrToken", stranger, err)
+			}
+		}
+	})
+}
+
+// Behaviour_B39: what was revoked stays revoked after a restart.
+func TestRevocationsSurviveARestart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doorward.db")
+	w := newWorldOn(t, path, nil)
+	ended, live := w.login("ada"), w.login("ada")
+	if err := w.Logout(t.Context(), ended.AccessToken, issuer.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.cfg.Store.(*sqlite.Store).Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := newWorldOn(t, path, nil)
+	again.wantVerify(ended.AccessToken, doorward.ErrRevoked)
+	again.wantRefreshError(ended.RefreshToken, issuer.ErrSessionEnded)
+	again.wantVerify(live.AccessToken, nil)
+	again.mustRefresh(live.RefreshToken)
+}
+
+// Attack_F10: cut-offs have an exact order, also within one second.
+func TestRevokeSubjectHasAnExactOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for range 200 {
+		before := w.login("ada")
+		if err := w.RevokeSubject(t.Context(), "ada", issuer.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		after := w.login("ada")
+		w.wantVerify(before.AccessToken, doorward.ErrRevoked)
+		w.wantVerify(after.AccessToken, nil)
+	}
+}
+
+// Attack_F12, Behaviour_B38: without Run nobody follows the store, and the tokens are refused.
+func TestWithoutRunVerifiersGoStale(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		set := w.login("ada")
+		time.Sleep(time.Minute + time.Second)
+		w.wantVerify(set.AccessToken, doorward.ErrStale)
+	})
+}
+
+// What one process revokes, another refuses.
+func TestRunFollowsOtherProcesses(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doorward.db")
+	here, there := newWorldOn(t, path, nil), newWorldOn(t, path, nil)
+	done := make(chan error, 1)
+	go func() { done <- there.Run(t.Context()) }()
+	t.Cleanup(func() {
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+
+	set := here.login("ada")
+	there.wantVerify(set.AccessToken, nil)
+	if err := here.Logout(t.Context(), set.AccessToken, issuer.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	kid, err := here.RotateKey(t.Context(), issuer.Event{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, 2*time.Second, "the logout holds in the other process", func() bool {
+		_, err := there.verifier.Verify(t.Context(), set.AccessToken)
+		return errors.Is(err, doorward.ErrRevoked)
+	})
+	within(t, 2*time.Second, "the new key is in the other process's set", func() bool {
+		_, err := there.Keys().Key(t.Context(), kid)
+		return err == nil
+	})
+}
+
+func TestTokenSetPrintsNoToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	set := w.login("ada")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, secret := range []any{set, &set, masterKey, []any{set, masterKey}} {
+			text := fmt.Sprintf(verb, secret)
+			if strings.Contains(text, set.AccessToken) || strings.Contains(text, set.RefreshToken) || strings.Contains(text, masterKey.Text()) {
+				t.Errorf("%s prints a secret: %s", verb, text)
+			}
+		}
+	}
+}
+
+// within waits for a condition that another goroutine brings about.
+func within(t *testing.T, limit time.Duration, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(limit); !done(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", limit, what)
+		}
+	}
+}
