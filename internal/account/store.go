@@ -118,7 +118,7 @@ type Row struct {
 	Name      string
 	Canonical string
 	Roles     []string
-	Hash      string // PHC string; empty when the user cannot log in with a password
+	Hash      string `json:"-"` // PHC string; empty when the user cannot log in with a password
 	// MustChange is as in User.
 	MustChange bool
 	// Lifetime is how long the password works, from the store's now. 0 means for ever.
@@ -127,15 +127,27 @@ type Row struct {
 	First bool
 }
 
+// String leaves the hash out.
+func (r Row) String() string { return "user " + r.ID }
+
+// GoString leaves the hash out.
+func (r Row) GoString() string { return r.String() }
+
 // NewPassword is what [Store.SetPassword] writes.
 type NewPassword struct {
-	Hash string
+	Hash string `json:"-"`
 	// Old, if not empty, is the hash that must still be stored.
-	Old        string
+	Old        string `json:"-"`
 	MustChange bool
 	// Lifetime is how long the password works, from the store's now. 0 means for ever.
 	Lifetime time.Duration
 }
+
+// String leaves the hashes out.
+func (n NewPassword) String() string { return "new password" }
+
+// GoString leaves the hashes out.
+func (n NewPassword) GoString() string { return n.String() }
 
 // Query selects users.
 type Query struct {
@@ -148,13 +160,13 @@ type Query struct {
 // Credential is a user together with the hash of their password.
 type Credential struct {
 	User User
-	Hash string
+	Hash string `json:"-"`
 }
 
-// String hides the hash from every fmt verb but %#v, which GoString answers.
+// String leaves the hash out.
 func (c Credential) String() string { return "credential of " + c.User.ID }
 
-// GoString hides the hash.
+// GoString leaves the hash out.
 func (c Credential) GoString() string { return c.String() }
 
 // The kinds of issuer.Event that this package makes.

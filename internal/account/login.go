@@ -1,0 +1,289 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/password"
+)
+
+// How many tries of one account without a success are looked at. The window
+// begins with the first of them.
+const (
+	TryLimit  = 10
+	TryWindow = 10 * time.Minute
+)
+
+// Errors of a login and of the change of a password.
+var (
+	// ErrCredentials is the one answer to everybody who does not log in: no such
+	// user, wrong password, disabled, initial password expired, password that
+	// cannot be one. It wraps the reason, which is for the log and for operators only.
+	ErrCredentials = errors.New("account: name or password is wrong")
+	// ErrThrottled says that the account has had too many tries; see [ThrottledError].
+	ErrThrottled = errors.New("account: too many tries")
+	// ErrDisabled is the reason of a disabled user.
+	ErrDisabled = errors.New("account: the user is disabled")
+	// ErrExpired is the reason of an initial password that was not changed in time.
+	ErrExpired = errors.New("account: the initial password expired")
+	// ErrPassword says that a new password is refused. It wraps a
+	// *password.RuleError, which says why and what to do.
+	ErrPassword = errors.New("account: the new password is refused")
+)
+
+// ErrReused is the Err of the password.RuleError about a new password that is the old one.
+var ErrReused = errors.New("account: the new password is the current one")
+
+// ThrottledError is an ErrThrottled that says when to try again.
+type ThrottledError struct {
+	RetryAfter time.Duration // more than 0
+}
+
+// Error says how long to wait.
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("%v: again in %v", ErrThrottled, e.RetryAfter)
+}
+
+// Unwrap returns ErrThrottled.
+func (e *ThrottledError) Unwrap() error { return ErrThrottled }
+
+// Authenticate checks name and password and returns the user and the login that
+// was begun for them. The caller goes on with issuer.Issuer.Login.
+//
+// A try is counted before its password is looked at, under the name that was
+// sent, whether it exists or not. After [TryLimit] tries without a success in
+// [TryWindow] the answer is a *[ThrottledError] at once, also to the right
+// password. Every other failure is ErrCredentials and takes exactly one hash.
+// password.ErrBusy means that nothing was looked at, and counts for nothing.
+func (p *People) Authenticate(ctx context.Context, b Beginner, name, text string, ev issuer.Event) (User, issuer.Attempt, error) {
+	key := throttleKey(name)
+	if err := p.reserve(ctx, key, ev); err != nil {
+		return User{}, issuer.Attempt{}, err
+	}
+	// A user who does not exist is asked for like one who does: the ID leads nowhere.
+	id := newID()
+	if u, err := p.ByName(ctx, name); err == nil {
+		id = u.ID
+	} else if !errors.Is(err, ErrNotFound) {
+		return User{}, issuer.Attempt{}, p.undecided(ctx, key, err)
+	}
+	// The attempt begins before the hash is read: a password that is changed from
+	// here on ends it.
+	attempt, err := b.Begin(ctx, id)
+	if err != nil {
+		return User{}, issuer.Attempt{}, p.undecided(ctx, key, err)
+	}
+	c, err := p.verify(ctx, key, id, text, ev)
+	if err != nil {
+		return User{}, issuer.Attempt{}, err
+	}
+	return c.User, attempt, nil
+}
+
+// ChangePassword sets a password for somebody who knows the current one. Every
+// session ends, and the login that it returns is begun after that. The caller
+// goes on with issuer.Issuer.Login. If the Revocation has a Kind the password was
+// changed, even beside an error, and the caller applies it.
+//
+// Tries count and errors are as in Authenticate; a refused new password is
+// ErrPassword and counts for nothing. ErrConflict means that somebody else
+// changed the password or disabled the user at the same moment.
+func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, next string, ev issuer.Event) (issuer.Attempt, doorward.Revocation, error) {
+	none, uncut := issuer.Attempt{}, doorward.Revocation{}
+	if err := p.checkChange(current, next); err != nil {
+		return none, uncut, err
+	}
+	u, err := p.ByID(ctx, id)
+	if err != nil {
+		return none, uncut, err
+	}
+	key := throttleKey(u.Name)
+	if err := p.reserve(ctx, key, ev); err != nil {
+		return none, uncut, err
+	}
+	c, err := p.verify(ctx, key, id, current, ev)
+	if err != nil {
+		return none, uncut, err
+	}
+	hash, err := p.hashNew(ctx, next)
+	if err != nil {
+		return none, uncut, err
+	}
+	ev.Kind, ev.Subject = EventPasswordChange, id
+	cut, err := p.store.SetPassword(ctx, id, NewPassword{Hash: hash, Old: c.Hash}, ev)
+	if err != nil {
+		return none, uncut, fmt.Errorf("change password: %w", err)
+	}
+	attempt, err := p.beginWith(ctx, b, id, hash)
+	return attempt, cut, err
+}
+
+// reserve counts a try or refuses it.
+func (p *People) reserve(ctx context.Context, key [32]byte, ev issuer.Event) error {
+	ev.Kind, ev.Reason = EventLoginThrottled, ""
+	wait, err := p.throttle.Reserve(ctx, key, TryLimit, TryWindow, ev)
+	if err != nil {
+		return fmt.Errorf("count the try: %w", err)
+	}
+	if wait > 0 {
+		return &ThrottledError{RetryAfter: wait}
+	}
+	return nil
+}
+
+// verify reads the user's hash and computes exactly one, whatever it finds. It
+// returns the credential as it is stored now if the password was right and may be used.
+func (p *People) verify(ctx context.Context, key [32]byte, id, text string, ev issuer.Event) (Credential, error) {
+	c, err := p.store.Credential(ctx, id)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Credential{}, p.undecided(ctx, key, fmt.Errorf("read the hash: %w", err))
+	}
+	rehash, err := p.compare(ctx, c.Hash, text)
+	why := judge(c.User, err)
+	switch {
+	case why == nil:
+	case reason(why) == "":
+		return Credential{}, p.undecided(ctx, key, why)
+	default:
+		ev.Subject = c.User.ID
+		return Credential{}, p.failed(ctx, why, ev)
+	}
+	if err := p.throttle.Clear(ctx, key); err != nil {
+		return Credential{}, fmt.Errorf("forget the tries: %w", err)
+	}
+	if rehash {
+		ev.Subject = id
+		return p.rehash(ctx, c, text, ev)
+	}
+	return c, nil
+}
+
+// compare computes one hash, also where there is nothing to compare with: for no
+// user, for a password that cannot be one, for a hash that cannot be read.
+func (p *People) compare(ctx context.Context, hash, text string) (rehash bool, err error) {
+	if hash == "" {
+		err = p.hasher.VerifyNothing(ctx, text)
+	} else {
+		rehash, err = p.hasher.Verify(ctx, hash, text)
+	}
+	if !errors.Is(err, password.ErrTooLong) && !errors.Is(err, password.ErrText) && !errors.Is(err, password.ErrHash) {
+		return rehash, err
+	}
+	if none := p.hasher.VerifyNothing(ctx, ""); !errors.Is(none, password.ErrMismatch) {
+		return false, none
+	}
+	return false, err
+}
+
+// judge returns why the user does not get in, given what compare said.
+func judge(u User, err error) error {
+	switch {
+	case err != nil && reason(err) == "":
+		return err
+	case u.ID == "":
+		return ErrNotFound
+	case err != nil:
+		return err
+	case u.Disabled:
+		return ErrDisabled
+	case u.expired(time.Now()):
+		return ErrExpired
+	}
+	return nil
+}
+
+// reason is the word for the audit record, empty if err decides nothing about the login.
+func reason(err error) string {
+	for _, r := range [...]struct {
+		err  error
+		word string
+	}{
+		{ErrNotFound, "unknown_user"},
+		{ErrDisabled, "disabled"},
+		{ErrExpired, "password_expired"},
+		{password.ErrMismatch, "wrong_password"},
+		{password.ErrTooLong, "password_too_long"},
+		{password.ErrText, "password_not_text"},
+		{password.ErrHash, "unreadable_hash"},
+	} {
+		if errors.Is(err, r.err) {
+			return r.word
+		}
+	}
+	return ""
+}
+
+// failed records a try that failed. The name that was sent is not recorded:
+// people type their password there.
+func (p *People) failed(ctx context.Context, why error, ev issuer.Event) error {
+	ev.Kind, ev.Reason = EventLoginFailed, reason(why)
+	if err := p.throttle.Record(ctx, ev); err != nil {
+		return fmt.Errorf("record the failed login: %w", err)
+	}
+	return fmt.Errorf("%w: %w", ErrCredentials, why)
+}
+
+// undecided gives a try back whose password was not looked at, also when the caller has gone away.
+func (p *People) undecided(ctx context.Context, key [32]byte, why error) error {
+	return errors.Join(why, p.throttle.Release(context.WithoutCancel(ctx), key))
+}
+
+// rehash stores a stronger hash of the password that was just right. When that is
+// not possible now, the next login does it.
+func (p *People) rehash(ctx context.Context, c Credential, text string, ev issuer.Event) (Credential, error) {
+	hash, err := p.hasher.Hash(ctx, text)
+	if errors.Is(err, password.ErrBusy) {
+		return c, nil
+	}
+	if err != nil {
+		return Credential{}, fmt.Errorf("hash password: %w", err)
+	}
+	ev.Kind, ev.Reason = EventPasswordRehash, ""
+	err = p.store.ReplaceHash(ctx, c.User.ID, c.Hash, hash, ev)
+	if errors.Is(err, ErrConflict) {
+		return c, nil
+	}
+	if err != nil {
+		return Credential{}, fmt.Errorf("store the stronger hash: %w", err)
+	}
+	c.Hash = hash
+	return c, nil
+}
+
+// checkChange refuses a new password that breaks the rules or changes nothing.
+func (p *People) checkChange(current, next string) error {
+	if err := password.Check(next, p.least); err != nil {
+		return fmt.Errorf("%w: %w", ErrPassword, err)
+	}
+	if norm.NFC.String(current) == norm.NFC.String(next) {
+		return fmt.Errorf("%w: %w", ErrPassword, &password.RuleError{
+			Reason: "the new password is the current one",
+			Advice: "choose another one",
+			Err:    ErrReused,
+		})
+	}
+	return nil
+}
+
+// beginWith begins a login of a user whose password must still be the one just
+// set: if an operator has set another since, that one's sessions are not ours.
+func (p *People) beginWith(ctx context.Context, b Beginner, id, hash string) (issuer.Attempt, error) {
+	attempt, err := b.Begin(ctx, id)
+	if err != nil {
+		return issuer.Attempt{}, err
+	}
+	c, err := p.store.Credential(ctx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && (c.Hash != hash || c.User.Disabled) {
+		return issuer.Attempt{}, ErrConflict
+	}
+	if err != nil {
+		return issuer.Attempt{}, fmt.Errorf("read the hash: %w", err)
+	}
+	return attempt, nil
+}

@@ -1,0 +1,70 @@
+package account
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+)
+
+// SetPassword sets a password in the name of an operator. Every session of the
+// user ends; the caller applies the Revocation. With mustChange the password
+// works for [InitialLifetime], and until the user has changed it the role admin
+// does not count. The user may try again at once, whatever the tries before.
+// It returns ErrNotFound, ErrPassword or what the Hasher returns.
+func (p *People) SetPassword(ctx context.Context, id, next string, mustChange bool, ev issuer.Event) (doorward.Revocation, error) {
+	u, err := p.ByID(ctx, id)
+	if err != nil {
+		return doorward.Revocation{}, err
+	}
+	hash, err := p.hashNew(ctx, next)
+	if err != nil {
+		return doorward.Revocation{}, err
+	}
+	n := NewPassword{Hash: hash, MustChange: mustChange}
+	if mustChange {
+		n.Lifetime = InitialLifetime
+	}
+	ev.Kind, ev.Subject = EventPasswordSet, id
+	if err := p.throttle.Clear(ctx, throttleKey(u.Name)); err != nil {
+		return doorward.Revocation{}, fmt.Errorf("forget the tries: %w", err)
+	}
+	cut, err := p.store.SetPassword(ctx, id, n, ev)
+	if err != nil {
+		return doorward.Revocation{}, fmt.Errorf("set password: %w", err)
+	}
+	return cut, nil
+}
+
+// Disable ends every session of the user and lets them log in no more. The caller
+// applies the Revocation. It returns ErrNotFound.
+func (p *People) Disable(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
+	ev.Kind, ev.Subject = EventUserDisable, id
+	cut, err := p.store.SetDisabled(ctx, id, true, ev)
+	if err != nil {
+		return doorward.Revocation{}, fmt.Errorf("disable user: %w", err)
+	}
+	return cut, nil
+}
+
+// Enable lets a disabled user log in again, with a new session. It returns ErrNotFound.
+func (p *People) Enable(ctx context.Context, id string, ev issuer.Event) error {
+	ev.Kind, ev.Subject = EventUserEnable, id
+	if _, err := p.store.SetDisabled(ctx, id, false, ev); err != nil {
+		return fmt.Errorf("enable user: %w", err)
+	}
+	return nil
+}
+
+// Delete removes the user and ends every session. The caller applies the
+// Revocation. The name may be given to somebody else, who gets another ID. It
+// returns ErrNotFound.
+func (p *People) Delete(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
+	ev.Kind, ev.Subject = EventUserDelete, id
+	cut, err := p.store.DeleteUser(ctx, id, ev)
+	if err != nil {
+		return doorward.Revocation{}, fmt.Errorf("delete user: %w", err)
+	}
+	return cut, nil
+}

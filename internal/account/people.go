@@ -1,0 +1,261 @@
+// Package account keeps people: who may log in, with which password and in which
+// roles. It answers the issuer's question about a subject, and it is where
+// guessing passwords is made slow.
+package account
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/password"
+)
+
+// RoleAdmin is the one role that means something by itself.
+const RoleAdmin = "admin"
+
+// InitialLifetime is how long a password works that somebody else chose and that
+// must be changed.
+const InitialLifetime = 24 * time.Hour
+
+// Bounds of [People.List] and of the roles of one user.
+const (
+	DefaultPage = 100
+	MaxPage     = 1000
+	MaxRoles    = 32
+)
+
+// ClaimChangeRequired is the claim of a user whose role admin does not count
+// until the password is changed.
+const ClaimChangeRequired = "password_change_required"
+
+// ErrRole says that a text is not the name of a role.
+var ErrRole = errors.New("account: a role is 1 to 64 of the characters a-z 0-9 _ . : - and begins with a letter or digit")
+
+// Hasher hashes passwords; a *password.Hasher does.
+type Hasher interface {
+	Hash(ctx context.Context, text string) (string, error)
+	Verify(ctx context.Context, hash, text string) (rehash bool, err error)
+	VerifyNothing(ctx context.Context, text string) error
+}
+
+// Beginner begins a login; an *issuer.Issuer does.
+type Beginner interface {
+	Begin(ctx context.Context, subject string) (issuer.Attempt, error)
+}
+
+// Config is what [New] needs. Store, Throttle and Hasher are required.
+type Config struct {
+	Store    Store
+	Throttle Throttle
+	Hasher   Hasher
+	// MinPassword is the least number of characters of a new password. 0 means 15;
+	// the least is 8.
+	MinPassword int
+}
+
+// People is everybody who can log in. It is safe for concurrent use, keeps nothing
+// in memory, and runs no goroutine.
+type People struct {
+	store    Store
+	throttle Throttle
+	hasher   Hasher
+	least    int
+}
+
+// New returns the People of a store.
+func New(cfg Config) (*People, error) {
+	switch {
+	case cfg.Store == nil:
+		return nil, errors.New("account: Config.Store is required")
+	case cfg.Throttle == nil:
+		return nil, errors.New("account: Config.Throttle is required")
+	case cfg.Hasher == nil:
+		return nil, errors.New("account: Config.Hasher is required")
+	case cfg.MinPassword != 0 && cfg.MinPassword < password.LeastMin:
+		return nil, fmt.Errorf("account: Config.MinPassword is %d, the least is %d", cfg.MinPassword, password.LeastMin)
+	}
+	least := cmp.Or(cfg.MinPassword, password.DefaultMin)
+	return &People{store: cfg.Store, throttle: cfg.Throttle, hasher: cfg.Hasher, least: least}, nil
+}
+
+// NewUser is a person to add.
+type NewUser struct {
+	Name  string
+	Roles []string
+	// Password is checked against the rules for passwords.
+	Password string `json:"-"`
+	// MustChange withholds the role admin until the user has changed the password.
+	MustChange bool
+	// Lifetime is how long the password works if it is not changed. 0 means for ever.
+	Lifetime time.Duration
+}
+
+// String leaves the password out.
+func (n NewUser) String() string { return fmt.Sprintf("new user %q", n.Name) }
+
+// GoString leaves the password out.
+func (n NewUser) GoString() string { return n.String() }
+
+// Add adds a user. It returns ErrName, ErrRole, ErrPassword, ErrNameTaken or what
+// the Hasher returns.
+func (p *People) Add(ctx context.Context, n NewUser, ev issuer.Event) (User, error) {
+	return p.add(ctx, n, false, ev)
+}
+
+// EnsureAdmin adds the user "admin" to a store without users and returns the
+// random password, which exists nowhere else. It works for [InitialLifetime] and
+// has to be changed before the role admin counts. If there are users already the
+// password is empty. Of several processes that start at once one gets a password.
+func (p *People) EnsureAdmin(ctx context.Context, ev issuer.Event) (string, error) {
+	users, err := p.store.Users(ctx, Query{Limit: 1})
+	if err != nil {
+		return "", fmt.Errorf("look for users: %w", err)
+	}
+	if len(users) > 0 {
+		return "", nil
+	}
+	n := NewUser{
+		Name: RoleAdmin, Roles: []string{RoleAdmin}, Password: password.Generate(),
+		MustChange: true, Lifetime: InitialLifetime,
+	}
+	_, err = p.add(ctx, n, true, ev)
+	if errors.Is(err, ErrNotEmpty) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return n.Password, nil
+}
+
+// ByID returns the user with this ID, or ErrNotFound.
+func (p *People) ByID(ctx context.Context, id string) (User, error) {
+	u, err := p.store.User(ctx, id)
+	if err != nil {
+		return User{}, fmt.Errorf("read user: %w", err)
+	}
+	return u, nil
+}
+
+// ByName returns the user with this name in any of its spellings, or ErrNotFound.
+func (p *People) ByName(ctx context.Context, name string) (User, error) {
+	_, canonical, err := ParseName(name)
+	if err != nil {
+		return User{}, fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	u, err := p.store.UserByName(ctx, canonical)
+	if err != nil {
+		return User{}, fmt.Errorf("read user: %w", err)
+	}
+	return u, nil
+}
+
+// List lists users by name. The next page begins after the Canonical of the last.
+// A Limit of 0 means [DefaultPage]; more than [MaxPage] means MaxPage.
+func (p *People) List(ctx context.Context, q Query) ([]User, error) {
+	if q.Limit <= 0 {
+		q.Limit = DefaultPage
+	}
+	q.Limit = min(q.Limit, MaxPage)
+	users, err := p.store.Users(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("list users: %w", err)
+	}
+	return users, nil
+}
+
+// Subject tells the issuer about a user: not active when disabled or when an
+// initial password expired unchanged. It implements issuer.Subjects.
+func (p *People) Subject(ctx context.Context, id string) (issuer.Subject, error) {
+	u, err := p.store.User(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return issuer.Subject{}, issuer.ErrNotFound
+	}
+	if err != nil {
+		return issuer.Subject{}, fmt.Errorf("read user: %w", err)
+	}
+	s := issuer.Subject{Active: !u.Disabled && !u.expired(time.Now()), Name: u.Name, Roles: u.Roles}
+	if u.MustChange {
+		s.Roles = slices.DeleteFunc(slices.Clone(u.Roles), func(r string) bool { return r == RoleAdmin })
+		s.Claims = map[string]any{ClaimChangeRequired: true}
+	}
+	return s, nil
+}
+
+func (p *People) add(ctx context.Context, n NewUser, first bool, ev issuer.Event) (User, error) {
+	name, canonical, err := ParseName(n.Name)
+	if err != nil {
+		return User{}, err
+	}
+	roles, err := parseRoles(n.Roles)
+	if err != nil {
+		return User{}, err
+	}
+	hash, err := p.hashNew(ctx, n.Password)
+	if err != nil {
+		return User{}, err
+	}
+	ev.Kind = EventUserAdd
+	u, err := p.store.CreateUser(ctx, Row{
+		ID: newID(), Name: name, Canonical: canonical, Roles: roles, Hash: hash,
+		MustChange: n.MustChange, Lifetime: n.Lifetime, First: first,
+	}, ev)
+	if err != nil {
+		return User{}, fmt.Errorf("add user: %w", err)
+	}
+	return u, nil
+}
+
+// hashNew checks a new password before it spends a hash on it.
+func (p *People) hashNew(ctx context.Context, text string) (string, error) {
+	if err := password.Check(text, p.least); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrPassword, err)
+	}
+	hash, err := p.hasher.Hash(ctx, text)
+	if err != nil {
+		return "", fmt.Errorf("hash password: %w", err)
+	}
+	return hash, nil
+}
+
+// expired reports whether the password stopped working because nobody changed it in time.
+func (u User) expired(now time.Time) bool {
+	return !u.PasswordExpiresAt.IsZero() && !now.Before(u.PasswordExpiresAt)
+}
+
+// newID returns the ID of a new user: 130 random bits. It looks like no client ID
+// and like no name that says who it is.
+func newID() string { return "u_" + strings.ToLower(rand.Text()) }
+
+func parseRoles(roles []string) ([]string, error) {
+	if len(roles) > MaxRoles {
+		return nil, fmt.Errorf("%w: %d roles, at most %d", ErrRole, len(roles), MaxRoles)
+	}
+	for _, r := range roles {
+		if !isRole(r) {
+			return nil, fmt.Errorf("%w: %.80q", ErrRole, r)
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(roles))), nil
+}
+
+func isRole(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		word := 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
+		if !word && (i == 0 || !strings.ContainsRune("_.:-", rune(c))) {
+			return false
+		}
+	}
+	return true
+}
