@@ -196,7 +196,7 @@ func checkNew(n issuer.NewSession) error {
 	if n.Idle <= 0 || n.Absolute <= 0 {
 		return errors.New("create session: Idle and Absolute must be positive")
 	}
-	if _, err := doorward.ParseScope(n.Scope.String()); err != nil {
+	if _, err := n.Scope.MarshalText(); err != nil {
 		return fmt.Errorf("create session: %w", err)
 	}
 	return checkText(n.Subject, n.ClientID, n.Audience, string(n.Claims))

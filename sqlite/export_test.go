@@ -1,0 +1,17 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/doorward/doorward/internal/sqlstore"
+)
+
+// Write runs f as the methods of the store do.
+func (s *Store) Write(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	return s.engine.Write(ctx, f)
+}
+
+// Read runs f as the methods of the store do.
+func (s *Store) Read(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	return s.engine.Read(ctx, f)
+}

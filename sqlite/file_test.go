@@ -1,0 +1,227 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/sqlite"
+)
+
+var event = issuer.Event{Kind: "test"}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	// A new database as another program, a newer doorward and a bad disk leave it.
+	foreign := func(path string) error { return execute(path, `CREATE TABLE users (name TEXT)`) }
+	newer := func(path string) error {
+		return errors.Join(opened(path), execute(path, `INSERT INTO schema_migrations (version_id, is_applied) VALUES (9999, 1)`))
+	}
+	damaged := func(path string) error {
+		err := opened(path)
+		data, readErr := os.ReadFile(path)
+		for i := 100; i < len(data); i++ {
+			data[i] = 0xff
+		}
+		return errors.Join(err, readErr, os.WriteFile(path, data, 0o600))
+	}
+	text := func(path string) error {
+		return os.WriteFile(path, bytes.Repeat([]byte("not a database. "), 100), 0o600)
+	}
+	tests := []struct {
+		name    string
+		path    string
+		make    func(path string) error
+		wantErr error // nil: any
+	}{
+		{"a text file", "f", text, sqlite.ErrNotDatabase},
+		{"a damaged file", "f", damaged, sqlite.ErrDamaged},
+		{"the database of another program", "f", foreign, sqlite.ErrForeign},
+		{"a newer schema", "f", newer, sqlite.ErrNewer},
+		{"a folder", ".", nil, nil},
+		{"a folder that is not there", "a/f", nil, os.ErrNotExist},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), tt.path)
+			if tt.make != nil {
+				if err := tt.make(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before, _ := os.ReadFile(path)
+			s, err := sqlite.Open(t.Context(), path)
+			if err == nil {
+				s.Close()
+				t.Fatal("Open succeeds")
+			}
+			if tt.wantErr != nil && !errors.Is(err, tt.wantErr) {
+				t.Errorf("error is %v, want %v", err, tt.wantErr)
+			}
+			if after, _ := os.ReadFile(path); tt.wantErr == sqlite.ErrNotDatabase && !bytes.Equal(before, after) {
+				t.Error("the file has changed")
+			}
+		})
+	}
+	for _, path := range []string{"", ":memory:"} {
+		if _, err := sqlite.Open(t.Context(), path); err == nil {
+			t.Errorf("Open(%q) succeeds", path)
+		}
+	}
+}
+
+func opened(path string) error {
+	s, err := sqlite.Open(context.Background(), path)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+func execute(path, statement string) error {
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec(statement)
+	return errors.Join(err, db.Close())
+}
+
+func TestOpenIsPrivateAndDurable(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ä ?#%20&x=1.db")
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := openAt(t, path)
+	if _, err := s.EndSession(t.Context(), "s_1", "x", event); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%d files, want 3: %v (%v)", len(files), files, err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != 0o600 && runtime.GOOS != "windows" {
+			t.Errorf("%s has mode %v", f.Name(), info.Mode())
+		}
+	}
+	pragmas := map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "trusted_schema": "0",
+	}
+	pragma := func(ctx context.Context, tx sqlstore.Tx) error {
+		for name, want := range pragmas {
+			var got string
+			if err := tx.QueryRowContext(ctx, `PRAGMA `+name).Scan(&got); err != nil {
+				return err
+			}
+			if got != want {
+				t.Errorf("PRAGMA %s is %s, want %s", name, got, want)
+			}
+		}
+		return nil
+	}
+	if err := errors.Join(s.Write(t.Context(), pragma), s.Read(t.Context(), pragma)); err != nil {
+		t.Error(err)
+	}
+	if err := s.Read(t.Context(), put("x")); err == nil {
+		t.Error("a reader can write")
+	}
+}
+
+// Several processes may open a new file at once; connections stand in for them.
+func TestOpenTogether(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doorward.db")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if err := opened(path); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestOpenAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doorward.db")
+	s := openAt(t, path)
+	cut, err := s.EndSession(t.Context(), "s_1", "x", event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := s.RevocationsSince(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Close(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	after, err := openAt(t, path).RevocationsSince(t.Context(), "")
+	if err != nil || after.Lineage != before.Lineage || after.Next != before.Next || !slices.Contains(after.Entries, cut) {
+		t.Errorf("got %+v, %v; want %+v", after, err, before)
+	}
+}
+
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	cut, err := s.EndSession(t.Context(), "s_1", "x", event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "copy.db")
+	if err := s.Backup(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Backup(t.Context(), path); !errors.Is(err, sqlite.ErrExists) {
+		t.Errorf("a second backup: %v, want %v", err, sqlite.ErrExists)
+	}
+	files, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(files) != 1 {
+		t.Errorf("beside the copy lie %v (%v)", files, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 && runtime.GOOS != "windows" {
+		t.Errorf("the copy: %v, %v", info, err)
+	}
+	if err := s.Backup(t.Context(), filepath.Join(t.TempDir(), "no", "copy.db")); err == nil {
+		t.Error("a backup into no folder succeeds")
+	}
+	checkCopy(t, s, openAt(t, path), cut.ID)
+}
+
+// checkCopy checks that a copy holds what the original does, and that a reader who
+// followed one does not take the log of the other for it.
+func checkCopy(t *testing.T, s, backup *sqlite.Store, id string) {
+	t.Helper()
+	original, err := s.RevocationsSince(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := backup.RevocationsSince(t.Context(), original.Next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page.Lineage == original.Lineage {
+		t.Error("the copy has the lineage of the original")
+	}
+	if len(page.Entries) != 1 || page.Entries[0].ID != id {
+		t.Errorf("the copy answers the cursor of the original with %+v", page.Entries)
+	}
+}
