@@ -210,6 +210,38 @@ func TestChangedAlgorithmRotates(t *testing.T) {
 	if got := len(w.JWKS().Keys()); got != 2 {
 		t.Errorf("%d keys published, want the old and the next", got)
 	}
+	if w.kidOf(w.login("ada")) != w.kidOf(old) {
+		t.Error("the key of the new algorithm signs before its lead is over")
+	}
+}
+
+// A sealed key cannot stand in for another.
+func TestSealedKeysAreBoundToTheirNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	if _, err := w.RotateKey(t.Context(), issuer.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	ring, err := w.cfg.Store.KeyRing(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var signing []*issuer.StoredKey
+	for n := range ring.Keys {
+		if ring.Keys[n].Purpose == issuer.PurposeSign {
+			signing = append(signing, &ring.Keys[n])
+		}
+	}
+	if len(signing) != 2 {
+		t.Fatalf("%d signing keys, want 2", len(signing))
+	}
+	signing[0].Sealed = signing[1].Sealed
+	if err := w.cfg.Store.SwapKeys(t.Context(), ring.Rev, ring.Keys, nil, issuer.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := issuer.New(t.Context(), w.cfg); !errors.Is(err, issuer.ErrMasterKey) {
+		t.Errorf("new: %v, want ErrMasterKey", err)
+	}
 }
 
 func TestConfigIsChecked(t *testing.T) {

@@ -106,14 +106,13 @@ func (i *Issuer) endFamily(ctx context.Context, s Session, o outcome, ev Event) 
 		refused, ev.Kind = ErrRollback, EventStoreRollback
 	}
 	ev.Subject, ev.Session, ev.Reason = s.Subject, s.ID, refused.reason
-	_, now, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, Change{State: s.State, End: refused.reason}, ev)
+	_, _, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, Change{State: s.State, End: refused.reason}, ev)
 	if err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
-	i.Apply(doorward.Revocation{
-		Kind: doorward.KindSession, ID: s.ID,
-		ExpiresAt: now.Add(i.ring.Load().longestAccess() + time.Minute),
-	})
+	if err := i.readRevocations(ctx); err != nil {
+		return err
+	}
 	return refused
 }
 

@@ -349,6 +349,15 @@ func TestLogout(t *testing.T) {
 		}
 		w.wantRefreshError(set.RefreshToken, issuer.ErrSessionEnded)
 
+		renamed := w.cfg
+		renamed.Issuer = "https://other.example"
+		elsewhere, err := issuer.New(t.Context(), renamed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := elsewhere.Logout(t.Context(), other.AccessToken, issuer.Event{}); !errors.Is(err, issuer.ErrToken) {
+			t.Errorf("logout at another issuer: %v, want ErrToken", err)
+		}
 		for _, stranger := range []string{"", "dwr_", "a.b.c", other.AccessToken + "A"} {
 			if err := w.Logout(t.Context(), stranger, issuer.Event{}); !errors.Is(err, issuer.ErrToken) {
 				t.Errorf("logout with %q: %v, want ErrToken", stranger, err)
