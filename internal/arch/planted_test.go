@@ -90,6 +90,7 @@ func TestPlanted(t *testing.T) {
 		{"test package in the binary", imports("cmd/doorward/x", ours+"doorwardtest"), "cmd/doorward/x may not import doorwardtest"},
 		{"child of another line", imports("internal/server", ours+"issuer/x"), "internal/server may not import issuer/x"},
 		{"parent from below", imports("jwt/x", ours+"jwt"), "jwt/x may not import jwt"},
+		{"suite imported by its package", imports("internal/account", ours+"internal/account/accounttest"), "may not import internal/account/accounttest"},
 		{"unknown package", imports("internal/new", ours+"jwt"), "internal/new may not import jwt"},
 		{"internal package in an example", imports("examples/x", ours+"internal/strict"), "examples/x may not import internal/strict"},
 		{"module in doorward", imports(core, "example.com/yaml"), core + " imports the standard library only, not example.com/yaml"},
