@@ -1,0 +1,155 @@
+package server
+
+import (
+	"container/list"
+	"crypto/rand"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// connLimit is a listener that keeps at most max connections open. When another
+// comes, the one that has waited longest for its peer gives way: a keep-alive
+// connection without a request, or one that sends its request header slowly. So
+// any number of slow peers delays nobody. If every connection has a request under
+// way, the new one is refused.
+type connLimit struct {
+	net.Listener
+	max int
+	log *slog.Logger
+	tls bool
+
+	mu      sync.Mutex // guards what follows
+	open    map[*limitedConn]struct{}
+	waiting *list.List // of *limitedConn, longest first
+}
+
+// limitedConn is one connection. Its limit guards its fields.
+type limitedConn struct {
+	net.Conn
+	limit  *connLimit
+	waits  *list.Element // nil while a request is under way
+	closed bool
+}
+
+func newConnLimit(l net.Listener, most int, log *slog.Logger, tls bool) *connLimit {
+	return &connLimit{
+		Listener: l, max: most, log: log, tls: tls,
+		open: map[*limitedConn]struct{}{}, waiting: list.New(),
+	}
+}
+
+// Accept returns the next connection that may stay.
+func (l *connLimit) Accept() (net.Conn, error) {
+	for {
+		raw, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		conn, victim := l.admit(raw)
+		if victim != nil {
+			_ = victim.Close() // It was given up; how it ends does not matter.
+		}
+		if conn == nil {
+			l.turnAway(raw)
+			continue
+		}
+		if l.tls {
+			return conn, nil
+		}
+		return &plainConn{limitedConn: conn}, nil
+	}
+}
+
+// admit counts a connection, and returns the one that must give way for it.
+func (l *connLimit) admit(raw net.Conn) (conn, victim *limitedConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.open) >= l.max {
+		first := l.waiting.Front()
+		if first == nil {
+			return nil, nil
+		}
+		victim = l.waiting.Remove(first).(*limitedConn)
+		victim.waits = nil
+		delete(l.open, victim)
+	}
+	conn = &limitedConn{Conn: raw, limit: l}
+	conn.waits = l.waiting.PushBack(conn)
+	l.open[conn] = struct{}{}
+	return conn, victim
+}
+
+// turnAway answers 503 to a connection for which there is no room.
+func (l *connLimit) turnAway(raw net.Conn) {
+	id := rand.Text()
+	l.log.Warn("refused", slog.String("request_id", id), slog.Int("status", http.StatusServiceUnavailable),
+		slog.String("error", "busy"), slog.String("reason", "every connection has a request under way"))
+	if !l.tls {
+		refusal := errorBody{"busy", "too many connections; try again shortly", "", id}
+		_ = raw.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = raw.Write(wireRefusal(http.StatusServiceUnavailable, refusal, "Retry-After: 2\r\n"))
+	}
+	_ = raw.Close() // The peer is not owed more.
+}
+
+// changed is http.Server.ConnState: it tells who waits for their peer.
+func (l *connLimit) changed(c net.Conn, state http.ConnState) {
+	conn := limitedOf(c)
+	if conn == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.open[conn]; !ok {
+		return
+	}
+	switch state {
+	case http.StateActive:
+		if conn.waits != nil {
+			l.waiting.Remove(conn.waits)
+			conn.waits = nil
+		}
+	case http.StateIdle:
+		if conn.waits == nil {
+			conn.waits = l.waiting.PushBack(conn)
+		}
+	}
+}
+
+// Close makes room.
+func (c *limitedConn) Close() error {
+	c.limit.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		delete(c.limit.open, c)
+		if c.waits != nil {
+			c.limit.waiting.Remove(c.waits)
+			c.waits = nil
+		}
+	}
+	c.limit.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// CloseWrite is what net/http looks for to end an answer before it closes.
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+func limitedOf(c net.Conn) *limitedConn {
+	switch c := c.(type) {
+	case *plainConn:
+		return c.limitedConn
+	case *tls.Conn:
+		conn, _ := c.NetConn().(*limitedConn)
+		return conn
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/rs/cors"
+)
+
+// corsPolicy is which scripts of other origins may read answers. An origin is
+// compared whole and byte for byte; there are no patterns. Without any origin
+// CORS is off and no answer has a header of it.
+type corsPolicy struct {
+	plain, credentials []string
+	kinds              map[string]corsKind
+}
+
+type corsKind int
+
+const (
+	corsPlain       corsKind = iota // may send a token of its own
+	corsCredentials                 // may send the cookie too
+)
+
+// corsAnswers is what one resource tells origins of each kind.
+type corsAnswers [2]*cors.Cors
+
+// corsMaxAge is for how many seconds a browser may keep a preflight answer.
+const corsMaxAge = 600
+
+func newCORSPolicy(plain, credentials []string) (*corsPolicy, error) {
+	p := &corsPolicy{plain: plain, credentials: credentials, kinds: map[string]corsKind{}}
+	for _, origin := range plain {
+		if err := checkOrigin(origin); err != nil {
+			return nil, err
+		}
+		p.kinds[origin] = corsPlain
+	}
+	for _, origin := range credentials {
+		if err := checkOrigin(origin); err != nil {
+			return nil, err
+		}
+		p.kinds[origin] = corsCredentials
+	}
+	return p, nil
+}
+
+// answers prepares what a resource with these methods tells.
+func (p *corsPolicy) answers(methods []string) corsAnswers {
+	if len(methods) == 0 {
+		methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete}
+	}
+	options := cors.Options{
+		AllowedMethods: methods,
+		AllowedHeaders: []string{"Authorization", "Content-Type"},
+		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate"},
+		MaxAge:         corsMaxAge,
+	}
+	var answers corsAnswers
+	if len(p.plain) > 0 { // An empty list means every origin to rs/cors.
+		options.AllowedOrigins = p.plain
+		answers[corsPlain] = cors.New(options)
+	}
+	if len(p.credentials) > 0 {
+		options.AllowedOrigins, options.AllowCredentials = p.credentials, true
+		answers[corsCredentials] = cors.New(options)
+	}
+	return answers
+}
+
+// write sets the CORS headers of an answer, whatever it will be. Vary is set for
+// every origin and for none, so that a cache never hands one origin's answer to
+// another. It reports whether it has answered: a preflight from an origin that is
+// allowed needs no endpoint and no token.
+func (p *corsPolicy) write(w http.ResponseWriter, r *http.Request, res *resource) bool {
+	if len(p.kinds) == 0 {
+		return false
+	}
+	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+	origin, once := single(r.Header, "Origin")
+	kind, ok := p.kinds[origin]
+	if !once || !ok || preflight && len(res.allow) == 0 {
+		w.Header().Set("Vary", "Origin")
+		return false
+	}
+	res.cors[kind].HandlerFunc(w, r)
+	return preflight
+}
+
+// checkOrigin refuses what no browser would ever send as Origin, since such a
+// setting allows nothing and somebody believes that it does.
+func checkOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	switch {
+	case origin == "*" || strings.Contains(origin, "*"):
+		return fmt.Errorf("server: origin %q: name each origin; there are no patterns", origin)
+	case err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || u.Scheme+"://"+u.Host != origin:
+		return fmt.Errorf("server: origin %q must look like https://app.example.com, without a slash at its end", origin)
+	case strings.ToLower(origin) != origin:
+		return fmt.Errorf("server: origin %q must be in lower case, as browsers send it", origin)
+	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80", strings.HasSuffix(origin, ":"):
+		return fmt.Errorf("server: origin %q must be without the port that its scheme implies, as browsers send it", origin)
+	}
+	return nil
+}

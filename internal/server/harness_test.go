@@ -1,0 +1,405 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/server"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/password"
+	"github.com/doorward/doorward/sqlite"
+)
+
+const (
+	issuerURL  = "https://auth.example"
+	aliceWord  = "canary-alice-rides-a-blue-tram"
+	bobWord    = "canary-bob-keeps-seven-lanterns"
+	adminWord  = "canary-admin-first-word-of-many"
+	otherName  = "https://orders.example"
+	goodWord   = "a-new-word-that-is-long-enough"
+	jsonMedia  = "application/json"
+	cookieName = issuer.CookieName
+)
+
+// world is one server on a store of its own: real issuer, real people, real sockets.
+// At its end every log record is read: each is JSON, and none holds a secret.
+type world struct {
+	t       *testing.T
+	server  *server.Server
+	issuer  *issuer.Issuer
+	people  *account.People
+	store   *sqlite.Store
+	logs    *logBuffer
+	address string // "" without a socket: requests go straight to the handler
+	alice   string // subject
+	bob     string
+
+	mu      sync.Mutex // guards secrets
+	secrets []string
+}
+
+type settings struct {
+	issuer issuer.Config
+	server server.Config
+	hasher password.Config
+	direct bool // no socket
+}
+
+func newWorld(t *testing.T, adjust ...func(*settings)) *world {
+	t.Helper()
+	key := issuer.GenerateMasterKey()
+	w := &world{t: t, logs: &logBuffer{}, secrets: []string{aliceWord, bobWord, adminWord, goodWord, key.Text()}}
+	log := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var err error
+	w.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
+	must(t, err)
+	t.Cleanup(func() { must(t, w.store.Close()) })
+	set := settings{
+		issuer: issuer.Config{Issuer: issuerURL, Store: w.store, MasterKey: key, Audiences: []string{otherName}, Username: true, Logger: log},
+		server: server.Config{Audiences: []string{otherName}, Logger: log},
+	}
+	for _, f := range adjust {
+		f(&set)
+	}
+	w.people, err = account.New(account.Config{Store: w.store, Throttle: w.store, Hasher: password.New(set.hasher)})
+	must(t, err)
+	set.issuer.Subjects = w.people
+	w.issuer, err = issuer.New(t.Context(), set.issuer)
+	must(t, err)
+	set.server.Issuer, set.server.People = w.issuer, w.people
+	w.server, err = server.New(set.server)
+	must(t, err)
+	w.alice, w.bob = w.addUser("alice", aliceWord, "staff"), w.addUser("bob", bobWord)
+	if !set.direct {
+		w.listen()
+	}
+	t.Cleanup(w.checkLogs)
+	return w
+}
+
+// listen serves on loopback until the test ends.
+func (w *world) listen() {
+	w.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(w.t, err)
+	w.address = l.Addr().String()
+	ctx, stop := context.WithCancel(w.t.Context())
+	var group sync.WaitGroup
+	group.Go(func() { _ = w.issuer.Run(ctx) })
+	group.Go(func() {
+		if err := w.server.Serve(ctx, l); err != nil {
+			w.t.Errorf("Serve: %v", err)
+		}
+	})
+	w.t.Cleanup(func() { stop(); group.Wait() })
+}
+
+func (w *world) addUser(name, word string, roles ...string) string {
+	w.t.Helper()
+	user, err := w.people.Add(w.t.Context(), account.NewUser{Name: name, Password: word, Roles: roles}, issuer.Event{Actor: "test"})
+	must(w.t, err)
+	return user.ID
+}
+
+// secret adds a text that no log may hold.
+func (w *world) secret(texts ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, text := range texts {
+		if text != "" {
+			w.secrets = append(w.secrets, text)
+		}
+	}
+}
+
+// checkLogs reads every record. A token is looked for by its last part too.
+func (w *world) checkLogs() {
+	lines := w.logs.lines()
+	if len(lines) == 0 {
+		w.t.Error("nothing was logged")
+	}
+	for _, line := range lines {
+		var record map[string]any
+		if err := json.Unmarshal(line, &record); err != nil {
+			w.t.Errorf("log line is not JSON: %v: %q", err, line)
+		}
+		for _, secret := range w.secrets {
+			if bytes.Contains(line, []byte(secret)) || len(secret) > 40 && bytes.Contains(line, []byte(secret[len(secret)-30:])) {
+				w.t.Errorf("a secret is in the log: %s", line)
+			}
+		}
+	}
+}
+
+// logBuffer keeps what is logged. It is safe for concurrent use.
+type logBuffer struct {
+	mu  sync.Mutex // guards all
+	all bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.Write(p)
+}
+
+func (b *logBuffer) lines() [][]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	text := bytes.TrimSpace(bytes.Clone(b.all.Bytes()))
+	if len(text) == 0 {
+		return nil
+	}
+	return bytes.Split(text, []byte("\n"))
+}
+
+// about returns the records with a request id.
+func (b *logBuffer) about(id string) []map[string]any {
+	var found []map[string]any
+	for _, line := range b.lines() {
+		var record map[string]any
+		if json.Unmarshal(line, &record) == nil && record["request_id"] == id {
+			found = append(found, record)
+		}
+	}
+	return found
+}
+
+// answer is what came back, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	object map[string]any // nil if the body is empty
+}
+
+func (a answer) text(name string) string {
+	text, _ := a.object[name].(string)
+	return text
+}
+
+func (a answer) cookie() *http.Cookie {
+	for _, c := range (&http.Response{Header: a.header}).Cookies() {
+		if c.Name == cookieName {
+			return c
+		}
+	}
+	return nil
+}
+
+// with changes a request before it is sent.
+type with func(*http.Request)
+
+func header(name, value string) with {
+	return func(r *http.Request) { r.Header.Add(name, value) }
+}
+
+func bearer(token string) with { return header("Authorization", "Bearer "+token) }
+
+func refreshCookie(token string) with { return header("Cookie", cookieName+"="+token) }
+
+// do sends a request. A body that is not a string is sent as JSON. Every answer
+// is checked for what all answers must have.
+func (w *world) do(method, path string, body any, changes ...with) answer {
+	w.t.Helper()
+	var reader io.Reader
+	media := jsonMedia
+	switch body := body.(type) {
+	case nil:
+		media = ""
+	case string:
+		reader = strings.NewReader(body)
+	default:
+		raw, err := json.Marshal(body)
+		must(w.t, err)
+		reader = bytes.NewReader(raw)
+	}
+	r, err := http.NewRequestWithContext(w.t.Context(), method, "http://"+w.host()+path, reader)
+	must(w.t, err)
+	if media != "" {
+		r.Header.Set("Content-Type", media)
+	}
+	for _, change := range changes {
+		change(r)
+	}
+	return w.check(r, w.send(r))
+}
+
+func (w *world) host() string {
+	if w.address == "" {
+		return "localhost"
+	}
+	return w.address
+}
+
+func (w *world) send(r *http.Request) *http.Response {
+	w.t.Helper()
+	if w.address == "" {
+		r.RequestURI, r.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:1"
+		if r.Body == nil {
+			r.Body = http.NoBody
+		}
+		recorder := httptest.NewRecorder()
+		w.server.ServeHTTP(recorder, r)
+		return recorder.Result()
+	}
+	client := http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	response, err := client.Do(r)
+	must(w.t, err)
+	return response
+}
+
+func (w *world) check(r *http.Request, response *http.Response) answer {
+	w.t.Helper()
+	body, err := io.ReadAll(response.Body)
+	must(w.t, err)
+	must(w.t, response.Body.Close())
+	a := answer{status: response.StatusCode, header: response.Header, body: body}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &a.object); err != nil {
+			w.t.Errorf("%s %s: the body of %d is not a JSON object: %q", r.Method, r.URL.Path, a.status, body)
+		}
+		if got := a.header.Get("Content-Type"); got != jsonMedia {
+			w.t.Errorf("%s %s: Content-Type %q", r.Method, r.URL.Path, got)
+		}
+	}
+	w.checkEvery(r.Method+" "+r.URL.Path, r.Method, a)
+	return a
+}
+
+// checkEvery holds of every answer of the server.
+func (w *world) checkEvery(name, method string, a answer) {
+	w.t.Helper()
+	for header, want := range map[string]string{
+		"X-Content-Type-Options":       "nosniff",
+		"Referrer-Policy":              "no-referrer",
+		"Content-Security-Policy":      "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Strict-Transport-Security":    "max-age=31536000",
+	} {
+		if got := a.header.Values(header); len(got) != 1 || got[0] != want {
+			w.t.Errorf("%s: %s is %q", name, header, got)
+		}
+	}
+	for _, header := range []string{"Server", "X-Powered-By", "Location", "Content-Encoding"} {
+		if got, ok := a.header[header]; ok {
+			w.t.Errorf("%s: has %s %q", name, header, got)
+		}
+	}
+	if len(a.header.Values("Vary")) > 1 {
+		w.t.Errorf("%s: Vary in several lines: %q", name, a.header.Values("Vary"))
+	}
+	public := a.status < 400 && a.header.Get("Cache-Control") == "public, max-age=300"
+	if !public && a.header.Get("Cache-Control") != "no-store" {
+		w.t.Errorf("%s: Cache-Control is %q", name, a.header.Get("Cache-Control"))
+	}
+	if a.status >= 400 && method != http.MethodHead {
+		w.checkRefusal(name, a)
+	}
+	w.secret(a.text("access_token"), a.text("refresh_token"))
+	if c := a.cookie(); c != nil {
+		w.secret(c.Value)
+	}
+}
+
+// checkRefusal holds of every refusal: the one shape, and what its status owes.
+func (w *world) checkRefusal(name string, a answer) {
+	w.t.Helper()
+	members := slices.Sorted(maps.Keys(a.object))
+	members = slices.DeleteFunc(members, func(s string) bool { return s == "reason" })
+	if want := []string{"error", "error_description", "request_id"}; !slices.Equal(members, want) {
+		w.t.Errorf("%s: a refusal with the members %q", name, members)
+	}
+	for _, member := range members {
+		if a.text(member) == "" {
+			w.t.Errorf("%s: %s is empty", name, member)
+		}
+	}
+	if a.status == http.StatusUnauthorized && !strings.HasPrefix(a.header.Get("WWW-Authenticate"), `Bearer realm="doorward"`) {
+		w.t.Errorf("%s: 401 with the challenge %q", name, a.header.Get("WWW-Authenticate"))
+	}
+	if a.status == http.StatusMethodNotAllowed && a.header.Get("Allow") == "" {
+		w.t.Errorf("%s: 405 without Allow", name)
+	}
+	if (a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable) && a.header.Get("Retry-After") == "" {
+		w.t.Errorf("%s: %d without Retry-After", name, a.status)
+	}
+	for _, secret := range w.secrets {
+		if bytes.Contains(a.body, []byte(secret)) {
+			w.t.Errorf("%s: a refusal repeats a secret: %s", name, a.body)
+		}
+	}
+}
+
+// want fails the test unless the answer has the status and, of a refusal, the code.
+func (a answer) want(t *testing.T, status int, code string) answer {
+	t.Helper()
+	if a.status != status || code != a.text("error") {
+		t.Fatalf("got %d %q, want %d %q: %s", a.status, a.text("error"), status, code, a.body)
+	}
+	return a
+}
+
+// login logs in and returns the answer.
+func (w *world) login(name, word string, more ...map[string]any) answer {
+	w.t.Helper()
+	body := map[string]any{"username": name, "password": word}
+	for _, m := range more {
+		maps.Copy(body, m)
+	}
+	return w.do("POST", "/login", body).want(w.t, 200, "")
+}
+
+// session makes a session without a password, for what a login cannot ask.
+func (w *world) session(subject string, req issuer.LoginRequest) issuer.TokenSet {
+	w.t.Helper()
+	attempt, err := w.issuer.Begin(w.t.Context(), subject)
+	must(w.t, err)
+	set, err := w.issuer.Login(w.t.Context(), attempt, req)
+	must(w.t, err)
+	w.secret(set.AccessToken, set.RefreshToken)
+	return set
+}
+
+// claims verifies a token for this server and returns what it says.
+func (w *world) claims(token, audience string) *doorward.Claims {
+	w.t.Helper()
+	v, err := doorward.NewVerifier(doorward.Config{
+		Issuer: w.issuer.URL(), Audience: audience, Keys: w.issuer.Keys(), Revocations: w.issuer.Revocations(),
+	})
+	must(w.t, err)
+	claims, err := v.Verify(w.t.Context(), token)
+	must(w.t, err)
+	return claims
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sortLetters is a text without its order, for comparing headers from a map.
+func sortLetters(text string) string {
+	letters := strings.Split(text, "")
+	slices.Sort(letters)
+	return strings.Join(letters, "")
+}

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+func (s *Server) livezRoute() route {
+	return route{method: http.MethodGet, path: "/livez", quiet: true, handle: s.livez}
+}
+
+func (s *Server) readyzRoute() route {
+	return route{method: http.MethodGet, path: "/readyz", quiet: true, handle: s.readyz}
+}
+
+type healthAnswer struct {
+	Status string `json:"status"`
+}
+
+// livez says that the process answers. It asks for nothing.
+func (s *Server) livez(w http.ResponseWriter, _ *http.Request) error {
+	writeJSON(w, http.StatusOK, healthAnswer{Status: "alive"})
+	return nil
+}
+
+// readyz says that this node can serve: it is not stopping, its store answers,
+// and what it knows of revocations is fresh.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
+	if err := s.checkReady(r.Context()); err != nil {
+		return &failure{
+			status: http.StatusServiceUnavailable, code: "not_ready",
+			description: "this node cannot serve now", retryAfter: time.Second, cause: err,
+		}
+	}
+	writeJSON(w, http.StatusOK, healthAnswer{Status: "ready"})
+	return nil
+}
+
+func (s *Server) checkReady(ctx context.Context) error {
+	if s.draining.Load() {
+		return errors.New("server: stopping")
+	}
+	if age := s.cfg.Issuer.RevocationAge(); age >= s.cfg.MaxStaleness {
+		return fmt.Errorf("server: revocations were last read %s ago", age.Round(time.Millisecond))
+	}
+	return s.ready.ask(ctx, func(ctx context.Context) error {
+		_, err := s.cfg.Issuer.KeyList(ctx)
+		return err
+	})
+}
+
+// readiness keeps the store's last answer for a second: whoever asks /readyz
+// without end costs no more than one question a second.
+type readiness struct {
+	mu   sync.Mutex // guards what follows, and lets one question through at a time
+	at   time.Time
+	last error
+}
+
+func (p *readiness) ask(ctx context.Context, question func(context.Context) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.at.IsZero() && time.Since(p.at) < time.Second {
+		return p.last
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	p.last = question(ctx)
+	p.at = time.Now()
+	return p.last
+}

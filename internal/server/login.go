@@ -1,0 +1,105 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/password"
+)
+
+const loginPath = "/login"
+
+func (s *Server) loginRoute() route {
+	return route{method: http.MethodPost, path: loginPath, handle: s.login}
+}
+
+type loginRequest struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Scope    string `json:"scope"`    // empty asks for all
+	Audience string `json:"audience"` // empty asks for the default
+	Cookie   bool   `json:"cookie"`
+}
+
+// login checks a password and begins a session. Unknown users, wrong passwords
+// and disabled users get the same answer at the same cost.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
+	var req loginRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	if req.Username == "" || req.Password == "" {
+		return invalidRequest("username and password are required", nil)
+	}
+	if len(req.Password) > password.MaxBytes { // Whoever the user is, so that it says nothing about them.
+		return password.ErrTooLong
+	}
+	scope, err := askedScope(req.Scope)
+	if err != nil {
+		return err
+	}
+	if req.Cookie {
+		if err := s.sameSite(r); err != nil {
+			return err
+		}
+	}
+	ctx := r.Context()
+	user, attempt, err := s.cfg.People.Authenticate(ctx, s.cfg.Issuer, req.Username, req.Password, event(r, ""))
+	if err != nil {
+		return err
+	}
+	identify(r, user.ID, "")
+	set, err := s.cfg.Issuer.Login(ctx, attempt, issuer.LoginRequest{
+		Scope: scope, Audience: req.Audience, Event: event(r, user.ID),
+	})
+	if errors.Is(err, issuer.ErrInactive) { // Disabled or deleted since the password was read.
+		return errors.Join(account.ErrCredentials, err)
+	}
+	if err != nil {
+		return err
+	}
+	identify(r, set.Subject, set.SessionID)
+	if req.Cookie {
+		s.endReplaced(r)
+	}
+	s.writeTokens(w, set, req.Cookie)
+	return nil
+}
+
+// endReplaced ends the session whose cookie this login overwrites: nobody holds
+// its token any more, or somebody planted it (session fixation).
+func (s *Server) endReplaced(r *http.Request) {
+	token, err := s.cfg.Issuer.RefreshTokenFrom(r)
+	if err != nil || token == "" {
+		return
+	}
+	err = s.cfg.Issuer.Logout(afterCommit(r.Context()), token, event(r, ""))
+	if err != nil && !errors.Is(err, issuer.ErrInvalidGrant) {
+		s.log.LogAttrs(r.Context(), slog.LevelWarn, "the session before this login was not ended",
+			slog.String("request_id", doorward.RequestID(r.Context())), slog.String("reason", capped(err.Error())))
+	}
+}
+
+// askedScope returns nil, which asks for everything, if none is named (RFC 6749 §3.3).
+func askedScope(text string) (doorward.Scope, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return doorward.ParseScope(text)
+}
+
+// sameSite refuses what a page of another origin has made a browser send, where
+// the answer sets or the request uses the cookie.
+func (s *Server) sameSite(r *http.Request) error {
+	if err := s.csrf.Check(r); err != nil {
+		return &failure{
+			status: http.StatusForbidden, code: "cross_origin",
+			description: "a page of another origin may not use the cookie; cors.credentials allows it", cause: err,
+		}
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+const metadataPath = "/.well-known/oauth-authorization-server"
+
+func (s *Server) metadataRoute() route {
+	return route{method: http.MethodGet, path: s.metadataPath(), fixed: true, cached: true, handle: s.metadata}
+}
+
+// metadataAnswer has the fields of RFC 8414 §2 that are true. There is no
+// authorization endpoint and no token endpoint, so nothing is said of them;
+// lists without an element are left out, as §3.2 wants.
+type metadataAnswer struct {
+	Issuer  string `json:"issuer"`
+	JWKSURI string `json:"jwks_uri"`
+}
+
+func (s *Server) metadata(w http.ResponseWriter, r *http.Request) error {
+	body, err := json.Marshal(metadataAnswer{
+		Issuer:  s.cfg.Issuer.URL(),
+		JWKSURI: s.origin + s.cfg.Prefix + jwksPath,
+	})
+	if err != nil {
+		return fmt.Errorf("write metadata: %w", err)
+	}
+	writePublic(w, r, body)
+	return nil
+}
+
+// metadataPath puts the well-known part between the issuer's host and its path,
+// and drops a slash at the end (RFC 8414 §3.1).
+func (s *Server) metadataPath() string {
+	path := strings.TrimPrefix(s.cfg.Issuer.URL(), s.origin)
+	return metadataPath + strings.TrimSuffix(path, "/")
+}

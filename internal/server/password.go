@@ -1,0 +1,80 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/password"
+)
+
+func (s *Server) passwordRoute() route {
+	return route{method: http.MethodPost, path: "/password", access: accessRecent, handle: s.password}
+}
+
+type passwordRequest struct {
+	Current string `json:"current"`
+	New     string `json:"new"`
+	Cookie  bool   `json:"cookie"`
+}
+
+// password changes the caller's own password. Every session ends, that of the
+// caller included, and the answer is a new one.
+func (s *Server) password(w http.ResponseWriter, r *http.Request) error {
+	var req passwordRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	if req.Current == "" || req.New == "" {
+		return invalidRequest("current and new are required", nil)
+	}
+	if len(req.Current) > password.MaxBytes {
+		return password.ErrTooLong
+	}
+	if req.Cookie {
+		if err := s.sameSite(r); err != nil {
+			return err
+		}
+	}
+	subject := claimsOf(r).Subject
+	attempt, cutoff, err := s.cfg.People.ChangePassword(
+		r.Context(), s.cfg.Issuer, subject, req.Current, req.New, event(r, subject))
+	if cutoff.Kind != "" {
+		s.cfg.Issuer.Apply(cutoff)
+	}
+	if err != nil {
+		return passwordFailure(err)
+	}
+	// The password is changed. The new session must not be lost with the connection.
+	set, err := s.cfg.Issuer.Login(afterCommit(r.Context()), attempt, issuer.LoginRequest{Event: event(r, subject)})
+	if err != nil {
+		return err
+	}
+	identify(r, set.Subject, set.SessionID)
+	s.writeTokens(w, set, req.Cookie)
+	return nil
+}
+
+// passwordFailure says what to do about a new password that is refused.
+func passwordFailure(err error) error {
+	if rule, ok := errors.AsType[*password.RuleError](err); ok && errors.Is(err, account.ErrPassword) {
+		return &failure{
+			status: http.StatusBadRequest, code: "invalid_password",
+			description: rule.Reason + "; " + rule.Advice, cause: err,
+		}
+	}
+	switch {
+	case errors.Is(err, account.ErrCredentials):
+		return &failure{
+			status: http.StatusUnauthorized, code: "invalid_credentials",
+			description: "the current password is wrong", cause: err,
+		}
+	case errors.Is(err, account.ErrConflict), errors.Is(err, account.ErrNotFound):
+		return &failure{
+			status: http.StatusConflict, code: "conflict",
+			description: "the account was changed by somebody else at the same moment; log in again", cause: err,
+		}
+	}
+	return err
+}

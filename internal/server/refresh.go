@@ -1,0 +1,60 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/doorward/doorward/issuer"
+)
+
+// refreshPrefix begins every refresh token and no access token.
+const refreshPrefix = "dwr_"
+
+func (s *Server) refreshRoute() route {
+	return route{method: http.MethodPost, path: "/refresh", handle: s.refresh}
+}
+
+type refreshRequest struct {
+	RefreshToken string `json:"refresh_token"` // left out when the cookie has it
+	Audience     string `json:"audience"`      // empty asks for that of the login
+}
+
+// refresh answers a refresh token, from the body or from the cookie, with fresh
+// tokens. A refusal leaves the cookie as it is: by the time it arrives, another
+// tab may have logged in anew, and it would be that tab's cookie that is cleared.
+func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
+	var req refreshRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	token, cookie, err := s.refreshToken(r, req.RefreshToken)
+	if err != nil {
+		return err
+	}
+	if token == "" {
+		return invalidRequest("refresh_token is required", nil)
+	}
+	set, err := s.cfg.Issuer.Refresh(r.Context(), token, issuer.RefreshRequest{
+		Audience: req.Audience, Event: event(r, ""),
+	})
+	if err != nil {
+		return err
+	}
+	identify(r, set.Subject, set.SessionID)
+	s.writeTokens(w, set, cookie)
+	return nil
+}
+
+// refreshToken returns the one refresh token of a request, from its body or
+// from its cookie, and whether it was the cookie.
+func (s *Server) refreshToken(r *http.Request, body string) (token string, cookie bool, err error) {
+	token, err = s.cfg.Issuer.RefreshTokenFrom(r)
+	switch {
+	case err != nil:
+		return "", false, err
+	case token == "":
+		return body, false, nil
+	case body != "":
+		return "", false, invalidRequest("the refresh token came in the body and in the cookie", nil)
+	}
+	return token, true, s.sameSite(r)
+}

@@ -1,0 +1,183 @@
+package server
+
+import (
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+)
+
+// handler is the step of one endpoint. What it returns as an error is written
+// by [Server.fail]; then it has written nothing itself.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// access says which token an endpoint wants.
+type access int
+
+const (
+	accessPublic access = iota // none; the handler asks for credentials itself
+	accessAny                  // a live token of this issuer, whatever its audience
+	accessOwn                  // a live token whose audience is the issuer
+	accessRecent               // as accessOwn, from a recent login
+	accessAdmin                // as accessOwn, with the role admin
+)
+
+// route is one method of one endpoint.
+type route struct {
+	method string
+	// path is where the endpoint is, in the form of http.ServeMux, after the prefix.
+	path   string
+	access access
+	// fixed leaves out the prefix: a standard says where the endpoint is.
+	fixed bool
+	// cached says that the handler sets Cache-Control itself; else it is no-store.
+	cached bool
+	// quiet logs good answers at level debug: a machine asks every second.
+	quiet  bool
+	handle handler
+}
+
+// routes is every endpoint. The multiplexer, the Allow header and the
+// preflight answers are all made from it.
+func (s *Server) routes() []route {
+	routes := []route{
+		s.rootRoute(),
+		s.loginRoute(),
+		s.refreshRoute(),
+		s.logoutRoute(),
+		s.passwordRoute(),
+		s.meRoute(),
+		s.sessionsRoute(),
+		s.sessionEndRoute(),
+		s.usersRoute(),
+		s.jwksRoute(),
+		s.metadataRoute(),
+		s.livezRoute(),
+		s.readyzRoute(),
+	}
+	if !s.cfg.NoSample {
+		routes = append(routes, s.protectedRoute())
+	}
+	return routes
+}
+
+// resource is what one path answers, method by method.
+type resource struct {
+	pattern string
+	routes  map[string]route
+	guarded map[string]http.Handler
+	allow   []string // the methods it knows, sorted
+	cors    corsAnswers
+}
+
+// build makes the multiplexer from the routes. Patterns hold no method, so that
+// the multiplexer itself refuses nothing: its refusals are plain text.
+func (s *Server) build() {
+	s.resources = map[string]*resource{}
+	for _, rt := range s.routes() {
+		pattern := s.pattern(rt)
+		res, ok := s.resources[pattern]
+		if !ok {
+			res = &resource{pattern: pattern, routes: map[string]route{}, guarded: map[string]http.Handler{}}
+			s.resources[pattern] = res
+		}
+		res.routes[rt.method] = rt
+		res.guarded[rt.method] = s.guards[rt.access](s.handler(rt.handle))
+	}
+	s.mux = http.NewServeMux()
+	for pattern, res := range s.resources {
+		res.allow = allowed(res.routes)
+		res.cors = s.cors.answers(res.allow)
+		s.mux.Handle(pattern, s.dispatch(res))
+	}
+	s.missing = &resource{pattern: "none", cors: s.cors.answers(nil)}
+}
+
+// pattern is where a route is, in the form of http.ServeMux.
+func (s *Server) pattern(rt route) string {
+	switch {
+	case rt.fixed:
+		return rt.path
+	case rt.path == rootPath && s.cfg.Prefix != "":
+		return s.cfg.Prefix
+	}
+	return s.cfg.Prefix + rt.path
+}
+
+// handler adapts the step of an endpoint.
+func (s *Server) handler(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// dispatch picks the method. HEAD is GET whose body net/http does not send.
+func (s *Server) dispatch(res *resource) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		if rt, ok := res.routes[method]; ok {
+			exchangeOf(r).quiet = rt.quiet
+			if rt.cached {
+				w.Header().Del("Cache-Control")
+			}
+			res.guarded[method].ServeHTTP(w, r)
+			return
+		}
+		if method == http.MethodOptions {
+			w.Header().Set("Allow", strings.Join(res.allow, ", "))
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		s.fail(w, r, wrongMethod(method, res.allow))
+	})
+}
+
+// find returns the resource that serves the request's path, never nil. The
+// multiplexer would redirect a path with // or /../ in it; here it is not found,
+// since nobody should send credentials twice.
+func (s *Server) find(r *http.Request) *resource {
+	escaped := r.URL.EscapedPath()
+	if !strings.HasPrefix(escaped, "/") || len(escaped) > 1 && path.Clean(escaped) != escaped {
+		return s.missing
+	}
+	_, pattern := s.mux.Handler(r)
+	if res, ok := s.resources[pattern]; ok {
+		return res
+	}
+	return s.missing
+}
+
+func allowed(routes map[string]route) []string {
+	methods := []string{http.MethodOptions}
+	for method := range routes {
+		methods = append(methods, method)
+		if method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+	}
+	slices.Sort(methods)
+	return methods
+}
+
+// wrongMethod is 405 for a method that HTTP knows and 501 for one that it does
+// not (RFC 9110 §9.1, §15.5.6).
+func wrongMethod(method string, allow []string) error {
+	known := []string{
+		http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodTrace,
+	}
+	if !slices.Contains(known, method) {
+		return &failure{status: http.StatusNotImplemented, code: "not_implemented", description: "the method is not known here"}
+	}
+	list := strings.Join(allow, ", ")
+	return &failure{
+		status: http.StatusMethodNotAllowed, code: "method_not_allowed",
+		description: "this address answers " + list,
+		header:      http.Header{"Allow": {list}},
+	}
+}

@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// How long a connection may take for what.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 60 * time.Second
+)
+
+// HTTPServer returns a server with this Server's handler, its limits and its log.
+// It does not cap connections; Serve does.
+func (s *Server) HTTPServer() *http.Server {
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    2 * headerLimit,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+
+		DisableGeneralOptionsHandler: true,
+	}
+	if s.cfg.TLS != nil {
+		server.TLSConfig = s.cfg.TLS.Clone()
+		server.TLSConfig.MinVersion = max(server.TLSConfig.MinVersion, tls.VersionTLS12)
+	}
+	return server
+}
+
+// Serve answers on l until ctx ends, then stops: /readyz turns to 503, no more
+// connections are accepted, and requests under way may finish within
+// Config.Grace. It closes l. It returns nil after a stop in which every request finished.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := s.HTTPServer()
+	limited := newConnLimit(l, s.cfg.Connections, s.log, s.cfg.TLS != nil)
+	server.ConnState = limited.changed
+	served := make(chan error, 1)
+	go func() {
+		if s.cfg.TLS != nil {
+			served <- server.ServeTLS(limited, "", "")
+			return
+		}
+		served <- server.Serve(limited)
+	}()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.Drain()
+	err := s.stop(afterCommit(ctx), server)
+	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+func (s *Server) stop(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Grace)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("stop: requests were cut off after %s: %w", s.cfg.Grace, err), server.Close())
+	}
+	return nil
+}

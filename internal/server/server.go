@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+)
+
+// Config says what a [Server] is. Issuer and People are required.
+type Config struct {
+	// Issuer makes and ends sessions. Somebody else runs Issuer.Run.
+	Issuer *issuer.Issuer
+	// People are who can log in.
+	People *account.People
+
+	// Audiences are the names, besides the issuer's default audience, that tokens
+	// may carry. They are read at /me and at the logout of a session of one's own.
+	Audiences []string
+	// MaxStaleness is the age of what is known of revocations at which /readyz
+	// turns to 503: 60 seconds if zero. It should be the issuer's.
+	MaxStaleness time.Duration
+	// RecentLogin is how old a login may be that changes the password: 5 minutes if zero.
+	RecentLogin time.Duration
+
+	// Prefix is the path before all endpoints, such as /auth; empty means none.
+	// The metadata of RFC 8414 alone stays where that RFC puts it.
+	Prefix string
+	// TokenField is a second name for the access token in the answers of /login,
+	// /refresh and /password; empty means none.
+	TokenField string
+	// NoSample leaves out /protected, the sample resource.
+	NoSample bool
+	// Origins are the origins whose scripts may call with a token of their own,
+	// each written as browsers write it: https://app.example.com. Empty, together
+	// with an empty CredentialOrigins, means no CORS at all.
+	Origins []string
+	// CredentialOrigins are the origins whose scripts may use the refresh cookie.
+	CredentialOrigins []string
+
+	// TLS makes Serve speak TLS, version 1.2 or later. Nil means plain HTTP.
+	TLS *tls.Config
+	// Connections is how many connections may be open at once: 4,096 if zero.
+	Connections int
+	// Grace is how long Serve waits for requests under way when it stops: 15 seconds if zero.
+	Grace time.Duration
+	// Logger gets one record per request and one per refusal. Nil discards them.
+	Logger *slog.Logger
+}
+
+// Server answers HTTP requests. It is safe for concurrent use.
+type Server struct {
+	cfg       Config
+	origin    string // scheme and host of the issuer
+	log       *slog.Logger
+	resources map[string]*resource // by mux pattern
+	mux       *http.ServeMux
+	missing   *resource // what answers where no resource is
+	cors      *corsPolicy
+	csrf      *http.CrossOriginProtection
+	guards    map[access]guard
+	draining  atomic.Bool
+	ready     readiness
+}
+
+// New checks cfg and builds the routes. It starts nothing.
+func New(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(cfg.Issuer.URL())
+	if err != nil {
+		return nil, errors.New("server: the issuer's URL cannot be read")
+	}
+	s := &Server{cfg: cfg, origin: u.Scheme + "://" + u.Host, log: cfg.Logger}
+	if s.cors, err = newCORSPolicy(cfg.Origins, cfg.CredentialOrigins); err != nil {
+		return nil, err
+	}
+	s.csrf = http.NewCrossOriginProtection()
+	for _, origin := range append([]string{s.origin}, cfg.CredentialOrigins...) {
+		if err := s.csrf.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("server: origin %q: %w", origin, err)
+		}
+	}
+	if s.guards, err = s.newGuards(); err != nil {
+		return nil, err
+	}
+	s.build()
+	return s, nil
+}
+
+// Drain turns /readyz to 503, so that a load balancer sends no more. Requests
+// are answered as before. Serve calls it first when it stops.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+var (
+	prefixForm = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+	fieldForm  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
+)
+
+func (c Config) withDefaults() (Config, error) {
+	switch {
+	case c.Issuer == nil:
+		return c, errors.New("server: Config.Issuer is required")
+	case c.People == nil:
+		return c, errors.New("server: Config.People is required")
+	case c.Prefix != "" && (!prefixForm.MatchString(c.Prefix) || strings.Contains(c.Prefix, "/.")):
+		return c, errors.New("server: Config.Prefix must look like /auth, without a slash at its end")
+	case c.TokenField != "" && !fieldForm.MatchString(c.TokenField):
+		return c, errors.New("server: Config.TokenField must be a word such as token")
+	case isTokenMember(c.TokenField):
+		return c, fmt.Errorf("server: Config.TokenField %q is a member of the answer already", c.TokenField)
+	case c.MaxStaleness < 0 || c.RecentLogin < 0 || c.Connections < 0 || c.Grace < 0:
+		return c, errors.New("server: Config.MaxStaleness, RecentLogin, Connections and Grace must not be negative")
+	}
+	setDefault(&c.MaxStaleness, time.Minute)
+	setDefault(&c.RecentLogin, 5*time.Minute)
+	setDefault(&c.Connections, 4096)
+	setDefault(&c.Grace, 15*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// event says who asks for a change, for the audit record.
+func event(r *http.Request, actor string) issuer.Event {
+	return issuer.Event{Actor: actor, Address: remoteAddress(r), RequestID: doorward.RequestID(r.Context())}
+}
+
+// afterCommit is the context for what must follow a change that has been made,
+// although the client may be gone by now.
+func afterCommit(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
