@@ -1,6 +1,7 @@
 package doorward
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -142,7 +143,12 @@ func (d decoder) scope(value []byte) error {
 	return nil
 }
 
+// text shares memory with value, which the strict reader has passed.
 func text(dst *string, name string, value []byte) error {
+	if value[0] == '"' && bytes.IndexByte(value, '\\') < 0 {
+		*dst = strict.Share(value[1 : len(value)-1])
+		return nil
+	}
 	inner, err := strict.Text(value)
 	if err != nil {
 		return &claimError{name, "is not a string"}

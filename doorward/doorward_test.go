@@ -77,13 +77,10 @@ func goodClaims() map[string]any {
 	}
 }
 
-// token signs the good claims with changes; the value remove takes a claim away.
+// token signs the good claims with changes.
 func (s subject) token(t testing.TB, changes map[string]any) string {
 	t.Helper()
-	claims := goodClaims()
-	maps.Copy(claims, changes)
-	maps.DeleteFunc(claims, func(_ string, v any) bool { _, gone := v.(removed); return gone })
-	return sign(t, s.key, "at+jwt", claims)
+	return sign(t, s.key, "at+jwt", changed(changes))
 }
 
 // remove is a value for changes.
@@ -104,3 +101,11 @@ func sign(t testing.TB, key *jwt.Key, typ string, claims any) string {
 func raw(text string) json.RawMessage { return json.RawMessage(text) }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// changed returns the good claims with changes; the value remove takes a claim away.
+func changed(changes map[string]any) map[string]any {
+	claims := goodClaims()
+	maps.Copy(claims, changes)
+	maps.DeleteFunc(claims, func(_ string, v any) bool { _, gone := v.(removed); return gone })
+	return claims
+}

@@ -11,6 +11,9 @@ const lastSecond = 253402300799
 // the number itself. It reports false for what is no number and for what lies
 // outside the years 0001 to 9999. raw has passed the strict JSON reader.
 func numericDate(raw []byte) (time.Time, bool) {
+	if seconds, ok := wholeSeconds(raw); ok {
+		return time.Unix(seconds, 0).UTC(), true
+	}
 	n, ok := scanNumber(raw)
 	if !ok {
 		return time.Time{}, false
@@ -35,6 +38,17 @@ func numericDate(raw []byte) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(seconds, nanos).UTC(), true
+}
+
+// wholeSeconds reads the usual form: up to eleven digits and nothing else.
+func wholeSeconds(raw []byte) (seconds int64, ok bool) {
+	for _, c := range raw {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		seconds = seconds*10 + int64(c-'0')
+	}
+	return seconds, len(raw) > 0 && len(raw) <= 11
 }
 
 // number is 0.d₀d₁d₂… · 10^point, its digits being those of text without the dot.
