@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
-	"log/slog"
 	"maps"
 	"testing"
 	"time"
@@ -99,8 +98,6 @@ func sign(t testing.TB, key *jwt.Key, typ string, claims any) string {
 
 // raw is a claim written as it is.
 func raw(text string) json.RawMessage { return json.RawMessage(text) }
-
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // changed returns the good claims with changes; the value remove takes a claim away.
 func changed(changes map[string]any) map[string]any {
