@@ -7,7 +7,11 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 )
+
+// ErrMode says that the mode of a secret's file is too open.
+var ErrMode = errors.New("others may read it")
 
 // check finds settings that are good one by one and not together.
 func (c *Config) check(faults *Problems) {
@@ -32,10 +36,14 @@ func (c *Config) CheckSecrets() error {
 	if c.TLSKey == "" {
 		return nil
 	}
+	var faults Problems
 	if err := SecretFile(c.TLSKey, 0o007); err != nil {
-		return Problems{{Where: c.Origin("tls.key"), Key: "tls.key", Text: err.Error(), Hint: "chmod o= " + c.TLSKey}}
+		c.fault(&faults, "tls.key", "%v", err)
+		if errors.Is(err, ErrMode) {
+			faults.hint("chmod o= " + c.TLSKey)
+		}
 	}
-	return nil
+	return faults.err()
 }
 
 // SecretFile checks that path is a file with something in it whose mode grants
@@ -48,7 +56,7 @@ func SecretFile(path string, forbidden fs.FileMode) error {
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is not a file", path)
 	case info.Mode().Perm()&forbidden != 0:
-		return fmt.Errorf("%s has mode %#o: others may read it", path, info.Mode().Perm())
+		return fmt.Errorf("%s has mode %#o: %w", path, info.Mode().Perm(), ErrMode)
 	case info.Size() == 0:
 		return fmt.Errorf("%s is empty", path)
 	}
@@ -100,9 +108,14 @@ func (c *Config) checkRefresh(faults *Problems) {
 	}
 }
 
-// fault adds a fault of a setting, with the place that set it.
+// fault adds a fault of a setting, with the place that set it. A flag or a
+// variable names the setting already.
 func (c *Config) fault(faults *Problems, key, format string, args ...any) {
-	faults.add(c.origin[key], key, format, args...)
+	where := c.origin[key]
+	if strings.HasPrefix(where, "--") || strings.HasPrefix(where, "DOORWARD_") {
+		key = ""
+	}
+	faults.add(where, key, format, args...)
 }
 
 // AsProblems returns the problems that err is made of, nil when it is none.

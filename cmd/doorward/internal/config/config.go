@@ -67,7 +67,7 @@ func Default() *Config {
 		PasswordMinLength: 15,
 		LogLevel:          "info",
 		LogFormat:         "auto",
-		Connections:       10_000,
+		Connections:       4096,
 		origin:            map[string]string{},
 	}
 }
@@ -112,3 +112,6 @@ func (c *Config) scheme() string {
 	}
 	return "http"
 }
+
+// URL is where a listener on addr is reached.
+func (c *Config) URL(addr string) string { return c.scheme() + "://" + addr }

@@ -166,7 +166,7 @@ func TestAttack_H12(t *testing.T) {
 		{name: "number as text", file: "audience: 12\n", want: "audience: want a text"},
 		{name: "duration without unit", file: "access_ttl: 600\n", want: "access_ttl: want a duration with its unit"},
 		{name: "long tokens", file: "access_ttl: 25h\n", want: "access_ttl: want a duration between"},
-		{name: "negative duration", flags: map[string]string{"access_ttl": "-1m"}, want: "--access-ttl: want a duration between 1s and 1d"},
+		{name: "negative duration", flags: map[string]string{"access_ttl": "-1m"}, want: "--access-ttl: want a duration between 10s and 22h"},
 		{name: "http issuer", file: "issuer: http://auth.example.com\n", want: "issuer: want https"},
 		{name: "issuer with a query", env: []string{"DOORWARD_ISSUER=https://a.example/?x"}, want: "DOORWARD_ISSUER: want a URL without"},
 		{name: "issuer with a user", flags: map[string]string{"issuer": "https://u:pw@a.example"}, want: "--issuer: want a URL without"},

@@ -11,13 +11,13 @@ const Redacted = "redacted"
 // YAML writes the effective configuration as a file that can be fed back. Each
 // line says where its value came from.
 func (c *Config) YAML() string {
-	return c.write(func(Setting) bool { return true })
+	return c.write(func(s Setting) (bool, string) { return true, " # " + c.Origin(s.Key) })
 }
 
 // Serving writes the settings that commands beside a running server take from it.
 func (c *Config) Serving() string {
 	return "# Written by doorward serve at its start; commands on this data folder read it.\n" +
-		c.write(func(s Setting) bool { return s.Shared })
+		c.write(func(s Setting) (bool, string) { return s.Shared, "" })
 }
 
 // Text returns the value of a setting for people.
@@ -29,11 +29,13 @@ func (c *Config) Text(s Setting) string {
 	return val
 }
 
-func (c *Config) write(want func(Setting) bool) string {
+// write writes the settings that want selects, each with its remark.
+func (c *Config) write(want func(Setting) (ok bool, remark string)) string {
 	var b strings.Builder
 	group := ""
 	for _, s := range settings {
-		if !want(s) {
+		ok, remark := want(s)
+		if !ok {
 			continue
 		}
 		head, name, nested := strings.Cut(s.Key, ".")
@@ -52,7 +54,7 @@ func (c *Config) write(want func(Setting) bool) string {
 		if nested {
 			indent = "  "
 		}
-		fmt.Fprintf(&b, "%s%s: %s # %s\n", indent, name, s.bind(c).yaml(), c.Origin(s.Key))
+		fmt.Fprintf(&b, "%s%s: %s%s\n", indent, name, s.bind(c).yaml(), remark)
 	}
 	return b.String()
 }

@@ -63,7 +63,7 @@ var settings = []Setting{
 	{Key: "audiences", Shared: true, Usage: "further audiences that clients may ask for",
 		bind: func(c *Config) value { return list{&c.Audiences, isWord} }},
 	{Key: "access_ttl", Flag: "access-ttl", Shared: true, Usage: "lifetime `D` of access tokens",
-		bind: func(c *Config) value { return span{&c.AccessTTL, time.Second, day} }},
+		bind: func(c *Config) value { return span{&c.AccessTTL, 10 * time.Second, 22 * time.Hour} }},
 
 	{Key: "session.idle", Shared: true, Usage: "a session lapses when it was not refreshed for so long",
 		bind: func(c *Config) value { return span{&c.SessionIdle, time.Second, 10 * 365 * day} }},

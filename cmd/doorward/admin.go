@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+)
+
+// firstAdmin makes the user admin in a store without users and tells their
+// password once: on the terminal, or in a file of mode 0600.
+func (n *node) firstAdmin(ctx context.Context) error {
+	secret, err := n.people.EnsureAdmin(ctx, issuer.Event{Actor: "doorward", Reason: "first start"})
+	if err != nil {
+		return err
+	}
+	if secret == "" {
+		return n.tidyAdmin(ctx)
+	}
+	setting := "DW_PASSWORD='" + secret + "'"
+	if isTerminal(n.app.out) {
+		fmt.Fprintf(n.app.out, "The user admin was made. Change the password within 24 hours; until then it gives no admin rights:\n\n    %s\n\n", secret)
+	} else {
+		path, err := filepath.Abs(n.cfg.AdminPasswordPath())
+		if err != nil {
+			return err
+		}
+		if err := writeOver(path, secret+"\n"); err != nil {
+			return failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
+		}
+		n.log.Warn("the user admin was made; change the password within 24 hours", "password_file", path)
+		setting = "DW_PASSWORD=$(cat '" + strings.ReplaceAll(path, "'", `'\''`) + "')"
+	}
+	fmt.Fprintf(n.app.out, "# Try it:\n%s\n%s", setting, tryIt(n.cfg.Issuer+n.cfg.Prefix))
+	return nil
+}
+
+// tidyAdmin removes the file of the first password once it opens nothing, and
+// says when that password was never changed.
+func (n *node) tidyAdmin(ctx context.Context) error {
+	admin, err := n.people.ByName(ctx, account.RoleAdmin)
+	if err != nil && !errors.Is(err, account.ErrNotFound) {
+		return err
+	}
+	expired := !admin.PasswordExpiresAt.IsZero() && time.Now().After(admin.PasswordExpiresAt)
+	if expired {
+		n.log.Warn("the first password of admin was not changed in time and has stopped working", "hint", "doorward user passwd admin")
+	}
+	if admin.MustChange && !expired {
+		return nil
+	}
+	return removePasswordFile(n.cfg)
+}
+
+// removePasswordFile removes the file of the first password, which opens nothing any more.
+func removePasswordFile(cfg *config.Config) error {
+	if err := os.Remove(cfg.AdminPasswordPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failed(err, "", "cannot remove the file of the first password: %v", err)
+	}
+	return nil
+}
+
+// tryIt is three lines for sh: log in, call, log out. The password comes from
+// DW_PASSWORD and is in no argument of a process.
+func tryIt(base string) string {
+	return fmt.Sprintf(`TOKEN=$(printf '{"username":"admin","password":"%%s"}' "$DW_PASSWORD" | curl -sS -H 'Content-Type: application/json' -d @- %[1]s/login | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p')
+curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/protected
+curl -sS -X POST -H "Authorization: Bearer $TOKEN" -w 'logged out: %%{http_code}\n' %[1]s/logout
+`, base)
+}

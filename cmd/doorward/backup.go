@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/doorward/doorward/sqlite"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) backupCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the store while the server runs",
+		Long: `Copy the store to FILE, which must not exist, while the server runs. To restore,
+stop the server and put the copy in the place of doorward.db.
+
+The copy does not hold the master key, under which the keys in it are sealed.
+Keep both, and not in the same place: together they are worth every token.`,
+		Example: "  doorward backup /var/backups/doorward-$(date +%F).db",
+		Args:    want("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.beside(cmd, func(ctx context.Context, b *backend) error {
+				path, err := filepath.Abs(args[0])
+				if err != nil {
+					return err
+				}
+				err = b.store.Backup(ctx, path)
+				if errors.Is(err, sqlite.ErrExists) {
+					return refused("choose another name, or remove it first", "%s is there already", args[0])
+				}
+				if err != nil {
+					return failed(err, "", "backup: %v", err)
+				}
+				a.note("%s holds the store", args[0])
+				a.note("it does not hold the master key %s: keep a copy of that too, in another place; one is nothing without the other", b.cfg.MasterKeyFile)
+				return nil
+			})
+		},
+	}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/issuer"
+)
+
+// folder is the data folder: who owns it and the master key in or beside it.
+type folder struct {
+	app *app
+	cfg *config.Config
+}
+
+// mustExist refuses a folder that no serve has filled.
+func (f folder) mustExist() error {
+	if _, err := os.Stat(f.cfg.Data); errors.Is(err, fs.ErrNotExist) {
+		return failed(err, "doorward serve makes one; --data names another", "there is no data folder %s", f.cfg.Data)
+	}
+	if err := f.checkOwner(); err != nil {
+		return err
+	}
+	_, err := os.Stat(f.cfg.DatabasePath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return failed(err, "doorward serve makes one; --data names another folder", "there is no store in the data folder %s", f.cfg.Data)
+	}
+	return err
+}
+
+// make makes the folder, mode 0700, where there is none.
+func (f folder) make() error {
+	if err := os.MkdirAll(f.cfg.Data, 0o700); err != nil {
+		return failed(err, "--data names another folder", "cannot make the data folder: %v", err)
+	}
+	return f.checkOwner()
+}
+
+// checkOwner refuses a folder of another user: files made in it now would not
+// be readable for the server, or not for its owner.
+func (f folder) checkOwner() error {
+	owner, mine, err := ownerOf(f.cfg.Data)
+	if err != nil || mine {
+		return err
+	}
+	return refused("sudo -u "+owner+" "+f.app.commandLine(), "the data folder %s belongs to %s", f.cfg.Data, owner)
+}
+
+// masterKey reads the master key.
+func (f folder) masterKey() (issuer.MasterKey, error) {
+	path := f.cfg.MasterKeyFile
+	if err := config.SecretFile(path, f.forbidden()); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return issuer.MasterKey{}, failed(err, "put it back from where it is kept; without it the keys in the store cannot be read", "there is no master key at %s", path)
+		}
+		hint := ""
+		if errors.Is(err, config.ErrMode) {
+			hint = "chmod 600 " + path
+		}
+		return issuer.MasterKey{}, failed(err, hint, "master key: %v", err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return issuer.MasterKey{}, failed(err, "", "master key: %v", err)
+	}
+	key, err := issuer.ParseMasterKey(string(text))
+	if err != nil {
+		return issuer.MasterKey{}, failed(err, "", "master key %s: %v", path, err)
+	}
+	return key, nil
+}
+
+// forbidden is the part of the mode that the key's file must not have. A file
+// that the operator named may be given to a group.
+func (f folder) forbidden() fs.FileMode {
+	if f.cfg.Origin("master_key_file") != "default" {
+		return 0o007
+	}
+	return 0o077
+}
+
+// masterKeyOrNew reads the master key and makes it first where there is none and
+// no store that another one sealed. Several processes may do so at once.
+func (f folder) masterKeyOrNew() (issuer.MasterKey, error) {
+	path := f.cfg.MasterKeyFile
+	_, noKey := os.Stat(path)
+	_, noStore := os.Stat(f.cfg.DatabasePath())
+	if errors.Is(noKey, fs.ErrNotExist) && errors.Is(noStore, fs.ErrNotExist) {
+		err := writeOnce(path, issuer.GenerateMasterKey().Text()+"\n")
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return issuer.MasterKey{}, failed(err, "", "cannot write the master key: %v", err)
+		}
+	}
+	return f.masterKey()
+}
+
+// writeOnce makes a file with all of text, or returns fs.ErrExist and leaves
+// what is there. The file survives a crash.
+func writeOnce(path, text string) error {
+	return writeThen(path, text, os.Link)
+}
+
+// writeOver makes a file with all of text in the place of what is there.
+func writeOver(path, text string) error {
+	return writeThen(path, text, os.Rename)
+}
+
+func writeThen(path, text string, place func(from, to string) error) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	_, err = tmp.WriteString(text)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if err := place(tmp.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func syncFolder(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// binary is the doorward that servers under test are started from. It is built
+// without the race detector: servers are tested as they are run.
+var binary string
+
+func TestMain(m *testing.M) {
+	testscript.Main(suite{m}, map[string]func(){
+		"doorward": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+type suite struct{ m *testing.M }
+
+// Run builds the binary where none is given, and runs the tests.
+func (s suite) Run() int {
+	for _, name := range []string{"NO_COLOR", "DOORWARD_DATA", "DOORWARD_CONFIG"} {
+		_ = os.Unsetenv(name)
+	}
+	if binary = os.Getenv("DOORWARD_BINARY"); binary != "" {
+		return s.m.Run()
+	}
+	dir, err := os.MkdirTemp("", "doorward-binary-*")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary = filepath.Join(dir, "doorward")
+	build := exec.Command("go", "build", "-trimpath", "-o", binary, ".")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "go build:", err)
+		return 1
+	}
+	return s.m.Run()
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve":  scriptServe,
+			"stop":   scriptStop,
+			"await":  scriptAwait,
+			"exits":  scriptExits,
+			"secret": scriptSecret,
+		},
+	})
+}
+
+// scriptServe starts a server: serve DIR [ARGS]. It sets URL.
+func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: serve DIR [ARGS]")
+	}
+	s, err := startServer(ts.MkAbs(args[0]), nil, args[1:]...)
+	ts.Check(err)
+	ts.Defer(func() { _ = s.stop() })
+	ts.Setenv("URL", s.url)
+	servers.Store(ts, s)
+}
+
+// scriptStop ends the last server with SIGTERM and wants the exit code 0.
+func scriptStop(ts *testscript.TestScript, _ bool, _ []string) {
+	s, ok := servers.Load(ts)
+	if !ok {
+		ts.Fatalf("no server")
+	}
+	ts.Check(s.(*process).stop())
+}
+
+// scriptAwait waits at most two seconds until GET PATH with the token in a file
+// is answered with STATUS: await STATUS PATH [FILE].
+func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await STATUS PATH [FILE]")
+	}
+	wanted, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	token := ""
+	if len(args) > 2 {
+		token = firstLine(ts.ReadFile(args[2]))
+	}
+	var got answer
+	ts.Check(eventually(func() bool {
+		got, err = call("GET", ts.Getenv("URL")+args[1], token, "")
+		return err == nil && got.status == wanted
+	}))
+	ts.Logf("%d %s", got.status, got.body)
+}
+
+// scriptExits runs a command line and wants an exit code: exits CODE [-in FILE] doorward ….
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE doorward [ARGS]")
+	}
+	wanted, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := asExit(err); ok {
+		got = exit
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != wanted {
+		ts.Fatalf("exit code %d, want %d", got, wanted)
+	}
+}
+
+// scriptSecret wants that the first line of a file is nowhere in the output of
+// the last command: secret FILE.
+func scriptSecret(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: secret FILE")
+	}
+	text := firstLine(ts.ReadFile(args[0]))
+	if len(text) < 16 {
+		ts.Fatalf("%s holds no secret", args[0])
+	}
+	for _, stream := range []string{"stdout", "stderr"} {
+		if contains(ts.ReadFile(stream), text) {
+			ts.Fatalf("%s holds the secret of %s", stream, args[0])
+		}
+	}
+}

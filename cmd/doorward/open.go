@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/user"
+	"strconv"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/jwt"
+	"github.com/doorward/doorward/password"
+	"github.com/doorward/doorward/sqlite"
+	"github.com/spf13/cobra"
+)
+
+// backend is what commands work on: the store, and what stands on it.
+type backend struct {
+	cfg    *config.Config
+	folder folder
+	store  *sqlite.Store
+	people *account.People
+}
+
+// beside opens the store of an existing data folder for cmd, passes it to do,
+// and closes it.
+func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) error) error {
+	cfg, err := a.load(cmd, true)
+	if err != nil {
+		return err
+	}
+	f := folder{a, cfg}
+	if err := f.mustExist(); err != nil {
+		return err
+	}
+	b, err := openBackend(cmd.Context(), f)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(cmd.Context(), b), b.store.Close())
+}
+
+func openBackend(ctx context.Context, f folder) (*backend, error) {
+	store, err := sqlite.Open(ctx, f.cfg.DatabasePath())
+	if err != nil {
+		return nil, failed(err, "", "cannot open the store: %v", err)
+	}
+	people, err := account.New(account.Config{
+		Store: store, Throttle: store,
+		Hasher:      password.New(password.Config{}),
+		MinPassword: f.cfg.PasswordMinLength,
+	})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return &backend{cfg: f.cfg, folder: f, store: store, people: people}, nil
+}
+
+// issuer makes the issuer over the store, with the keys that key opens.
+func (b *backend) issuer(ctx context.Context, key issuer.MasterKey, log *slog.Logger) (*issuer.Issuer, error) {
+	cfg := issuer.Config{
+		Issuer: b.cfg.Issuer, Store: b.store, MasterKey: key, Subjects: b.people,
+		Audience: b.cfg.Audience, Audiences: b.cfg.Audiences,
+		Algorithm: jwt.Algorithm(b.cfg.KeyAlgorithm),
+		AccessTTL: b.cfg.AccessTTL, IdleTTL: b.cfg.SessionIdle, AbsoluteTTL: b.cfg.SessionAbsolute,
+		StrictRefresh: b.cfg.RefreshStrict,
+		KeyTTL:        b.cfg.KeyLifetime, PublishLead: b.cfg.PublishLead,
+		Username: b.cfg.TokensUsername, Logger: log,
+	}
+	if !b.cfg.RefreshStrict {
+		cfg.Window, cfg.Budget = b.cfg.RefreshWindow, b.cfg.RefreshBudget
+	}
+	iss, err := issuer.New(ctx, cfg)
+	if errors.Is(err, issuer.ErrMasterKey) {
+		return nil, failed(err, "use the key that was in use when the store was made", "%s is not the master key of this store", b.cfg.MasterKeyFile)
+	}
+	return iss, err
+}
+
+// withIssuer is beside for commands that need the keys.
+func (a *app) withIssuer(cmd *cobra.Command, do func(context.Context, *backend, *issuer.Issuer) error) error {
+	return a.beside(cmd, func(ctx context.Context, b *backend) error {
+		key, err := b.folder.masterKey()
+		if err != nil {
+			return err
+		}
+		iss, err := b.issuer(ctx, key, nil)
+		if err != nil {
+			return err
+		}
+		return do(ctx, b, iss)
+	})
+}
+
+// event says in the audit record that somebody at this machine's shell did it.
+func event() issuer.Event {
+	name := strconv.Itoa(os.Geteuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return issuer.Event{Actor: "cli:" + name}
+}
+
+// byName returns the user with this name.
+func (b *backend) byName(ctx context.Context, name string) (account.User, error) {
+	u, err := b.people.ByName(ctx, name)
+	if errors.Is(err, account.ErrNotFound) {
+		return u, refused("doorward user list", "there is no user %q", name)
+	}
+	return u, err
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/spf13/cobra"
+)
+
+const rootHelp = `Doorward gives any HTTP API login, short-lived access tokens, refresh and a
+logout that works.
+
+"doorward serve" is the server. The other commands work beside it on the same
+data folder; what they change holds in the server within two seconds.
+
+Settings come from flags, then the environment (DOORWARD_DATA, DOORWARD_LISTEN,
+…), then the file that --config or DOORWARD_CONFIG names, then defaults;
+"doorward config print" shows each one and where it came from.
+
+Exit codes: 0 done · 1 failed · 2 the command line or the configuration is wrong
+· 3 refused: no such user, session or key, a token that is not valid, or a data
+folder of somebody else.`
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "doorward",
+		Short: "Login, refresh and a logout that works, for any HTTP API",
+		Long:  rootHelp,
+		Example: `  doorward serve
+  doorward user add alice --role editor
+  doorward session list --user alice
+  doorward token issue alice`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          group,
+
+		SuggestionsMinimumDistance: 2,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return misused(cmd.CommandPath()+" --help", "%v", err)
+	})
+	addFlags(root, "data", "database")
+	root.PersistentFlags().String("config", "", "configuration `FILE` (YAML); also DOORWARD_CONFIG")
+	root.AddCommand(
+		a.serveCommand(), a.userCommand(), a.sessionCommand(), a.keyCommand(), a.tokenCommand(),
+		a.backupCommand(), a.configCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// group is what a command does that only has commands of its own.
+func group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	hint := cmd.CommandPath() + " --help"
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean " + cmd.CommandPath() + " " + near[0]
+	}
+	return misused(hint, "unknown command %q for %q", args[0], cmd.CommandPath())
+}
+
+func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: group, SuggestionsMinimumDistance: 2}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// want checks the number of arguments against their names.
+func want(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return misused(cmd.CommandPath()+" --help", "%s is missing", names[len(args)])
+		case len(args) > len(names):
+			return misused(cmd.CommandPath()+" --help", "unexpected argument %q", args[len(names)])
+		}
+		return nil
+	}
+}
+
+// addFlags gives cmd the flags of settings. Those of the root are for every command.
+func addFlags(cmd *cobra.Command, keys ...string) {
+	flags := cmd.Flags()
+	if !cmd.HasParent() && cmd.Name() == "doorward" {
+		flags = cmd.PersistentFlags()
+	}
+	for _, key := range keys {
+		s, ok := config.Find(key)
+		if !ok {
+			panic("no setting " + key)
+		}
+		usage := s.Usage + "; also " + s.Env()
+		if s.Bool() {
+			flags.Bool(s.Flag, false, usage)
+			continue
+		}
+		flags.String(s.Flag, s.DefaultText(), usage)
+	}
+}
+
+// ttlFlag is what token issue calls the setting access_ttl.
+const ttlFlag = "ttl"
+
+// load reads the configuration for cmd. Commands other than serve take what is
+// not set from the last serve on the data folder.
+func (a *app) load(cmd *cobra.Command, beside bool) (*config.Config, error) {
+	src := config.Source{Flags: map[string]string{}, Environ: os.Environ(), Beside: beside}
+	for _, s := range config.Settings() {
+		if f := cmd.Flags().Lookup(s.Flag); s.Flag != "" && f != nil && f.Changed && !isOwnFlag(cmd, s.Flag) {
+			src.Flags[s.Key] = f.Value.String()
+		}
+	}
+	if f := cmd.Flags().Lookup(ttlFlag); f != nil && f.Changed {
+		src.Flags["access_ttl"] = f.Value.String()
+	}
+	if f := cmd.Flags().Lookup("config"); f != nil && f.Changed {
+		if src.File = f.Value.String(); src.File == "" {
+			return nil, misused("", "--config: is empty")
+		}
+	}
+	return config.Load(src)
+}
+
+// isOwnFlag reports whether cmd gives a meaning of its own to a flag that is
+// called like a setting.
+func isOwnFlag(cmd *cobra.Command, flag string) bool {
+	return cmd.Annotations["own"] == flag
+}
+
+// commandLine repeats the arguments for a hint, quoted for sh.
+func (a *app) commandLine() string {
+	words := []string{"doorward"}
+	for _, arg := range a.args {
+		if arg == "" || strings.ContainsFunc(arg, func(r rune) bool {
+			return !strings.ContainsRune("@%+=:,./-_", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		}) {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
+}
+
+func jsonFlag(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("json", false, "print JSON")
+}

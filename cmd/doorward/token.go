@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/jwt"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) tokenCommand() *cobra.Command {
+	return newGroup("token", "Issue, look into and verify access tokens",
+		a.tokenIssueCommand(), a.tokenInspectCommand(), a.tokenVerifyCommand())
+}
+
+func (a *app) tokenIssueCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "issue NAME",
+		Short: "Issue an access token of a user, without their password",
+		Long: `Issue an access token of a user, without their password, and print it. It belongs
+to a session of its own, which "doorward session list" shows and "doorward session
+revoke" ends. There is no refresh token.`,
+		Example: `  TOKEN=$(doorward token issue alice --ttl 1h)
+  doorward token issue alice --audience orders --scope "orders:read orders:write"`,
+		Args:        want("NAME"),
+		Annotations: map[string]string{"own": "audience"},
+	}
+	audience := cmd.Flags().String("audience", "", "audience `NAME` of the token (default the one of /login)")
+	scope := cmd.Flags().String("scope", "", "`WORDS` with spaces between them (default all that the user has)")
+	cmd.Flags().String(ttlFlag, "", "lifetime `D`, such as 1h (default access_ttl)")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		req := issuer.LoginRequest{Audience: *audience, NoRefresh: true, Event: event()}
+		if cmd.Flags().Changed("scope") {
+			words, err := doorward.ParseScope(*scope)
+			if err != nil {
+				return misused("separate words by one space", "--scope: %v", err)
+			}
+			req.Scope = words
+		}
+		return a.withIssuer(cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
+			tokens, err := b.issueToken(ctx, iss, args[0], req)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return a.printJSON(tokenJSON{tokens.AccessToken, tokens.TokenType, int(tokens.ExpiresIn.Seconds()), tokens.Scope.String(), tokens.SessionID, tokens.Subject})
+			}
+			a.note("session %s, valid for %s", tokens.SessionID, tokens.ExpiresIn)
+			_, err = fmt.Fprintln(a.out, tokens.AccessToken)
+			return err
+		})
+	}
+	return cmd
+}
+
+// tokenJSON is an issued token for programs. Its names are those of RFC 6749 §5.1 and sid.
+type tokenJSON struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int    `json:"expires_in"`
+	Scope       string `json:"scope"`
+	SessionID   string `json:"session_id"`
+	Subject     string `json:"subject"`
+}
+
+func (b *backend) issueToken(ctx context.Context, iss *issuer.Issuer, name string, req issuer.LoginRequest) (issuer.TokenSet, error) {
+	u, err := b.byName(ctx, name)
+	if err != nil {
+		return issuer.TokenSet{}, err
+	}
+	attempt, err := iss.Begin(ctx, u.ID)
+	if err != nil {
+		return issuer.TokenSet{}, err
+	}
+	tokens, err := iss.Login(ctx, attempt, req)
+	switch {
+	case errors.Is(err, issuer.ErrInactive):
+		return tokens, refused("doorward user show "+u.Name, "user %s is disabled, or their first password was not changed in time", u.Name)
+	case errors.Is(err, issuer.ErrAudience):
+		return tokens, refused("name it in audiences:", "no token is made for the audience %q", req.Audience)
+	case errors.Is(err, issuer.ErrScope):
+		return tokens, refused("", "user %s may not have the scope %q", u.Name, req.Scope.String())
+	}
+	return tokens, err
+}
+
+func (a *app) tokenInspectCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "inspect [-]",
+		Short: "Show what a token says, without verifying it",
+		Long: `Read a token from standard input and show header and claims. NOTHING IS VERIFIED:
+anybody can have written it. "doorward token verify" verifies.`,
+		Example: `  printf %s "$TOKEN" | doorward token inspect`,
+		Args:    fromStdin,
+		RunE: func(*cobra.Command, []string) error {
+			token, err := a.readToken()
+			if err != nil {
+				return err
+			}
+			header, claims, err := decode(token)
+			if err != nil {
+				return err
+			}
+			a.note("NOT VERIFIED: ANYBODY CAN HAVE WRITTEN THIS TOKEN")
+			a.noteTimes(claims)
+			return a.printJSON(map[string]json.RawMessage{"header": header, "claims": claims})
+		},
+	}
+}
+
+func (a *app) tokenVerifyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify [-]",
+		Short: "Verify an access token and say why it is refused",
+		Long: `Read an access token from standard input and verify it as the server does: keys,
+times, issuer, audience, revocations. Print its claims, or say precisely why it is
+refused, and exit with 3.`,
+		Example:     `  printf %s "$TOKEN" | doorward token verify`,
+		Args:        fromStdin,
+		Annotations: map[string]string{"own": "audience"},
+	}
+	audience := cmd.Flags().String("audience", "", "audience `NAME` that the token must have (default the one of /login)")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		token, err := a.readToken()
+		if err != nil {
+			return err
+		}
+		return a.withIssuer(cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
+			name := *audience
+			if name == "" {
+				name = iss.Audience()
+			}
+			v, err := doorward.NewVerifier(doorward.Config{
+				Issuer: iss.URL(), Audience: name, Keys: iss.Keys(), Revocations: iss.Revocations(),
+			})
+			if err != nil {
+				return err
+			}
+			if _, err := v.Verify(ctx, token); err != nil {
+				return b.explainToken(err, name)
+			}
+			_, claims, err := decode(token)
+			if err != nil {
+				return err
+			}
+			a.noteTimes(claims)
+			return a.printJSON(claims)
+		})
+	}
+	return cmd
+}
+
+// explainToken says why a token is refused. It never repeats the token.
+func (b *backend) explainToken(err error, audience string) error {
+	hint := ""
+	switch {
+	case errors.Is(err, doorward.ErrExpired):
+		hint = "the client refreshes it, or logs in again"
+	case errors.Is(err, doorward.ErrIssuer):
+		hint = "this store's issuer is " + b.cfg.Issuer + "; --config or DOORWARD_ISSUER sets it"
+	case errors.Is(err, doorward.ErrAudience):
+		hint = "verified for the audience " + audience + "; --audience names another"
+	case errors.Is(err, jwt.ErrKey):
+		hint = "another server made it, or its key is retired or revoked: doorward key list"
+	}
+	return refused(hint, "the token is refused: %v", err)
+}
+
+// fromStdin admits no argument but "-": what is in the arguments of a process
+// every user of the machine can read.
+func fromStdin(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 || len(args) == 1 && args[0] == "-" {
+		return nil
+	}
+	return misused(`printf %s "$TOKEN" | `+cmd.CommandPath(), "a token is read from standard input, since everybody on this machine can read arguments")
+}
+
+func (a *app) readToken() (string, error) {
+	if isTerminal(a.in) {
+		a.note("paste the token and press Enter, then Ctrl-D")
+	}
+	token, err := a.readLine(64 << 10)
+	if err != nil {
+		return "", err
+	}
+	token = strings.TrimSpace(token)
+	token = strings.TrimPrefix(token, "Bearer ")
+	if token == "" {
+		return "", misused(`printf %s "$TOKEN" | doorward token …`, "no token on standard input")
+	}
+	return token, nil
+}
+
+// decode takes a token apart without verifying it.
+func decode(token string) (header, claims json.RawMessage, err error) {
+	if strings.HasPrefix(token, "dwr_") {
+		return nil, nil, refused("", "this is a refresh token: only the server that made it can read it")
+	}
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil, nil, refused("", "this is no token: want three parts with dots between them, got %d", len(parts))
+	}
+	for i, part := range []*json.RawMessage{&header, &claims} {
+		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil || !json.Valid(raw) {
+			return nil, nil, refused("", "this is no token: part %d is not JSON in base64url", i+1)
+		}
+		*part = raw
+	}
+	return header, claims, nil
+}
+
+// noteTimes writes the times of the claims for people.
+func (a *app) noteTimes(claims json.RawMessage) {
+	var members map[string]any
+	if json.Unmarshal(claims, &members) != nil {
+		return
+	}
+	for _, name := range []string{"auth_time", "iat", "nbf", "exp"} {
+		if seconds, ok := members[name].(float64); ok && seconds > 0 && seconds < 1<<40 {
+			a.note("%s is %s", name, when(time.Unix(int64(seconds), 0)))
+		}
+	}
+}

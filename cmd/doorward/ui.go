@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// printJSON writes v for programs: indented, with a newline at its end.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// printTable writes rows in columns. An empty table is its head alone.
+func (a *app) printTable(head []string, rows [][]string) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, row := range append([][]string{head}, rows...) {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	return w.Flush()
+}
+
+// printFields writes pairs of name and value below each other.
+func (a *app) printFields(pairs [][2]string) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, pair := range pairs {
+		fmt.Fprintf(w, "%s\t%s\n", pair[0], pair[1])
+	}
+	return w.Flush()
+}
+
+// confirm asks on a terminal whether to go on. Elsewhere only --yes does.
+func (a *app) confirm(yes bool, what string) error {
+	if yes {
+		return nil
+	}
+	if !isTerminal(a.in) {
+		return misused("add --yes", "%s wants a confirmation, and there is no terminal to ask on", what)
+	}
+	fmt.Fprintf(a.errs, "%s? Type yes: ", what)
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	if err != nil && answer == "" || strings.TrimSpace(answer) != "yes" {
+		return refused("", "not confirmed, nothing was done")
+	}
+	return nil
+}
+
+// readLine reads one line of at most limit bytes, such as a password or a token.
+func (a *app) readLine(limit int) (string, error) {
+	data, err := io.ReadAll(io.LimitReader(a.in, int64(limit)+2))
+	if err != nil {
+		return "", err
+	}
+	line, rest, _ := strings.Cut(string(data), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	switch {
+	case len(line) > limit:
+		return "", misused("", "standard input has more than %d bytes", limit)
+	case strings.Trim(rest, "\r\n") != "":
+		return "", misused("", "standard input has more than one line")
+	}
+	return line, nil
+}
+
+// when writes a time for people: in UTC, and how far it is from now.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z") + " (" + relative(time.Until(t)) + ")"
+}
+
+func relative(d time.Duration) string {
+	if d < 0 {
+		return roughly(-d) + " ago"
+	}
+	return "in " + roughly(d)
+}
+
+func roughly(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+// optional turns a zero time into JSON null.
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/password"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) userCommand() *cobra.Command {
+	return newGroup("user", "Add, list and change the people who can log in",
+		a.userAddCommand(), a.userListCommand(), a.userShowCommand(),
+		a.userDisableCommand(), a.userEnableCommand(), a.userDeleteCommand(), a.userPasswdCommand())
+}
+
+func (a *app) userAddCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a user and print a password for them",
+		Long: `Add a user. A password is generated and printed, unless --password-stdin reads
+one line from standard input. A generated password of a user with the role admin
+must be changed within 24 hours and gives no admin rights until it is.`,
+		Example: `  doorward user add alice
+  doorward user add bob --role editor --role auditor
+  printf '%s\n' "$PASSWORD" | doorward user add carol --password-stdin`,
+		Args: want("NAME"),
+	}
+	roles := cmd.Flags().StringArray("role", nil, "a `ROLE` of the user; may be repeated")
+	stdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.beside(cmd, func(ctx context.Context, b *backend) error {
+			secret, err := a.newPassword(*stdin)
+			if err != nil {
+				return err
+			}
+			n := account.NewUser{Name: args[0], Roles: *roles, Password: secret}
+			if mustChange(*roles, *stdin) {
+				n.MustChange, n.Lifetime = true, account.InitialLifetime
+			}
+			u, err := b.people.Add(ctx, n, event())
+			if err != nil {
+				return explain(err)
+			}
+			return a.printPassword(u, secret, *stdin, *asJSON)
+		})
+	}
+	return cmd
+}
+
+func (a *app) userPasswdCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "passwd NAME",
+		Short: "Set another password and end all sessions of the user",
+		Long: `Set another password: one that is generated and printed, or one line from
+standard input. All sessions of the user end. A generated password of a user with
+the role admin must be changed within 24 hours and gives no admin rights until it is.`,
+		Example: `  doorward user passwd admin
+  printf '%s\n' "$PASSWORD" | doorward user passwd alice --password-stdin`,
+		Args: want("NAME"),
+	}
+	stdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
+		secret, err := a.newPassword(*stdin)
+		if err != nil {
+			return err
+		}
+		if _, err := b.people.SetPassword(ctx, u.ID, secret, mustChange(u.Roles, *stdin), event()); err != nil {
+			return explain(err)
+		}
+		if u, err = b.people.ByID(ctx, u.ID); err != nil {
+			return explain(err)
+		}
+		if err := a.printPassword(u, secret, *stdin, *asJSON); err != nil || u.Canonical != account.RoleAdmin {
+			return err
+		}
+		return removePasswordFile(b.cfg)
+	})
+	return cmd
+}
+
+func (a *app) userListCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List all users", Args: want()}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return a.beside(cmd, func(ctx context.Context, b *backend) error {
+			users, err := b.allUsers(ctx)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				list := make([]userJSON, len(users))
+				for i, u := range users {
+					list[i] = jsonOfUser(u)
+				}
+				return a.printJSON(list)
+			}
+			var rows [][]string
+			for _, u := range users {
+				rows = append(rows, []string{u.Name, orDash(strings.Join(u.Roles, ",")), statusOf(u), when(u.CreatedAt)})
+			}
+			return a.printTable([]string{"NAME", "ROLES", "STATUS", "CREATED"}, rows)
+		})
+	}
+	return cmd
+}
+
+func (a *app) userShowCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "show NAME", Short: "Show one user", Args: want("NAME")}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = a.forUser(func(_ context.Context, _ *backend, u account.User) error {
+		if *asJSON {
+			return a.printJSON(jsonOfUser(u))
+		}
+		return a.printFields([][2]string{
+			{"name", u.Name}, {"id", u.ID}, {"roles", orDash(strings.Join(u.Roles, ","))}, {"status", statusOf(u)},
+			{"created", when(u.CreatedAt)}, {"password changed", when(u.PasswordChangedAt)},
+			{"password expires", when(u.PasswordExpiresAt)},
+		})
+	})
+	return cmd
+}
+
+func (a *app) userDisableCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "disable NAME", Short: "Disable a user and end all their sessions", Args: want("NAME"),
+		RunE: a.forUser(func(ctx context.Context, b *backend, u account.User) error {
+			if _, err := b.people.Disable(ctx, u.ID, event()); err != nil {
+				return explain(err)
+			}
+			a.note("user %s is disabled, and all their sessions have ended", u.Name)
+			return nil
+		}),
+	}
+}
+
+func (a *app) userEnableCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "enable NAME", Short: "Let a disabled user log in again", Args: want("NAME"),
+		RunE: a.forUser(func(ctx context.Context, b *backend, u account.User) error {
+			if err := b.people.Enable(ctx, u.ID, event()); err != nil {
+				return explain(err)
+			}
+			a.note("user %s is enabled and can log in", u.Name)
+			return nil
+		}),
+	}
+}
+
+func (a *app) userDeleteCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "delete NAME",
+		Short: "Delete a user and end all their sessions",
+		Long:  "Delete a user and end all their sessions. The name is free again; whoever gets it is somebody else.",
+		Args:  want("NAME"),
+	}
+	yes := cmd.Flags().Bool("yes", false, "do not ask")
+	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
+		if err := a.confirm(*yes, "delete user "+u.Name); err != nil {
+			return err
+		}
+		if _, err := b.people.Delete(ctx, u.ID, event()); err != nil {
+			return explain(err)
+		}
+		a.note("user %s is deleted, and all their sessions have ended", u.Name)
+		return nil
+	})
+	return cmd
+}
+
+// forUser makes the step of a command whose argument is the name of a user.
+func (a *app) forUser(do func(context.Context, *backend, account.User) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return a.beside(cmd, func(ctx context.Context, b *backend) error {
+			u, err := b.byName(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return do(ctx, b, u)
+		})
+	}
+}
+
+// mustChange: a generated password has been on a screen or in a file, so it opens
+// an admin's account for one day and for its change alone.
+func mustChange(roles []string, chosen bool) bool {
+	return !chosen && slices.Contains(roles, account.RoleAdmin)
+}
+
+func (a *app) newPassword(stdin bool) (string, error) {
+	if !stdin {
+		return password.Generate(), nil
+	}
+	secret, err := a.readLine(password.MaxBytes)
+	if err != nil {
+		return "", err
+	}
+	if secret == "" {
+		return "", misused("", "no password on standard input")
+	}
+	return secret, nil
+}
+
+// printPassword prints what was generated, on stdout and nothing else there.
+func (a *app) printPassword(u account.User, secret string, chosen, asJSON bool) error {
+	if asJSON {
+		out := struct {
+			userJSON
+			Password string `json:"password,omitempty"`
+		}{userJSON: jsonOfUser(u)}
+		if !chosen {
+			out.Password = secret
+		}
+		return a.printJSON(out)
+	}
+	a.note("user %s (%s)", u.Name, u.ID)
+	if chosen {
+		return nil
+	}
+	if u.MustChange {
+		a.note("the password works until %s and gives no admin rights until it is changed", when(u.PasswordExpiresAt))
+	}
+	_, err := a.out.Write([]byte(secret + "\n"))
+	return err
+}
+
+// explain turns what account refuses into what a person can act on.
+func explain(err error) error {
+	rule, isRule := errors.AsType[*password.RuleError](err)
+	switch {
+	case err == nil:
+		return nil
+	case isRule:
+		return refused(rule.Advice, "the password is not accepted: %s", rule.Reason)
+	case errors.Is(err, account.ErrNameTaken):
+		return refused("doorward user list", "there is a user of this name already")
+	case errors.Is(err, account.ErrNotFound):
+		return refused("doorward user list", "there is no such user")
+	case errors.Is(err, account.ErrName), errors.Is(err, account.ErrRole):
+		return refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
+	}
+	return err
+}
+
+func (b *backend) allUsers(ctx context.Context) ([]account.User, error) {
+	var all []account.User
+	for after := ""; ; {
+		page, err := b.people.List(ctx, account.Query{After: after, Limit: 1000})
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		all = append(all, page...)
+		after = page[len(page)-1].Canonical
+	}
+}
+
+// userJSON is a user for programs. Its names are stable.
+type userJSON struct {
+	ID                string     `json:"id"`
+	Name              string     `json:"name"`
+	Roles             []string   `json:"roles"`
+	Disabled          bool       `json:"disabled"`
+	MustChange        bool       `json:"must_change"`
+	CreatedAt         time.Time  `json:"created_at"`
+	PasswordChangedAt *time.Time `json:"password_changed_at"`
+	PasswordExpiresAt *time.Time `json:"password_expires_at"`
+}
+
+func jsonOfUser(u account.User) userJSON {
+	return userJSON{
+		ID: u.ID, Name: u.Name, Roles: append([]string{}, u.Roles...), Disabled: u.Disabled, MustChange: u.MustChange,
+		CreatedAt: u.CreatedAt.UTC(), PasswordChangedAt: optional(u.PasswordChangedAt), PasswordExpiresAt: optional(u.PasswordExpiresAt),
+	}
+}
+
+func statusOf(u account.User) string {
+	switch {
+	case u.Disabled:
+		return "disabled"
+	case !u.PasswordExpiresAt.IsZero() && time.Now().After(u.PasswordExpiresAt):
+		return "password expired"
+	case u.MustChange:
+		return "must change password"
+	}
+	return "active"
+}
