@@ -43,6 +43,7 @@ var (
 	errAlgorithm    = because(ErrKey, "the token's algorithm is not the key's")
 	errUnknownKey   = because(ErrKey, "no key has the token's kid")
 	errNameless     = because(ErrKey, "the token has no kid, and there is not exactly one key")
+	errSharedKeyID  = because(ErrKey, "two keys of the set share a kid")
 	errNoKeySet     = because(ErrKey, "no key set")
 	errNotToVerify  = because(ErrKey, "the key's key_ops do not allow it to verify")
 	errWrongType    = because(ErrType, "its typ is not one of those accepted")

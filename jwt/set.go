@@ -40,7 +40,7 @@ func NewSet(keys ...*Key) (*Set, error) {
 			return nil, keyError("a key without kid can only be alone in its set")
 		}
 		if s.byID[k.id] != nil {
-			return nil, keyError("two keys of the set share a kid")
+			return nil, errSharedKeyID
 		}
 		if k.alg.name.Symmetric() != keys[0].alg.name.Symmetric() {
 			return nil, keyError("the set mixes secrets with public keys")
@@ -59,9 +59,17 @@ func ParseSet(data []byte) (*Set, error) {
 		return nil, err
 	}
 	var keys []*Key
+	kids := make(map[string]bool)
 	for _, text := range raw {
-		k, err := ParseJWK(text, "")
-		if err == nil && (k.id != "" || len(raw) == 1) {
+		j, err := readJWK(text)
+		if err != nil || j.has("use") && j.Use != "sig" {
+			continue
+		}
+		if kids[j.ID] && j.ID != "" { // even if one of the two is unusable: nobody knows which was meant
+			return nil, errSharedKeyID
+		}
+		kids[j.ID] = true
+		if k, err := j.key(""); err == nil && (k.id != "" || len(raw) == 1) {
 			keys = append(keys, k)
 		}
 	}

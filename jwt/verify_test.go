@@ -128,7 +128,6 @@ func TestSpellings_Attack_B10_Standard_J02_J03_C18_Behaviour_P56(t *testing.T) {
 	}
 }
 
-
 // No single bit of a token can be turned.
 func TestEveryBitCounts_Standard_J22_C06_T12(t *testing.T) {
 	t.Parallel()
