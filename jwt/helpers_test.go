@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"os"
 	"slices"
@@ -205,3 +206,12 @@ func lines(t testing.TB, file string) []string {
 type keySetFunc func(ctx context.Context, kid string) (*jwt.Key, error)
 
 func (f keySetFunc) Key(ctx context.Context, kid string) (*jwt.Key, error) { return f(ctx, kid) }
+
+func unhex(t testing.TB, text string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
