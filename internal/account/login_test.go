@@ -1,0 +1,328 @@
+package account_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/password"
+)
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ada := w.add("Ada", "editor")
+	set := w.mustLogin("ada", right)
+	if set.Subject != ada.ID || set.AccessToken == "" {
+		t.Errorf("logged in as %s, want %s", set.Subject, ada.ID)
+	}
+	got, err := w.enter("ADA", right)
+	if err != nil || got.ID != ada.ID {
+		t.Errorf("Authenticate = %v, %v", got, err)
+	}
+}
+
+// Every way not to get in gives one answer, computes one hash, and asks the
+// store the same.
+func TestRefusals_Attack_E01_Standard_W04_Behaviour_B56(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add("ada")
+	disabled, hostile := w.add("disabled"), w.add("hostile")
+	w.expired("expired")
+	if _, err := w.people.Disable(t.Context(), disabled.ID, event); err != nil {
+		t.Fatal(err)
+	}
+	w.setHash(hostile, "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
+	w.without("none")
+	long := strings.Repeat("a", password.MaxBytes+1)
+	tests := []struct {
+		name, user, text, reason string
+		wantErr                  error // inside ErrCredentials, for operators
+	}{
+		{"wrong password", "ada", wrong, "wrong_password", password.ErrMismatch},
+		{"empty password", "ada", "", "wrong_password", password.ErrMismatch},
+		{"unknown user", "bob", right, "unknown_user", account.ErrNotFound},
+		{"no name", "", right, "unknown_user", account.ErrNotFound},
+		{"no possible name", "ada\x00", right, "unknown_user", account.ErrNotFound},
+		{"name of a megabyte", strings.Repeat("a", 1<<20), right, "unknown_user", account.ErrNotFound},
+		{"Standard_W04 disabled, right password", "disabled", right, "disabled", account.ErrDisabled},
+		{"disabled, wrong password", "disabled", wrong, "wrong_password", password.ErrMismatch},
+		{"Attack_E10 initial password expired", "expired", right, "password_expired", account.ErrExpired},
+		{"Attack_E02 too long", "ada", long, "password_too_long", password.ErrTooLong},
+		{"unknown user, too long", "bob", long, "unknown_user", account.ErrNotFound},
+		{"disabled, too long", "disabled", long, "password_too_long", password.ErrTooLong},
+		{"not UTF-8", "ada", "caf\xe9 au lait et lait", "password_not_text", password.ErrText},
+		{"Attack_E04 hostile hash in the store", "hostile", right, "unreadable_hash", password.ErrHash},
+		{"no password", "none", "", "wrong_password", password.ErrMismatch},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w.store.take()
+			before := w.hasher.n.Load()
+			u, err := w.enter(tt.user, tt.text)
+			if !errors.Is(err, account.ErrCredentials) || !errors.Is(err, tt.wantErr) || u.ID != "" {
+				t.Errorf("Authenticate = %+v, %v, want ErrCredentials of %v", u, err, tt.wantErr)
+			}
+			if n := w.hasher.n.Load() - before; n != 1 {
+				t.Errorf("%d hashes computed, want 1", n)
+			}
+			events, asked := w.store.take()
+			if len(asked) > 0 && asked[0] == "name" { // a text that is no name is not asked for
+				asked = asked[1:]
+			}
+			if !slices.Equal(asked, []string{"epoch", "hash"}) {
+				t.Errorf("the store was asked for %v", asked)
+			}
+			if len(events) != 1 || events[0].Kind != account.EventLoginFailed || events[0].Reason != tt.reason {
+				t.Errorf("recorded %+v, want one login_failed for %s", events, tt.reason)
+			}
+			if known := tt.reason != "unknown_user"; len(events) == 1 && known != (events[0].Subject != "") {
+				t.Errorf("recorded the subject %q", events[0].Subject)
+			}
+		})
+	}
+}
+
+// expired adds a user whose initial password has expired.
+func (w *world) expired(name string) {
+	w.Helper()
+	n := account.NewUser{Name: name, Password: right, MustChange: true, Lifetime: time.Nanosecond}
+	u, err := w.people.Add(w.Context(), n, event)
+	if err != nil {
+		w.Fatal(err)
+	}
+	for time.Now().Before(u.PasswordExpiresAt) { // a millisecond
+		runtime.Gosched()
+	}
+}
+
+// without adds a user who has no password.
+func (w *world) without(name string) {
+	w.Helper()
+	if _, err := w.store.CreateUser(w.Context(), account.Row{ID: "u_" + name, Name: name, Canonical: name}, event); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// setHash puts a hash into the store, as somebody could who can write there.
+func (w *world) setHash(u account.User, hash string) {
+	w.Helper()
+	c, err := w.store.Credential(w.Context(), u.ID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if err := w.store.ReplaceHash(w.Context(), u.ID, c.Hash, hash, event); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func TestThrottle_Attack_E06_E08_Standard_W03_Behaviour_B57(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		spellings []string
+	}{
+		{"known user", []string{"ada"}},
+		{"Attack_E08 known user in many spellings", []string{"ada", "ADA", "aDa", "\uff41\uff44\uff41"}},
+		{"Attack_E01 unknown user", []string{"bob", "BOB"}},
+		{"Attack_E01 no possible name", []string{"ada\x00"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.add("ada")
+			for i := range 10 {
+				_, err := w.enter(tt.spellings[i%len(tt.spellings)], wrong)
+				w.wantError(err, account.ErrCredentials)
+			}
+			before := w.hasher.n.Load()
+			for _, text := range []string{wrong, right} {
+				u, err := w.enter(tt.spellings[0], text)
+				throttled, ok := errors.AsType[*account.ThrottledError](err)
+				if !ok || !errors.Is(err, account.ErrThrottled) || u.ID != "" {
+					t.Fatalf("the eleventh try: %v, want ErrThrottled", err)
+				}
+				if throttled.RetryAfter <= 9*time.Minute || throttled.RetryAfter > 10*time.Minute {
+					t.Errorf("again in %v, want about 10m", throttled.RetryAfter)
+				}
+			}
+			if n := w.hasher.n.Load() - before; n != 0 {
+				t.Errorf("%d hashes computed for a throttled login, want 0", n)
+			}
+		})
+	}
+}
+
+func TestThrottleEnds_Standard_W03(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := worldIn(t, t.TempDir(), plain{})
+		w.add("ada")
+		for range 11 {
+			_, _ = w.enter("ada", wrong)
+		}
+		time.Sleep(account.TryWindow - time.Second)
+		_, err := w.enter("ada", right)
+		w.wantError(err, account.ErrThrottled)
+		time.Sleep(2 * time.Second)
+		_, err = w.enter("ada", right)
+		w.wantError(err, nil)
+	})
+}
+
+func TestSuccessForgetsTries_Standard_U15(t *testing.T) {
+	t.Parallel()
+	w := worldIn(t, t.TempDir(), plain{})
+	w.add("ada")
+	for range 3 {
+		for range 9 {
+			_, err := w.enter("ada", wrong)
+			w.wantError(err, account.ErrCredentials)
+		}
+		_, err := w.enter("ada", right)
+		w.wantError(err, nil)
+	}
+}
+
+// Of tries that come at once, through two processes, no more are looked at than the limit.
+func TestThrottleTogether_Attack_E06(t *testing.T) {
+	t.Parallel()
+	first := worldIn(t, t.TempDir(), plain{})
+	first.add("ada")
+	second := first.another()
+	before := first.hasher.n.Load()
+	var wg sync.WaitGroup
+	var throttled atomic.Int64
+	for i := range 100 {
+		wg.Go(func() {
+			w := [2]*world{first, second}[i%2]
+			_, err := w.enter("ada", wrong)
+			if errors.Is(err, account.ErrThrottled) {
+				throttled.Add(1)
+			} else {
+				w.wantError(err, account.ErrCredentials)
+			}
+		})
+	}
+	wg.Wait()
+	hashed := first.hasher.n.Load() - before + second.hasher.n.Load()
+	if hashed != 10 || throttled.Load() != 90 {
+		t.Errorf("%d hashed and %d throttled of 100, want 10 and 90", hashed, throttled.Load())
+	}
+}
+
+// refusing is a Hasher that never gets to the password.
+type refusing struct {
+	account.Hasher
+	err atomic.Pointer[error]
+}
+
+func (r *refusing) Verify(ctx context.Context, hash, text string) (bool, error) {
+	if err := r.err.Load(); err != nil {
+		return false, *err
+	}
+	return r.Hasher.Verify(ctx, hash, text)
+}
+
+func TestUndecidedTriesDoNotCount_Attack_E03(t *testing.T) {
+	t.Parallel()
+	for _, why := range []error{password.ErrBusy, context.Canceled, errors.New("disk full")} {
+		t.Run(why.Error(), func(t *testing.T) {
+			t.Parallel()
+			hasher := &refusing{Hasher: plain{}}
+			w := worldIn(t, t.TempDir(), hasher)
+			w.add("ada")
+			hasher.err.Store(&why)
+			for range 30 {
+				_, err := w.enter("ada", right)
+				w.wantError(err, why)
+				if errors.Is(err, account.ErrCredentials) {
+					t.Fatalf("%v says something about the password", err)
+				}
+			}
+			if events, _ := w.store.take(); len(events) != 0 {
+				t.Errorf("recorded %+v of tries that were not looked at", events)
+			}
+			hasher.err.Store(nil)
+			_, err := w.enter("ada", right)
+			w.wantError(err, nil)
+		})
+	}
+}
+
+// A caller who goes away while waiting for the hash gets the try back.
+func TestGoneCallerGetsTheTryBack(t *testing.T) {
+	t.Parallel()
+	w := worldIn(t, t.TempDir(), leaving{})
+	w.add("ada")
+	for range 30 {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, _, err := w.people.Authenticate(context.WithValue(ctx, leaveKey{}, cancel), w.issuer, "ada", right, event)
+		w.wantError(err, context.Canceled)
+		cancel()
+	}
+	_, err := w.enter("ada", right)
+	w.wantError(err, nil)
+}
+
+type leaveKey struct{}
+
+// leaving is a Hasher whose caller goes away if the context says so.
+type leaving struct{ plain }
+
+func (l leaving) Verify(ctx context.Context, hash, text string) (bool, error) {
+	if cancel, ok := ctx.Value(leaveKey{}).(context.CancelFunc); ok {
+		cancel()
+		return false, ctx.Err()
+	}
+	return l.plain.Verify(ctx, hash, text)
+}
+
+func TestRehashAtLogin_Behaviour_B59_Standard_U12(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ada := w.add("ada")
+	// Made by the reference implementation, argon2 20190702, password "password".
+	w.setHash(ada, "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4")
+	_, err := w.enter("ada", wrong)
+	w.wantError(err, account.ErrCredentials)
+	set := w.mustLogin("ada", "password")
+	c, err := w.store.Credential(t.Context(), ada.ID)
+	if err != nil || !strings.HasPrefix(c.Hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Fatalf("stored %.40q, %v, want a hash of today's cost", c.Hash, err)
+	}
+	w.mustLogin("ada", "password")
+	if _, err := w.issuer.Refresh(t.Context(), set.RefreshToken, issuer.RefreshRequest{Event: event}); err != nil {
+		t.Errorf("the session of the login that rehashed: %v", err)
+	}
+}
+
+func TestNoSecretIsPrinted(t *testing.T) {
+	t.Parallel()
+	const secret = "canary-7f3a"
+	values := []any{
+		account.NewUser{Name: "ada", Password: secret}, &account.NewUser{Name: "ada", Password: secret},
+		account.Row{ID: "u_1", Hash: secret}, account.NewPassword{Hash: secret, Old: secret},
+		account.Credential{Hash: secret}, []account.Credential{{Hash: secret}},
+		struct{ C account.Credential }{account.Credential{Hash: secret}},
+	}
+	for _, v := range values {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			if text := fmt.Sprintf(verb, v); strings.Contains(text, secret) {
+				t.Errorf("%s of %T prints the secret: %s", verb, v, text)
+			}
+		}
+	}
+}
