@@ -1,0 +1,219 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/sqlite"
+)
+
+const day = 24 * time.Hour
+
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		must(t, s.SwapKeys(t.Context(), 0, []issuer.StoredKey{{ID: "k", AccessTTL: 10 * time.Minute}}, []string{"stolen"}, event))
+		idle := create(t, s, issuer.NewSession{Subject: "u_1", Handle: issuer.Digest{1}, Idle: time.Hour, Absolute: 60 * day})
+		absolute := create(t, s, issuer.NewSession{Subject: "u_1", Handle: issuer.Digest{2}, Idle: 60 * day, Absolute: 2 * time.Hour})
+		ended := create(t, s, issuer.NewSession{Subject: "u_1", Handle: issuer.Digest{3}, Idle: 60 * day, Absolute: 60 * day})
+		live := create(t, s, issuer.NewSession{Subject: "u_1", Handle: issuer.Digest{4}, Idle: 60 * day, Absolute: 60 * day})
+		_, err := s.EndSession(t.Context(), ended.ID, "logout", event)
+		must(t, err)
+		_, err = s.Reserve(t.Context(), [32]byte{1}, 1, time.Minute, event)
+		must(t, err)
+
+		const expiry = 11 * time.Minute // the longest token and the slack
+		steps := []struct {
+			after   time.Duration // since the start
+			pruned  int64
+			log     int // cut-offs that have not expired
+			session string
+		}{
+			{59 * time.Second, 0, 2, ""},
+			{time.Minute, 1, 2, ""}, // the counter of tries
+			{expiry, 0, 1, ""},
+			{expiry + time.Hour, 0, 1, ""},
+			{expiry + time.Hour + time.Millisecond, 1, 1, ""},
+			{30 * day, 0, 1, ""},
+			{30*day + time.Millisecond, 1, 1, ended.ID},
+			{30*day + time.Hour + time.Millisecond, 1, 1, idle.ID},
+			{30*day + 2*time.Hour + time.Millisecond, 1, 1, absolute.ID},
+			{59 * day, 0, 1, ""},
+		}
+		start := time.Now()
+		for _, step := range steps {
+			time.Sleep(time.Until(start.Add(step.after)))
+			n, err := s.Prune(t.Context())
+			must(t, err)
+			page, err := s.RevocationsSince(t.Context(), "")
+			must(t, err)
+			if n != step.pruned || len(page.Entries) != step.log {
+				t.Errorf("after %v: %d rows pruned, log of %d; want %d, %d", step.after, n, len(page.Entries), step.pruned, step.log)
+			}
+			if step.session == "" {
+				continue
+			}
+			list, err := s.Sessions(t.Context(), issuer.SessionQuery{ID: step.session})
+			must(t, err)
+			if len(list) != 0 {
+				t.Errorf("after %v: session %s is there", step.after, step.session)
+			}
+		}
+		if read, at, err := s.SessionByHandle(t.Context(), issuer.Digest{4}); err != nil || read.ID != live.ID || !read.Live(at) {
+			t.Errorf("the live session: %+v, %v", read, err)
+		}
+	})
+}
+
+// More rows than one sweep takes.
+func TestPruneMany(t *testing.T) {
+	t.Parallel()
+	const n = 2500
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		kept := create(t, s, issuer.NewSession{Subject: "u_1", Idle: 60 * day, Absolute: 60 * day})
+		must(t, s.Write(t.Context(), func(ctx context.Context, tx sqlstore.Tx) error {
+			_, err := tx.ExecContext(ctx, `
+				WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+				INSERT INTO sessions (id, handle, subject, epoch, client_id, scope, audience, claims,
+					auth_time, created_at, last_used_at, idle, idle_end, absolute_end)
+				SELECT printf('%08d', i), CAST(printf('%08d', i) AS BLOB), 'u_1', 0, '', '', '', '', 1, 1, 1, 1, 2, 2 FROM n`, n)
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, `
+				INSERT INTO revocations (kind, id, before, expires_at, recorded_at)
+				SELECT 'session', id, '', 1, 1 FROM sessions WHERE length(id) = 8`)
+			return err
+		}))
+		pruned, err := s.Prune(t.Context())
+		must(t, err)
+		list, err := s.Sessions(t.Context(), issuer.SessionQuery{})
+		must(t, err)
+		if pruned != 2*n || len(list) != 1 || list[0].ID != kept.ID {
+			t.Errorf("%d rows pruned, %d sessions left", pruned, len(list))
+		}
+	})
+}
+
+// A cut-off of many subjects covers sessions that were made before it, and those
+// made after it are past it, also when the clock has gone back.
+func TestCutOffsOfMany(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		kind   doorward.Kind
+		id     string
+		others bool // are sessions of other clients covered?
+	}{
+		{"of a client", doorward.KindClient, "dwc_1", false},
+		{"of all", doorward.KindAll, "", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t)
+				mine := create(t, s, issuer.NewSession{Subject: "u_1", ClientID: "dwc_1", Handle: issuer.Digest{1}, Idle: day, Absolute: day})
+				others := create(t, s, issuer.NewSession{Subject: "u_2", ClientID: "dwc_2", Handle: issuer.Digest{2}, Idle: day, Absolute: day})
+				before := later(t, time.Hour)
+				must(t, s.Write(t.Context(), func(ctx context.Context, tx sqlstore.Tx) error {
+					_, err := tx.ExecContext(ctx, `
+						INSERT INTO revocations (kind, id, before, expires_at, recorded_at) VALUES ($1, $2, $3, $4, $5)`,
+						string(tt.kind), tt.id, before, time.Now().Add(time.Hour).UnixMilli(), time.Now().UnixMilli())
+					return err
+				}))
+				checkLive(t, s, mine, false)
+				checkLive(t, s, others, !tt.others)
+				after := create(t, s, issuer.NewSession{Subject: "u_3", ClientID: "dwc_1", Handle: issuer.Digest{3}, Idle: day, Absolute: day})
+				if after.ID <= before {
+					t.Errorf("session %s is not past the cut-off %s", after.ID, before)
+				}
+				checkLive(t, s, after, true)
+			})
+		})
+	}
+}
+
+// later is the text of a UUIDv7 that the clock reaches only after d.
+func later(t *testing.T, d time.Duration) string {
+	t.Helper()
+	ms := time.Now().Add(d).UnixMilli()
+	hex := func(n int64, digits int) string {
+		const all = "0123456789abcdef"
+		text := make([]byte, digits)
+		for i := range text {
+			text[digits-1-i] = all[n&15]
+			n >>= 4
+		}
+		return string(text)
+	}
+	text := hex(ms, 12)
+	return text[:8] + "-" + text[8:] + "-7fff-bfff-ffffffffffff"
+}
+
+func checkLive(t *testing.T, s *sqlite.Store, session issuer.Session, want bool) {
+	t.Helper()
+	read, at, err := s.SessionByHandle(t.Context(), session.Handle)
+	must(t, err)
+	list, err := s.Sessions(t.Context(), issuer.SessionQuery{ID: session.ID, Live: true})
+	must(t, err)
+	if read.Live(at) != want || len(list) == 1 != want {
+		t.Errorf("session of %s: live is %t and %t, want %t", session.ClientID, read.Live(at), len(list) == 1, want)
+	}
+	if !want && read.EndReason == "" {
+		t.Error("a covered session shows no reason")
+	}
+}
+
+// The window of tries ends by the clock.
+func TestThrottleWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		reserve := func(want time.Duration) {
+			t.Helper()
+			wait, err := s.Reserve(t.Context(), [32]byte{1}, 2, 10*time.Minute, event)
+			if err != nil || wait != want {
+				t.Errorf("wait %v, %v; want %v", wait, err, want)
+			}
+		}
+		reserve(0)
+		time.Sleep(4 * time.Minute)
+		reserve(0)
+		reserve(6 * time.Minute)
+		time.Sleep(6*time.Minute - time.Millisecond)
+		reserve(time.Millisecond)
+		time.Sleep(time.Millisecond)
+		reserve(0)
+		reserve(0)
+		reserve(10 * time.Minute)
+
+		// Opened by a clock that was a day ahead.
+		must(t, s.Write(t.Context(), func(ctx context.Context, tx sqlstore.Tx) error {
+			_, err := tx.ExecContext(ctx, `UPDATE tries SET ends_at = ends_at + 86400000`)
+			return err
+		}))
+		reserve(0)
+	})
+}
+
+func create(t *testing.T, s *sqlite.Store, n issuer.NewSession) issuer.Session {
+	t.Helper()
+	session, err := s.CreateSession(t.Context(), n, event)
+	must(t, err)
+	return session
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
