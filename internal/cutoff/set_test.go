@@ -1,0 +1,118 @@
+package cutoff_test
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward/internal/cutoff"
+)
+
+const (
+	low  = "0193a7b2-0000-7000-8000-000000000000"
+	high = "0193a7b2-0000-7000-8000-000000000001"
+)
+
+// The later of two cut-offs and of two expiries holds, in whatever order they come.
+func TestMerge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		soon, late := time.Now().Add(time.Minute), time.Now().Add(time.Hour)
+		for _, swap := range []bool{false, true} {
+			s := cutoff.NewSet()
+			first, second := [2]any{high, soon}, [2]any{low, late}
+			if swap {
+				first, second = second, first
+			}
+			for _, e := range [][2]any{first, second} {
+				before, until := e[0].(string), e[1].(time.Time)
+				s.EndSubject("ann", before, until)
+				s.EndClient("app", before, until)
+				s.EndAll(before, until)
+				s.EndSession("x", until)
+				s.EndKey("k", until)
+			}
+			if s.Len() != 5 {
+				t.Errorf("Len = %d, want 5", s.Len())
+			}
+			for _, who := range []cutoff.Subject{{Session: low, Subject: "ann"}, {Session: low, Client: "app"}, {Session: low}, {Session: "x"}, {Session: high, Key: "k"}} {
+				if !s.Ends(who) {
+					t.Errorf("%+v goes on", who)
+				}
+			}
+			if s.Ends(cutoff.Subject{Session: high, Subject: "ann", Client: "app"}) {
+				t.Error("a session at the cut-off has ended")
+			}
+			time.Sleep(2 * time.Minute)
+			for range 3 {
+				s.Sweep()
+				time.Sleep(time.Minute)
+			}
+			if s.Len() != 5 {
+				t.Errorf("after the earlier expiry: Len = %d, want 5", s.Len())
+			}
+			soon, late = time.Now().Add(time.Minute), time.Now().Add(time.Hour)
+		}
+	})
+}
+
+// A sweep visits one part for each half second since the last, and all of them when none has come for long.
+func TestSweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := cutoff.NewSet()
+		fill := func() {
+			for i := range 1000 {
+				s.EndSession(time.Duration(i).String(), time.Now())
+			}
+		}
+		fill()
+		s.Sweep()
+		if s.Len() != 1000 {
+			t.Errorf("a sweep at once: Len = %d, want 1000", s.Len())
+		}
+		time.Sleep(time.Second)
+		s.Sweep()
+		if s.Len() >= 1000 || s.Len() < 900 {
+			t.Errorf("after a second: Len = %d, want two parts of 64 gone", s.Len())
+		}
+		time.Sleep(time.Hour)
+		s.Sweep()
+		if s.Len() != 0 {
+			t.Errorf("after an hour: Len = %d, want 0", s.Len())
+		}
+		s.EndSubject("ann", high, time.Now())
+		s.EndClient("app", high, time.Now())
+		s.EndKey("k", time.Now())
+		s.EndAll(high, time.Now())
+		time.Sleep(time.Hour)
+		s.Sweep()
+		if who := (cutoff.Subject{Session: low, Subject: "ann", Client: "app", Key: "k"}); s.Len() != 0 || s.Ends(who) {
+			t.Errorf("Len = %d, ended %v; all has expired", s.Len(), s.Ends(who))
+		}
+	})
+}
+
+func TestConcurrent(t *testing.T) {
+	t.Parallel()
+	s := cutoff.NewSet()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 500 {
+				id := time.Duration(i).String()
+				s.EndSession(id, time.Time{})
+				s.EndSubject(id, high, time.Time{})
+				s.EndKey("k", time.Time{})
+				s.EndAll(low, time.Time{})
+				s.Sweep()
+				if !s.Ends(cutoff.Subject{Session: id}) || !s.Ends(cutoff.Subject{Session: low, Subject: id}) {
+					t.Errorf("%s goes on", id)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if s.Len() != 1002 {
+		t.Errorf("Len = %d, want 1002", s.Len())
+	}
+}
