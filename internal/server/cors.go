@@ -15,6 +15,7 @@ import (
 type corsPolicy struct {
 	plain, credentials []string
 	kinds              map[string]corsKind
+	actual             corsAnswers // what every answer tells that is not a preflight's
 }
 
 type corsKind int
@@ -44,14 +45,14 @@ func newCORSPolicy(plain, credentials []string) (*corsPolicy, error) {
 		}
 		p.kinds[origin] = corsCredentials
 	}
+	p.actual = p.answers([]string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	})
 	return p, nil
 }
 
 // answers prepares what a resource with these methods tells.
 func (p *corsPolicy) answers(methods []string) corsAnswers {
-	if len(methods) == 0 {
-		methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete}
-	}
 	options := cors.Options{
 		AllowedMethods: methods,
 		AllowedHeaders: []string{"Authorization", "Content-Type"},
@@ -81,12 +82,16 @@ func (p *corsPolicy) write(w http.ResponseWriter, r *http.Request, res *resource
 	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 	origin, once := single(r.Header, "Origin")
 	kind, ok := p.kinds[origin]
-	if !once || !ok || preflight && len(res.allow) == 0 {
+	switch {
+	case !once || !ok, preflight && len(res.allow) == 0:
 		w.Header().Set("Vary", "Origin")
 		return false
+	case preflight:
+		res.cors[kind].HandlerFunc(w, r)
+		return true
 	}
-	res.cors[kind].HandlerFunc(w, r)
-	return preflight
+	p.actual[kind].HandlerFunc(w, r)
+	return false
 }
 
 // checkOrigin refuses what no browser would ever send as Origin, since such a

@@ -47,6 +47,7 @@ type world struct {
 	address string // "" without a socket: requests go straight to the handler
 	alice   string // subject
 	bob     string
+	set     settings
 
 	mu      sync.Mutex // guards secrets
 	secrets []string
@@ -77,18 +78,37 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 	}
 	w.people, err = account.New(account.Config{Store: w.store, Throttle: w.store, Hasher: password.New(set.hasher)})
 	must(t, err)
-	set.issuer.Subjects = w.people
-	w.issuer, err = issuer.New(t.Context(), set.issuer)
-	must(t, err)
-	set.server.Issuer, set.server.People = w.issuer, w.people
-	w.server, err = server.New(set.server)
-	must(t, err)
+	w.set = set
+	w.build()
 	w.alice, w.bob = w.addUser("alice", aliceWord, "staff"), w.addUser("bob", bobWord)
 	if !set.direct {
 		w.listen()
 	}
 	t.Cleanup(w.checkLogs)
 	return w
+}
+
+// build makes issuer and server on the store.
+func (w *world) build() {
+	w.t.Helper()
+	var err error
+	w.set.issuer.Subjects = w.people
+	w.issuer, err = issuer.New(w.t.Context(), w.set.issuer)
+	must(w.t, err)
+	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
+	w.server, err = server.New(w.set.server)
+	must(w.t, err)
+}
+
+// restarted is another process on the same store: nothing in memory is kept.
+func (w *world) restarted() *world {
+	again := &world{
+		t: w.t, people: w.people, store: w.store, logs: w.logs, set: w.set,
+		alice: w.alice, bob: w.bob, secrets: w.secrets,
+	}
+	again.build()
+	again.listen()
+	return again
 }
 
 // listen serves on loopback until the test ends.

@@ -90,7 +90,7 @@ func (s *Server) build() {
 		res.cors = s.cors.answers(res.allow)
 		s.mux.Handle(pattern, s.dispatch(res))
 	}
-	s.missing = &resource{pattern: "none", cors: s.cors.answers(nil)}
+	s.missing = &resource{pattern: "none"}
 }
 
 // pattern is where a route is, in the form of http.ServeMux.
