@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/secure/bidirule"
+	"golang.org/x/text/unicode/bidi"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -95,12 +96,24 @@ func checkName(s string) error {
 	if !scripts.together() {
 		return fmt.Errorf("%w: letters of several scripts (%s)", ErrName, strings.Join(scripts.names, ", "))
 	}
-	for word := range strings.SplitSeq(s, " ") {
-		if !bidirule.ValidString(word) {
-			return fmt.Errorf("%w: right-to-left and left-to-right characters together", ErrName)
-		}
+	if !oneDirection(s) {
+		return fmt.Errorf("%w: right-to-left and left-to-right characters together", ErrName)
 	}
 	return nil
+}
+
+// oneDirection reports whether each word looks the same wherever it stands: the
+// Bidi Rule (RFC 5893 §2), asked only where there is something right-to-left.
+func oneDirection(s string) bool {
+	if bidirule.DirectionString(s) == bidi.LeftToRight {
+		return true
+	}
+	for word := range strings.SplitSeq(s, " ") {
+		if !bidirule.ValidString(word) {
+			return false
+		}
+	}
+	return true
 }
 
 func nameRune(r rune) bool {
