@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/doorward/doorward/internal/strict"
+	"github.com/doorward/doorward/jwt/internal/jwa"
 )
 
 // The reasons for which a token or a key is refused, in the order in which [Verify] finds them. Each error of this
@@ -14,9 +15,9 @@ var (
 	// [Sign] are not one.
 	ErrMalformed = errors.New("jwt: malformed token")
 	// ErrKey: no key fits the token, or a key is not fit for use.
-	ErrKey = errors.New("jwt: no usable key")
+	ErrKey = jwa.ErrKey
 	// ErrSignature: the signature is not that of the key.
-	ErrSignature = errors.New("jwt: wrong signature")
+	ErrSignature = jwa.ErrSignature
 	// ErrType: the token is genuine, but of a kind that was not asked for.
 	ErrType = errors.New("jwt: wrong type of token")
 )
@@ -49,9 +50,6 @@ var (
 	errWrongType    = because(ErrType, "its typ is not one of those accepted")
 	errNoType       = because(ErrType, "it has no typ")
 	errTypesMissing = because(ErrType, "the caller accepts no type")
-
-	errSignatureLength = because(ErrSignature, "not of the algorithm's length")
-	errSignatureRange  = because(ErrSignature, "r or s out of range")
 )
 
 // jsonErrors are the errors of a strict JSON pass, as seen in the header and in the payload.
@@ -73,11 +71,6 @@ type jsonError struct{ cause, header, claims error }
 
 // because wraps one of the four reasons.
 func because(reason error, text string) error { return fmt.Errorf("%w: %s", reason, text) }
-
-// keyError is [ErrKey] with what is wrong about a key.
-func keyError(format string, args ...any) error {
-	return fmt.Errorf("%w: %w", ErrKey, fmt.Errorf(format, args...))
-}
 
 func headerError(err error) error {
 	for i := range jsonErrors {

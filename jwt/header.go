@@ -54,9 +54,7 @@ func (h *Header) parameter(name, value []byte) error {
 	switch string(name) {
 	case "alg":
 		alg, err := headerString(value)
-		if h.Algorithm = Algorithm(alg); alg == ed25519Name {
-			h.Algorithm = EdDSA
-		}
+		h.Algorithm = Algorithm(alg).canonical()
 		return err
 	case "kid":
 		kid, err := headerString(value)
@@ -142,7 +140,7 @@ func (s *scratch) seenBefore(encoded string) (Header, bool) {
 // remember keeps a verified header, in memory of its own, and returns it.
 func (s *scratch) remember(encoded string, h Header) Header {
 	own := Header{
-		Algorithm: algorithmNamed(h.Algorithm).name,
+		Algorithm: Algorithm(strings.Clone(string(h.Algorithm))),
 		KeyID:     strings.Clone(h.KeyID),
 		Type:      strings.Clone(h.Type),
 		raw:       bytes.Clone(h.raw),
@@ -164,7 +162,7 @@ func (k *Key) signHeader(typ string) (string, error) {
 		Algorithm Algorithm `json:"alg"`
 		KeyID     string    `json:"kid,omitempty"`
 		Type      string    `json:"typ,omitempty"`
-	}{k.alg.name, k.id, shortType(typ)})
+	}{k.alg, k.id, shortType(typ)})
 	if err != nil {
 		return "", err
 	}

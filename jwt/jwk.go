@@ -1,9 +1,7 @@
 package jwt
 
 import (
-	"bytes"
 	"encoding/json"
-	"math/big"
 	"slices"
 
 	"github.com/doorward/doorward/internal/strict"
@@ -50,8 +48,8 @@ func ParseJWK(data []byte, alg Algorithm) (*Key, error) {
 
 // MarshalJWK returns the key as a JWK with its private part or secret.
 func (k *Key) MarshalJWK() ([]byte, error) {
-	j := k.material.jwk()
-	j.ID, j.Alg, j.Use = k.id, string(k.alg.name), "sig"
+	j := members(k.material.Std())
+	j.ID, j.Alg, j.Use = k.id, string(k.alg), "sig"
 	if k.noSign {
 		j.Ops = []string{"verify"}
 	}
@@ -170,8 +168,7 @@ func (j *jwk) key(alg Algorithm) (*Key, error) {
 	}
 	named := Algorithm(j.Alg)
 	if j.has("alg") {
-		a := algorithmNamed(named)
-		if a == nil || alg != "" && algorithmNamed(alg) != a {
+		if named == "" || alg != "" && alg.canonical() != named.canonical() {
 			return nil, keyError("the key's own alg is unknown or not the one asked for")
 		}
 		alg = named
@@ -204,40 +201,4 @@ func (j *jwk) checkUse() error {
 		return keyError("key_ops do not allow signatures, or contradict use")
 	}
 	return nil
-}
-
-func (j *jwk) material() (material, error) {
-	switch j.Type {
-	case "RSA":
-		return rsaFromJWK(j)
-	case "EC":
-		return ecFromJWK(j)
-	case "OKP":
-		return edFromJWK(j)
-	case "oct":
-		secret, err := strict.AppendBase64(nil, j.K)
-		if err != nil || !j.has("k") {
-			return nil, keyError("k is not strict base64url")
-		}
-		return newSecret(secret)
-	}
-	return nil, keyError("kty is missing or not one of RSA, EC, OKP, oct")
-}
-
-// integer reads a number in as few bytes as it needs (RFC 7518 §2, Base64urlUInt).
-func (j *jwk) integer(name, text string) *big.Int {
-	b, err := strict.AppendBase64(nil, text)
-	if j.err == nil && (err != nil || len(b) == 0 || b[0] == 0) {
-		j.err = keyError("%s is missing or not canonical base64url", name)
-	}
-	return new(big.Int).SetBytes(bytes.TrimLeft(b, "\x00"))
-}
-
-// fixed reads a value of exactly size bytes.
-func (j *jwk) fixed(name, text string, size int) []byte {
-	b, err := strict.AppendBase64(nil, text)
-	if j.err == nil && (err != nil || len(b) != size) {
-		j.err = keyError("%s is not base64url of %d bytes", name, size)
-	}
-	return b
 }

@@ -2,13 +2,12 @@ package jwt
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/doorward/doorward/jwt/internal/jwa"
 )
 
 // MaxKeyID is the longest kid of a key, in bytes.
@@ -18,34 +17,16 @@ const MaxKeyID = 256
 // logged or marshalled as JSON it shows its algorithm, its kid and its public half, never a secret.
 type Key struct {
 	id       string
-	alg      *algorithm
-	material material
+	alg      Algorithm
+	material jwa.Key
 	noVerify bool // key_ops of a JWK, RFC 7517 §4.3
 	noSign   bool
 	header   atomic.Pointer[signHeader] // the header that Sign wrote last
 }
 
-// material is one kind of key. bind is called once, before the key is published; everything else only reads.
-type material interface {
-	// implied returns the algorithm when the key fits only one, else nil.
-	implied() *algorithm
-	// bind sets the algorithm, or returns why it does not fit.
-	bind(a *algorithm) error
-	private() bool
-	// public returns the public half, or nil when there is none.
-	public() material
-	// sign appends the signature of input to dst.
-	sign(dst, input []byte) ([]byte, error)
-	// verify checks a signature; s is working memory.
-	verify(s *scratch, input, signature []byte) error
-	// jwk returns all members that the key has.
-	jwk() jwk
-	// std returns the key as a type of the standard library.
-	std() any
-}
-
-// NewKey makes a key of alg from material: a []byte that holds an HMAC secret, or one of *[rsa.PrivateKey],
-// *[rsa.PublicKey], *[ecdsa.PrivateKey], *[ecdsa.PublicKey], [ed25519.PrivateKey] and [ed25519.PublicKey]. An empty
+// NewKey makes a key of alg from material: a []byte that holds an HMAC secret, or one of *[crypto/rsa.PrivateKey],
+// *[crypto/rsa.PublicKey], *[crypto/ecdsa.PrivateKey], *[crypto/ecdsa.PublicKey], [crypto/ed25519.PrivateKey] and
+// [crypto/ed25519.PublicKey]. An empty
 // alg means the only one that fits; RSA keys and secrets fit several. The material is copied.
 //
 // The kid is the RFC 7638 thumbprint; a secret has none until [Key.WithID] gives it one.
@@ -55,7 +36,7 @@ type material interface {
 // exponent that is 1, even or above 2³¹−1, or with the marks of a broken generator; an elliptic curve key of
 // another curve or a point off the curve; an Ed25519 point of small order or in a non-canonical encoding.
 func NewKey(alg Algorithm, material any) (*Key, error) {
-	m, err := load(material)
+	m, err := jwa.New(material)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +44,7 @@ func NewKey(alg Algorithm, material any) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.public() != nil {
+	if m.Public() != nil {
 		k.id, err = k.Thumbprint()
 	}
 	return k, err
@@ -82,14 +63,14 @@ func (k *Key) WithID(kid string) (*Key, error) {
 }
 
 // Algorithm returns the key's algorithm.
-func (k *Key) Algorithm() Algorithm { return k.alg.name }
+func (k *Key) Algorithm() Algorithm { return k.alg }
 
 // Private reports whether the key holds a secret: a private key or an HMAC secret.
-func (k *Key) Private() bool { return k.material.private() }
+func (k *Key) Private() bool { return k.material.Private() }
 
 // Public returns the public half under the same kid. A public key is its own. An HMAC secret has none: [ErrKey].
 func (k *Key) Public() (*Key, error) {
-	m := k.material.public()
+	m := k.material.Public()
 	if m == nil {
 		return nil, keyError("an HMAC secret has no public half")
 	}
@@ -110,7 +91,7 @@ func (k *Key) String() string {
 	if k.Private() {
 		half = "private"
 	}
-	return fmt.Sprintf("jwt.Key(%s, kid %q, %s)", k.alg.name, k.id, half)
+	return fmt.Sprintf("jwt.Key(%s, kid %q, %s)", k.alg, k.id, half)
 }
 
 // Format prints [Key.String] whatever the verb.
@@ -120,10 +101,10 @@ func (k *Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }
 func (k *Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // newKey binds material to an algorithm.
-func newKey(alg Algorithm, m material) (*Key, error) {
-	a := m.implied()
+func newKey(alg Algorithm, material jwa.Key) (*Key, error) {
+	a := material.Implied()
 	if alg != "" {
-		a = algorithmNamed(alg)
+		a = jwa.Named(string(alg))
 	}
 	switch {
 	case a == nil && alg == "":
@@ -131,31 +112,10 @@ func newKey(alg Algorithm, m material) (*Key, error) {
 	case a == nil:
 		return nil, keyError("unknown algorithm")
 	}
-	if err := m.bind(a); err != nil {
+	if err := material.Bind(a); err != nil {
 		return nil, err
 	}
-	return &Key{alg: a, material: m}, nil
-}
-
-// load checks material of a standard type and copies it.
-func load(given any) (material, error) {
-	switch m := given.(type) {
-	case []byte:
-		return newSecret(m)
-	case *rsa.PrivateKey:
-		return newRSAPrivate(m)
-	case *rsa.PublicKey:
-		return newRSAPublic(m)
-	case *ecdsa.PrivateKey:
-		return newECPrivate(m)
-	case *ecdsa.PublicKey:
-		return newECPublic(m)
-	case ed25519.PrivateKey:
-		return newEdPrivate(m)
-	case ed25519.PublicKey:
-		return newEdPublic(m)
-	}
-	return nil, keyError("%T is not a kind of key", given)
+	return &Key{alg: Algorithm(a.Name), material: material}, nil
 }
 
 func checkKeyID(kid string) error {
@@ -165,5 +125,4 @@ func checkKeyID(kid string) error {
 	return nil
 }
 
-// misfit is the error of a bind.
-func misfit(kind string, a *algorithm) error { return keyError("%s is no key for %s", kind, a.name) }
+func keyError(format string, args ...any) error { return jwa.KeyError(format, args...) }

@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
+
+	"github.com/doorward/doorward/jwt/internal/jwa"
 )
 
 // rsaBits is the size of the RSA keys made here: 128 bits of strength (NIST SP 800-57).
@@ -14,7 +16,7 @@ const rsaBits = 3072
 // bits, the algorithm's curve, or Ed25519. The kid is the RFC 7638 thumbprint; a secret gets a random one, since a
 // thumbprint of it would help to guess it. The error is [ErrKey] for an unknown algorithm.
 func GenerateKey(alg Algorithm) (*Key, error) {
-	a := algorithmNamed(alg)
+	a := jwa.Named(string(alg))
 	if a == nil {
 		return nil, keyError("unknown algorithm")
 	}
@@ -22,25 +24,25 @@ func GenerateKey(alg Algorithm) (*Key, error) {
 	if err != nil {
 		return nil, keyError("generate: %w", err)
 	}
-	k, err := NewKey(a.name, material)
+	k, err := NewKey(Algorithm(a.Name), material)
 	if err != nil {
 		return nil, err
 	}
-	if a.family == familyHMAC {
+	if a.Family == jwa.HMAC {
 		k.id = rand.Text()
 	}
 	return k, nil
 }
 
-func generate(a *algorithm) (any, error) {
-	switch a.family {
-	case familyHMAC:
-		secret := make([]byte, a.size())
+func generate(a *jwa.Algorithm) (any, error) {
+	switch a.Family {
+	case jwa.HMAC:
+		secret := make([]byte, a.Size())
 		_, err := rand.Read(secret)
 		return secret, err
-	case familyECDSA:
-		return ecdsa.GenerateKey(a.curve, rand.Reader)
-	case familyEd25519:
+	case jwa.ECDSA:
+		return ecdsa.GenerateKey(a.Curve, rand.Reader)
+	case jwa.Ed25519:
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return key, err
 	default:

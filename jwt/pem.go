@@ -38,10 +38,10 @@ func ParsePEM(alg Algorithm, data []byte) (*Key, error) {
 
 // MarshalPEM returns the private key as PKCS#8 in PEM. It returns [ErrKey] for a public key and for a secret.
 func (k *Key) MarshalPEM() ([]byte, error) {
-	if !k.Private() || k.material.std() == nil {
+	if !k.Private() || k.alg.Symmetric() {
 		return nil, keyError("only a private key has a private PEM form")
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(k.material.std())
+	der, err := x509.MarshalPKCS8PrivateKey(k.material.Std())
 	if err != nil {
 		return nil, keyError("PKCS#8: %w", err)
 	}
@@ -54,7 +54,7 @@ func (k *Key) MarshalPublicPEM() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.MarshalPKIXPublicKey(public.material.std())
+	der, err := x509.MarshalPKIXPublicKey(public.material.Std())
 	if err != nil {
 		return nil, keyError("SPKI: %w", err)
 	}

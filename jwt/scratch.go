@@ -1,11 +1,10 @@
 package jwt
 
 import (
-	"crypto"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/base64"
 	"sync"
+
+	"github.com/doorward/doorward/jwt/internal/jwa"
 )
 
 // scratch is the memory in which one token is taken apart. What lies in it is overwritten by the next token, so
@@ -15,8 +14,7 @@ type scratch struct {
 	header    []byte
 	claims    []byte
 	signature []byte
-	sum       sum
-	der       [160]byte
+	work      jwa.Workspace
 
 	seen [4]*seenHeader
 	next int
@@ -30,23 +28,6 @@ var scratches = sync.Pool{New: func() any {
 		signature: make([]byte, 0, MaxSize),
 	}
 }}
-
-// sum holds a digest of any of the three hashes.
-type sum [sha512.Size]byte
-
-func (s *sum) of(h crypto.Hash, input []byte) []byte {
-	switch h {
-	case crypto.SHA256:
-		d := sha256.Sum256(input)
-		return append(s[:0], d[:]...)
-	case crypto.SHA384:
-		d := sha512.Sum384(input)
-		return append(s[:0], d[:]...)
-	default:
-		d := sha512.Sum512(input)
-		return append(s[:0], d[:]...)
-	}
-}
 
 // encode64 is base64url without padding.
 func encode64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -42,7 +42,7 @@ func NewSet(keys ...*Key) (*Set, error) {
 		if s.byID[k.id] != nil {
 			return nil, errSharedKeyID
 		}
-		if k.alg.name.Symmetric() != keys[0].alg.name.Symmetric() {
+		if k.alg.Symmetric() != keys[0].alg.Symmetric() {
 			return nil, keyError("the set mixes secrets with public keys")
 		}
 		s.byID[k.id] = k

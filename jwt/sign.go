@@ -43,7 +43,7 @@ func (k *Key) compact(header string, payload []byte) (string, error) {
 	defer scratches.Put(s)
 	input := append(s.input[:0], header...)
 	input = base64.RawURLEncoding.AppendEncode(input, payload)
-	signature, err := k.material.sign(s.signature[:0], input)
+	signature, err := k.material.Sign(s.signature[:0], input)
 	if err != nil {
 		return "", keyError("sign: %w", err)
 	}

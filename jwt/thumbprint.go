@@ -5,11 +5,11 @@ import "crypto/sha256"
 // Thumbprint returns the SHA-256 thumbprint of the public half, as base64url (RFC 7638; RFC 8037 §2 for Ed25519). It
 // depends on nothing but the key: not on kid, alg, or whether the key is private. A secret has none: [ErrKey].
 func (k *Key) Thumbprint() (string, error) {
-	public := k.material.public()
+	public := k.material.Public()
 	if public == nil {
 		return "", keyError("a thumbprint would help to guess the secret")
 	}
-	j := public.jwk()
+	j := members(public.Std())
 	// The required members in lexicographic order (RFC 7638 §3.2). None of the values needs escaping.
 	var text string
 	switch j.Type {

@@ -51,7 +51,7 @@ func Verify(ctx context.Context, token string, keys KeySet, types ...string) (To
 		return Token{}, err
 	}
 	s.input = append(s.input[:0], p.input...)
-	if err := key.material.verify(s, s.input, s.signature); err != nil {
+	if err := key.material.Verify(&s.work, s.input, s.signature); err != nil {
 		return Token{}, err
 	}
 	if !seen {
@@ -147,7 +147,7 @@ func find(ctx context.Context, keys KeySet, h Header, seen bool) (*Key, error) {
 		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	case key == nil:
 		return nil, errUnknownKey
-	case key.alg.name != h.Algorithm:
+	case key.alg != h.Algorithm:
 		return nil, errAlgorithm
 	case key.noVerify:
 		return nil, errNotToVerify

@@ -4,49 +4,18 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"flag"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/doorward/doorward/jwt"
 )
 
-var update = flag.Bool("update", false, "make weak.bin anew")
-
 func weakList(t *testing.T) []string {
 	return lines(t, filepath.Join(corpora(t), "weak-jwt-secrets", "jwt.secrets.list"))
-}
-
-// TestWeakSecretFile makes weak.bin anew, or checks that it is what the list gives.
-func TestWeakSecretFile(t *testing.T) {
-	var digests []string
-	for _, line := range weakList(t) {
-		if len(line) >= 32 {
-			digest := sha256.Sum256([]byte(strings.TrimSpace(line)))
-			digests = append(digests, string(digest[:8]))
-		}
-	}
-	if len(digests) != 1919 {
-		t.Errorf("%d long secrets on the list, want 1919", len(digests))
-	}
-	slices.Sort(digests)
-	want := strings.Join(slices.Compact(digests), "")
-	if *update {
-		if err := os.WriteFile("weak.bin", []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile("weak.bin")
-	if err != nil || string(got) != want {
-		t.Errorf("weak.bin is not made from the list (%d bytes, want %d): run with -update; %v", len(got), len(want), err)
-	}
 }
 
 func TestEveryKnownSecretIsRefused_Attack_A10_Standard_C08(t *testing.T) {

@@ -1,4 +1,4 @@
-package jwt
+package jwa
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ type edKey struct {
 
 func newEdPublic(pub ed25519.PublicKey) (*edKey, error) {
 	if len(pub) != ed25519.PublicKeySize {
-		return nil, keyError("an Ed25519 public key has 32 bytes")
+		return nil, KeyError("an Ed25519 public key has 32 bytes")
 	}
 	if err := checkEdPoint(pub); err != nil {
 		return nil, err
@@ -25,39 +25,39 @@ func newEdPublic(pub ed25519.PublicKey) (*edKey, error) {
 
 func newEdPrivate(priv ed25519.PrivateKey) (*edKey, error) {
 	if len(priv) != ed25519.PrivateKeySize {
-		return nil, keyError("an Ed25519 private key has 64 bytes")
+		return nil, KeyError("an Ed25519 private key has 64 bytes")
 	}
 	own := ed25519.NewKeyFromSeed(priv.Seed())
 	if !own.Equal(priv) {
-		return nil, keyError("the halves of the Ed25519 key do not belong together")
+		return nil, KeyError("the halves of the Ed25519 key do not belong together")
 	}
 	return &edKey{pub: own.Public().(ed25519.PublicKey), priv: own}, nil
 }
 
-func (k *edKey) implied() *algorithm { return algorithmNamed(EdDSA) }
+func (k *edKey) Implied() *Algorithm { return Named("EdDSA") }
 
-func (k *edKey) bind(a *algorithm) error {
-	if a.family != familyEd25519 {
+func (k *edKey) Bind(a *Algorithm) error {
+	if a.Family != Ed25519 {
 		return misfit("an Ed25519 key", a)
 	}
 	return nil
 }
 
-func (k *edKey) private() bool    { return k.priv != nil }
-func (k *edKey) public() material { return &edKey{pub: k.pub} }
+func (k *edKey) Private() bool { return k.priv != nil }
+func (k *edKey) Public() Key   { return &edKey{pub: k.pub} }
 
-func (k *edKey) std() any {
+func (k *edKey) Std() any {
 	if k.priv != nil {
 		return k.priv
 	}
 	return k.pub
 }
 
-func (k *edKey) sign(dst, input []byte) ([]byte, error) {
+func (k *edKey) Sign(dst, input []byte) ([]byte, error) {
 	return append(dst, ed25519.Sign(k.priv, input)...), nil
 }
 
-func (k *edKey) verify(_ *scratch, input, signature []byte) error {
+func (k *edKey) Verify(_ *Workspace, input, signature []byte) error {
 	if len(signature) != ed25519.SignatureSize {
 		return errSignatureLength
 	}
@@ -65,33 +65,6 @@ func (k *edKey) verify(_ *scratch, input, signature []byte) error {
 		return ErrSignature
 	}
 	return nil
-}
-
-func (k *edKey) jwk() jwk {
-	j := jwk{Type: "OKP", Curve: "Ed25519", X: encode64(k.pub)}
-	if k.priv != nil {
-		j.D = encode64(k.priv.Seed())
-	}
-	return j
-}
-
-// edFromJWK reads the members of an Ed25519 key; X25519, X448 and Ed448 are other curves.
-func edFromJWK(j *jwk) (*edKey, error) {
-	if j.Curve != "Ed25519" {
-		return nil, keyError("crv is not Ed25519")
-	}
-	x := j.fixed("x", j.X, ed25519.PublicKeySize)
-	if j.err != nil {
-		return nil, j.err
-	}
-	if !j.has("d") {
-		return newEdPublic(x)
-	}
-	d := j.fixed("d", j.D, ed25519.SeedSize)
-	if j.err != nil {
-		return nil, j.err
-	}
-	return newEdPrivate(append(d, x...))
 }
 
 var (
@@ -112,7 +85,7 @@ func checkEdPoint(pub []byte) error {
 	slices.Reverse(text)
 	y := new(big.Int).SetBytes(text)
 	if y.Cmp(edPrime) >= 0 {
-		return keyError("the Ed25519 key is not canonically encoded")
+		return KeyError("the Ed25519 key is not canonically encoded")
 	}
 	square := new(big.Int).Mul(y, y)
 	// x² = (y²−1) / (dy²+1)
@@ -121,10 +94,10 @@ func checkEdPoint(pub []byte) error {
 	above := new(big.Int).Sub(square, big.NewInt(1))
 	product := new(big.Int).Mul(above, below)
 	if big.Jacobi(product.Mod(product, edPrime), edPrime) < 0 {
-		return keyError("the Ed25519 key is no point of the curve")
+		return KeyError("the Ed25519 key is no point of the curve")
 	}
 	if edSmallOrder(y, square) {
-		return keyError("the Ed25519 key is of small order")
+		return KeyError("the Ed25519 key is of small order")
 	}
 	return nil
 }

@@ -1,15 +1,14 @@
-package jwt
+package jwa
 
 import (
 	"bytes"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 )
 
 // ecKey is a public key, or a private one when priv is set. Its curve implies its algorithm.
 type ecKey struct {
-	alg   *algorithm
+	alg   *Algorithm
 	pub   *ecdsa.PublicKey
 	priv  *ecdsa.PrivateKey
 	order []byte // of the curve, as long as each half of a signature
@@ -17,32 +16,32 @@ type ecKey struct {
 
 func newECPublic(pub *ecdsa.PublicKey) (*ecKey, error) {
 	if pub == nil || pub.Curve == nil || pub.X == nil || pub.Y == nil {
-		return nil, keyError("the EC key has no point")
+		return nil, KeyError("the EC key has no point")
 	}
-	a := algorithmWithCurve(pub.Curve)
+	a := find(func(a *Algorithm) bool { return a.Curve != nil && a.Curve == pub.Curve })
 	if a == nil {
-		return nil, keyError("the EC key is not on P-256, P-384 or P-521")
+		return nil, KeyError("the EC key is not on P-256, P-384 or P-521")
 	}
 	point, err := pub.Bytes()
 	if err != nil {
-		return nil, keyError("the EC key is no point of its curve")
+		return nil, KeyError("the EC key is no point of its curve")
 	}
 	return newECPoint(a, point)
 }
 
 // newECPoint reads an uncompressed point.
-func newECPoint(a *algorithm, point []byte) (*ecKey, error) {
-	pub, err := ecdsa.ParseUncompressedPublicKey(a.curve, point)
+func newECPoint(a *Algorithm, point []byte) (*ecKey, error) {
+	pub, err := ecdsa.ParseUncompressedPublicKey(a.Curve, point)
 	if err != nil {
-		return nil, keyError("the EC key is no point of its curve")
+		return nil, KeyError("the EC key is no point of its curve")
 	}
-	order := a.curve.Params().N.FillBytes(make([]byte, a.size()))
+	order := a.Curve.Params().N.FillBytes(make([]byte, a.Size()))
 	return &ecKey{alg: a, pub: pub, order: order}, nil
 }
 
 func newECPrivate(priv *ecdsa.PrivateKey) (*ecKey, error) {
 	if priv == nil || priv.D == nil {
-		return nil, keyError("the EC key has no private number")
+		return nil, KeyError("the EC key has no private number")
 	}
 	k, err := newECPublic(&priv.PublicKey)
 	if err != nil {
@@ -50,37 +49,37 @@ func newECPrivate(priv *ecdsa.PrivateKey) (*ecKey, error) {
 	}
 	d, err := priv.Bytes()
 	if err != nil {
-		return nil, keyError("the private number of the EC key is out of range")
+		return nil, KeyError("the private number of the EC key is out of range")
 	}
 	return k.withPrivate(d)
 }
 
 // withPrivate adds the private number and checks that it belongs to the point.
 func (k *ecKey) withPrivate(d []byte) (*ecKey, error) {
-	priv, err := ecdsa.ParseRawPrivateKey(k.alg.curve, d)
+	priv, err := ecdsa.ParseRawPrivateKey(k.alg.Curve, d)
 	if err != nil {
-		return nil, keyError("the private number of the EC key is out of range")
+		return nil, KeyError("the private number of the EC key is out of range")
 	}
 	if !priv.PublicKey.Equal(k.pub) {
-		return nil, keyError("the halves of the EC key do not belong together")
+		return nil, KeyError("the halves of the EC key do not belong together")
 	}
 	k.priv = priv
 	return k, nil
 }
 
-func (k *ecKey) implied() *algorithm { return k.alg }
+func (k *ecKey) Implied() *Algorithm { return k.alg }
 
-func (k *ecKey) bind(a *algorithm) error {
+func (k *ecKey) Bind(a *Algorithm) error {
 	if a != k.alg {
-		return misfit("an EC key on "+k.alg.crv, a)
+		return misfit("an EC key on "+k.alg.Crv, a)
 	}
 	return nil
 }
 
-func (k *ecKey) private() bool    { return k.priv != nil }
-func (k *ecKey) public() material { return &ecKey{alg: k.alg, pub: k.pub, order: k.order} }
+func (k *ecKey) Private() bool { return k.priv != nil }
+func (k *ecKey) Public() Key   { return &ecKey{alg: k.alg, pub: k.pub, order: k.order} }
 
-func (k *ecKey) std() any {
+func (k *ecKey) Std() any {
 	if k.priv != nil {
 		return k.priv
 	}
@@ -89,9 +88,9 @@ func (k *ecKey) std() any {
 
 // sign writes R and S with a fixed width (RFC 7518 §3.4). The nonce is hedged: a hash of the key, the message and
 // fresh randomness.
-func (k *ecKey) sign(dst, input []byte) ([]byte, error) {
-	var sum sum
-	r, s, err := ecdsa.Sign(rand.Reader, k.priv, sum.of(k.alg.hash, input))
+func (k *ecKey) Sign(dst, input []byte) ([]byte, error) {
+	var d digest
+	r, s, err := ecdsa.Sign(rand.Reader, k.priv, d.of(k.alg.Hash, input))
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +102,7 @@ func (k *ecKey) sign(dst, input []byte) ([]byte, error) {
 	return dst, nil
 }
 
-func (k *ecKey) verify(s *scratch, input, signature []byte) error {
+func (k *ecKey) Verify(w *Workspace, input, signature []byte) error {
 	size := len(k.order)
 	if len(signature) != 2*size {
 		return errSignatureLength
@@ -111,8 +110,8 @@ func (k *ecKey) verify(s *scratch, input, signature []byte) error {
 	if !k.inRange(signature[:size]) || !k.inRange(signature[size:]) {
 		return errSignatureRange
 	}
-	der := appendDER(s.der[:0], signature[:size], signature[size:])
-	if !ecdsa.VerifyASN1(k.pub, s.sum.of(k.alg.hash, input), der) {
+	der := appendDER(w.der[:0], signature[:size], signature[size:])
+	if !ecdsa.VerifyASN1(k.pub, w.digest.of(k.alg.Hash, input), der) {
 		return ErrSignature
 	}
 	return nil
@@ -144,46 +143,4 @@ func appendInteger(dst, n []byte) []byte {
 		dst = append(dst, 0)
 	}
 	return append(dst, n...)
-}
-
-func (k *ecKey) jwk() jwk {
-	size := k.alg.size()
-	point, _ := k.pub.Bytes() // it was parsed from them
-	j := jwk{Type: "EC", Curve: k.alg.crv, X: encode64(point[1 : 1+size]), Y: encode64(point[1+size:])}
-	if k.priv != nil {
-		d, _ := k.priv.Bytes()
-		j.D = encode64(d)
-	}
-	return j
-}
-
-// ecFromJWK reads the members of an EC key. Coordinates have the full width of the field (RFC 7518 §6.2.1).
-func ecFromJWK(j *jwk) (*ecKey, error) {
-	a := algorithmOnCurve(j.Curve)
-	if a == nil || a.family != familyECDSA {
-		return nil, keyError("crv is not P-256, P-384 or P-521")
-	}
-	point := append([]byte{4}, j.fixed("x", j.X, a.size())...)
-	point = append(point, j.fixed("y", j.Y, a.size())...)
-	if j.err != nil {
-		return nil, j.err
-	}
-	k, err := newECPoint(a, point)
-	if err != nil || !j.has("d") {
-		return k, err
-	}
-	d := j.fixed("d", j.D, a.size())
-	if j.err != nil {
-		return nil, j.err
-	}
-	return k.withPrivate(d)
-}
-
-func algorithmWithCurve(curve elliptic.Curve) *algorithm {
-	for i := range algorithms {
-		if algorithms[i].curve != nil && algorithms[i].curve == curve {
-			return &algorithms[i]
-		}
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package jwt
+package jwa
 
 import (
 	"bytes"
@@ -14,11 +14,14 @@ import (
 // none has so few.
 const leastVariety = 8
 
+// maxSecret bounds the work of looking for repetition, in bytes.
+const maxSecret = 8 << 10
+
 // weakSecrets holds, sorted, the first 8 bytes of the SHA-256 of each publicly known secret that has 32 bytes or
 // more, white space around it counted but left out. Shorter ones are refused for their length. The list is
 // wallarm/jwt-secrets (MIT). To make the file anew, run
 //
-//	DOORWARD_CORPORA=… go test ./jwt -run TestWeakSecretFile -update
+//	DOORWARD_CORPORA=… go test ./jwt/internal/jwa -run TestWeakSecretFile -update
 //
 //go:embed weak.bin
 var weakSecrets string
@@ -29,16 +32,16 @@ const weakDigest = 8
 func checkSecret(secret []byte) error {
 	trimmed := bytes.TrimSpace(secret)
 	switch {
-	case len(secret) > MaxSize:
-		return keyError("the secret is longer than 8 KiB")
+	case len(secret) > maxSecret:
+		return KeyError("the secret is longer than 8 KiB")
 	case len(trimmed) == 0:
-		return keyError("the secret is empty")
+		return KeyError("the secret is empty")
 	case uniform(trimmed):
-		return keyError("the secret repeats itself: make one with GenerateKey")
+		return KeyError("the secret repeats itself: make one with GenerateKey")
 	case otherKey(trimmed):
-		return keyError("the secret is the text of another kind of key")
+		return KeyError("the secret is the text of another kind of key")
 	case knownSecret(trimmed):
-		return keyError("the secret is on a public list: make one with GenerateKey")
+		return KeyError("the secret is on a public list: make one with GenerateKey")
 	}
 	return nil
 }
@@ -67,7 +70,7 @@ func uniform(secret []byte) bool {
 // otherKey reports text that somebody may know because it is, or goes with, a key of another kind: PEM, SSH, JWK or
 // DER. It stops a public key from becoming a secret (RFC 8725 §2.1).
 func otherKey(secret []byte) bool {
-	if bytes.Contains(secret, []byte("-----BEGIN ")) || strict.Object(secret, maxDepth, nil) == nil {
+	if bytes.Contains(secret, []byte("-----BEGIN ")) || strict.Object(secret, 32, nil) == nil {
 		return true
 	}
 	for _, prefix := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"} {

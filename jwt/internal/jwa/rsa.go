@@ -1,4 +1,4 @@
-package jwt
+package jwa
 
 import (
 	"crypto/rand"
@@ -9,14 +9,14 @@ import (
 
 // rsaKey is a public key, or a private one when priv is set. Padding and hash come with the algorithm.
 type rsaKey struct {
-	alg  *algorithm
+	alg  *Algorithm
 	pub  *rsa.PublicKey
 	priv *rsa.PrivateKey
 }
 
 func newRSAPublic(pub *rsa.PublicKey) (*rsaKey, error) {
 	if pub == nil || pub.N == nil {
-		return nil, keyError("the RSA key has no modulus")
+		return nil, KeyError("the RSA key has no modulus")
 	}
 	if err := checkRSA(pub.N, pub.E); err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func newRSAPublic(pub *rsa.PublicKey) (*rsaKey, error) {
 
 func newRSAPrivate(priv *rsa.PrivateKey) (*rsaKey, error) {
 	if priv == nil || priv.D == nil || len(priv.Primes) != 2 || slices.Contains(priv.Primes, nil) {
-		return nil, keyError("an RSA private key here has d and exactly two primes")
+		return nil, KeyError("an RSA private key here has d and exactly two primes")
 	}
 	k, err := newRSAPublic(&priv.PublicKey)
 	if err != nil {
@@ -34,7 +34,7 @@ func newRSAPrivate(priv *rsa.PrivateKey) (*rsaKey, error) {
 	}
 	p, q := priv.Primes[0], priv.Primes[1]
 	if priv.D.BitLen() > maxRSABits || p.BitLen() > maxRSABits || q.BitLen() > maxRSABits {
-		return nil, keyError("the numbers of the RSA key do not fit each other")
+		return nil, KeyError("the numbers of the RSA key do not fit each other")
 	}
 	own := &rsa.PrivateKey{
 		PublicKey: *k.pub,
@@ -43,55 +43,55 @@ func newRSAPrivate(priv *rsa.PrivateKey) (*rsaKey, error) {
 	}
 	own.Precompute()
 	if err := own.Validate(); err != nil {
-		return nil, keyError("the numbers of the RSA key do not fit each other")
+		return nil, KeyError("the numbers of the RSA key do not fit each other")
 	}
 	k.priv = own
 	return k, nil
 }
 
-func (k *rsaKey) implied() *algorithm { return nil }
+func (k *rsaKey) Implied() *Algorithm { return nil }
 
-func (k *rsaKey) bind(a *algorithm) error {
-	if a.family != familyPKCS1 && a.family != familyPSS {
+func (k *rsaKey) Bind(a *Algorithm) error {
+	if a.Family != PKCS1 && a.Family != PSS {
 		return misfit("an RSA key", a)
 	}
 	k.alg = a
 	return nil
 }
 
-func (k *rsaKey) private() bool    { return k.priv != nil }
-func (k *rsaKey) public() material { return &rsaKey{alg: k.alg, pub: k.pub} }
+func (k *rsaKey) Private() bool { return k.priv != nil }
+func (k *rsaKey) Public() Key   { return &rsaKey{alg: k.alg, pub: k.pub} }
 
-func (k *rsaKey) std() any {
+func (k *rsaKey) Std() any {
 	if k.priv != nil {
 		return k.priv
 	}
 	return k.pub
 }
 
-func (k *rsaKey) sign(dst, input []byte) ([]byte, error) {
-	var sum sum
-	digest := sum.of(k.alg.hash, input)
+func (k *rsaKey) Sign(dst, input []byte) ([]byte, error) {
+	var d digest
+	sum := d.of(k.alg.Hash, input)
 	var signature []byte
 	var err error
-	if k.alg.family == familyPSS {
-		signature, err = rsa.SignPSS(rand.Reader, k.priv, k.alg.hash, digest, saltIsHash)
+	if k.alg.Family == PSS {
+		signature, err = rsa.SignPSS(rand.Reader, k.priv, k.alg.Hash, sum, saltIsHash)
 	} else {
-		signature, err = rsa.SignPKCS1v15(nil, k.priv, k.alg.hash, digest)
+		signature, err = rsa.SignPKCS1v15(nil, k.priv, k.alg.Hash, sum)
 	}
 	return append(dst, signature...), err
 }
 
-func (k *rsaKey) verify(s *scratch, input, signature []byte) error {
+func (k *rsaKey) Verify(w *Workspace, input, signature []byte) error {
 	if len(signature) != k.pub.Size() {
 		return errSignatureLength
 	}
-	digest := s.sum.of(k.alg.hash, input)
+	sum := w.digest.of(k.alg.Hash, input)
 	var err error
-	if k.alg.family == familyPSS {
-		err = rsa.VerifyPSS(k.pub, k.alg.hash, digest, signature, saltIsHash)
+	if k.alg.Family == PSS {
+		err = rsa.VerifyPSS(k.pub, k.alg.Hash, sum, signature, saltIsHash)
 	} else {
-		err = rsa.VerifyPKCS1v15(k.pub, k.alg.hash, digest, signature)
+		err = rsa.VerifyPKCS1v15(k.pub, k.alg.Hash, sum, signature)
 	}
 	if err != nil {
 		return ErrSignature

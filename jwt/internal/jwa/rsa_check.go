@@ -1,4 +1,4 @@
-package jwt
+package jwa
 
 import "math/big"
 
@@ -11,13 +11,13 @@ const (
 func checkRSA(n *big.Int, e int) error {
 	switch bits := n.BitLen(); {
 	case n.Sign() <= 0 || n.Bit(0) == 0:
-		return keyError("the RSA modulus is not an odd positive number")
+		return KeyError("the RSA modulus is not an odd positive number")
 	case bits < minRSABits:
-		return keyError("the RSA key has %d bits, the least is %d (RFC 7518 §3.3)", bits, minRSABits)
+		return KeyError("the RSA key has %d bits, the least is %d (RFC 7518 §3.3)", bits, minRSABits)
 	case bits > maxRSABits:
-		return keyError("the RSA key has %d bits, the most is %d", bits, maxRSABits)
+		return KeyError("the RSA key has %d bits, the most is %d", bits, maxRSABits)
 	case e < 3 || e%2 == 0 || int64(e) > 1<<31-1:
-		return keyError("the RSA exponent is 1, even or above 2³¹−1")
+		return KeyError("the RSA exponent is 1, even or above 2³¹−1")
 	}
 	return checkModulus(n)
 }
@@ -37,12 +37,12 @@ func checkModulus(n *big.Int) error {
 		}
 		rest := new(big.Int).Mod(n, p).Int64()
 		if rest == 0 {
-			return keyError("the RSA modulus has a small factor")
+			return KeyError("the RSA modulus has a small factor")
 		}
 		marked = marked && isPower(rest, 65537%prime, prime)
 	}
 	if marked {
-		return keyError("the RSA key comes from a broken generator (CVE-2017-15361)")
+		return KeyError("the RSA key comes from a broken generator (CVE-2017-15361)")
 	}
 	return nil
 }
