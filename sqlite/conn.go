@@ -2,76 +2,77 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 )
 
-// conn is one connection, taken out of its pool, that keeps its statements
-// prepared. It is used by one goroutine at a time.
-type conn struct {
-	*sql.Conn
-	prepared map[string]*sql.Stmt
+// connector makes connections that keep their statements prepared: to compile one
+// takes SQLite longer than to run it.
+type connector struct {
+	driver.Connector
 }
 
-func pin(ctx context.Context, db *sql.DB) (*conn, error) {
-	c, err := db.Conn(ctx)
+// Connect opens a connection.
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	raw, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, prepared: make(map[string]*sql.Stmt)}, nil
+	return &conn{rawConn: raw.(rawConn), prepared: make(map[string]driver.Stmt)}, nil
+}
+
+// rawConn is what the driver's connections can do.
+type rawConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.SessionResetter
+	driver.Validator
+}
+
+// conn is used by one goroutine at a time, and does not run a statement again before
+// the rows of its last run are closed. The texts of its statements are those of this
+// program, so that there are few.
+type conn struct {
+	rawConn
+	prepared map[string]driver.Stmt
 }
 
 // ExecContext executes a statement.
-func (c *conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := c.prepare(ctx, query)
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	stmt, err := c.statement(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.ExecContext(ctx, args...)
+	return stmt.(driver.StmtExecContext).ExecContext(ctx, args)
 }
 
 // QueryContext executes a statement that returns rows.
-func (c *conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := c.prepare(ctx, query)
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	stmt, err := c.statement(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.QueryContext(ctx, args...)
+	return stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 }
 
-// QueryRowContext executes a statement that returns at most one row.
-func (c *conn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	stmt, err := c.prepare(ctx, query)
-	if err != nil {
-		return c.Conn.QueryRowContext(ctx, query, args...) // reports the error itself
+// Close closes the statements and the connection.
+func (c *conn) Close() error {
+	errs := make([]error, 0, len(c.prepared)+1)
+	for _, stmt := range c.prepared {
+		errs = append(errs, stmt.Close())
 	}
-	return stmt.QueryRowContext(ctx, args...)
+	clear(c.prepared)
+	return errors.Join(append(errs, c.rawConn.Close())...)
 }
 
-func (c *conn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+func (c *conn) statement(ctx context.Context, query string) (driver.Stmt, error) {
 	if stmt, ok := c.prepared[query]; ok {
 		return stmt, nil
 	}
-	stmt, err := c.Conn.PrepareContext(ctx, query)
+	stmt, err := c.PrepareContext(ctx, query)
 	if err == nil {
 		c.prepared[query] = stmt
 	}
 	return stmt, err
-}
-
-// close gives the connection back to its pool or, if it is broken, closes it.
-func (c *conn) close(broken bool) error {
-	if broken {
-		err := c.Raw(func(any) error { return driver.ErrBadConn })
-		if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
-			return nil
-		}
-		return err
-	}
-	var errs []error
-	for _, stmt := range c.prepared {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(append(errs, c.Conn.Close())...)
 }

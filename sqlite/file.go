@@ -88,11 +88,11 @@ func openPool(path string, size int, options ...string) (*sql.DB, error) {
 	for i := 0; i < len(options); i += 2 {
 		query.Add(options[i], options[i+1])
 	}
-	connector, err := driver.NewConnector(fileURI(path) + "?" + query.Encode())
+	raw, err := driver.NewConnector(fileURI(path) + "?" + query.Encode())
 	if err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(connector)
+	db := sql.OpenDB(connector{raw})
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxIdleTime(time.Minute)

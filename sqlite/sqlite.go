@@ -67,7 +67,7 @@ func (s *Store) Close() error {
 // engine is the sqlstore.Engine of one file.
 type engine struct {
 	path    string
-	writers *sql.DB // one connection, which writer holds
+	writers *sql.DB // one connection
 	readers *sql.DB
 	writer  *writer
 	watch   *watch
@@ -136,7 +136,8 @@ func (e *engine) WaitChange(ctx context.Context) error {
 func (e *engine) close() error {
 	var errs []error
 	if e.writer != nil {
-		errs = append(errs, e.writer.close(), e.watch.close())
+		e.writer.close()
+		errs = append(errs, e.watch.close())
 	}
 	// The last connection to close moves the write-ahead log into the file.
 	for _, pool := range []*sql.DB{e.readers, e.writers} {

@@ -18,7 +18,7 @@ type watch struct {
 	db *sql.DB
 
 	mu   sync.Mutex // guards what follows
-	conn *conn
+	conn *sql.Conn
 	seen int64 // what the last wait that noticed a change has seen
 }
 
@@ -52,7 +52,7 @@ func (w *watch) close() error {
 	}
 	c := w.conn
 	w.conn = nil
-	return c.close(false)
+	return c.Close()
 }
 
 func (w *watch) changed(ctx context.Context, base int64) (bool, error) {
@@ -71,14 +71,14 @@ func (w *watch) changed(ctx context.Context, base int64) (bool, error) {
 
 func (w *watch) version(ctx context.Context) (version int64, err error) {
 	if w.conn == nil {
-		if w.conn, err = pin(ctx, w.db); err != nil {
+		if w.conn, err = w.db.Conn(ctx); err != nil {
 			return 0, err
 		}
 	}
 	err = w.conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version)
 	if err != nil {
 		// The version that another connection tells cannot be compared.
-		_ = w.conn.close(true)
+		_ = w.conn.Close()
 		w.conn, w.seen = nil, 0
 	}
 	return version, err

@@ -21,11 +21,10 @@ var (
 
 // writer commits the work of concurrent writers together. The first to come leads:
 // it runs its own function and those of everyone who queued behind it in one
-// transaction, tells them, and hands the lead to the next in the queue. There is
+// transaction, tells them and hands the lead to the next in the queue. There is
 // no goroutine but the callers'.
 type writer struct {
-	db   *sql.DB
-	conn *conn // belongs to the leader
+	db *sql.DB
 
 	mu     sync.Mutex // guards what follows
 	led    bool       // somebody leads
@@ -67,14 +66,13 @@ func (w *writer) do(ctx context.Context, f func(context.Context, sqlstore.Tx) er
 }
 
 // close waits until nobody writes. Later writers are refused.
-func (w *writer) close() error {
+func (w *writer) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
 	for w.led {
 		w.idle.Wait()
 	}
-	return w.discard(nil)
 }
 
 func (w *writer) enter(j *job) (lead bool, err error) {
@@ -155,9 +153,6 @@ func (w *writer) handOver(followers []*job) {
 // run runs the batch in one transaction and sets the outcome of each job.
 func (w *writer) run(ctx context.Context, batch []*job) {
 	outcomes, err := w.transact(ctx, batch)
-	if err != nil {
-		err = errors.Join(err, w.discard(err))
-	}
 	for i, j := range batch {
 		j.err = outcomes[i]
 		if j.err == nil && err != nil {
@@ -169,42 +164,36 @@ func (w *writer) run(ctx context.Context, batch []*job) {
 // transact returns each job's own error, and the error that all of them share.
 func (w *writer) transact(ctx context.Context, batch []*job) (outcomes []error, err error) {
 	outcomes = make([]error, len(batch))
-	if w.conn == nil {
-		if w.conn, err = pin(ctx, w.db); err != nil {
-			return outcomes, err
-		}
-	}
-	if _, err := w.conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
 		return outcomes, err
 	}
+	defer func() { _ = tx.Rollback() }() // fails after the commit, as it should
 	for i, j := range batch {
 		if outcomes[i] = j.ctx.Err(); outcomes[i] != nil {
 			continue
 		}
-		if outcomes[i], err = w.attempt(ctx, j); err != nil {
-			return outcomes, err
+		if outcomes[i], err = attempt(ctx, tx, j); err != nil {
+			return outcomes, fmt.Errorf("%w: %w", errAbandoned, err)
 		}
 	}
-	_, err = w.conn.ExecContext(ctx, `COMMIT`)
-	return outcomes, err
+	return outcomes, tx.Commit()
 }
 
 // attempt runs one job between savepoints. SQLite ends the whole transaction after
 // some errors, a full disk for example; then the savepoint is gone and nobody's work
 // can be kept.
-func (w *writer) attempt(ctx context.Context, j *job) (own, shared error) {
-	if _, err := w.conn.ExecContext(ctx, `SAVEPOINT job`); err != nil {
+func attempt(ctx context.Context, tx *sql.Tx, j *job) (own, shared error) {
+	if _, err := tx.ExecContext(ctx, `SAVEPOINT job`); err != nil {
 		return nil, err
 	}
-	if own = j.call(w.conn); own != nil {
-		if _, err := w.conn.ExecContext(ctx, `ROLLBACK TO job`); err != nil {
-			return own, fmt.Errorf("%w: %w", errAbandoned, err)
+	if own = j.call(tx); own != nil {
+		if _, err := tx.ExecContext(ctx, `ROLLBACK TO job`); err != nil {
+			return own, err
 		}
 	}
-	if _, err := w.conn.ExecContext(ctx, `RELEASE job`); err != nil {
-		return own, fmt.Errorf("%w: %w", errAbandoned, err)
-	}
-	return own, nil
+	_, err := tx.ExecContext(ctx, `RELEASE job`)
+	return own, err
 }
 
 // call runs the function. Its context cannot be cancelled: to interrupt a statement
@@ -216,14 +205,4 @@ func (j *job) call(tx sqlstore.Tx) (err error) {
 		}
 	}()
 	return j.f(context.WithoutCancel(j.ctx), tx)
-}
-
-// discard closes the connection, and with it whatever transaction it is in.
-func (w *writer) discard(cause error) error {
-	if w.conn == nil {
-		return nil
-	}
-	c := w.conn
-	w.conn = nil
-	return c.close(cause != nil)
 }
