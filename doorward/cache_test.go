@@ -129,7 +129,7 @@ func TestCacheKeyRemoved(t *testing.T) {
 	}
 }
 
-// Attack_B11, Attack_B10, Behaviour_B23a, Standard_W02: revoked stays revoked under every spelling of the token, also with a warm cache.
+// Attack_B11, Attack_B10, Behaviour_B23, Behaviour_B23a, Standard_W02: revoked stays revoked under every spelling of the token, also with a warm cache.
 func TestRevokedUnderEverySpelling(t *testing.T) {
 	t.Parallel()
 	set := doorward.NewRevocationSet(time.Hour)
@@ -199,6 +199,31 @@ func respelled(token string) []string {
 		}
 	}
 	return append(all, token+".", "."+token, token+".AAAA", token+","+token, token+" "+token, "Bearer "+token)
+}
+
+// What is used stays, however many others come once.
+func TestCacheKeepsWhatIsUsed(t *testing.T) {
+	t.Parallel()
+	s, last := watched(t, jwt.EdDSA, func(c *doorward.Config) { c.CacheSize = 128 << 10 })
+	hot, once := s.token(t, map[string]any{"jti": "hot"}), s.token(t, map[string]any{"jti": "once"})
+	for _, token := range []string{hot, once} {
+		if _, err := s.v.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 500 {
+		for _, token := range []string{s.token(t, map[string]any{"jti": fmt.Sprint(i)}), hot} {
+			if _, err := s.v.Verify(t.Context(), token); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !last.Cached {
+			t.Fatalf("after %d others the token in use is forgotten", i+1)
+		}
+	}
+	if _, err := s.v.Verify(t.Context(), once); err != nil || last.Cached {
+		t.Errorf("a token used once among 500: %v, cached %v", err, last.Cached)
+	}
 }
 
 // The cache holds to its size whatever comes, and it may be used by many at once.

@@ -34,8 +34,10 @@ func TestNewVerifierRefuses(t *testing.T) {
 		{"Attack_C17 realm", "Config.Realm", func(c *doorward.Config) { c.Realm = "a\"\r\nX: y" }},
 		{"no place", "Config.Extractors is empty", func(c *doorward.Config) { c.Extractors = []doorward.Extractor{} }},
 		{"nil place", "Config.Extractors[1] is nil", places(doorward.BearerHeader(), nil)},
-		{"same place twice", "Config.Extractors[1]: header Authorization with scheme bearer is named twice",
-			places(doorward.BearerHeader(), doorward.SchemeHeader("authorization", "BEARER"))},
+		{
+			"same place twice", "Config.Extractors[1]: header Authorization with scheme bearer is named twice",
+			places(doorward.BearerHeader(), doorward.SchemeHeader("authorization", "BEARER")),
+		},
 		{"header name", "Config.Extractors[0]", places(doorward.Header(""))},
 		{"header name with a space", "Config.Extractors[0]", places(doorward.Header("x token"))},
 		{"scheme", "Config.Extractors[0]", places(doorward.SchemeHeader("Authorization", ""))},

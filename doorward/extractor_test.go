@@ -69,6 +69,7 @@ func TestBearerHeader(t *testing.T) {
 		{"Behaviour_F40 Basic", "GET /need\nAuthorization: Basic YTpi", 401, "missing_token", ""},
 		{"Behaviour_F47 none", "GET /need", 401, "missing_token", ""},
 		{"empty", "GET /need\nAuthorization:", 401, "missing_token", ""},
+		{"Attack_C02 slash for a space", "GET /need\nAuthorization: Bearer/TOKEN", 400, "invalid_request", ""},
 		{"bare token", "GET /need\nAuthorization: TOKEN", 401, "missing_token", ""},
 		{"Attack_C01 two lines", "GET /need\nAuthorization: Bearer TOKEN\nAuthorization: Bearer TOKEN", 400, "invalid_request", ""},
 		{"Attack_C01 Bearer and Basic", "GET /need\nAuthorization: Bearer TOKEN\nAuthorization: Basic YTpi", 400, "invalid_request", ""},
@@ -119,7 +120,7 @@ func TestHeader(t *testing.T) {
 	})
 }
 
-// The cookie and its defence against other sites' pages: Behaviour_F50 to Behaviour_F54 without a second secret.
+// The cookie and its defence against other sites' pages, without a second secret.
 func TestCookie(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, places(doorward.Cookie("__Host-token", "https://app.example")))
@@ -247,13 +248,14 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-// Attack_C03, Standard_R02, Behaviour_B9, Behaviour_F71 to Behaviour_F74: every pair of places.
+// Attack_C03, Standard_R02, Behaviour_B9, Behaviour_F10, Behaviour_F71, Behaviour_F73, Behaviour_F74: every pair of places.
 func TestTwoPlaces(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, places(
 		doorward.BearerHeader(), doorward.Header("x-access-token"), doorward.Cookie("token"),
 		doorward.Query("token"), doorward.FormField("token"), doorward.JSONField("token"),
 	))
+	a.run(t, []exchange{{"Behaviour_F72 none", "GET /need", 401, "missing_token", ""}})
 	in := map[string]func(r *http.Request, token string){
 		"bearer": func(r *http.Request, token string) { r.Header.Set("Authorization", "Bearer "+token) },
 		"header": func(r *http.Request, token string) { r.Header.Set("X-Access-Token", token) },
@@ -288,6 +290,22 @@ func TestTwoPlaces(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Behaviour_F82: routes that take the token from different places have different verifiers.
+func TestPlacesPerRoute(t *testing.T) {
+	t.Parallel()
+	cookies := newAPI(t, places(doorward.Cookie("token")))
+	headers := newAPI(t, func(c *doorward.Config) { c.Keys = cookies.key })
+	headers.token = cookies.token
+	headers.run(t, []exchange{
+		{"header", "GET /need\nAuthorization: Bearer TOKEN", 200, "", "ann"},
+		{"cookie", "GET /need\nCookie: token=TOKEN", 401, "missing_token", ""},
+	})
+	cookies.run(t, []exchange{
+		{"header", "GET /need\nAuthorization: Bearer TOKEN", 401, "missing_token", ""},
+		{"cookie", "GET /need\nCookie: token=TOKEN", 200, "", "ann"},
+	})
 }
 
 type brokenPlace struct{}

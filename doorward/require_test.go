@@ -20,7 +20,7 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
-// Standard_R05 to Standard_R10, Standard_H01, Standard_N14, Behaviour_B1 to Behaviour_B5, Behaviour_B11: the whole answer for each kind of refusal.
+// Standard_R05, Standard_R06, Standard_R07, Standard_R09, Standard_R10, Standard_H01, Standard_N14, Behaviour_B1, Behaviour_B11: the whole answer for each kind of refusal.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	set := doorward.NewRevocationSet(time.Hour)
@@ -102,7 +102,7 @@ func withoutID(t testing.TB, body string) string {
 	return fmt.Sprint(m)
 }
 
-// Standard_R08, Behaviour_B5, Behaviour_B6, Attack_A30, Behaviour_F75 to Behaviour_F77: what a route needs.
+// Standard_R08, Behaviour_B5, Behaviour_B6, Attack_A30, Behaviour_F75, Behaviour_F77: what a route needs.
 func TestNeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSubject(t, jwt.HS256, nil)
@@ -338,7 +338,7 @@ func TestRefusalLog(t *testing.T) {
 	}
 }
 
-// Behaviour_B38, Standard_ASVS 16.5.2: a key set that cannot answer is a 503, and a warning.
+// Behaviour_B38, ASVS 16.5.2: a key set that cannot answer is a 503, and a warning.
 func TestKeysUnavailable(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(c *doorward.Config) {
@@ -356,7 +356,7 @@ func TestKeysUnavailable(t *testing.T) {
 	}
 }
 
-// Behaviour_F47, Behaviour_F49, Behaviour_F76, Behaviour_F86: a service writes its own errors.
+// Behaviour_F47, Behaviour_F49, Behaviour_F76, Behaviour_F86, Behaviour_F98: a service writes its own errors.
 func TestErrorHandler(t *testing.T) {
 	t.Parallel()
 	var seen *doorward.Refusal
