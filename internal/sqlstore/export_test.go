@@ -1,0 +1,4 @@
+package sqlstore
+
+// NextID is nextID.
+var NextID = nextID

@@ -1,0 +1,76 @@
+package sqlstore_test
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	alice = [32]byte{1}
+	bob   = [32]byte{2}
+)
+
+func (f *fixture) reserve(key [32]byte, limit int) bool {
+	f.Helper()
+	wait, err := f.Reserve(f.Context(), key, limit, time.Hour, event)
+	f.ok(err)
+	if wait < 0 || wait > time.Hour {
+		f.Fatalf("wait is %v", wait)
+	}
+	return wait == 0
+}
+
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	for i := range 5 {
+		f.same("try of alice", f.reserve(alice, 3), i < 3)
+	}
+	f.same("try of bob", f.reserve(bob, 3), true)
+	// The first refusal of a window is on record, and no other.
+	f.same("events", len(f.audit()), 1)
+
+	f.ok(f.Release(t.Context(), alice))
+	f.same("after a release", f.reserve(alice, 3), true)
+	f.same("and again", f.reserve(alice, 3), false)
+	f.ok(f.Clear(t.Context(), alice))
+	for i := range 4 {
+		f.same("after a clear", f.reserve(alice, 3), i < 3)
+	}
+	f.same("events", len(f.audit()), 2)
+	f.ok(f.Release(t.Context(), [32]byte{9}), f.Clear(t.Context(), [32]byte{9}))
+	for range 9 {
+		f.ok(f.Release(t.Context(), bob))
+	}
+	for i := range 4 {
+		f.same("a release of nothing is no credit", f.reserve(bob, 3), i < 3)
+	}
+	for _, bad := range []error{
+		second(f.Reserve(t.Context(), bob, 0, time.Hour, event)),
+		second(f.Reserve(t.Context(), bob, 1, 0, event)),
+	} {
+		if bad == nil {
+			t.Error("a limit or window of 0 is accepted")
+		}
+	}
+}
+
+func second(_ time.Duration, err error) error { return err }
+
+func TestReserveTogether(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	var admitted atomic.Int32
+	errs := together(100, func(int) error {
+		wait, err := f.Reserve(t.Context(), alice, 10, time.Hour, event)
+		if wait == 0 && err == nil {
+			admitted.Add(1)
+		}
+		return err
+	})
+	f.ok(errors.Join(errs...))
+	f.same("admitted", admitted.Load(), int32(10))
+	f.same("events", len(f.audit()), 1)
+}

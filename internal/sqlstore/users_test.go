@@ -1,0 +1,255 @@
+package sqlstore_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/issuer"
+)
+
+// addUser makes the user "u_" + name.
+func (f *fixture) addUser(name string, roles ...string) account.User {
+	f.Helper()
+	user, err := f.CreateUser(f.Context(), account.Row{
+		ID: "u_" + name, Name: name, Canonical: name, Roles: roles, Hash: "hash of " + name,
+	}, event)
+	f.ok(err)
+	return user
+}
+
+func TestCreateUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := open(t)
+		now := time.Now().UTC()
+		row := account.Row{
+			ID: "u_1", Name: "Ann", Canonical: "ann", Roles: []string{"editor", "admin", "editor"},
+			Hash: "h", MustChange: true, Lifetime: day,
+		}
+		want := account.User{
+			ID: "u_1", Name: "Ann", Canonical: "ann", Roles: []string{"admin", "editor"},
+			MustChange: true, PasswordExpiresAt: now.Add(day), PasswordChangedAt: now, CreatedAt: now,
+		}
+		created, err := f.CreateUser(t.Context(), row, event)
+		f.ok(err)
+		f.same("created", created, want)
+		byID, err := f.User(t.Context(), "u_1")
+		f.ok(err)
+		f.same("by ID", byID, want)
+		byName, err := f.UserByName(t.Context(), "ann")
+		f.ok(err)
+		f.same("by name", byName, want)
+		credential, err := f.Credential(t.Context(), "u_1")
+		f.ok(err)
+		f.same("credential", credential, account.Credential{User: want, Hash: "h"})
+		f.same("given roles", row.Roles, []string{"editor", "admin", "editor"})
+	})
+}
+
+const day = 24 * time.Hour
+
+func TestCreateUserRefuses(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.addUser("ann")
+	tests := []struct {
+		name    string
+		row     account.Row
+		wantErr error // nil: any
+	}{
+		{"the name is taken", account.Row{ID: "u_2", Canonical: "ann"}, account.ErrNameTaken},
+		{"not the first", account.Row{ID: "u_2", Canonical: "bob", First: true}, account.ErrNotEmpty},
+		{"the ID is used", account.Row{ID: "u_ann", Canonical: "bob"}, nil},
+		{"no ID", account.Row{Canonical: "bob"}, nil},
+		{"no name", account.Row{ID: "u_2"}, nil},
+		{"bad text", account.Row{ID: "u_2", Canonical: "bob", Name: "b\x00b"}, sqlstore.ErrText},
+		{"bad role", account.Row{ID: "u_2", Canonical: "bob", Roles: []string{"\xff"}}, sqlstore.ErrText},
+	}
+	for _, tt := range tests {
+		_, err := f.CreateUser(t.Context(), tt.row, event)
+		if err == nil || tt.wantErr != nil && !errors.Is(err, tt.wantErr) {
+			t.Errorf("%s: error is %v, want %v", tt.name, err, tt.wantErr)
+		}
+	}
+	for _, name := range []string{"bob", "x\x00"} {
+		if _, err := f.UserByName(t.Context(), name); err == nil {
+			t.Errorf("user %q is there", name)
+		}
+	}
+	users, err := f.Users(t.Context(), account.Query{})
+	f.ok(err)
+	f.same("users", len(users), 1)
+}
+
+func TestCreateFirstUserOnce(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	errs := together(10, func(i int) error {
+		_, err := f.CreateUser(t.Context(), account.Row{ID: fmt.Sprint("u_", i), Canonical: fmt.Sprint("admin", i), First: true}, event)
+		return err
+	})
+	made := 0
+	for _, err := range errs {
+		if err == nil {
+			made++
+		} else {
+			f.fails(err, account.ErrNotEmpty)
+		}
+	}
+	f.same("made", made, 1)
+}
+
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	for _, name := range []string{"b", "é", "a", "ab", "z", "_"} {
+		f.addUser(name, "r2", "r1")
+	}
+	var got []string
+	q := account.Query{Limit: 4}
+	for {
+		page, err := f.Users(t.Context(), q)
+		f.ok(err)
+		if len(page) == 0 {
+			break
+		}
+		for _, u := range page {
+			got = append(got, u.Canonical)
+			f.same("roles of "+u.Name, u.Roles, []string{"r1", "r2"})
+		}
+		q.After = page[len(page)-1].Canonical
+	}
+	f.same("names", got, []string{"_", "a", "ab", "b", "z", "é"})
+}
+
+// Each method that ends sessions does so in the transaction that changes the user.
+func TestChangesThatEndSessions(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(f *fixture, id string) (doorward.Revocation, error)
+	}{
+		{"set password", func(f *fixture, id string) (doorward.Revocation, error) {
+			return f.SetPassword(f.Context(), id, account.NewPassword{Hash: "new"}, event)
+		}},
+		{"disable", func(f *fixture, id string) (doorward.Revocation, error) {
+			return f.SetDisabled(f.Context(), id, true, event)
+		}},
+		{"delete", func(f *fixture, id string) (doorward.Revocation, error) {
+			return f.DeleteUser(f.Context(), id, event)
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := open(t)
+			user, other := f.addUser("ann"), f.addUser("bob")
+			n := issuer.NewSession{Subject: user.ID, Idle: time.Hour, Absolute: time.Hour}
+			session, err := f.CreateSession(t.Context(), n, event)
+			f.ok(err)
+
+			cut, err := tt.change(f, user.ID)
+			f.ok(err)
+			if cut.Kind != doorward.KindSubject || cut.ID != user.ID || cut.Before <= session.ID {
+				t.Errorf("cut-off %+v does not cover %s", cut, session.ID)
+			}
+			page, err := f.RevocationsSince(t.Context(), "")
+			f.ok(err)
+			f.same("log", page.Entries, []doorward.Revocation{cut})
+			read, at, err := f.SessionByHandle(t.Context(), session.Handle)
+			f.ok(err)
+			f.same("live", read.Live(at), false)
+			f.same("reason", read.EndReason, "test")
+			// A login that read the password before is refused, also when the user is gone.
+			n.Handle = issuer.Digest{1}
+			_, err = f.CreateSession(t.Context(), n, event)
+			f.fails(err, issuer.ErrEpoch)
+
+			_, err = tt.change(f, "u_nobody")
+			f.fails(err, account.ErrNotFound)
+			for id, want := range map[string]int64{user.ID: 1, other.ID: 0, "u_nobody": 0} {
+				epoch, err := f.Epoch(t.Context(), id)
+				f.ok(err)
+				f.same("epoch of "+id, epoch, want)
+			}
+		})
+	}
+}
+
+func TestSetPassword(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := open(t)
+		user := f.addUser("ann")
+		time.Sleep(time.Hour)
+		set := func(p account.NewPassword) error {
+			_, err := f.SetPassword(t.Context(), user.ID, p, event)
+			return err
+		}
+		f.fails(set(account.NewPassword{Hash: "h2", Old: "another"}), account.ErrConflict)
+		f.ok(set(account.NewPassword{Hash: "h2", Old: "hash of ann", MustChange: true, Lifetime: day}))
+		credential, err := f.Credential(t.Context(), user.ID)
+		f.ok(err)
+		want := user
+		want.MustChange = true
+		want.PasswordChangedAt, want.PasswordExpiresAt = time.Now().UTC(), time.Now().UTC().Add(day)
+		f.same("set by an operator", credential, account.Credential{User: want, Hash: "h2"})
+
+		f.ok(set(account.NewPassword{Hash: "h3"}))
+		credential, err = f.Credential(t.Context(), user.ID)
+		f.ok(err)
+		want.MustChange, want.PasswordExpiresAt = false, time.Time{}
+		f.same("changed", credential, account.Credential{User: want, Hash: "h3"})
+
+		time.Sleep(time.Hour)
+		f.ok(f.ReplaceHash(t.Context(), user.ID, "h3", "h4", event))
+		f.fails(f.ReplaceHash(t.Context(), user.ID, "h3", "h5", event), account.ErrConflict)
+		f.fails(f.ReplaceHash(t.Context(), "u_nobody", "h3", "h5", event), account.ErrNotFound)
+		credential, err = f.Credential(t.Context(), user.ID)
+		f.ok(err)
+		f.same("rehashed", credential, account.Credential{User: want, Hash: "h4"})
+		epoch, err := f.Epoch(t.Context(), user.ID)
+		f.ok(err)
+		f.same("epoch", epoch, int64(2))
+	})
+}
+
+func TestDisableEnableDelete(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	user := f.addUser("ann", "admin")
+	set := func(disabled bool) doorward.Revocation {
+		t.Helper()
+		cut, err := f.SetDisabled(t.Context(), user.ID, disabled, event)
+		f.ok(err)
+		read, err := f.User(t.Context(), user.ID)
+		f.ok(err)
+		f.same("disabled", read.Disabled, disabled)
+		return cut
+	}
+	first, second := set(true), set(true)
+	if first.Before >= second.Before {
+		t.Errorf("disabling again: %+v after %+v", second, first)
+	}
+	f.same("enabling ends", set(false), doorward.Revocation{})
+	_, err := f.SetDisabled(t.Context(), "u_nobody", false, event)
+	f.fails(err, account.ErrNotFound)
+
+	_, err = f.DeleteUser(t.Context(), user.ID, event)
+	f.ok(err)
+	_, err = f.User(t.Context(), user.ID)
+	f.fails(err, account.ErrNotFound)
+	_, err = f.UserByName(t.Context(), "ann")
+	f.fails(err, account.ErrNotFound)
+	_, err = f.CreateUser(t.Context(), account.Row{ID: "u_new", Canonical: "ann"}, event)
+	f.ok(err)
+	again, err := f.User(t.Context(), "u_new")
+	f.ok(err)
+	f.same("roles of the new one", len(again.Roles), 0)
+}
