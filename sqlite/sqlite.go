@@ -71,10 +71,11 @@ type engine struct {
 	readers *sql.DB
 	writer  *writer
 	watch   *watch
+	now     func() time.Time // time.Now but in tests of a clock that goes back
 }
 
 func openEngine(ctx context.Context, path string) (_ *engine, err error) {
-	e := &engine{path: path}
+	e := &engine{path: path, now: time.Now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
@@ -116,7 +117,7 @@ func (e *engine) Read(ctx context.Context, f func(context.Context, sqlstore.Tx) 
 
 // Now is the clock of this process: all processes of a file run on one machine.
 func (e *engine) Now(context.Context, sqlstore.Tx) (time.Time, error) {
-	return time.Now().UTC(), nil
+	return e.now().UTC(), nil
 }
 
 // Resume returns the position after the last cut-off: writers come one after the
