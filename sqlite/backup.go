@@ -23,6 +23,9 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 }
 
 func (e *engine) backup(ctx context.Context, path string) (err error) {
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
 	if _, err := os.Lstat(path); err == nil {
 		return ErrExists
 	}

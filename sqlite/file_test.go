@@ -22,12 +22,12 @@ var event = issuer.Event{Kind: "test"}
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	// A new database as another program, a newer doorward and a bad disk leave it.
-	foreign := func(path string) error { return execute(path, `CREATE TABLE users (name TEXT)`) }
+	foreign := func(path string) error { return execute(t.Context(), path, `CREATE TABLE users (name TEXT)`) }
 	newer := func(path string) error {
-		return errors.Join(opened(path), execute(path, `INSERT INTO schema_migrations (version_id, is_applied) VALUES (9999, 1)`))
+		return errors.Join(opened(t.Context(), path), execute(t.Context(), path, `INSERT INTO schema_migrations (version_id, is_applied) VALUES (9999, 1)`))
 	}
 	damaged := func(path string) error {
-		err := opened(path)
+		err := opened(t.Context(), path)
 		data, readErr := os.ReadFile(path)
 		for i := 100; i < len(data); i++ {
 			data[i] = 0xff
@@ -68,7 +68,7 @@ func TestOpenRefuses(t *testing.T) {
 			if tt.wantErr != nil && !errors.Is(err, tt.wantErr) {
 				t.Errorf("error is %v, want %v", err, tt.wantErr)
 			}
-			if after, _ := os.ReadFile(path); tt.wantErr == sqlite.ErrNotDatabase && !bytes.Equal(before, after) {
+			if after, _ := os.ReadFile(path); errors.Is(tt.wantErr, sqlite.ErrNotDatabase) && !bytes.Equal(before, after) {
 				t.Error("the file has changed")
 			}
 		})
@@ -80,20 +80,20 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func opened(path string) error {
-	s, err := sqlite.Open(context.Background(), path)
+func opened(ctx context.Context, path string) error {
+	s, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return err
 	}
 	return s.Close()
 }
 
-func execute(path, statement string) error {
+func execute(ctx context.Context, path, statement string) error {
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		return err
 	}
-	_, err = db.Exec(statement)
+	_, err = db.ExecContext(ctx, statement)
 	return errors.Join(err, db.Close())
 }
 
@@ -150,7 +150,7 @@ func TestOpenTogether(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if err := opened(path); err != nil {
+			if err := opened(t.Context(), path); err != nil {
 				t.Error(err)
 			}
 		})
@@ -176,6 +176,15 @@ func TestOpenAgain(t *testing.T) {
 	after, err := openAt(t, path).RevocationsSince(t.Context(), "")
 	if err != nil || after.Lineage != before.Lineage || after.Next != before.Next || !slices.Contains(after.Entries, cut) {
 		t.Errorf("got %+v, %v; want %+v", after, err, before)
+	}
+}
+
+func TestBackupToRelativePath(t *testing.T) {
+	s := open(t)
+	t.Chdir(t.TempDir())
+	must(t, s.Backup(t.Context(), "copy.db"))
+	if _, err := os.Stat("copy.db"); err != nil {
+		t.Error(err)
 	}
 }
 

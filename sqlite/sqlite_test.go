@@ -7,6 +7,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/doorward/doorward/doorwardtest"
+	"github.com/doorward/doorward/internal/account/accounttest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -18,6 +19,13 @@ func TestMain(m *testing.M) {
 func TestStore(t *testing.T) {
 	t.Parallel()
 	doorwardtest.TestStore(t, func(t *testing.T) issuer.Store { return open(t) })
+}
+
+func TestPeople(t *testing.T) {
+	t.Parallel()
+	accounttest.TestStore(t, func(t *testing.T, dir string) accounttest.Store {
+		return openAt(t, filepath.Join(dir, "doorward.db"))
+	})
 }
 
 // open returns a new store, which is closed when the test ends.
