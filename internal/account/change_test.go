@@ -196,6 +196,38 @@ func TestChangePasswordOvertaken(t *testing.T) {
 	}
 }
 
+// Of two changes that know the same current password one is made.
+func TestChangePasswordTwice(t *testing.T) {
+	t.Parallel()
+	hasher := &slow{}
+	w := worldIn(t, t.TempDir(), hasher)
+	id := w.add("ada").ID
+	hasher.then = func() {
+		hasher.then = func() {}
+		_, err := w.people.SetPassword(t.Context(), id, other, false, event)
+		w.wantError(err, nil)
+	}
+	_, cut, err := w.people.ChangePassword(t.Context(), w.issuer, id, right, right+" and more", event)
+	w.wantError(err, account.ErrConflict)
+	if cut != (doorward.Revocation{}) {
+		t.Errorf("cut-off %+v of a change that was not made", cut)
+	}
+	w.mustLogin("ada", other)
+}
+
+// slow is a Hasher that lets something else happen while it hashes.
+type slow struct {
+	plain
+	then func()
+}
+
+func (s *slow) Hash(ctx context.Context, text string) (string, error) {
+	if s.then != nil {
+		s.then()
+	}
+	return s.plain.Hash(ctx, text)
+}
+
 // beforehand lets something else happen just before a login begins.
 type beforehand struct {
 	account.Beginner

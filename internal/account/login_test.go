@@ -313,9 +313,12 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	t.Parallel()
 	const secret = "canary-7f3a"
 	values := []any{
-		account.NewUser{Name: "ada", Password: secret}, &account.NewUser{Name: "ada", Password: secret},
-		account.Row{ID: "u_1", Hash: secret}, account.NewPassword{Hash: secret, Old: secret},
-		account.Credential{Hash: secret}, []account.Credential{{Hash: secret}},
+		account.NewUser{Name: "ada", Password: secret},
+		&account.NewUser{Name: "ada", Password: secret},
+		account.Row{ID: "u_1", Hash: secret},
+		account.NewPassword{Hash: secret, Old: secret},
+		account.Credential{Hash: secret},
+		[]account.Credential{{Hash: secret}},
 		struct{ C account.Credential }{account.Credential{Hash: secret}},
 	}
 	for _, v := range values {
