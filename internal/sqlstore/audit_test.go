@@ -44,21 +44,29 @@ func TestAudit(t *testing.T) {
 			_, _, err := f.SwapSession(ctx, session.ID, 0, issuer.Change{}, event)
 			return expect(err, issuer.ErrConflict)
 		}, nil},
-		{"end", func() error { _, err := f.EndSession(ctx, session.ID, "x", event); return err },
-			[]issuer.Event{record("u_1", session.ID)}},
+		{
+			"end", func() error { _, err := f.EndSession(ctx, session.ID, "x", event); return err },
+			[]issuer.Event{record("u_1", session.ID)},
+		},
 		{"end again", func() error { _, err := f.EndSession(ctx, session.ID, "x", event); return err }, nil},
-		{"end without a row", func() error { _, err := f.EndSession(ctx, "s_1", "x", event); return err },
-			[]issuer.Event{record("", "s_1")}},
-		{"end subject", func() error { _, err := f.EndSubject(ctx, "u_1", "x", event); return err },
-			[]issuer.Event{record("u_1", "")}},
+		{
+			"end without a row", func() error { _, err := f.EndSession(ctx, "s_1", "x", event); return err },
+			[]issuer.Event{record("", "s_1")},
+		},
+		{
+			"end subject", func() error { _, err := f.EndSubject(ctx, "u_1", "x", event); return err },
+			[]issuer.Event{record("u_1", "")},
+		},
 		{"keys", func() error { return f.SwapKeys(ctx, 0, nil, nil, event) }, []issuer.Event{event}},
 		{"user", func() error { _, err := f.CreateUser(ctx, user, event); return err }, []issuer.Event{record("u_1", "")}},
 		{"user fails", func() error {
 			_, err := f.CreateUser(ctx, user, event)
 			return expect(err, account.ErrNameTaken)
 		}, nil},
-		{"password", func() error { _, err := f.SetPassword(ctx, "u_1", account.NewPassword{Hash: "h"}, event); return err },
-			[]issuer.Event{record("u_1", "")}},
+		{
+			"password", func() error { _, err := f.SetPassword(ctx, "u_1", account.NewPassword{Hash: "h"}, event); return err },
+			[]issuer.Event{record("u_1", "")},
+		},
 		{"hash", func() error { return f.ReplaceHash(ctx, "u_1", "h", "i", event) }, []issuer.Event{record("u_1", "")}},
 		{"hash fails", func() error { return expect(f.ReplaceHash(ctx, "u_1", "h", "i", event), account.ErrConflict) }, nil},
 		{"disable", func() error { _, err := f.SetDisabled(ctx, "u_1", true, event); return err }, []issuer.Event{record("u_1", "")}},
@@ -85,5 +93,5 @@ func expect(err, want error) error {
 	if errors.Is(err, want) {
 		return nil
 	}
-	return fmt.Errorf("error is %v, want %w", err, want)
+	return errors.Join(fmt.Errorf("error is not %q", want), err)
 }

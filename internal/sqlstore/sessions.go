@@ -255,7 +255,8 @@ func scanSession(row scanner, more ...any) (issuer.Session, error) {
 	var handle []byte
 	var scope, claims string
 	var authTime, created, used, idle, idleEnd, absoluteEnd, ended, held int64
-	err := row.Scan(append([]any{&s.ID, &handle, &s.Subject, &s.Epoch, &s.ClientID, &scope, &s.Audience, &claims,
+	err := row.Scan(append([]any{
+		&s.ID, &handle, &s.Subject, &s.Epoch, &s.ClientID, &scope, &s.Audience, &claims,
 		&authTime, &created, &used, &idle, &idleEnd, &absoluteEnd, &ended, &s.EndReason,
 		&s.Rev, &s.State.Generation, &held, &s.State.LateRun, &s.State.Late, &s.State.Mixed, &s.State.Quiet,
 	}, more...)...)
