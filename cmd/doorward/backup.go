@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"path/filepath"
 
 	"github.com/doorward/doorward/sqlite"
 	"github.com/spf13/cobra"
@@ -22,11 +21,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 		Args:    want("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.beside(cmd, func(ctx context.Context, b *backend) error {
-				path, err := filepath.Abs(args[0])
-				if err != nil {
-					return err
-				}
-				err = b.store.Backup(ctx, path)
+				err := b.store.Backup(ctx, args[0])
 				if errors.Is(err, sqlite.ErrExists) {
 					return refused("choose another name, or remove it first", "%s is there already", args[0])
 				}

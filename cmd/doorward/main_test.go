@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -54,6 +55,8 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		// A server that should have been refused would run for ever.
+		Deadline: time.Now().Add(4 * time.Minute),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":  scriptServe,
 			"stop":   scriptStop,
@@ -105,7 +108,7 @@ func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Logf("%d %s", got.status, got.body)
 }
 
-// scriptExits runs a command line and wants an exit code: exits CODE [-in FILE] doorward ….
+// scriptExits runs a command line and wants an exit code: exits CODE doorward [ARGS].
 func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE doorward [ARGS]")

@@ -171,7 +171,8 @@ func (b *backend) explainToken(err error, audience string) error {
 	case errors.Is(err, jwt.ErrKey):
 		hint = "another server made it, or its key is retired or revoked: doorward key list"
 	}
-	return refused(hint, "the token is refused: %v", err)
+	reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "doorward: "), "jwt: ")
+	return refused(hint, "the token is refused: %s", reason)
 }
 
 // fromStdin admits no argument but "-": what is in the arguments of a process

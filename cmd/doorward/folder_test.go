@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/issuer"
+)
+
+// TestOwner runs commands on a data folder of somebody else.
+func TestOwner(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no such owner here")
+	}
+	dir, owner := "/", "root" // For everybody but root, the root folder belongs to somebody else.
+	if os.Geteuid() == 0 {
+		dir, owner = t.TempDir(), "nobody"
+		if err := os.Chown(dir, 65534, -1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{"user", "list"}, {"user", "add", "it's me"}, {"session", "revoke", "--user", "alice"}, {"key", "rotate"},
+		{"token", "issue", "alice"}, {"backup", "copy.db"}, {"serve", "--listen", "127.0.0.1:0"},
+	} {
+		args = append(args, "--data", dir)
+		_, errs := command(t, exitRefused, "", args...)
+		quoted := strings.Replace(strings.Join(args, " "), "it's me", `'it'\''s me'`, 1)
+		want := fmt.Sprintf("doorward: error: the data folder %s belongs to %s\ndoorward: hint: sudo -u %s doorward %s\n", dir, owner, owner, quoted)
+		if errs != want {
+			t.Errorf("got  %s\nwant %s", errs, want)
+		}
+	}
+}
+
+// TestMasterKeyOnce makes one key from several processes that start at once.
+func TestMasterKeyOnce(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(config.Source{Flags: map[string]string{"data": t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys [8]issuer.MasterKey
+	var wg sync.WaitGroup
+	for i := range keys {
+		wg.Go(func() {
+			var err error
+			if keys[i], err = (folder{&app{}, cfg}).masterKeyOrNew(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, key := range keys {
+		if key != keys[0] {
+			t.Fatal("two processes hold different keys")
+		}
+	}
+	info, err := os.Stat(filepath.Join(cfg.Data, "master.key"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if names, _ := filepath.Glob(filepath.Join(cfg.Data, ".new-*")); len(names) > 0 {
+		t.Errorf("left over: %v", names)
+	}
+}
+
+// TestAttack_G07 prints what holds secrets in every way that a log or an error may.
+func TestAttack_G07(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(config.Source{Flags: map[string]string{"data": t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := folder{&app{}, cfg}
+	key, err := f.masterKeyOrNew()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := openBackend(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.store.Close() }()
+	iss, err := b.issuer(t.Context(), key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged strings.Builder
+	for _, h := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
+		slog.New(h).Info("all", "cfg", cfg, "key", key, "folder", f, "backend", b.cfg)
+	}
+	values := []any{cfg, *cfg, key, &key, f, b, *b, iss, struct{ K issuer.MasterKey }{key}}
+	for _, v := range values {
+		text := fmt.Sprintf("%v %+v %#v %s", v, v, v, v)
+		if data, err := json.Marshal(v); err == nil {
+			text += string(data)
+		}
+		if contains(text, key.Text()) {
+			t.Errorf("%T prints the master key", v)
+		}
+	}
+	if contains(logged.String(), key.Text()) {
+		t.Error("a log holds the master key")
+	}
+	stored, err := os.ReadFile(cfg.MasterKeyFile)
+	if err != nil || strings.TrimSpace(string(stored)) != key.Text() {
+		t.Fatalf("what was looked for is not what is stored: %v", err)
+	}
+	err = filepath.WalkDir(cfg.Data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path == cfg.MasterKeyFile {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if contains(string(data), key.Text()) {
+			t.Errorf("%s holds the master key", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
