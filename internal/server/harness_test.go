@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +35,9 @@ const (
 	jsonMedia  = "application/json"
 	cookieName = issuer.CookieName
 )
+
+// wireText is what error and error_description may hold (RFC 6750 §3).
+var wireText = regexp.MustCompile(`^[\x20\x21\x23-\x5B\x5D-\x7E]+$`)
 
 // world is one server on a store of its own: real issuer, real people, real sockets.
 // At its end every log record is read: each is JSON, and none holds a secret.
@@ -350,6 +354,14 @@ func (w *world) checkRefusal(name string, a answer) {
 	for _, member := range members {
 		if a.text(member) == "" {
 			w.t.Errorf("%s: %s is empty", name, member)
+		}
+	}
+	if text := a.text("error") + a.text("error_description"); !wireText.MatchString(text) { // Standard_R11 Standard_O13
+		w.t.Errorf("%s: %q cannot stand in a challenge", name, text)
+	}
+	for _, param := range []string{"realm=", "error=", "error_description=", "scope="} { // Standard_R10
+		if strings.Count(a.header.Get("WWW-Authenticate"), param) > 1 {
+			w.t.Errorf("%s: %q twice in %q", name, param, a.header.Get("WWW-Authenticate"))
 		}
 	}
 	if a.status == http.StatusUnauthorized && !strings.HasPrefix(a.header.Get("WWW-Authenticate"), `Bearer realm="doorward"`) {

@@ -17,8 +17,12 @@ import (
 const bodyLimit = 16 << 10
 
 var (
-	errNull    = errors.New("null where a value is wanted")
-	errTooBig  = &failure{status: http.StatusRequestEntityTooLarge, code: "too_large", description: "the body is longer than 16 KiB"}
+	errNull = errors.New("null where a value is wanted")
+	// errTooBig ends the connection, so that the rest of the body is not awaited.
+	errTooBig = &failure{
+		status: http.StatusRequestEntityTooLarge, code: "too_large", description: "the body is longer than 16 KiB",
+		header: http.Header{"Connection": {"close"}},
+	}
 	errNotJSON = &failure{
 		status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
 		description: "the body must be JSON: send Content-Type: application/json",

@@ -76,6 +76,7 @@ func TestLoginRefuses(t *testing.T) {
 		{"broken media type", `{}`, "application/json; charset", 415, "unsupported_media_type"},
 		{"other charset", `{}`, "application/json; charset=utf-16", 415, "unsupported_media_type"},
 		{"other parameter", `{}`, "application/json; profile=x", 415, "unsupported_media_type"},
+		{"other parameter that says utf-8", `{}`, "application/json; profile=utf-8", 415, "unsupported_media_type"},
 		{"suffix", `{}`, "application/x+json", 415, "unsupported_media_type"},
 		{"charset", `{}`, `Application/JSON; Charset="UTF-8"`, 400, "invalid_request"},
 	} {

@@ -178,7 +178,8 @@ func TestGraceEnds(t *testing.T) {
 	if _, err := l.Accept(); err == nil {
 		t.Error("the listener is still open")
 	}
-	w.server.Drain()
+	w.address = ""
+	w.do("GET", "/readyz", nil).want(t, 503, "not_ready")
 }
 
 func TestServeListenerFails(t *testing.T) {

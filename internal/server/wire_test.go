@@ -31,6 +31,9 @@ func (w *world) raw(text string) (a answer, ok bool) {
 	body, err := io.ReadAll(response.Body)
 	must(w.t, err)
 	a = answer{status: response.StatusCode, header: response.Header, body: body}
+	if response.Close { // ReadResponse takes the header out.
+		a.header.Set("Connection", "close")
+	}
 	if len(body) > 0 {
 		if err := json.Unmarshal(body, &a.object); err != nil {
 			w.t.Errorf("the body of %d is not JSON: %q", a.status, body)
@@ -69,8 +72,8 @@ func TestWire(t *testing.T) {
 		{"body compressed", "POST /login HTTP/1.1\r\n" + host + isJSON + "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 415, "unsupported_media_type"},
 		{"two media types", "POST /login HTTP/1.1\r\n" + host + isJSON + isJSON + "Content-Length: 2\r\n\r\n{}", 415, "unsupported_media_type"},
 		{"bad chunk", "POST /login HTTP/1.1\r\n" + host + isJSON + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "invalid_request"},
-		{"declared too long", "POST /login HTTP/1.1\r\n" + host + isJSON + "Content-Length: 104857600\r\n\r\n{", 413, "too_large"},
-		{"chunked too long", "POST /login HTTP/1.1\r\n" + host + isJSON + "Transfer-Encoding: chunked\r\n\r\n4001\r\n" + strings.Repeat(" ", 0x4001) + "\r\n0\r\n\r\n", 413, "too_large"},
+		{"declared too long", "POST /login HTTP/1.1\r\nHost: x\r\n" + isJSON + "Content-Length: 104857600\r\n\r\n{", 413, "too_large"},
+		{"chunked too long", "POST /login HTTP/1.1\r\nHost: x\r\n" + isJSON + "Transfer-Encoding: chunked\r\n\r\n4001\r\n" + strings.Repeat(" ", 0x4001) + "\r\n0\r\n\r\n", 413, "too_large"},
 		{"Expect", "POST /login HTTP/1.1\r\n" + host + isJSON + "Expect: the-unexpected\r\nContent-Length: 2\r\n\r\n{}", 417, ""},
 		{"Standard_H05 long header", "GET /me HTTP/1.1\r\n" + host + "X-Big: " + strings.Repeat("x", 17<<10) + "\r\n\r\n", 431, "headers_too_large"},
 		{"Standard_H05 very long header", "GET /me HTTP/1.1\r\n" + host + "X-Big: " + strings.Repeat("x", 100<<10) + "\r\n\r\n", 431, "headers_too_large"},
@@ -99,6 +102,9 @@ func TestWire(t *testing.T) {
 			a.want(t, c.status, c.code)
 			if strings.Contains(string(a.body), token) && c.status != 200 {
 				t.Error("the token is echoed")
+			}
+			if c.status == 413 && a.header.Get("Connection") != "close" {
+				t.Error("the rest of the body is awaited")
 			}
 		})
 	}
