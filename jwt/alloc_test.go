@@ -33,7 +33,9 @@ func TestAllocations(t *testing.T) {
 }
 
 // Refusing what anyone can send takes no memory.
-func TestRefusalsDoNotAllocate_Attack_B06_B07(t *testing.T) {
+//
+// Covers Attack_B06, Attack_B07.
+func TestRefusalsDoNotAllocate_Attack_B06(t *testing.T) {
 	ctx := context.Background()
 	k := newKey(t, jwt.HS256)
 	set := newSet(t, k)

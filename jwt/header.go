@@ -107,7 +107,7 @@ func shortType(typ string) string {
 // checkType compares the header's typ with those that the caller accepts; "" accepts a token without one.
 func checkType(typ string, accepted []string) error {
 	for _, want := range accepted {
-		if typ == want || typ != "" && want != "" && sameType(typ, want) {
+		if typ == want || sameType(typ, want) {
 			return nil
 		}
 	}

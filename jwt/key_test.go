@@ -103,7 +103,8 @@ func TestSecretsAreNotShown_Attack_G07(t *testing.T) {
 	}
 }
 
-func TestMaterialThatIsNoKey_Behaviour_P66_P69_P75_P78(t *testing.T) {
+// Covers Behaviour_P66, Behaviour_P69, Behaviour_P75, Behaviour_P78.
+func TestMaterialThatIsNoKey_Behaviour_P66(t *testing.T) {
 	t.Parallel()
 	p224, _ := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	for name, material := range map[string]any{
@@ -122,7 +123,8 @@ func TestMaterialThatIsNoKey_Behaviour_P66_P69_P75_P78(t *testing.T) {
 	}
 }
 
-func TestKeyAndAlgorithm_Standard_A06_E02_Behaviour_P53_P81_P88(t *testing.T) {
+// Covers Standard_A06, Standard_E02, Behaviour_P53, Behaviour_P81, Behaviour_P88.
+func TestKeyAndAlgorithm_Standard_A06(t *testing.T) {
 	t.Parallel()
 	for own, material := range private() {
 		for _, alg := range append(slices.Clone(algorithms), "none", "rs256", "XX") {
@@ -138,7 +140,8 @@ func TestKeyAndAlgorithm_Standard_A06_E02_Behaviour_P53_P81_P88(t *testing.T) {
 	}
 }
 
-func TestWeakRSA_Attack_A09_Standard_A03_A12_Behaviour_P83(t *testing.T) {
+// Covers Attack_A09, Standard_A03, Standard_A12, Behaviour_P83.
+func TestWeakRSA_Attack_A09(t *testing.T) {
 	t.Parallel()
 	good := private()[jwt.RS256].(*rsa.PrivateKey)
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
@@ -200,7 +203,8 @@ var primorial = func() *big.Int {
 	return product
 }()
 
-func TestEd25519Points_Attack_A07_Standard_E01(t *testing.T) {
+// Covers Attack_A07, Standard_E01.
+func TestEd25519Points_Attack_A07(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"order 1":               "0100000000000000000000000000000000000000000000000000000000000000",
@@ -246,7 +250,8 @@ func TestEd25519Points_Attack_A07_Standard_E01(t *testing.T) {
 	}
 }
 
-func TestECPoints_Standard_C07_A10(t *testing.T) {
+// Covers Standard_C07, Standard_A10.
+func TestECPoints_Standard_C07(t *testing.T) {
 	t.Parallel()
 	priv := private()[jwt.ES256].(*ecdsa.PrivateKey)
 	off := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).Add(priv.X, big.NewInt(1)), Y: priv.Y}

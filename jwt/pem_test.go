@@ -20,7 +20,8 @@ func encodePEM(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-func TestPEMRoundTrip_Behaviour_P60_P69_P76_P78(t *testing.T) {
+// Covers Behaviour_P60, Behaviour_P69, Behaviour_P76, Behaviour_P78.
+func TestPEMRoundTrip_Behaviour_P60(t *testing.T) {
 	t.Parallel()
 	for _, alg := range algorithms {
 		k := newKey(t, alg)
@@ -90,7 +91,8 @@ func TestOlderPEMForms(t *testing.T) {
 	}
 }
 
-func TestPEMRefused_Attack_A09_A11_Behaviour_P69_P76_P83(t *testing.T) {
+// Covers Attack_A09, Attack_A11, Behaviour_P69, Behaviour_P76, Behaviour_P83.
+func TestPEMRefused_Attack_A09(t *testing.T) {
 	t.Parallel()
 	good, err := newKey(t, jwt.EdDSA).MarshalPEM()
 	if err != nil {

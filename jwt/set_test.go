@@ -11,7 +11,8 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
-func TestNewSet_Standard_K06_K07_K08(t *testing.T) {
+// Covers Standard_K06, Standard_K07, Standard_K08.
+func TestNewSet_Standard_K06(t *testing.T) {
 	t.Parallel()
 	a, b, hs := newKey(t, jwt.ES256), withID(t, newKey(t, jwt.EdDSA), "b"), withID(t, newKey(t, jwt.HS256), "hs")
 	for name, keys := range map[string][]*jwt.Key{
@@ -36,7 +37,8 @@ func TestNewSet_Standard_K06_K07_K08(t *testing.T) {
 	}
 }
 
-func TestSetIsPublished_Standard_K01_K02_C08_Behaviour_P89(t *testing.T) {
+// Covers Standard_K01, Standard_K02, Standard_C08, Behaviour_P89.
+func TestSetIsPublished_Standard_K01(t *testing.T) {
 	t.Parallel()
 	var keys []*jwt.Key
 	for i, alg := range algorithms {
@@ -75,7 +77,8 @@ func TestSetIsPublished_Standard_K01_K02_C08_Behaviour_P89(t *testing.T) {
 	}
 }
 
-func TestParseSet_Attack_G03_Standard_K04_K05_K07_K08_Behaviour_P90(t *testing.T) {
+// Covers Attack_G03, Standard_K04, Standard_K05, Standard_K07, Standard_K08, Behaviour_P90.
+func TestParseSet_Attack_G03(t *testing.T) {
 	t.Parallel()
 	jwk := func(k *jwt.Key, kid string) string {
 		text, err := withID(t, k, kid).MarshalPublicJWK()

@@ -11,7 +11,8 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
-func TestSignWritesTheHeader_Standard_J17_Behaviour_P11_P62(t *testing.T) {
+// Covers Standard_J17, Behaviour_P11, Behaviour_P62.
+func TestSignWritesTheHeader_Standard_J17(t *testing.T) {
 	t.Parallel()
 	k := newKey(t, jwt.HS256)
 	for _, test := range []struct{ kid, typ, want string }{

@@ -96,7 +96,7 @@ func TestObject(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if err := strict.Object([]byte(test.text), depth, nil); err != test.wantErr {
+			if err := strict.Object([]byte(test.text), depth, nil); !errors.Is(err, test.wantErr) {
 				t.Errorf("Object(%.60q) = %v, want %v", test.text, err, test.wantErr)
 			}
 		})
@@ -118,11 +118,11 @@ func TestObjectDepthIsExact(t *testing.T) {
 		if err := strict.Object(nested(limit), limit, nil); err != nil {
 			t.Errorf("%d levels, limit %d: %v", limit, limit, err)
 		}
-		if err := strict.Object(nested(limit+1), limit, nil); err != strict.ErrDepth {
+		if err := strict.Object(nested(limit+1), limit, nil); !errors.Is(err, strict.ErrDepth) {
 			t.Errorf("%d levels, limit %d: %v, want ErrDepth", limit+1, limit, err)
 		}
 	}
-	if err := strict.Object([]byte("{}"), 0, nil); err != strict.ErrDepth {
+	if err := strict.Object([]byte("{}"), 0, nil); !errors.Is(err, strict.ErrDepth) {
 		t.Errorf("limit 0: %v, want ErrDepth", err)
 	}
 }
@@ -146,7 +146,7 @@ func TestObjectStopsAtTheErrorOfMember(t *testing.T) {
 	stop := errors.New("stop")
 	calls := 0
 	err := strict.Object([]byte(`{"a":1,"b":2}`), depth, func(_, _ []byte) error { calls++; return stop })
-	if err != stop || calls != 1 {
+	if !errors.Is(err, stop) || calls != 1 {
 		t.Errorf("got %v after %d calls, want the error of the first", err, calls)
 	}
 }
@@ -183,7 +183,7 @@ func TestArray(t *testing.T) {
 		`{}`: strict.ErrNotArray, `null`: strict.ErrNotArray, `[1,]`: strict.ErrSyntax, `[1 2]`: strict.ErrSyntax,
 		`[1]]`: strict.ErrTrailing, `[{"a":1,"a":1}]`: strict.ErrDuplicate, `[,1]`: strict.ErrSyntax, `[`: strict.ErrSyntax,
 	} {
-		if err := strict.Array([]byte(text), depth, nil); err != want {
+		if err := strict.Array([]byte(text), depth, nil); !errors.Is(err, want) {
 			t.Errorf("Array(%s) = %v, want %v", text, err, want)
 		}
 	}
@@ -209,7 +209,7 @@ func TestString(t *testing.T) {
 		{"\"\t\"", "", strict.ErrControl},
 	}
 	for _, test := range tests {
-		if got, err := strict.String([]byte(test.text)); err != test.wantErr || got != test.want {
+		if got, err := strict.String([]byte(test.text)); !errors.Is(err, test.wantErr) || got != test.want {
 			t.Errorf("String(%q) = %q, %v, want %q, %v", test.text, got, err, test.want, test.wantErr)
 		}
 	}
