@@ -1,0 +1,162 @@
+package issuer_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+)
+
+// level writes itself as JSON, as types of a program's own do.
+type level int
+
+func (l level) MarshalJSON() ([]byte, error) {
+	return []byte(`"level ` + string(rune('0'+l)) + `"`), nil
+}
+
+func extra[T any](t *testing.T, c *doorward.Claims, name string) T {
+	t.Helper()
+	var value T
+	if found, err := c.Extra(name, &value); !found || err != nil {
+		t.Errorf("claim %s: found %v, %v", name, found, err)
+	}
+	return value
+}
+
+// Behaviour_F34, Behaviour_F35, Behaviour_F37, Behaviour_F13: what the subject and the login say is in every access
+// token of the session. Where both name a claim the subject's counts, since it is asked anew each time. (A refresh
+// token is opaque and carries no claims.)
+func TestExtraClaims(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	born := time.Date(1999, 12, 31, 23, 0, 0, 0, time.UTC)
+	w.people.set("eve", issuer.Subject{Active: true, Roles: []string{"editor"}, Claims: map[string]any{"team": "blue", "plan": "of the subject"}})
+	set, err := w.loginWith("eve", issuer.LoginRequest{Claims: map[string]any{"plan": "of the login", "born": born, "level": level(7)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.people.set("eve", issuer.Subject{Active: true, Claims: map[string]any{"team": "red", "plan": "of the subject"}})
+	for team, token := range map[string]string{"blue": set.AccessToken, "red": w.mustRefresh(set.RefreshToken).AccessToken} {
+		c := w.wantVerify(token, nil)
+		if c.Subject != "eve" || c.HasRole("editor") != (team == "blue") {
+			t.Errorf("%s: sub %q, roles %v", team, c.Subject, c.Roles)
+		}
+		if got := extra[string](t, c, "team"); got != team {
+			t.Errorf("team %q, want %q", got, team)
+		}
+		if got := extra[string](t, c, "plan"); got != "of the subject" {
+			t.Errorf("%s: plan %q", team, got)
+		}
+		if got := extra[time.Time](t, c, "born"); !got.Equal(born) {
+			t.Errorf("%s: born %v", team, got)
+		}
+		if got := extra[string](t, c, "level"); got != "level 7" {
+			t.Errorf("%s: level %q", team, got)
+		}
+	}
+}
+
+// Behaviour_B41: no token is made for anything but a text that names somebody.
+func TestIdentityIsText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for _, sub := range []any{1234, map[string]any{}, []string{}, false, nil, "root"} {
+		set, err := w.loginWith("ada", issuer.LoginRequest{Claims: map[string]any{"sub": sub}})
+		if !errors.Is(err, issuer.ErrClaims) || set.AccessToken != "" {
+			t.Errorf("sub %v: %v, want ErrClaims", sub, err)
+		}
+		w.people.set("eve", issuer.Subject{Active: true, Claims: map[string]any{"sub": sub}})
+		if set, err := w.loginWith("eve", issuer.LoginRequest{}); !errors.Is(err, issuer.ErrClaims) || set.AccessToken != "" {
+			t.Errorf("sub %v of the subject: %v, want ErrClaims", sub, err)
+		}
+	}
+	if _, err := w.Begin(t.Context(), ""); !errors.Is(err, issuer.ErrInactive) {
+		t.Errorf("nobody: %v, want ErrInactive", err)
+	}
+	if list, err := w.Sessions(t.Context(), issuer.SessionQuery{}); err != nil || len(list) != 0 {
+		t.Errorf("refused logins left %d sessions, %v", len(list), err)
+	}
+}
+
+// Behaviour_F32, Standard_R13: lifetimes are what is configured, give or take the 5 % that spread them; by default
+// an access token lives far less than the hour of RFC 6750 §5.3.
+func TestLifetimes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name                         string
+		access, idle                 time.Duration
+		wantAccess, wantIdle, spread time.Duration
+	}{
+		{"defaults", 0, 0, 10 * time.Minute, 14 * 24 * time.Hour, 30 * time.Second},
+		{"an hour and two", time.Hour, 2 * time.Hour, time.Hour, 2 * time.Hour, 3 * time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, func(c *issuer.Config) { c.AccessTTL, c.IdleTTL = tt.access, tt.idle })
+				set := w.login("ada")
+				c := w.wantVerify(set.AccessToken, nil)
+				life := c.ExpiresAt.Sub(c.IssuedAt)
+				if life < tt.wantAccess-tt.spread-time.Second || life > tt.wantAccess+tt.spread || life != set.ExpiresIn {
+					t.Errorf("an access token lives %v, says %v, want about %v", life, set.ExpiresIn, tt.wantAccess)
+				}
+				if idle := time.Until(set.RefreshExpiresAt); idle != tt.wantIdle {
+					t.Errorf("a refresh token lives %v, want %v", idle, tt.wantIdle)
+				}
+			})
+		})
+	}
+}
+
+// Standard_R14: every token has one audience: the issuer itself if nobody names another.
+func TestEveryTokenHasAnAudience(t *testing.T) {
+	t.Parallel()
+	const orders = "https://orders.example"
+	w := newWorld(t, func(c *issuer.Config) { c.Audiences = []string{orders} })
+	v, err := doorward.NewVerifier(doorward.Config{Issuer: issuerURL, Audience: orders, Keys: w.Keys(), Revocations: w.Revocations()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := w.login("ada")
+	if c := w.wantVerify(set.AccessToken, nil); len(c.Audience) != 1 || c.Audience[0] != issuerURL {
+		t.Errorf("audience %q", c.Audience)
+	}
+	set, err = w.Refresh(t.Context(), set.RefreshToken, issuer.RefreshRequest{Audience: orders})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := v.Verify(t.Context(), set.AccessToken); err != nil || len(c.Audience) != 1 || c.Audience[0] != orders {
+		t.Errorf("a token for orders: %v, %v", c, err)
+	}
+	w.wantVerify(set.AccessToken, doorward.ErrAudience)
+}
+
+// Behaviour_B39b: refreshing keeps the claims of the login and never reaches past the session's absolute end.
+// (That no other answer makes tokens is a matter of the endpoints: internal/server has that test.)
+func TestRefreshStaysWithinTheSession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(c *issuer.Config) { c.IdleTTL, c.AbsoluteTTL = 20*time.Minute, time.Hour })
+		stop := w.start(t)
+		defer stop()
+		set, err := w.loginWith("ada", issuer.LoginRequest{Claims: map[string]any{"tenant": "t1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := time.Now().Add(time.Hour)
+		for range 4 {
+			time.Sleep(14*time.Minute + 50*time.Second)
+			set = w.mustRefresh(set.RefreshToken)
+			c := w.wantVerify(set.AccessToken, nil)
+			if extra[string](t, c, "tenant") != "t1" || c.ExpiresAt.After(end) || set.RefreshExpiresAt.After(end) {
+				t.Errorf("claims %+v until %v, refresh until %v, the session ends at %v", c, c.ExpiresAt, set.RefreshExpiresAt, end)
+			}
+		}
+		time.Sleep(time.Until(end))
+		w.wantVerify(set.AccessToken, doorward.ErrExpired)
+		w.wantRefreshError(set.RefreshToken, issuer.ErrSessionLapsed)
+	})
+}
