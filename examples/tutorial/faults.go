@@ -96,12 +96,12 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case f.status == http.StatusUnauthorized: // RFC 9110 §15.5.2
 		h.Set("WWW-Authenticate", `Bearer realm="`+realm+`"`)
 	}
-	switch f.err {
-	case nil:
+	switch {
+	case f.err == nil:
 		a.logger.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
-	case errThrottled:
+	case errors.Is(f.err, errThrottled):
 		h.Set("Retry-After", seconds(throttleWindow))
-	case issuer.ErrTooMany:
+	case errors.Is(f.err, issuer.ErrTooMany):
 		h.Set("Retry-After", seconds(time.Minute))
 	}
 	_ = writeJSON(w, f.status, map[string]string{a.dialect.message: f.text(a.dialect)})
@@ -113,11 +113,11 @@ func (a *app) faultOf(err error) fault {
 			continue
 		}
 		switch {
-		case f.err == errNotJSON:
+		case errors.Is(f.err, errNotJSON):
 			f.status = a.dialect.notJSON
-		case a.locations && f.err == doorward.ErrNoToken:
+		case a.locations && errors.Is(f.err, doorward.ErrNoToken):
 			f.first = "Missing JWT in headers, cookies, json or query_string"
-		case a.locations && f.err == doorward.ErrRequest:
+		case a.locations && errors.Is(f.err, doorward.ErrRequest):
 			f.first = "Malformed credentials"
 		}
 		return f

@@ -205,10 +205,16 @@ func (f *forge) good() []member {
 	made := strconv.FormatInt(f.now-60, 10)
 	user := `"` + f.ids["test"] + f.ids["user1"] + `"` // one of them exists
 	return []member{
-		{"iss", strconv.Quote(f.url)}, {"sub", user}, {"aud", strconv.Quote(f.url)},
-		{"iat", made}, {"exp", strconv.FormatInt(f.now+900, 10)},
-		{"jti", strconv.Quote(rand.Text())}, {"client_id", `"doorward"`},
-		{"sid", strconv.Quote(newSID(f.now - 60))}, {"auth_time", made}, {"roles", `["user"]`},
+		{"iss", strconv.Quote(f.url)},
+		{"sub", user},
+		{"aud", strconv.Quote(f.url)},
+		{"iat", made},
+		{"exp", strconv.FormatInt(f.now+900, 10)},
+		{"jti", strconv.Quote(rand.Text())},
+		{"client_id", `"doorward"`},
+		{"sid", strconv.Quote(newSID(f.now - 60))},
+		{"auth_time", made},
+		{"roles", `["user"]`},
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -135,6 +136,27 @@ func TestOtherSite(t *testing.T) {
 		})
 	}
 	wantOutcome(t, call(t, a.url, "POST /protected", "", "Cookie", jar, "Sec-Fetch-Site", "same-origin"), "", secret)
+}
+
+// TestRefreshPlaces sends the refresh token in the places where it may be.
+func TestRefreshPlaces(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, config{dialect: second})
+	var tokens struct {
+		Refresh string `json:"refresh_token"`
+	}
+	login := call(t, a.url, "POST /login", `{"username":"user1","password":"password123"}`)
+	if err := json.Unmarshal([]byte(login.Body), &tokens); err != nil {
+		t.Fatal(err)
+	}
+	body := fmt.Sprintf(`{"refresh_token":%q}`, tokens.Refresh)
+	const refreshed = `200, refresh_token + token`
+	wantOutcome(t, call(t, a.url, "POST /refresh", body), "", refreshed)
+	wantOutcome(t, call(t, a.url, "POST /refresh", "", "x-access-token", tokens.Refresh), "", refreshed)
+	wantOutcome(t, call(t, a.url, "POST /refresh", "", "Authorization", "Bearer "+tokens.Refresh), "", refreshed)
+	wantOutcome(t, call(t, a.url, "POST /refresh", body, "Authorization", "Bearer "+tokens.Refresh), "", twoTokens)
+	wantOutcome(t, call(t, a.url, "DELETE /logout", body, "Authorization", "Bearer "+tokens.Refresh), "", twoTokens)
+	wantOutcome(t, call(t, a.url, "POST /refresh", ""), "", `401, "Token is missing!", Bearer`)
 }
 
 // TestFreshness shows the token of a login that is an hour old.
