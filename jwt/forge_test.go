@@ -194,8 +194,10 @@ func TestECDSASignatures_Attack_A05(t *testing.T) {
 		accepted(t, token(append(pad(r), pad(new(big.Int).Sub(order, s))...)), k) // a second text of one token, as ECDSA has it
 
 		one := big.NewInt(1)
-		edges := []*big.Int{new(big.Int), one, new(big.Int).Sub(order, one), order, new(big.Int).Add(order, one),
-			priv.Curve.Params().P, new(big.Int).Sub(new(big.Int).Lsh(one, uint(8*size)), one)}
+		edges := []*big.Int{
+			new(big.Int), one, new(big.Int).Sub(order, one), order, new(big.Int).Add(order, one),
+			priv.Curve.Params().P, new(big.Int).Sub(new(big.Int).Lsh(one, uint(8*size)), one),
+		}
 		for _, a := range edges {
 			for _, b := range edges {
 				refused(t, token(append(pad(a), pad(b)...)), k, jwt.ErrSignature)
@@ -276,7 +278,7 @@ func jwtSum(input string) []byte {
 // Covers Attack_A12, Attack_A13, Attack_A14, Standard_J13, Standard_J14, Standard_K12, Standard_C14.
 func TestKeysInTheHeader_Attack_A12(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

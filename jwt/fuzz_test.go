@@ -13,9 +13,16 @@ import (
 // the same to encoding/json, and a refusal must have one reason.
 func FuzzVerify(f *testing.F) {
 	for _, seed := range [][2]string{
-		{hsHeader, payload}, {`{"alg":"HS256","kid":"k"}`, `{}`}, {`{"alg":"none"}`, payload}, {`{"alg":"HS256","crit":["x"]}`, payload},
-		{`{"alg":"HS256","\u0061lg":"none"}`, payload}, {hsHeader, `{"a":1,"a":2}`}, {hsHeader, `{"a":"\ud800"}`}, {hsHeader, "{\"a\":\"\xff\"}"},
-		{"a.b", "c"}, {"", ""},
+		{hsHeader, payload},
+		{`{"alg":"HS256","kid":"k"}`, `{}`},
+		{`{"alg":"none"}`, payload},
+		{`{"alg":"HS256","crit":["x"]}`, payload},
+		{`{"alg":"HS256","\u0061lg":"none"}`, payload},
+		{hsHeader, `{"a":1,"a":2}`},
+		{hsHeader, `{"a":"\ud800"}`},
+		{hsHeader, "{\"a\":\"\xff\"}"},
+		{"a.b", "c"},
+		{"", ""},
 	} {
 		f.Add(seed[0], seed[1])
 	}

@@ -49,8 +49,15 @@ func TestSignClaims_Behaviour_P9(t *testing.T) {
 		}
 	}
 	for _, bad := range []any{
-		nil, "x", `{"sub":"x"}`, 7, []string{"x"}, []any{}, true, math.NaN(), map[string]any{"a": math.Inf(1)}, make(chan int),
-		json.RawMessage(nil), []byte{}, json.RawMessage(`[1]`), json.RawMessage(`{"a":1,"a":2}`), json.RawMessage("{\"a\":\"\xff\"}"), (*claims)(nil),
+		nil, "x", `{"sub":"x"}`, 7,
+		[]string{"x"},
+		[]any{},
+		true, math.NaN(),
+		map[string]any{"a": math.Inf(1)},
+		make(chan int),
+		json.RawMessage(nil),
+		[]byte{},
+		json.RawMessage(`[1]`), json.RawMessage(`{"a":1,"a":2}`), json.RawMessage("{\"a\":\"\xff\"}"), (*claims)(nil),
 	} {
 		if token, err := jwt.Sign(k, "", bad); !errors.Is(err, jwt.ErrMalformed) || token != "" {
 			t.Errorf("%T %v: %q, %v, want ErrMalformed", bad, bad, token, err)

@@ -2,7 +2,6 @@ package strict_test
 
 import (
 	"bytes"
-
 	"encoding/base64"
 	"errors"
 	"math/rand/v2"

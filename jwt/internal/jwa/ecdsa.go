@@ -15,6 +15,7 @@ type ecKey struct {
 }
 
 func newECPublic(pub *ecdsa.PublicKey) (*ecKey, error) {
+	//nolint:staticcheck // 2026-11-22: reading the fields for nil is what keeps Bytes from a panic
 	if pub == nil || pub.Curve == nil || pub.X == nil || pub.Y == nil {
 		return nil, KeyError("the EC key has no point")
 	}
@@ -40,6 +41,7 @@ func newECPoint(a *Algorithm, point []byte) (*ecKey, error) {
 }
 
 func newECPrivate(priv *ecdsa.PrivateKey) (*ecKey, error) {
+	//nolint:staticcheck // 2026-11-22: reading the field for nil is what keeps Bytes from a panic
 	if priv == nil || priv.D == nil {
 		return nil, KeyError("the EC key has no private number")
 	}
