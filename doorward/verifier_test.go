@@ -20,7 +20,7 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
-// Behaviour_F19, Behaviour_F41, Behaviour_F89, Standard_T10: a good token's claims, in every member.
+// Behaviour_F19, Behaviour_F26, Behaviour_F41, Behaviour_F89, Standard_T10: a good token's claims, in every member.
 func TestVerifyClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSubject(t, jwt.HS256, nil)
