@@ -12,4 +12,15 @@
 // An Issuer starts nothing by itself. [Issuer.Run] follows the store and rotates
 // the keys; without it the tokens of this process are refused as stale
 // after [Config.MaxStaleness].
+//
+// What an API answers to the errors, in the order in which to ask:
+//
+//	ErrTooMany                              429 too_many_requests, Retry-After: 60
+//	ErrScope, doorward.ErrScopeSyntax       400 invalid_scope
+//	ErrAudience                             400 invalid_target
+//	ErrEpoch, ErrInactive from Login        401 invalid_credentials
+//	ErrInvalidGrant from Refresh            400 invalid_grant, with RefreshReason
+//	ErrToken from Logout                    401 invalid_token
+//	ErrTwoCookies                           400 invalid_request
+//	anything else                           500, or 503 if the store is down
 package issuer

@@ -23,7 +23,8 @@ type RefreshRequest struct {
 
 // Refresh answers a refresh token with a fresh access token and the session's
 // current refresh token, which may be the one presented. The subject is asked
-// anew, so that a changed role takes effect here.
+// anew, so that a changed role takes effect here, be it more or less than before; scope
+// never grows beyond what the login was granted.
 //
 // Every refusal wraps [ErrInvalidGrant] but [ErrTooMany] and [ErrAudience], which change nothing.
 // [ErrReuse] and [ErrRollback] have ended the session. When it returns tokens, the

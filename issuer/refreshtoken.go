@@ -11,14 +11,16 @@ import (
 	"github.com/doorward/doorward/internal/strict"
 )
 
+// RefreshTokenPrefix begins every refresh token, and no access token.
+const RefreshTokenPrefix = "dwr_"
+
 // A refresh token is the prefix and 60 bytes in base64url: the MAC key's name
 // (4), the generation (4), the handle (20) and the MAC (32). The handle names the
 // session to its holder alone; the store knows its digest.
 const (
-	refreshPrefix = "dwr_"
 	refreshSigned = 4 + 4 + 20
 	refreshBytes  = refreshSigned + sha256.Size
-	refreshChars  = len(refreshPrefix) + refreshBytes/3*4
+	refreshChars  = len(RefreshTokenPrefix) + refreshBytes/3*4
 )
 
 type handle [20]byte
@@ -43,16 +45,16 @@ func (t refreshToken) text(key refreshKey) string {
 	raw = binary.BigEndian.AppendUint32(raw, t.generation)
 	raw = append(raw, t.handle[:]...)
 	raw = append(raw, key.mac(raw)...)
-	return refreshPrefix + base64.RawURLEncoding.EncodeToString(raw)
+	return RefreshTokenPrefix + base64.RawURLEncoding.EncodeToString(raw)
 }
 
 // parseRefreshToken reads a token whose MAC is good under one of the keys, and
 // answers ErrToken to all else. The store is not asked.
 func parseRefreshToken(text string, keys map[refreshKeyName]refreshKey) (refreshToken, error) {
-	if len(text) != refreshChars || !strings.HasPrefix(text, refreshPrefix) {
+	if len(text) != refreshChars || !strings.HasPrefix(text, RefreshTokenPrefix) {
 		return refreshToken{}, ErrToken
 	}
-	raw, err := strict.AppendBase64(make([]byte, 0, refreshBytes), text[len(refreshPrefix):])
+	raw, err := strict.AppendBase64(make([]byte, 0, refreshBytes), text[len(RefreshTokenPrefix):])
 	if err != nil {
 		return refreshToken{}, ErrToken
 	}

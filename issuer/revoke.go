@@ -18,7 +18,7 @@ import (
 // other verifier does within its stated bound.
 func (i *Issuer) Logout(ctx context.Context, token string, ev Event) error {
 	var err error
-	if strings.HasPrefix(token, refreshPrefix) {
+	if strings.HasPrefix(token, RefreshTokenPrefix) {
 		ev.Session, ev.Subject, err = i.sessionOfRefreshToken(ctx, token)
 	} else {
 		ev.Session, ev.Subject, err = i.sessionOfAccessToken(ctx, token)

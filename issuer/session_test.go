@@ -1,13 +1,17 @@
 package issuer_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorward/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
@@ -454,6 +458,31 @@ func TestTokenSetPrintsNoToken(t *testing.T) {
 				t.Errorf("%s prints a secret: %s", verb, text)
 			}
 		}
+	}
+}
+
+// Standard_O08, Behaviour_B58.
+func TestRespond(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	set := w.login("ada")
+	answer := httptest.NewRecorder()
+	if err := set.Respond(answer); err != nil {
+		t.Fatal(err)
+	}
+	var body map[string]any
+	if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"access_token": set.AccessToken, "token_type": "Bearer", "expires_in": set.ExpiresIn.Seconds(),
+		"refresh_token": set.RefreshToken, "scope": "orders:read orders:write",
+	}
+	if diff := cmp.Diff(want, body); diff != "" {
+		t.Error(diff)
+	}
+	if got := answer.Header().Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control = %q", got)
 	}
 }
 

@@ -1,9 +1,11 @@
 package issuer
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/doorward/doorward/doorward"
@@ -22,6 +24,21 @@ type TokenSet struct {
 	Scope            doorward.Scope
 	SessionID        string
 	Subject          string
+}
+
+// Respond answers a login or a refresh with the token set in the form of RFC 6749
+// §5.1, which no cache may keep. It returns the error of writing.
+func (t TokenSet) Respond(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache")
+	return json.NewEncoder(w).Encode(struct {
+		AccessToken  string `json:"access_token"`
+		TokenType    string `json:"token_type"`
+		ExpiresIn    int64  `json:"expires_in"` // seconds
+		RefreshToken string `json:"refresh_token,omitempty"`
+		Scope        string `json:"scope"`
+	}{t.AccessToken, t.TokenType, int64(t.ExpiresIn / time.Second), t.RefreshToken, t.Scope.String()})
 }
 
 // String names the session and holds neither token.
