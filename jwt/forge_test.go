@@ -41,16 +41,17 @@ func TestNone_Attack_A01(t *testing.T) {
 	for name, want := range names {
 		headers[`{"alg":`+name+`,"typ":"JWT"}`] = want
 	}
-	empty := newSet(t)
+	sets := []jwt.KeySet{nil, newSet(t)}
+	for _, alg := range algorithms {
+		sets = append(sets, newKey(t, alg))
+	}
 	for header, want := range headers {
 		good := hs256(t, header, payload)
 		stem := good[:strings.LastIndexByte(good, '.')+1]
 		for _, token := range []string{stem, good, stem + b64("random"), stem + b64(make([]byte, 32))} {
-			for _, alg := range algorithms {
-				refused(t, token, newKey(t, alg), want)
+			for _, set := range sets {
+				refused(t, token, set, want)
 			}
-			refused(t, token, empty, want)
-			refused(t, token, nil, want)
 		}
 	}
 }

@@ -2,6 +2,8 @@ package jwt_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -108,5 +110,27 @@ func TestSecretsThatWork_Behaviour_P54(t *testing.T) {
 			continue
 		}
 		accepted(t, sign(t, k, "JWT", map[string]any{"sub": "x"}), k)
+	}
+}
+
+// DER whose last byte happens to be a line break is DER all the same.
+func TestDERThatEndsInABlank_Attack_A02(t *testing.T) {
+	t.Parallel()
+	for {
+		priv, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spki, err := x509.MarshalPKIXPublicKey(&priv.PublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spki[len(spki)-1] != '\n' {
+			continue
+		}
+		if k, err := jwt.NewKey(jwt.HS256, spki); !errors.Is(err, jwt.ErrKey) {
+			t.Errorf("%v, %v, want ErrKey", k, err)
+		}
+		return
 	}
 }

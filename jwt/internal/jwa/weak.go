@@ -38,7 +38,7 @@ func checkSecret(secret []byte) error {
 		return KeyError("the secret is empty")
 	case uniform(trimmed):
 		return KeyError("the secret repeats itself: make one with GenerateKey")
-	case otherKey(trimmed):
+	case otherKey(secret) || otherKey(trimmed): // DER may end in a byte that is also a blank
 		return KeyError("the secret is the text of another kind of key")
 	case knownSecret(trimmed):
 		return KeyError("the secret is on a public list: make one with GenerateKey")
