@@ -30,8 +30,8 @@ func (t Token) Decode(v any) error { return decode(t.Claims, v) }
 //
 // The order is fixed, and the first fault is the error: [ErrMalformed] for what is no token, [ErrKey] when keys has
 // no key for it or its algorithm is not the key's, [ErrSignature], [ErrMalformed] for a payload that is no strict
-// JSON object, [ErrType] when its typ is none of types. So any error but the first two implies that the token came
-// from the holder of the key or has a wrong signature, and ErrType implies the former.
+// JSON object, [ErrType] when its typ is none of types. So ErrType implies that the signature was good, and nobody
+// without the key learns how a payload was read.
 //
 // types are compared as RFC 7515 §4.1.9 says; "" among them accepts a token without typ; no types accept nothing.
 // Errors of keys that do not wrap ErrKey are wrapped in it. ctx is handed to keys and used for nothing else.
