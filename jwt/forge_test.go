@@ -276,7 +276,7 @@ func jwtSum(input string) []byte {
 
 // Keys and addresses in the header change nothing, and nothing is asked of the network.
 //
-// Covers Attack_A12, Attack_A13, Attack_A14, Standard_J13, Standard_J14, Standard_K12, Standard_C14.
+// Covers Attack_A12, Attack_A13, Attack_A14, Standard_J13, Standard_J14, Standard_K12, Standard_C14, Behaviour_B30a.
 func TestKeysInTheHeader_Attack_A12(t *testing.T) {
 	t.Parallel()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

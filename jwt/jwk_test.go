@@ -232,6 +232,7 @@ func TestParseJWKAccepts_Standard_K05(t *testing.T) {
 	}
 }
 
+// Covers Behaviour_B29.
 func TestKeyOps_Standard_K09(t *testing.T) {
 	t.Parallel()
 	for _, alg := range []jwt.Algorithm{jwt.HS256, jwt.ES256} {

@@ -125,7 +125,7 @@ func TestMaterialThatIsNoKey_Behaviour_P66(t *testing.T) {
 	}
 }
 
-// Covers Standard_A06, Standard_E02, Behaviour_P53, Behaviour_P81, Behaviour_P88.
+// Covers Standard_A06, Standard_E02, Behaviour_P53, Behaviour_P81, Behaviour_P88, Behaviour_F7.
 func TestKeyAndAlgorithm_Standard_A06(t *testing.T) {
 	t.Parallel()
 	for own, material := range private() {
@@ -305,6 +305,7 @@ func TestKeyIsASetOfOne(t *testing.T) {
 	}
 }
 
+// Covers Behaviour_F8.
 func TestPublic(t *testing.T) {
 	t.Parallel()
 	for _, alg := range algorithms {

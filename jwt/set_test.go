@@ -77,7 +77,7 @@ func TestSetIsPublished_Standard_K01(t *testing.T) {
 	}
 }
 
-// Covers Attack_G03, Standard_K04, Standard_K05, Standard_K07, Standard_K08, Behaviour_P90.
+// Covers Attack_G03, Standard_K04, Standard_K05, Standard_K07, Standard_K08, Behaviour_P90, Behaviour_B29.
 func TestParseSet_Attack_G03(t *testing.T) {
 	t.Parallel()
 	jwk := func(k *jwt.Key, kid string) string {

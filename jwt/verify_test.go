@@ -209,7 +209,7 @@ func TestHeader_Attack_B01(t *testing.T) {
 }
 
 // Covers Attack_A21, Standard_J10, Standard_J11, Standard_B01, Standard_B02, Standard_B03, Behaviour_P35,
-// Behaviour_P65.
+// Behaviour_P65, Behaviour_B30c.
 func TestCritical_Attack_A21(t *testing.T) {
 	t.Parallel()
 	k := newKey(t, jwt.HS256)

@@ -20,7 +20,7 @@ func weakList(t *testing.T) []string {
 	return lines(t, filepath.Join(corpora(t), "weak-jwt-secrets", "jwt.secrets.list"))
 }
 
-// Covers Attack_A10, Standard_C08.
+// Covers Attack_A10, Standard_C08, Behaviour_B30.
 func TestEveryKnownSecretIsRefused_Attack_A10(t *testing.T) {
 	t.Parallel()
 	list := weakList(t)
@@ -37,7 +37,7 @@ func TestEveryKnownSecretIsRefused_Attack_A10(t *testing.T) {
 	}
 }
 
-// Covers Standard_A01, Behaviour_P82.
+// Covers Standard_A01, Behaviour_P82, Behaviour_B30, Behaviour_F6.
 func TestSecretLength_Standard_A01(t *testing.T) {
 	t.Parallel()
 	random := make([]byte, 80)
@@ -51,7 +51,7 @@ func TestSecretLength_Standard_A01(t *testing.T) {
 	}
 }
 
-// Covers Attack_A10, Attack_A11, Standard_C03, Behaviour_P67, Behaviour_P85.
+// Covers Attack_A10, Attack_A11, Standard_C03, Behaviour_P67, Behaviour_P85, Behaviour_B30.
 func TestWeakSecrets_Attack_A10(t *testing.T) {
 	t.Parallel()
 	rsaKey := private()[jwt.RS256].(*rsa.PrivateKey)

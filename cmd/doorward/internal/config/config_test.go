@@ -45,6 +45,7 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+// Covers Behaviour_F2.
 func TestEverySettingFromFile(t *testing.T) {
 	t.Parallel()
 	text := `
@@ -136,6 +137,7 @@ func TestEnvironmentNames(t *testing.T) {
 	}
 }
 
+// Covers Attack_G10, Behaviour_B43.
 func TestAttack_H12(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
