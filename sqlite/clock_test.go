@@ -172,38 +172,6 @@ func checkLive(t *testing.T, s *sqlite.Store, session issuer.Session, want bool)
 	}
 }
 
-// The window of tries ends by the clock.
-func TestThrottleWindow(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := open(t)
-		reserve := func(want time.Duration) {
-			t.Helper()
-			wait, err := s.Reserve(t.Context(), [32]byte{1}, 2, 10*time.Minute, event)
-			if err != nil || wait != want {
-				t.Errorf("wait %v, %v; want %v", wait, err, want)
-			}
-		}
-		reserve(0)
-		time.Sleep(4 * time.Minute)
-		reserve(0)
-		reserve(6 * time.Minute)
-		time.Sleep(6*time.Minute - time.Millisecond)
-		reserve(time.Millisecond)
-		time.Sleep(time.Millisecond)
-		reserve(0)
-		reserve(0)
-		reserve(10 * time.Minute)
-
-		// Opened by a clock that was a day ahead.
-		must(t, s.Write(t.Context(), func(ctx context.Context, tx sqlstore.Tx) error {
-			_, err := tx.ExecContext(ctx, `UPDATE tries SET ends_at = ends_at + 86400000`)
-			return err
-		}))
-		reserve(0)
-	})
-}
-
 func create(t *testing.T, s *sqlite.Store, n issuer.NewSession) issuer.Session {
 	t.Helper()
 	session, err := s.CreateSession(t.Context(), n, event)

@@ -75,8 +75,7 @@ func lockSubject(ctx context.Context, tx Tx, now time.Time, subject string) (epo
 		return 0, "", err
 	}
 	err = tx.QueryRowContext(ctx, `
-		SELECT COALESCE(MAX(before), '') FROM revocations
-		WHERE kind IN ('client', 'all') OR (kind = 'subject' AND id = $1)`, subject).Scan(&cut)
+		SELECT COALESCE(MAX(before), '') FROM revocations WHERE kind IN ('client', 'all')`).Scan(&cut)
 	if err != nil {
 		return 0, "", err
 	}

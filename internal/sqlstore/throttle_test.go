@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -58,6 +59,37 @@ func TestReserve(t *testing.T) {
 }
 
 func second(_ time.Duration, err error) error { return err }
+
+// The window ends by the clock. One that was opened by a clock a day ahead is over.
+func TestReserveWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := open(t)
+		reserve := func(want time.Duration) {
+			t.Helper()
+			wait, err := f.Reserve(t.Context(), alice, 2, 10*time.Minute, event)
+			if err != nil || wait != want {
+				t.Errorf("wait %v, %v; want %v", wait, err, want)
+			}
+		}
+		reserve(0)
+		time.Sleep(4 * time.Minute)
+		reserve(0)
+		reserve(6 * time.Minute)
+		time.Sleep(6*time.Minute - time.Millisecond)
+		reserve(time.Millisecond)
+		time.Sleep(time.Millisecond)
+		for range 2 {
+			reserve(0)
+			reserve(0)
+			reserve(10 * time.Minute)
+			reserve(10 * time.Minute)
+			_, err := f.db.ExecContext(t.Context(), `UPDATE tries SET ends_at = ends_at + 86400000`)
+			f.ok(err)
+		}
+		f.same("events, one for each window", len(f.audit()), 3)
+	})
+}
 
 func TestReserveTogether(t *testing.T) {
 	t.Parallel()
