@@ -53,9 +53,6 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return x.ResponseWriter.Write(p)
 }
 
-// Unwrap is for [http.ResponseController].
-func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
-
 type exchangeKey struct{}
 
 func exchangeOf(r *http.Request) *exchange {

@@ -28,58 +28,63 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// longWord is one byte longer than any password may be.
+var longWord = strings.Repeat("x", 1025)
+
+// loginRefusals are bodies that /login refuses.
+var loginRefusals = []struct {
+	name, body, media string
+	status            int
+	code              string
+}{
+	{"wrong password", `{"username":"alice","password":"nonono nonono nonono"}`, jsonMedia, 401, "invalid_credentials"},
+	{"Behaviour_B56 unknown user", `{"username":"nobody","password":"nonono nonono nonono"}`, jsonMedia, 401, "invalid_credentials"},
+	{"name that cannot be one", `{"username":"a\u0000b\u202e","password":"nonono nonono nonono"}`, jsonMedia, 401, "invalid_credentials"},
+	{"Attack_E02 long password", `{"username":"alice","password":"` + longWord + `"}`, jsonMedia, 400, "invalid_request"},
+	{"long password of nobody", `{"username":"nobody","password":"` + longWord + `"}`, jsonMedia, 400, "invalid_request"},
+	{"no password", `{"username":"alice"}`, jsonMedia, 400, "invalid_request"},
+	{"empty password", `{"username":"alice","password":""}`, jsonMedia, 400, "invalid_request"},
+	{"empty object", `{}`, jsonMedia, 400, "invalid_request"},
+	{"scope with a tab", `{"username":"alice","password":"x","scope":"a\tb"}`, jsonMedia, 400, "invalid_scope"},
+	{"scope not granted", `{"username":"alice","password":"` + aliceWord + `","scope":"orders:read"}`, jsonMedia, 400, "invalid_scope"},
+	{"foreign audience", `{"username":"alice","password":"` + aliceWord + `","audience":"https://evil.example"}`, jsonMedia, 400, "invalid_target"},
+
+	{"Behaviour_B55 null", `null`, jsonMedia, 400, "invalid_request"},
+	{"Behaviour_B55 list", `[]`, jsonMedia, 400, "invalid_request"},
+	{"Behaviour_B55 string", `"x"`, jsonMedia, 400, "invalid_request"},
+	{"Behaviour_B55 number", `1`, jsonMedia, 400, "invalid_request"},
+	{"Behaviour_B55 empty body", ``, jsonMedia, 400, "invalid_request"},
+	{"Behaviour_B55 duplicate", `{"username":"alice","username":"bob","password":"x"}`, jsonMedia, 400, "invalid_request"},
+	{"Behaviour_B55 escaped duplicate", `{"username":"alice","\u0075sername":"bob","password":"x"}`, jsonMedia, 400, "invalid_request"},
+	{"Behaviour_B55 null member", `{"username":null,"password":"x"}`, jsonMedia, 400, "invalid_request"},
+	{"null where absence is fine", `{"username":"alice","password":"x","scope":null}`, jsonMedia, 400, "invalid_request"},
+	{"Behaviour_B55 wrong type", `{"username":1,"password":"x"}`, jsonMedia, 400, "invalid_request"},
+	{"Attack_E08 list of passwords", `{"username":"alice","password":["a","b"]}`, jsonMedia, 400, "invalid_request"},
+	{"Attack_E08 list of logins", `[{"username":"alice","password":"a"},{"username":"alice","password":"b"}]`, jsonMedia, 400, "invalid_request"},
+	{"cookie as text", `{"username":"alice","password":"x","cookie":"true"}`, jsonMedia, 400, "invalid_request"},
+	{"Attack_E11 roles", `{"username":"alice","password":"x","roles":["admin"]}`, jsonMedia, 400, "invalid_request"},
+	{"Attack_E11 other case", `{"Username":"alice","password":"x"}`, jsonMedia, 400, "invalid_request"},
+	{"Behaviour_B55 bad UTF-8", "{\"username\":\"\xff\",\"password\":\"x\"}", jsonMedia, 400, "invalid_request"},
+	{"lone surrogate", `{"username":"\ud800","password":"x"}`, jsonMedia, 400, "invalid_request"},
+	{"byte order mark", "\ufeff{}", jsonMedia, 400, "invalid_request"},
+	{"two values", `{"username":"alice","password":"x"}{}`, jsonMedia, 400, "invalid_request"},
+	{"deep", `{"username":` + strings.Repeat("[", 8000) + strings.Repeat("]", 8000) + `}`, jsonMedia, 400, "invalid_request"},
+
+	{"Behaviour_B55 form", `username=alice&password=x`, "application/x-www-form-urlencoded", 415, "unsupported_media_type"},
+	{"Behaviour_B55 text", `{}`, "text/plain", 415, "unsupported_media_type"},
+	{"no media type", `{}`, "", 415, "unsupported_media_type"},
+	{"broken media type", `{}`, "application/json; charset", 415, "unsupported_media_type"},
+	{"other charset", `{}`, "application/json; charset=utf-16", 415, "unsupported_media_type"},
+	{"other parameter", `{}`, "application/json; profile=x", 415, "unsupported_media_type"},
+	{"other parameter that says utf-8", `{}`, "application/json; profile=utf-8", 415, "unsupported_media_type"},
+	{"suffix", `{}`, "application/x+json", 415, "unsupported_media_type"},
+	{"charset", `{}`, `Application/JSON; Charset="UTF-8"`, 400, "invalid_request"},
+}
+
 func TestLoginRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	long := strings.Repeat("x", 1025)
-	for _, c := range []struct {
-		name, body, media string
-		status            int
-		code              string
-	}{
-		{"wrong password", `{"username":"alice","password":"nonono nonono nonono"}`, jsonMedia, 401, "invalid_credentials"},
-		{"Behaviour_B56 unknown user", `{"username":"nobody","password":"nonono nonono nonono"}`, jsonMedia, 401, "invalid_credentials"},
-		{"name that cannot be one", `{"username":"a\u0000b\u202e","password":"nonono nonono nonono"}`, jsonMedia, 401, "invalid_credentials"},
-		{"Attack_E02 long password", `{"username":"alice","password":"` + long + `"}`, jsonMedia, 400, "invalid_request"},
-		{"long password of nobody", `{"username":"nobody","password":"` + long + `"}`, jsonMedia, 400, "invalid_request"},
-		{"no password", `{"username":"alice"}`, jsonMedia, 400, "invalid_request"},
-		{"empty password", `{"username":"alice","password":""}`, jsonMedia, 400, "invalid_request"},
-		{"empty object", `{}`, jsonMedia, 400, "invalid_request"},
-		{"scope with a tab", `{"username":"alice","password":"x","scope":"a\tb"}`, jsonMedia, 400, "invalid_scope"},
-		{"scope not granted", `{"username":"alice","password":"` + aliceWord + `","scope":"orders:read"}`, jsonMedia, 400, "invalid_scope"},
-		{"foreign audience", `{"username":"alice","password":"` + aliceWord + `","audience":"https://evil.example"}`, jsonMedia, 400, "invalid_target"},
-
-		{"Behaviour_B55 null", `null`, jsonMedia, 400, "invalid_request"},
-		{"Behaviour_B55 list", `[]`, jsonMedia, 400, "invalid_request"},
-		{"Behaviour_B55 string", `"x"`, jsonMedia, 400, "invalid_request"},
-		{"Behaviour_B55 number", `1`, jsonMedia, 400, "invalid_request"},
-		{"Behaviour_B55 empty body", ``, jsonMedia, 400, "invalid_request"},
-		{"Behaviour_B55 duplicate", `{"username":"alice","username":"bob","password":"x"}`, jsonMedia, 400, "invalid_request"},
-		{"Behaviour_B55 escaped duplicate", `{"username":"alice","\u0075sername":"bob","password":"x"}`, jsonMedia, 400, "invalid_request"},
-		{"Behaviour_B55 null member", `{"username":null,"password":"x"}`, jsonMedia, 400, "invalid_request"},
-		{"null where absence is fine", `{"username":"alice","password":"x","scope":null}`, jsonMedia, 400, "invalid_request"},
-		{"Behaviour_B55 wrong type", `{"username":1,"password":"x"}`, jsonMedia, 400, "invalid_request"},
-		{"Attack_E08 list of passwords", `{"username":"alice","password":["a","b"]}`, jsonMedia, 400, "invalid_request"},
-		{"Attack_E08 list of logins", `[{"username":"alice","password":"a"},{"username":"alice","password":"b"}]`, jsonMedia, 400, "invalid_request"},
-		{"cookie as text", `{"username":"alice","password":"x","cookie":"true"}`, jsonMedia, 400, "invalid_request"},
-		{"Attack_E11 roles", `{"username":"alice","password":"x","roles":["admin"]}`, jsonMedia, 400, "invalid_request"},
-		{"Attack_E11 other case", `{"Username":"alice","password":"x"}`, jsonMedia, 400, "invalid_request"},
-		{"Behaviour_B55 bad UTF-8", "{\"username\":\"\xff\",\"password\":\"x\"}", jsonMedia, 400, "invalid_request"},
-		{"lone surrogate", `{"username":"\ud800","password":"x"}`, jsonMedia, 400, "invalid_request"},
-		{"byte order mark", "\ufeff{}", jsonMedia, 400, "invalid_request"},
-		{"two values", `{"username":"alice","password":"x"}{}`, jsonMedia, 400, "invalid_request"},
-		{"deep", `{"username":` + strings.Repeat("[", 8000) + strings.Repeat("]", 8000) + `}`, jsonMedia, 400, "invalid_request"},
-
-		{"Behaviour_B55 form", `username=alice&password=x`, "application/x-www-form-urlencoded", 415, "unsupported_media_type"},
-		{"Behaviour_B55 text", `{}`, "text/plain", 415, "unsupported_media_type"},
-		{"no media type", `{}`, "", 415, "unsupported_media_type"},
-		{"broken media type", `{}`, "application/json; charset", 415, "unsupported_media_type"},
-		{"other charset", `{}`, "application/json; charset=utf-16", 415, "unsupported_media_type"},
-		{"other parameter", `{}`, "application/json; profile=x", 415, "unsupported_media_type"},
-		{"other parameter that says utf-8", `{}`, "application/json; profile=utf-8", 415, "unsupported_media_type"},
-		{"suffix", `{}`, "application/x+json", 415, "unsupported_media_type"},
-		{"charset", `{}`, `Application/JSON; Charset="UTF-8"`, 400, "invalid_request"},
-	} {
+	for _, c := range loginRefusals {
 		t.Run(c.name, func(t *testing.T) {
 			a := w.do("POST", "/login", c.body, func(r *http.Request) {
 				r.Header.Del("Content-Type")
