@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/issuer"
@@ -68,7 +69,7 @@ func (f folder) masterKey() (issuer.MasterKey, error) {
 	}
 	key, err := issuer.ParseMasterKey(string(text))
 	if err != nil {
-		return issuer.MasterKey{}, failed(err, "", "master key %s: %v", path, err)
+		return issuer.MasterKey{}, failed(err, "", "%s: %s", path, strings.TrimPrefix(err.Error(), "issuer: "))
 	}
 	return key, nil
 }

@@ -35,10 +35,15 @@ type process struct {
 // startServer starts the binary on a data folder and a free port and waits until
 // it is ready. After an error no process is left.
 func startServer(dir string, env []string, args ...string) (*process, error) {
+	return startServerIn("", dir, env, args...)
+}
+
+// startServerIn is startServer with a working folder.
+func startServerIn(folder, dir string, env []string, args ...string) (*process, error) {
 	s := &process{dir: dir, done: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, args...)...)
 	s.cmd.Env = append(clean(os.Environ()), env...)
-	s.cmd.Stdout = &s.out
+	s.cmd.Stdout, s.cmd.Dir = &s.out, folder
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err

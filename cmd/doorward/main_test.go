@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -58,11 +59,11 @@ func TestScripts(t *testing.T) {
 		// A server that should have been refused would run for ever.
 		Deadline: time.Now().Add(4 * time.Minute),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve":  scriptServe,
-			"stop":   scriptStop,
-			"await":  scriptAwait,
-			"exits":  scriptExits,
-			"secret": scriptSecret,
+			"serve":    scriptServe,
+			"shutdown": scriptShutdown,
+			"await":    scriptAwait,
+			"exits":    scriptExits,
+			"secret":   scriptSecret,
 		},
 	})
 }
@@ -72,15 +73,21 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: serve DIR [ARGS]")
 	}
-	s, err := startServer(ts.MkAbs(args[0]), nil, args[1:]...)
+	var env []string
+	for _, setting := range config.Settings() {
+		if val := ts.Getenv(setting.Env()); val != "" {
+			env = append(env, setting.Env()+"="+val)
+		}
+	}
+	s, err := startServerIn(ts.MkAbs("."), ts.MkAbs(args[0]), env, args[1:]...)
 	ts.Check(err)
 	ts.Defer(func() { _ = s.stop() })
 	ts.Setenv("URL", s.url)
 	servers.Store(ts, s)
 }
 
-// scriptStop ends the last server with SIGTERM and wants the exit code 0.
-func scriptStop(ts *testscript.TestScript, _ bool, _ []string) {
+// scriptShutdown ends the last server with SIGTERM and wants the exit code 0.
+func scriptShutdown(ts *testscript.TestScript, _ bool, _ []string) {
 	s, ok := servers.Load(ts)
 	if !ok {
 		ts.Fatalf("no server")
