@@ -352,10 +352,15 @@ func TestTokensAreTheirOwn(t *testing.T) {
 	token := hs256(t, `{"alg":"HS256","typ":"JWT","x":"1"}`, `{"sub":"aaaa"}`)
 	first := accepted(t, token, k)
 	second := accepted(t, hs256(t, `{"alg":"HS256","typ":"JWT","x":"2"}`, `{"sub":"bbbb"}`), k)
-	copy(second.Claims, "XXXXXXXXXXXXXX")
-	third := accepted(t, token, k)
-	if string(first.Claims) != `{"sub":"aaaa"}` || string(third.Claims) != `{"sub":"aaaa"}` {
-		t.Errorf("claims became %s, %s", first.Claims, third.Claims)
+	for range 100 { // whichever memory of the pool the first token was read in
+		accepted(t, hs256(t, hsHeader, `{"sub":"cccc"}`), k)
+	}
+	if string(first.Claims) != `{"sub":"aaaa"}` || string(second.Claims) != `{"sub":"bbbb"}` {
+		t.Errorf("claims became %s, %s", first.Claims, second.Claims)
+	}
+	copy(first.Claims, "XXXXXXXXXXXXXX")
+	if third := accepted(t, token, k); string(third.Claims) != `{"sub":"aaaa"}` {
+		t.Errorf("claims became %s", third.Claims)
 	}
 	var x string
 	if ok, err := first.Header.Extra("x", &x); !ok || err != nil || x != "1" {
