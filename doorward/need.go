@@ -35,7 +35,7 @@ type scopeNeed Scope
 func (n scopeNeed) unmet(c *Claims, _ time.Time) *Refusal {
 	met := len(n) > 0
 	for _, word := range n {
-		met = met && scopeWord(word) && c.Scope.Has(word)
+		met = met && c.Scope.Has(word)
 	}
 	if met {
 		return nil

@@ -381,9 +381,12 @@ func TestErrorHandler(t *testing.T) {
 	if seen == nil || !errors.Is(seen.Err, doorward.ErrNoToken) || seen.Code != "missing_token" || seen.RequestID == "" {
 		t.Errorf("the hook saw %+v", seen)
 	}
-	mode = "nothing"
-	if got := a.wire(t, "GET /need"); got.status != 401 || got.code(t) != "missing_token" {
-		t.Errorf("a hook that writes nothing: %d %q, want the default answer", got.status, got.body)
+	for _, mode = range []string{"nothing", "hint"} {
+		w := httptest.NewRecorder()
+		a.v.Require()(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+		if !strings.Contains(w.Body.String(), "missing_token") {
+			t.Errorf("a hook that writes %s: %d %q, want the default answer", mode, w.Code, w.Body)
+		}
 	}
 }
 
