@@ -39,6 +39,22 @@ func (v *Verifier) Optional() func(http.Handler) http.Handler {
 	}
 }
 
+// Token returns the token of a request, or "" if there is none, for handlers that Require does
+// not fit, such as a logout. It returns what Require would refuse: ErrTwoTokens,
+// ErrRequest, ErrTooLarge or ErrCrossOrigin. The token has not been verified.
+func (v *Verifier) Token(r *http.Request) (string, error) {
+	raw, _, err := v.extract(r)
+	return raw, err
+}
+
+// Refuse answers a request that a handler refuses for one of this package's errors, in
+// every way as Require does: status, challenge, body and log. An error that is none of
+// them is answered with 503.
+func (v *Verifier) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	v.observed(err, false)
+	v.refuse(w, r, newRefusal(err), nil)
+}
+
 func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handler, needs []Need, optional bool) {
 	v.addVary(w.Header())
 	raw, inQuery, err := v.extract(r)
@@ -50,8 +66,7 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 		err = ErrNoToken
 	}
 	if err != nil {
-		v.observed(err, false)
-		v.refuse(w, r, newRefusal(err), nil)
+		v.Refuse(w, r, err)
 		return
 	}
 	c, cached, err := v.check(r.Context(), raw)
