@@ -229,6 +229,7 @@ func TestAttack_A11(t *testing.T) {
 	}
 }
 
+// Covers Behaviour_F5.
 func TestEveryProblemIsTold(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load(config.Source{
