@@ -146,7 +146,7 @@ func (n *node) listen(ctx context.Context) (net.Listener, error) {
 func (n *node) server(iss *issuer.Issuer) (*server.Server, error) {
 	srv, err := server.New(server.Config{
 		Issuer: iss, People: n.people, Audiences: n.cfg.Audiences,
-		RecentLogin: n.cfg.RecentLogin, Prefix: n.cfg.Prefix, TokenField: n.cfg.TokenField,
+		RecentLogin: n.cfg.RecentLogin, Prefix: n.cfg.Prefix, TokenField: n.cfg.TokenField, TokenHeader: n.cfg.TokensHeader,
 		Origins: n.cfg.CORSOrigins, CredentialOrigins: n.cfg.CORSCredentials,
 		TLS: n.tls, Connections: n.cfg.Connections, Logger: n.log,
 	})

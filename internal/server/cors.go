@@ -14,6 +14,7 @@ import (
 // CORS is off and no answer has a header of it.
 type corsPolicy struct {
 	plain, credentials []string
+	headers            []string // that scripts may set
 	kinds              map[string]corsKind
 	actual             corsAnswers // what every answer tells that is not a preflight's
 }
@@ -31,8 +32,14 @@ type corsAnswers [2]*cors.Cors
 // corsMaxAge is for how many seconds a browser may keep a preflight answer.
 const corsMaxAge = 600
 
-func newCORSPolicy(plain, credentials []string) (*corsPolicy, error) {
-	p := &corsPolicy{plain: plain, credentials: credentials, kinds: map[string]corsKind{}}
+func newCORSPolicy(plain, credentials []string, tokenHeader string) (*corsPolicy, error) {
+	p := &corsPolicy{
+		plain: plain, credentials: credentials, kinds: map[string]corsKind{},
+		headers: []string{"Authorization", "Content-Type"},
+	}
+	if tokenHeader != "" {
+		p.headers = append(p.headers, tokenHeader)
+	}
 	for _, origin := range plain {
 		if err := checkOrigin(origin); err != nil {
 			return nil, err
@@ -55,7 +62,7 @@ func newCORSPolicy(plain, credentials []string) (*corsPolicy, error) {
 func (p *corsPolicy) answers(methods []string) corsAnswers {
 	options := cors.Options{
 		AllowedMethods: methods,
-		AllowedHeaders: []string{"Authorization", "Content-Type"},
+		AllowedHeaders: p.headers,
 		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate"},
 		MaxAge:         corsMaxAge,
 	}

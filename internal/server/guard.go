@@ -15,12 +15,8 @@ type guard func(http.Handler) http.Handler
 
 // newGuards makes one guard per kind of access.
 func (s *Server) newGuards() (map[access]guard, error) {
-	own, err := s.verifier(s.cfg.Issuer.URL())
-	if err != nil {
-		return nil, err
-	}
 	audiences := append([]string{s.cfg.Issuer.Audience()}, s.cfg.Audiences...)
-	all := []*doorward.Verifier{own}
+	all := []*doorward.Verifier{s.own}
 	for i, audience := range audiences {
 		if audience == s.cfg.Issuer.URL() || slices.Contains(audiences[:i], audience) {
 			continue
@@ -34,10 +30,10 @@ func (s *Server) newGuards() (map[access]guard, error) {
 	return map[access]guard{
 		accessPublic: func(next http.Handler) http.Handler { return next },
 		accessAny:    anyAudience(all),
-		accessOwn:    require(own),
-		accessRecent: require(own, doorward.LoggedInWithin(s.cfg.RecentLogin)),
+		accessOwn:    require(s.own),
+		accessRecent: require(s.own, doorward.LoggedInWithin(s.cfg.RecentLogin)),
 		accessAdmin: func(next http.Handler) http.Handler {
-			return require(own)(s.handler(func(w http.ResponseWriter, r *http.Request) error {
+			return require(s.own)(s.handler(func(w http.ResponseWriter, r *http.Request) error {
 				if err := checkAdmin(claimsOf(r)); err != nil {
 					return err
 				}
@@ -50,11 +46,16 @@ func (s *Server) newGuards() (map[access]guard, error) {
 
 // verifier checks this issuer's tokens for one audience.
 func (s *Server) verifier(audience string) (*doorward.Verifier, error) {
+	places := []doorward.Extractor{doorward.BearerHeader()}
+	if s.cfg.TokenHeader != "" {
+		places = append(places, doorward.Header(s.cfg.TokenHeader))
+	}
 	return doorward.NewVerifier(doorward.Config{
 		Issuer:       s.cfg.Issuer.URL(),
 		Audience:     audience,
 		Keys:         s.cfg.Issuer.Keys(),
 		Revocations:  s.cfg.Issuer.Revocations(),
+		Extractors:   places,
 		Realm:        realm,
 		Logger:       slog.New(slog.DiscardHandler), // fail logs the refusal.
 		ErrorHandler: s.refuse,
@@ -90,7 +91,7 @@ func anyAudience(verifiers []*doorward.Verifier) guard {
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			chosen := 0
-			if token, err := bearer(r); err == nil && token != "" {
+			if token, err := verifiers[0].Token(r); err == nil && token != "" {
 				chosen = slices.IndexFunc(verifiers, func(v *doorward.Verifier) bool {
 					_, err := v.Verify(r.Context(), token)
 					return !errors.Is(err, doorward.ErrAudience)

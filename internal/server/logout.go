@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/doorward/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -32,7 +31,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if everywhere {
 		return s.logoutEverywhere(w, r, req)
 	}
-	access, err := bearer(r)
+	access, err := s.bearer(r)
 	if err != nil {
 		return err
 	}
@@ -61,10 +60,10 @@ func (s *Server) logoutOne(r *http.Request, access, refresh string) error {
 	if access == "" && refresh == "" {
 		return &failure{status: http.StatusUnauthorized, code: "missing_token", description: "send the access token or the refresh token"}
 	}
-	if refresh != "" && !strings.HasPrefix(refresh, refreshPrefix) {
+	if refresh != "" && !strings.HasPrefix(refresh, issuer.RefreshTokenPrefix) {
 		return issuer.ErrToken
 	}
-	if access != "" && strings.HasPrefix(access, refreshPrefix) {
+	if access != "" && strings.HasPrefix(access, issuer.RefreshTokenPrefix) {
 		return badBearer(errors.New("a refresh token in the place of an access token"))
 	}
 	err := s.cfg.Issuer.Logout(r.Context(), access+refresh, event(r, ""))
@@ -112,9 +111,9 @@ func loggedOut(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// bearer returns the token of the Authorization header, "" if there is none.
-func bearer(r *http.Request) (string, error) {
-	token, err := doorward.BearerHeader().Extract(r)
+// bearer returns the access token of a request, "" if there is none.
+func (s *Server) bearer(r *http.Request) (string, error) {
+	token, err := s.own.Token(r)
 	if err != nil {
 		return "", invalidRequest("the Authorization header must be one Bearer token", err)
 	}

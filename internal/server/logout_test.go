@@ -100,6 +100,21 @@ func TestLogoutRefuses(t *testing.T) {
 	w.do("GET", "/me", nil, bearer(access)).want(t, 200, "")
 }
 
+// Attack_C05, Standard_R02: a header of another name carries the token where it is configured, and nowhere else.
+func TestTokenHeader(t *testing.T) {
+	t.Parallel()
+	off, on := newWorld(t), newWorld(t, func(s *settings) { s.server.TokenHeader = "x-access-token" })
+	token := off.login("alice", aliceWord).text("access_token")
+	off.do("GET", "/me", nil, header("X-Access-Token", token)).want(t, 401, "missing_token")
+
+	token = on.login("alice", aliceWord).text("access_token")
+	on.do("GET", "/protected", nil, header("X-Access-Token", token)).want(t, 200, "")
+	on.do("GET", "/me", nil, header("X-Access-Token", token), bearer(token)).want(t, 400, "invalid_request")
+	on.do("GET", "/me", nil, bearer(token)).want(t, 200, "")
+	on.do("POST", "/logout", nil, header("X-Access-Token", token)).want(t, 204, "")
+	on.do("GET", "/me", nil, header("X-Access-Token", token)).want(t, 401, "invalid_token")
+}
+
 func TestBehaviour_B37_LogoutEverywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

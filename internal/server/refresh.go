@@ -7,9 +7,6 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// refreshPrefix begins every refresh token and no access token.
-const refreshPrefix = "dwr_"
-
 func (s *Server) refreshRoute() route {
 	return route{method: http.MethodPost, path: "/refresh", handle: s.refresh}
 }

@@ -40,6 +40,9 @@ type Config struct {
 	// TokenField is a second name for the access token in the answers of /login,
 	// /refresh and /password; empty means none.
 	TokenField string
+	// TokenHeader is a header that may carry the access token, as its whole value,
+	// in the place of "Authorization: Bearer": x-access-token for example. Empty means none.
+	TokenHeader string
 	// NoSample leaves out /protected, the sample resource.
 	NoSample bool
 	// Origins are the origins whose scripts may call with a token of their own,
@@ -70,6 +73,7 @@ type Server struct {
 	cors      *corsPolicy
 	csrf      *http.CrossOriginProtection
 	guards    map[access]guard
+	own       *doorward.Verifier // of tokens for this server itself
 	draining  atomic.Bool
 	ready     readiness
 }
@@ -85,7 +89,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("server: the issuer's URL cannot be read")
 	}
 	s := &Server{cfg: cfg, origin: u.Scheme + "://" + u.Host, log: cfg.Logger}
-	if s.cors, err = newCORSPolicy(cfg.Origins, cfg.CredentialOrigins); err != nil {
+	if s.cors, err = newCORSPolicy(cfg.Origins, cfg.CredentialOrigins, cfg.TokenHeader); err != nil {
 		return nil, err
 	}
 	s.csrf = http.NewCrossOriginProtection()
@@ -93,6 +97,9 @@ func New(cfg Config) (*Server, error) {
 		if err := s.csrf.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("server: origin %q: %w", origin, err)
 		}
+	}
+	if s.own, err = s.verifier(cfg.Issuer.URL()); err != nil {
+		return nil, err
 	}
 	if s.guards, err = s.newGuards(); err != nil {
 		return nil, err

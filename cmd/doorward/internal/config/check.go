@@ -28,6 +28,9 @@ func (c *Config) check(faults *Problems) {
 	if c.TokenField == "access_token" {
 		c.fault(faults, "login.token_field", "access_token is the first name already")
 	}
+	if strings.EqualFold(c.TokensHeader, "Authorization") || strings.EqualFold(c.TokensHeader, "Cookie") {
+		c.fault(faults, "tokens.header", "name another header; Authorization: Bearer is read without it")
+	}
 }
 
 // CheckSecrets refuses secret files that others may read or that are empty. The

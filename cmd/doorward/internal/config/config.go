@@ -40,6 +40,7 @@ type Config struct {
 	TokenField        string // second name of the access token in the answer of /login
 	CORSOrigins       []string
 	CORSCredentials   []string
+	TokensHeader      string // a header that may carry the access token, beside Authorization
 	TokensUsername    bool
 	PasswordMinLength int
 	LogLevel          string

@@ -101,6 +101,8 @@ var settings = []Setting{
 		bind: func(c *Config) value { return list{&c.CORSOrigins, isOrigin} }},
 	{Key: "cors.credentials", Usage: "origins whose scripts may use cookie mode",
 		bind: func(c *Config) value { return list{&c.CORSCredentials, isOrigin} }},
+	{Key: "tokens.header", Usage: "a header that may carry the access token, such as x-access-token",
+		bind: func(c *Config) value { return text{&c.TokensHeader, isField} }},
 	{Key: "tokens.username", Shared: true, Usage: "write preferred_username into tokens",
 		bind: func(c *Config) value { return toggle{&c.TokensUsername} }},
 	{Key: "password.min_length", Shared: true, Usage: "shortest password that is accepted, in characters",
