@@ -73,7 +73,7 @@ login: {token_field: token}
 cors:
   origins: ["https://app.example.com"]
   credentials: ["https://app.example.com:8443"]
-tokens: {username: false}
+tokens: {header: x-access-token, username: false}
 password: {min_length: 8}
 log: {level: debug, format: json}
 limits: {connections: 50}
