@@ -3,7 +3,7 @@ package doorwardtest
 import (
 	"time"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
 )
 

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
 )
 

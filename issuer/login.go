@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 )
 
 // Attempt is a login that has begun. It carries the subject's epoch, so that it comes

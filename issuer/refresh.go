@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 )
 
 // RefreshRequest says what a refresh asks for.

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 )
 
 // TokenSet is what a login or a refresh returns (RFC 6749 §5.1). Its two tokens

@@ -30,8 +30,13 @@ func TestOwner(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"user", "list"}, {"user", "add", "it's me"}, {"session", "revoke", "--user", "alice"}, {"key", "rotate"},
-		{"token", "issue", "alice"}, {"backup", "copy.db"}, {"serve", "--listen", "127.0.0.1:0"},
+		{"user", "list"},
+		{"user", "add", "it's me"},
+		{"session", "revoke", "--user", "alice"},
+		{"key", "rotate"},
+		{"token", "issue", "alice"},
+		{"backup", "copy.db"},
+		{"serve", "--listen", "127.0.0.1:0"},
 	} {
 		args = append(args, "--data", dir)
 		_, errs := command(t, exitRefused, "", args...)

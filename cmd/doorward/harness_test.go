@@ -41,7 +41,7 @@ func startServer(dir string, env []string, args ...string) (*process, error) {
 // startServerIn is startServer with a working folder.
 func startServerIn(folder, dir string, env []string, args ...string) (*process, error) {
 	s := &process{dir: dir, done: make(chan struct{})}
-	s.cmd = exec.Command(binary, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, args...)...)
+	s.cmd = exec.CommandContext(context.Background(), binary, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, args...)...)
 	s.cmd.Env = append(clean(os.Environ()), env...)
 	s.cmd.Stdout, s.cmd.Dir = &s.out, folder
 	stderr, err := s.cmd.StderrPipe()
@@ -64,7 +64,7 @@ func startServerIn(folder, dir string, env []string, args ...string) (*process, 
 			return strings.HasPrefix(s.url, "https") || err == nil && got.status == 200
 		})
 	case <-s.done:
-		return nil, fmt.Errorf("serve ended: %v\n%s", s.err, s.logs.text())
+		return nil, fmt.Errorf("serve ended: %w\n%s", s.err, s.logs.text())
 	case <-time.After(30 * time.Second):
 		_ = s.cmd.Process.Kill()
 		return nil, fmt.Errorf("serve is not ready\n%s", s.logs.text())
@@ -156,7 +156,7 @@ var client = &http.Client{
 
 // call sends one request; a body is sent as JSON.
 func call(method, url, token, body string) (answer, error) {
-	req, err := http.NewRequest(method, url, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}

@@ -41,7 +41,7 @@ func (s suite) Run() int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "doorward")
-	build := exec.Command("go", "build", "-trimpath", "-o", binary, ".")
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", binary, ".")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "go build:", err)

@@ -200,7 +200,8 @@ func TestAttack_H13(t *testing.T) {
 		t.Parallel()
 		s, secret := serveEmpty(t)
 		addr := strings.TrimPrefix(s.url, "http://")
-		conn, err := net.Dial("tcp", addr)
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(t.Context(), "tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +216,7 @@ func TestAttack_H13(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := eventually(func() bool {
-			c, err := net.Dial("tcp", addr)
+			c, err := dialer.DialContext(t.Context(), "tcp", addr)
 			if err == nil {
 				_ = c.Close()
 			}

@@ -67,10 +67,18 @@ func (a *app) sessionShowCommand() *cobra.Command {
 				return a.printJSON(s)
 			}
 			return a.printFields([][2]string{
-				{"session", s.ID}, {"user", orDash(s.User)}, {"subject", s.Subject}, {"client", s.ClientID},
-				{"scope", orDash(s.Scope)}, {"audience", s.Audience}, {"status", s.status()},
-				{"created", when(s.CreatedAt)}, {"logged in", when(s.AuthTime)}, {"last used", when(s.LastUsedAt)},
-				{"lapses idle", when(s.IdleEnd)}, {"lapses", when(s.AbsoluteEnd)},
+				{"session", s.ID},
+				{"user", orDash(s.User)},
+				{"subject", s.Subject},
+				{"client", s.ClientID},
+				{"scope", orDash(s.Scope)},
+				{"audience", s.Audience},
+				{"status", s.status()},
+				{"created", when(s.CreatedAt)},
+				{"logged in", when(s.AuthTime)},
+				{"last used", when(s.LastUsedAt)},
+				{"lapses idle", when(s.IdleEnd)},
+				{"lapses", when(s.AbsoluteEnd)},
 			})
 		})
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -47,12 +48,15 @@ func writePair(t *testing.T, certFile, keyFile string, serial int64) {
 // handshake returns the serial number that the server presents.
 func handshake(addr string, cfg *tls.Config) (int64, error) {
 	cfg.InsecureSkipVerify = true // The serial number is what is looked at.
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", addr, cfg)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	dialer := tls.Dialer{Config: cfg}
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
-	return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64(), nil
+	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64(), nil
 }
 
 func TestAttack_H15(t *testing.T) {

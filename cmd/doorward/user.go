@@ -119,8 +119,12 @@ func (a *app) userShowCommand() *cobra.Command {
 			return a.printJSON(jsonOfUser(u))
 		}
 		return a.printFields([][2]string{
-			{"name", u.Name}, {"id", u.ID}, {"roles", orDash(strings.Join(u.Roles, ","))}, {"status", statusOf(u)},
-			{"created", when(u.CreatedAt)}, {"password changed", when(u.PasswordChangedAt)},
+			{"name", u.Name},
+			{"id", u.ID},
+			{"roles", orDash(strings.Join(u.Roles, ","))},
+			{"status", statusOf(u)},
+			{"created", when(u.CreatedAt)},
+			{"password changed", when(u.PasswordChangedAt)},
 			{"password expires", when(u.PasswordExpiresAt)},
 		})
 	})

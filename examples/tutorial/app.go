@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 	"github.com/doorward/doorward/sqlite"

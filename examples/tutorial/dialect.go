@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 )
 
 // dialect is how one tutorial's API speaks.

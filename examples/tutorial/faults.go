@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 	"github.com/doorward/doorward/password"

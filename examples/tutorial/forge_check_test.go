@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/jwt"
 )
 

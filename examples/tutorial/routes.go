@@ -8,7 +8,7 @@ import (
 
 	"github.com/rs/cors"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 )
 
 // step is one endpoint. What it returns as an error is written by fail; then it has written nothing itself.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
 )
 

@@ -22,7 +22,7 @@ import (
 
 const (
 	module = "github.com/doorward/doorward"
-	core   = "doorward" // the folder of package doorward
+	core   = "." // the folder of package doorward
 )
 
 var remote = path.Join(core, "remote")

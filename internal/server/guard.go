@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 )
 

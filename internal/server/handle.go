@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 )
 
 // headerLimit is the greatest size of all request headers together. net/http

@@ -17,7 +17,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"

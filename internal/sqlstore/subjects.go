@@ -6,7 +6,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
 )
 

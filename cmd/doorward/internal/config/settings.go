@@ -47,70 +47,130 @@ func (s Setting) Bool() bool {
 func (s Setting) DefaultText() string { return s.bind(Default()).text() }
 
 var settings = []Setting{
-	{Key: "data", Flag: "data", Usage: "data folder `DIR`: store, master key, first password",
-		bind: func(c *Config) value { return text{&c.Data, isSomething} }},
-	{Key: "database", Flag: "database", Usage: "database `URL`; this build keeps its data in --data", secret: true,
-		bind: func(c *Config) value { return text{&c.Database, isNoDatabase} }},
-	{Key: "master_key_file", Usage: "`FILE` with the master key (default DIR/master.key)", path: true,
-		bind: func(c *Config) value { return text{&c.MasterKeyFile, isSomething} }},
+	{
+		Key: "data", Flag: "data", Usage: "data folder `DIR`: store, master key, first password",
+		bind: func(c *Config) value { return text{&c.Data, isSomething} },
+	},
+	{
+		Key: "database", Flag: "database", Usage: "database `URL`; this build keeps its data in --data", secret: true,
+		bind: func(c *Config) value { return text{&c.Database, isNoDatabase} },
+	},
+	{
+		Key: "master_key_file", Usage: "`FILE` with the master key (default DIR/master.key)", path: true,
+		bind: func(c *Config) value { return text{&c.MasterKeyFile, isSomething} },
+	},
 
-	{Key: "listen", Flag: "listen", Usage: "`ADDRESS` to listen on, host:port",
-		bind: func(c *Config) value { return text{&c.Listen, isAddress} }},
-	{Key: "issuer", Flag: "issuer", Shared: true, Usage: "`URL` by which clients reach this server (default scheme and listen address)",
-		bind: func(c *Config) value { return text{&c.Issuer, isIssuer} }},
-	{Key: "audience", Flag: "audience", Shared: true, Usage: "audience `NAME` of tokens from /login (default the issuer)",
-		bind: func(c *Config) value { return text{&c.Audience, isWord} }},
-	{Key: "audiences", Shared: true, Usage: "further audiences that clients may ask for",
-		bind: func(c *Config) value { return list{&c.Audiences, isWord} }},
-	{Key: "access_ttl", Flag: "access-ttl", Shared: true, Usage: "lifetime `D` of access tokens",
-		bind: func(c *Config) value { return span{&c.AccessTTL, 10 * time.Second, 22 * time.Hour} }},
+	{
+		Key: "listen", Flag: "listen", Usage: "`ADDRESS` to listen on, host:port",
+		bind: func(c *Config) value { return text{&c.Listen, isAddress} },
+	},
+	{
+		Key: "issuer", Flag: "issuer", Shared: true, Usage: "`URL` by which clients reach this server (default scheme and listen address)",
+		bind: func(c *Config) value { return text{&c.Issuer, isIssuer} },
+	},
+	{
+		Key: "audience", Flag: "audience", Shared: true, Usage: "audience `NAME` of tokens from /login (default the issuer)",
+		bind: func(c *Config) value { return text{&c.Audience, isWord} },
+	},
+	{
+		Key: "audiences", Shared: true, Usage: "further audiences that clients may ask for",
+		bind: func(c *Config) value { return list{&c.Audiences, isWord} },
+	},
+	{
+		Key: "access_ttl", Flag: "access-ttl", Shared: true, Usage: "lifetime `D` of access tokens",
+		bind: func(c *Config) value { return span{&c.AccessTTL, 10 * time.Second, 22 * time.Hour} },
+	},
 
-	{Key: "session.idle", Shared: true, Usage: "a session lapses when it was not refreshed for so long",
-		bind: func(c *Config) value { return span{&c.SessionIdle, time.Second, 10 * 365 * day} }},
-	{Key: "session.absolute", Shared: true, Usage: "a session lapses so long after the login",
-		bind: func(c *Config) value { return span{&c.SessionAbsolute, time.Second, 10 * 365 * day} }},
-	{Key: "recent_login", Usage: "a change of password wants a login not older than this",
-		bind: func(c *Config) value { return span{&c.RecentLogin, time.Second, day} }},
+	{
+		Key: "session.idle", Shared: true, Usage: "a session lapses when it was not refreshed for so long",
+		bind: func(c *Config) value { return span{&c.SessionIdle, time.Second, 10 * 365 * day} },
+	},
+	{
+		Key: "session.absolute", Shared: true, Usage: "a session lapses so long after the login",
+		bind: func(c *Config) value { return span{&c.SessionAbsolute, time.Second, 10 * 365 * day} },
+	},
+	{
+		Key: "recent_login", Usage: "a change of password wants a login not older than this",
+		bind: func(c *Config) value { return span{&c.RecentLogin, time.Second, day} },
+	},
 
-	{Key: "refresh.window", Shared: true, Usage: "a spent refresh token is answered without a note for so long",
-		bind: func(c *Config) value { return span{&c.RefreshWindow, 0, 10 * time.Minute} }},
-	{Key: "refresh.budget", Shared: true, Usage: "lost replies in a row that end a session",
-		bind: func(c *Config) value { return number{&c.RefreshBudget, 1, 100} }},
-	{Key: "refresh.strict", Shared: true, Usage: "each refresh token works once: window 0s, budget 1",
-		bind: func(c *Config) value { return toggle{&c.RefreshStrict} }},
+	{
+		Key: "refresh.window", Shared: true, Usage: "a spent refresh token is answered without a note for so long",
+		bind: func(c *Config) value { return span{&c.RefreshWindow, 0, 10 * time.Minute} },
+	},
+	{
+		Key: "refresh.budget", Shared: true, Usage: "lost replies in a row that end a session",
+		bind: func(c *Config) value { return number{&c.RefreshBudget, 1, 100} },
+	},
+	{
+		Key: "refresh.strict", Shared: true, Usage: "each refresh token works once: window 0s, budget 1",
+		bind: func(c *Config) value { return toggle{&c.RefreshStrict} },
+	},
 
-	{Key: "keys.algorithm", Shared: true, Usage: "EdDSA, ES256 or RS256",
-		bind: func(c *Config) value { return text{&c.KeyAlgorithm, isOneOf("EdDSA", "ES256", "RS256")} }},
-	{Key: "keys.lifetime", Shared: true, Usage: "a signing key is replaced after so long",
-		bind: func(c *Config) value { return span{&c.KeyLifetime, time.Minute, 10 * 365 * day} }},
-	{Key: "keys.publish_lead", Shared: true, Usage: "a new key is published so long before it signs",
-		bind: func(c *Config) value { return span{&c.PublishLead, time.Second, 30 * day} }},
+	{
+		Key: "keys.algorithm", Shared: true, Usage: "EdDSA, ES256 or RS256",
+		bind: func(c *Config) value { return text{&c.KeyAlgorithm, isOneOf("EdDSA", "ES256", "RS256")} },
+	},
+	{
+		Key: "keys.lifetime", Shared: true, Usage: "a signing key is replaced after so long",
+		bind: func(c *Config) value { return span{&c.KeyLifetime, time.Minute, 10 * 365 * day} },
+	},
+	{
+		Key: "keys.publish_lead", Shared: true, Usage: "a new key is published so long before it signs",
+		bind: func(c *Config) value { return span{&c.PublishLead, time.Second, 30 * day} },
+	},
 
-	{Key: "tls.cert", Flag: "tls-cert", Usage: "certificate chain `FILE`, PEM; read again when it changes", path: true,
-		bind: func(c *Config) value { return text{&c.TLSCert, isSomething} }},
-	{Key: "tls.key", Flag: "tls-key", Usage: "private key `FILE` of the certificate, PEM", path: true,
-		bind: func(c *Config) value { return text{&c.TLSKey, isSomething} }},
-	{Key: "insecure_http", Flag: "insecure-http", Usage: "listen without TLS off loopback, because a proxy ends TLS",
-		bind: func(c *Config) value { return toggle{&c.InsecureHTTP} }},
+	{
+		Key: "tls.cert", Flag: "tls-cert", Usage: "certificate chain `FILE`, PEM; read again when it changes", path: true,
+		bind: func(c *Config) value { return text{&c.TLSCert, isSomething} },
+	},
+	{
+		Key: "tls.key", Flag: "tls-key", Usage: "private key `FILE` of the certificate, PEM", path: true,
+		bind: func(c *Config) value { return text{&c.TLSKey, isSomething} },
+	},
+	{
+		Key: "insecure_http", Flag: "insecure-http", Usage: "listen without TLS off loopback, because a proxy ends TLS",
+		bind: func(c *Config) value { return toggle{&c.InsecureHTTP} },
+	},
 
-	{Key: "server.prefix", Usage: "path before Doorward's own endpoints, such as /auth",
-		bind: func(c *Config) value { return text{&c.Prefix, isPrefix} }},
-	{Key: "login.token_field", Usage: "second name of the access token in the answer of /login",
-		bind: func(c *Config) value { return text{&c.TokenField, isField} }},
-	{Key: "cors.origins", Usage: "origins whose scripts may call the API with a token",
-		bind: func(c *Config) value { return list{&c.CORSOrigins, isOrigin} }},
-	{Key: "cors.credentials", Usage: "origins whose scripts may use cookie mode",
-		bind: func(c *Config) value { return list{&c.CORSCredentials, isOrigin} }},
-	{Key: "tokens.header", Usage: "a header that may carry the access token, such as x-access-token",
-		bind: func(c *Config) value { return text{&c.TokensHeader, isField} }},
-	{Key: "tokens.username", Shared: true, Usage: "write preferred_username into tokens",
-		bind: func(c *Config) value { return toggle{&c.TokensUsername} }},
-	{Key: "password.min_length", Shared: true, Usage: "shortest password that is accepted, in characters",
-		bind: func(c *Config) value { return number{&c.PasswordMinLength, 8, 256} }},
-	{Key: "log.level", Usage: "debug, info, warn or error",
-		bind: func(c *Config) value { return text{&c.LogLevel, isOneOf("debug", "info", "warn", "error")} }},
-	{Key: "log.format", Usage: "auto, json or text; auto is text on a terminal",
-		bind: func(c *Config) value { return text{&c.LogFormat, isOneOf("auto", "json", "text")} }},
-	{Key: "limits.connections", Usage: "connections open at once",
-		bind: func(c *Config) value { return number{&c.Connections, 1, 1_000_000} }},
+	{
+		Key: "server.prefix", Usage: "path before Doorward's own endpoints, such as /auth",
+		bind: func(c *Config) value { return text{&c.Prefix, isPrefix} },
+	},
+	{
+		Key: "login.token_field", Usage: "second name of the access token in the answer of /login",
+		bind: func(c *Config) value { return text{&c.TokenField, isField} },
+	},
+	{
+		Key: "cors.origins", Usage: "origins whose scripts may call the API with a token",
+		bind: func(c *Config) value { return list{&c.CORSOrigins, isOrigin} },
+	},
+	{
+		Key: "cors.credentials", Usage: "origins whose scripts may use cookie mode",
+		bind: func(c *Config) value { return list{&c.CORSCredentials, isOrigin} },
+	},
+	{
+		Key: "tokens.header", Usage: "a header that may carry the access token, such as x-access-token",
+		bind: func(c *Config) value { return text{&c.TokensHeader, isField} },
+	},
+	{
+		Key: "tokens.username", Shared: true, Usage: "write preferred_username into tokens",
+		bind: func(c *Config) value { return toggle{&c.TokensUsername} },
+	},
+	{
+		Key: "password.min_length", Shared: true, Usage: "shortest password that is accepted, in characters",
+		bind: func(c *Config) value { return number{&c.PasswordMinLength, 8, 256} },
+	},
+	{
+		Key: "log.level", Usage: "debug, info, warn or error",
+		bind: func(c *Config) value { return text{&c.LogLevel, isOneOf("debug", "info", "warn", "error")} },
+	},
+	{
+		Key: "log.format", Usage: "auto, json or text; auto is text on a terminal",
+		bind: func(c *Config) value { return text{&c.LogFormat, isOneOf("auto", "json", "text")} },
+	},
+	{
+		Key: "limits.connections", Usage: "connections open at once",
+		bind: func(c *Config) value { return number{&c.Connections, 1, 1_000_000} },
+	},
 }

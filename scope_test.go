@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 )
 
 func TestParseScope(t *testing.T) {

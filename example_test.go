@@ -11,7 +11,7 @@ import (
 	"net/http/httptest"
 	"time"
 
-	"github.com/doorward/doorward/doorward"
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/jwt"
 )
 
