@@ -59,6 +59,8 @@ const (
 
 const textUnavailable = "tokens cannot be checked at the moment"
 
+const defaultRealm = "api"
+
 // retryAfter is in seconds: longer than the usual gap in a follower's contact.
 const retryAfter = "5"
 
@@ -95,7 +97,8 @@ var verdicts = []verdict{
 }
 
 // WriteRefusal answers with the status, the headers and the one error shape:
-// {"error", "error_description", "request_id"}. It makes a request id if there is none.
+// {"error", "error_description", "request_id"}. It makes a request id if there is
+// none, and a challenge for a 401 that has none (RFC 9110 §15.5.2).
 func WriteRefusal(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
 	id := refusal.RequestID
 	if id == "" {
@@ -106,9 +109,13 @@ func WriteRefusal(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
 		Description string `json:"error_description"`
 		RequestID   string `json:"request_id"`
 	}{refusal.Code, refusal.Description, id})
-	maps.Copy(w.Header(), refusal.Header)
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	h := w.Header()
+	maps.Copy(h, refusal.Header)
+	if refusal.Status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
+		h.Set("WWW-Authenticate", challenge(defaultRealm, nil))
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(refusal.Status)
 	_, _ = w.Write(append(body, '\n')) // the client has gone
 }

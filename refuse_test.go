@@ -10,6 +10,17 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
+// Behaviour_B1, Standard_H01: a 401 has a challenge, also when a handler writes it.
+func TestWriteRefusalChallenges(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "/login", nil)
+	doorward.WriteRefusal(w, r, &doorward.Refusal{Status: 401, Code: "invalid_credentials", Description: "wrong"})
+	if got := w.Header().Get("WWW-Authenticate"); got != `Bearer realm="api"` {
+		t.Errorf("WWW-Authenticate = %q", got)
+	}
+}
+
 // A handler of one's own takes the token and refuses in the way of Require.
 func TestTokenAndRefuse(t *testing.T) {
 	t.Parallel()

@@ -104,7 +104,7 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 		expiryLeeway:  cfg.ExpiryLeeway,
 		maxLifetime:   orDefault(cfg.MaxLifetime, 24*time.Hour),
 		extractors:    slices.Clone(cfg.Extractors),
-		realm:         orDefault(cfg.Realm, "api"),
+		realm:         orDefault(cfg.Realm, defaultRealm),
 		errorHandler:  cfg.ErrorHandler,
 		logger:        orDefault(cfg.Logger, slog.Default()),
 		observe:       cfg.Observe,

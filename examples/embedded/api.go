@@ -64,17 +64,12 @@ func orders(w http.ResponseWriter, r *http.Request) {
 	write(w, map[string]any{"subject": claims.Subject, "orders": []string{"42 apples", "7 pears"}})
 }
 
-// answer writes a token set in the form of RFC 6749 §5.1.
-func answer(w http.ResponseWriter, r *http.Request, t issuer.TokenSet, err error) {
+func answer(w http.ResponseWriter, r *http.Request, tokens issuer.TokenSet, err error) {
 	if err != nil {
 		refuse(w, r, err)
 		return
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	write(w, map[string]any{
-		"access_token": t.AccessToken, "token_type": t.TokenType, "expires_in": int(t.ExpiresIn.Seconds()),
-		"refresh_token": t.RefreshToken, "scope": t.Scope,
-	})
+	_ = tokens.Respond(w) // The client may be gone; nobody is left to tell.
 }
 
 var errBody = errors.New("the body is not the JSON object that is wanted here")
@@ -106,10 +101,7 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 			break
 		}
 	}
-	switch refusal.Status {
-	case http.StatusUnauthorized: // RFC 9110 §15.5.2
-		w.Header().Set("WWW-Authenticate", `Bearer realm="api"`)
-	case http.StatusInternalServerError:
+	if refusal.Status == http.StatusInternalServerError {
 		slog.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
 	}
 	doorward.WriteRefusal(w, r, refusal)
