@@ -1,0 +1,94 @@
+package arch_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// lists are the numbered acceptance lines that this release answers: each one is in the name or the
+// comment of a test, written out in full, or has a row in docs/standards.md that says why it does not apply.
+var lists = map[string][]string{
+	"Behaviour": slices.Concat(span("F", 1, 102), span("B", 1, 60),
+		[]string{"B9a", "B9b", "B15a", "B23a", "B30a", "B30b", "B30c", "B39a", "B39b", "B50a"}),
+	"Standard": slices.Concat(span("R", 1, 16), span("H", 1, 9)),
+	"Attack": slices.Concat(span("C", 1, 5), []string{"C13", "C16", "C17"},
+		span("D", 5, 7), span("D", 9, 11), []string{"D13"},
+		span("E", 1, 4), []string{"E08", "E10", "E11", "E14", "F09"},
+		span("G", 7, 12), []string{"H05"}, span("H", 11, 16)),
+}
+
+var (
+	numbered = regexp.MustCompile(`((?:Attack|Standard|Behaviour)_[A-Z]\d+[a-z]?)`)
+	// excuse is a row of a table: the number, and a reason that is one.
+	excuse = regexp.MustCompile("(?m)^\\| `((?:Attack|Standard|Behaviour)_[A-Z]\\d+[a-z]?)` \\| (.{20,}) \\|$")
+)
+
+func TestNumberedLines(t *testing.T) {
+	tested, err := numbersInTests("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../docs/standards.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	excused := map[string]bool{}
+	for _, row := range excuse.FindAllStringSubmatch(string(text), -1) {
+		list, line, _ := strings.Cut(row[1], "_")
+		if excused[row[1]] || !slices.Contains(lists[list], line) {
+			t.Errorf("%s is excused twice, or is no line of the list", row[1])
+		}
+		excused[row[1]] = true
+	}
+	for list, lines := range lists {
+		for _, line := range lines {
+			name := list + "_" + line
+			switch {
+			case !tested[name] && !excused[name]:
+				t.Errorf("%s is neither tested nor excused in docs/standards.md", name)
+			case tested[name] && excused[name]:
+				t.Errorf("%s is tested and excused: one of them is not true", name)
+			}
+		}
+	}
+}
+
+// numbersInTests collects the numbered lines that tests name.
+func numbersInTests(root string) (map[string]bool, error) {
+	found := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != root:
+			return fs.SkipDir
+		case entry.IsDir(), !strings.HasSuffix(path, "_test.go") && !strings.HasSuffix(path, ".txtar"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range numbered.FindAllStringSubmatch(string(text), -1) {
+			found[match[1]] = true
+		}
+		return err
+	})
+	return found, err
+}
+
+// span names the lines from first to last as their list writes them: C01 but F1.
+func span(letter string, first, last int) []string {
+	format := "%s%d"
+	if strings.ContainsAny(letter, "CDEGHR") {
+		format = "%s%02d"
+	}
+	var names []string
+	for n := first; n <= last; n++ {
+		names = append(names, fmt.Sprintf(format, letter, n))
+	}
+	return names
+}
