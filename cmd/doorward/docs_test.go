@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What the documents tell people to type is typed here, block by block in one shell.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	for _, tool := range []string{"bash", "curl", "sed"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not here: run make deps", tool)
+		}
+	}
+	tests := []struct {
+		document string
+		want     []string // in this order
+	}{
+		{"README.md", []string{`"message"`, "logged out: 204"}},
+		{"docs/start.md", []string{"alice", `"username":"alice"`, `"access_token"`, "session ended"}},
+		{"docs/operate.md", []string{"data:", `"name": "bob"`, "current", "is published", "eyJ", "does not hold the master key"}},
+	}
+	for _, test := range tests {
+		t.Run(filepath.Base(test.document), func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			s, err := startServerIn(folder, "doorward-data", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := s.stop(); err != nil {
+					t.Error(err)
+				}
+			})
+			rest := typed(t, test.document, folder, strings.TrimPrefix(s.url, "http://"))
+			for _, want := range test.want {
+				_, after, found := strings.Cut(rest, want)
+				if !found {
+					t.Fatalf("%q does not come in the rest of the output:\n%s", want, rest)
+				}
+				rest = after
+			}
+		})
+	}
+}
+
+var shell = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+
+// typed runs the shell blocks of a document against the server at address and
+// returns what they print. The server itself runs already.
+func typed(t *testing.T, document, folder, address string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := fmt.Sprintf("set -euo pipefail\ndoorward() { '%s' \"$@\"; }\n", binary)
+	blocks := shell.FindAllStringSubmatch(string(text), -1)
+	if len(blocks) == 0 {
+		t.Fatalf("%s has no sh block", document)
+	}
+	for _, block := range blocks {
+		if strings.Contains(block[1], "doorward serve\n") || strings.HasPrefix(block[1], "make ") {
+			continue
+		}
+		script += strings.ReplaceAll(block[1], "127.0.0.1:8080", address)
+	}
+	bash := exec.CommandContext(t.Context(), "bash", "-c", script)
+	bash.Dir, bash.Env = folder, clean(os.Environ())
+	out, err := bash.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", document, err, out)
+	}
+	return string(out)
+}
+
+// Every code that a client can read has a heading in the page on troubles.
+func TestTroubleshootingNamesEveryCode(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := filepath.Glob("../../internal/server/*.go")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("%d sources, %v", len(sources), err)
+	}
+	sources = append(sources, "../../refusal.go")
+	code := regexp.MustCompile(`(?:code|Code)\w*(?::|\s*=)\s*"([a-z_]+)"`)
+	found := map[string]bool{}
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range code.FindAllStringSubmatch(string(text), -1) {
+			found[match[1]] = true
+		}
+	}
+	if len(found) < 15 {
+		t.Fatalf("only %d codes found: %v", len(found), found)
+	}
+	for word := range found {
+		if !strings.Contains(string(page), "\n## "+word+"\n") {
+			t.Errorf("docs/troubleshooting.md has no heading %q", word)
+		}
+	}
+}
