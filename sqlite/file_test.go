@@ -173,9 +173,51 @@ func TestOpenAgain(t *testing.T) {
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Fatal(err)
 	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 && runtime.GOOS != "windows" {
+		t.Errorf("the file: %v, %v", info, err)
+	}
 	after, err := openAt(t, path).RevocationsSince(t.Context(), "")
 	if err != nil || after.Lineage != before.Lineage || after.Next != before.Next || !slices.Contains(after.Entries, cut) {
 		t.Errorf("got %+v, %v; want %+v", after, err, before)
+	}
+}
+
+// TestOldCopy puts an older copy of the file back, without Backup, under a reader.
+func TestOldCopy(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doorward.db")
+	end := func(s *sqlite.Store, ids ...string) issuer.Cursor {
+		t.Helper()
+		for _, id := range ids {
+			_, err := s.EndSession(t.Context(), id, "x", event)
+			must(t, err)
+		}
+		page, err := s.RevocationsSince(t.Context(), "")
+		must(t, err)
+		return page.Next
+	}
+	s := openAt(t, path)
+	kept := end(s, "s_1")
+	must(t, s.Close())
+	old, err := os.ReadFile(path)
+	must(t, err)
+	s = openAt(t, path)
+	lost := end(s, "s_2", "s_3")
+	must(t, s.Close(), os.WriteFile(path, old, 0o600))
+
+	s = openAt(t, path)
+	for _, more := range []string{"s_4", "s_5", "s_6"} {
+		for name, c := range map[string]issuer.Cursor{"kept": kept, "lost": lost} {
+			page, err := s.RevocationsSince(t.Context(), c)
+			must(t, err)
+			if name == "lost" && page.Entries[0].ID != "s_1" {
+				t.Errorf("before %s: a reader of the lost history goes on with %+v", more, page.Entries)
+			}
+			if name == "kept" && len(page.Entries) > 0 && page.Entries[0].ID == "s_1" {
+				t.Errorf("before %s: a reader of the history that was kept starts again", more)
+			}
+		}
+		end(s, more)
 	}
 }
 

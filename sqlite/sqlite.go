@@ -120,15 +120,6 @@ func (e *engine) Now(context.Context, sqlstore.Tx) (time.Time, error) {
 	return e.now().UTC(), nil
 }
 
-// Resume returns the position after the last cut-off: writers come one after the
-// other, so that none below it can still appear.
-func (e *engine) Resume(ctx context.Context, tx sqlstore.Tx) (lineage string, position int64, err error) {
-	err = tx.QueryRowContext(ctx, `
-		SELECT value, 1 + COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'revocations'), 0)
-		FROM meta WHERE name = 'lineage'`).Scan(&lineage, &position)
-	return lineage, position, err
-}
-
 // WaitChange returns when a connection other than its own has committed.
 func (e *engine) WaitChange(ctx context.Context) error {
 	return e.watch.wait(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -176,13 +177,18 @@ func TestCloseWaitsForWriters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
 		var closing sync.WaitGroup
+		var closed atomic.Bool
 		err := s.Write(t.Context(), func(ctx context.Context, tx sqlstore.Tx) error {
 			closing.Go(func() {
 				if err := s.Close(); err != nil {
 					t.Error(err)
 				}
+				closed.Store(true)
 			})
 			synctest.Wait()
+			if closed.Load() {
+				t.Error("Close does not wait for the writer")
+			}
 			return put("b_1")(ctx, tx)
 		})
 		closing.Wait()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -24,20 +22,17 @@ const (
 )
 
 // RevocationsSince returns every cut-off recorded at or after the cursor. A cursor
-// of another database, or from beyond the end of this one's log, counts as the
-// zero cursor.
+// that is not of this history counts as the zero cursor.
 func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (issuer.RevocationPage, error) {
 	var page issuer.RevocationPage
 	err := s.read(ctx, "read revocations", func(ctx context.Context, tx Tx, now time.Time) error {
-		lineage, next, err := s.engine.Resume(ctx, tx)
+		place, err := s.engine.Resume(ctx, tx, after)
 		if err != nil {
 			return err
 		}
-		page.Lineage = lineage
-		page.Next = issuer.Cursor(lineage + "." + strconv.FormatInt(next, 10))
-		from := parseCursor(after, lineage, next)
-		query, args := `WHERE position >= $1 ORDER BY position`, []any{from}
-		if from == 0 {
+		page.Lineage, page.Next = place.Lineage, place.Next
+		query, args := `WHERE position >= $1 ORDER BY position`, []any{place.From}
+		if place.From == 0 {
 			query, args = `WHERE expires_at = 0 OR expires_at > $1 ORDER BY position`, []any{millis(now)}
 		}
 		page.Entries, err = cutOffs(ctx, tx, query, args...)
@@ -182,16 +177,6 @@ func cutOffs(ctx context.Context, tx Tx, where string, args ...any) (cuts []door
 		})
 	}
 	return cuts, rows.Err()
-}
-
-// parseCursor returns the position of a cursor, 0 if it is not one of this history.
-func parseCursor(c issuer.Cursor, lineage string, end int64) int64 {
-	of, text, _ := strings.Cut(string(c), ".")
-	position, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || of != lineage || position < 0 || position > end {
-		return 0
-	}
-	return position
 }
 
 // found turns the absence of a row into another error.

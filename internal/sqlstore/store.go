@@ -35,13 +35,23 @@ type Engine interface {
 	// Now is the clock of the store as this transaction sees it.
 	Now(ctx context.Context, tx Tx) (time.Time, error)
 
-	// Resume names the history of the database, and the position from which a
-	// later reader of the table revocations misses nothing that this
-	// transaction does not see.
-	Resume(ctx context.Context, tx Tx) (lineage string, position int64, err error)
+	// Resume finds the place of a cursor in the table revocations.
+	Resume(ctx context.Context, tx Tx, after issuer.Cursor) (Place, error)
 
 	// WaitChange is [issuer.RevocationLog].WaitChange.
 	WaitChange(ctx context.Context) error
+}
+
+// Place is where a reader of the table revocations goes on.
+type Place struct {
+	// Lineage names the history of the database.
+	Lineage string
+	// From is the position from which the reader has not read yet. It is 0 for the
+	// zero cursor and for one that is not of this history.
+	From int64
+	// Next is the cursor after all that this transaction sees. A reader that goes on
+	// there misses nothing that this transaction does not see.
+	Next issuer.Cursor
 }
 
 // Tx is a transaction. Its statements bind $1, $2, … by number.
