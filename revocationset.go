@@ -1,6 +1,7 @@
 package doorward
 
 import (
+	"cmp"
 	"math"
 	"sync/atomic"
 	"time"
@@ -31,7 +32,7 @@ type RevocationSet struct {
 // maxStaleness is how long after a confirmation it still vouches for tokens; 0
 // means 60 s. With a negative one it is always stale.
 func NewRevocationSet(maxStaleness time.Duration) *RevocationSet {
-	return &RevocationSet{maxStaleness: orDefault(maxStaleness, defaultStaleness), set: cutoff.NewSet()}
+	return &RevocationSet{maxStaleness: cmp.Or(maxStaleness, defaultStaleness), set: cutoff.NewSet()}
 }
 
 // Check returns ErrRevoked if an entry ends the token, ErrStale if none does

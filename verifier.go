@@ -1,6 +1,7 @@
 package doorward
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,15 +101,15 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 		issuer: cfg.Issuer, audience: cfg.Audience, keys: keySource(cfg.Keys), revocations: cfg.Revocations,
 		types:         slices.Clone(cfg.Types),
 		requireClaims: slices.Clone(cfg.RequireClaims),
-		leeway:        orDefault(cfg.Leeway, 30*time.Second),
+		leeway:        cmp.Or(cfg.Leeway, 30*time.Second),
 		expiryLeeway:  cfg.ExpiryLeeway,
-		maxLifetime:   orDefault(cfg.MaxLifetime, 24*time.Hour),
+		maxLifetime:   cmp.Or(cfg.MaxLifetime, 24*time.Hour),
 		extractors:    slices.Clone(cfg.Extractors),
-		realm:         orDefault(cfg.Realm, defaultRealm),
+		realm:         cmp.Or(cfg.Realm, defaultRealm),
 		errorHandler:  cfg.ErrorHandler,
-		logger:        orDefault(cfg.Logger, slog.Default()),
+		logger:        cmp.Or(cfg.Logger, slog.Default()),
 		observe:       cfg.Observe,
-		cache:         newCache(orDefault(cfg.CacheSize, 16<<20)),
+		cache:         newCache(cmp.Or(cfg.CacheSize, 16<<20)),
 	}
 	if v.types == nil {
 		v.types = []string{typeAccess}
@@ -213,12 +214,4 @@ func (f foreignKeys) Key(ctx context.Context, kid string) (*jwt.Key, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNoKeys, err)
 	}
 	return key, err
-}
-
-func orDefault[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
 }
