@@ -146,7 +146,7 @@ func (w *work) check(s *process) {
 func TestKill(t *testing.T) {
 	t.Parallel()
 	rounds := 10
-	if os.Getenv("DOORWARD_SOAK") != "" {
+	if soak {
 		rounds = 200
 	}
 	dir := filepath.Join(t.TempDir(), "data")

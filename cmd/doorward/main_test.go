@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 // without the race detector: servers are tested as they are run.
 var binary string
 
+// soak asks for the long variants.
+var soak bool
+
 func TestMain(m *testing.M) {
 	testscript.Main(suite{m}, map[string]func(){
 		"doorward": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
@@ -28,10 +32,15 @@ type suite struct{ m *testing.M }
 
 // Run builds the binary where none is given, and runs the tests.
 func (s suite) Run() int {
-	for _, name := range []string{"NO_COLOR", "DOORWARD_DATA", "DOORWARD_CONFIG"} {
-		_ = os.Unsetenv(name)
+	binary = os.Getenv("DOORWARD_BINARY")
+	soak = os.Getenv("DOORWARD_SOAK") != ""
+	// What is set for the tests is not meant for the commands that they run.
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); name == "NO_COLOR" || strings.HasPrefix(name, "DOORWARD_") {
+			_ = os.Unsetenv(name)
+		}
 	}
-	if binary = os.Getenv("DOORWARD_BINARY"); binary != "" {
+	if binary != "" {
 		return s.m.Run()
 	}
 	dir, err := os.MkdirTemp("", "doorward-binary-*")
