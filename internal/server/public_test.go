@@ -18,11 +18,20 @@ var endpoints = []struct {
 	method, path string
 	token        bool // wants a Bearer token
 }{
-	{"GET", "/", false}, {"POST", "/login", false}, {"POST", "/refresh", false}, {"POST", "/logout", false},
-	{"POST", "/password", true}, {"GET", "/me", true}, {"GET", "/protected", true}, {"GET", "/sessions", true},
-	{"DELETE", "/sessions/01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", true}, {"GET", "/admin/v1/users", true},
-	{"GET", "/.well-known/jwks.json", false}, {"GET", "/.well-known/oauth-authorization-server", false},
-	{"GET", "/livez", false}, {"GET", "/readyz", false},
+	{"GET", "/", false},
+	{"POST", "/login", false},
+	{"POST", "/refresh", false},
+	{"POST", "/logout", false},
+	{"POST", "/password", true},
+	{"GET", "/me", true},
+	{"GET", "/protected", true},
+	{"GET", "/sessions", true},
+	{"DELETE", "/sessions/01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", true},
+	{"GET", "/admin/v1/users", true},
+	{"GET", "/.well-known/jwks.json", false},
+	{"GET", "/.well-known/oauth-authorization-server", false},
+	{"GET", "/livez", false},
+	{"GET", "/readyz", false},
 }
 
 // The table above must not fall behind the server's own.

@@ -93,5 +93,5 @@ func expect(err, want error) error {
 	if errors.Is(err, want) {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("error is not %q", want), err)
+	return errors.Join(fmt.Errorf("another error than %w", want), err)
 }
