@@ -58,7 +58,7 @@ func (e *engine) copyTo(ctx context.Context, path string) error {
 
 // execIn executes one statement on a connection of its own.
 func execIn(ctx context.Context, path, statement string, args ...any) error {
-	db, err := openPool(path, 1)
+	db, err := openPool(path, 1, waitFor)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,6 @@ func (c *conn) Close() error {
 	for _, stmt := range c.prepared {
 		errs = append(errs, stmt.Close())
 	}
-	clear(c.prepared)
 	return errors.Join(append(errs, c.rawConn.Close())...)
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -71,15 +72,19 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// openPool returns a pool of connections to the file. The options are pairs of
-// parameter and value, as the driver documents them.
-func openPool(path string, size int, options ...string) (*sql.DB, error) {
+// waitFor is how long a statement waits for the locks of another process.
+const waitFor = 5 * time.Second
+
+// openPool returns a pool of connections to the file, whose statements wait that
+// long for locks. The options are pairs of parameter and value, as the driver
+// documents them.
+func openPool(path string, size int, wait time.Duration, options ...string) (*sql.DB, error) {
 	query := url.Values{
 		"_defensive": {"1"},
 		"_dqs":       {"0"},
 		"_error_rc":  {"1"},
 		"_pragma": {
-			"busy_timeout(5000)", "foreign_keys(1)", "trusted_schema(0)", "temp_store(2)",
+			fmt.Sprintf("busy_timeout(%d)", wait.Milliseconds()), "foreign_keys(1)", "trusted_schema(0)", "temp_store(2)",
 			"synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
 			"journal_size_limit(16777216)",
 			"cache_size(-2000)", // KiB for each connection

@@ -121,7 +121,7 @@ func TestOpenIsPrivateAndDurable(t *testing.T) {
 		}
 	}
 	pragmas := map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "trusted_schema": "0",
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "trusted_schema": "0",
 	}
 	pragma := func(ctx context.Context, tx sqlstore.Tx) error {
 		for name, want := range pragmas {

@@ -74,28 +74,41 @@ type engine struct {
 	now     func() time.Time // time.Now but in tests of a clock that goes back
 }
 
-func openEngine(ctx context.Context, path string) (_ *engine, err error) {
+func openEngine(ctx context.Context, path string) (*engine, error) {
+	setup, err := setUp(ctx, path)
+	if err != nil {
+		return nil, err
+	}
 	e := &engine{path: path, now: time.Now}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, e.close())
-		}
-	}()
-	if e.writers, err = openPool(path, 1, "_txlock", "immediate", "_pragma", "journal_mode(WAL)"); err != nil {
-		return nil, err
+	// The writer waits for other processes in its own way.
+	if e.writers, err = openPool(path, 1, 0, "_txlock", "immediate"); err == nil {
+		// One reader more than processors: WaitChange holds a connection for good.
+		e.readers, err = openPool(path, runtime.NumCPU()+1, waitFor, "_query_only", "1")
 	}
-	if err := checkOwner(ctx, e.writers); err != nil {
-		return nil, err
+	if err == nil {
+		e.writer, e.watch = newWriter(e.writers), &watch{db: e.readers}
+		err = e.writers.PingContext(ctx)
 	}
-	if err := sqlstore.Migrate(ctx, e.writers, sqlstore.SQLite); err != nil {
-		return nil, err
+	if err = errors.Join(err, setup.Close()); err != nil {
+		return nil, errors.Join(err, e.close())
 	}
-	// One reader more than processors: WaitChange holds a connection for good.
-	if e.readers, err = openPool(path, runtime.NumCPU()+1, "_query_only", "1"); err != nil {
-		return nil, err
-	}
-	e.writer, e.watch = newWriter(e.writers), &watch{db: e.readers}
 	return e, nil
+}
+
+// setUp makes the file a database of ours and returns a connection to it, to be
+// closed when there is another: the last one to close empties the write-ahead log.
+func setUp(ctx context.Context, path string) (*sql.DB, error) {
+	db, err := openPool(path, 1, waitFor, "_txlock", "immediate", "_pragma", "journal_mode(WAL)")
+	if err != nil {
+		return nil, err
+	}
+	if err = checkOwner(ctx, db); err == nil {
+		err = sqlstore.Migrate(ctx, db, sqlstore.SQLite)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // Write runs f in one transaction, which may be shared with other callers' functions.

@@ -5,8 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
+
+	driver "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
 
 	"github.com/doorward/doorward/internal/sqlstore"
 )
@@ -164,7 +169,7 @@ func (w *writer) run(ctx context.Context, batch []*job) {
 // transact returns each job's own error, and the error that all of them share.
 func (w *writer) transact(ctx context.Context, batch []*job) (outcomes []error, err error) {
 	outcomes = make([]error, len(batch))
-	tx, err := w.db.BeginTx(ctx, nil)
+	tx, err := w.begin(ctx, batch)
 	if err != nil {
 		return outcomes, err
 	}
@@ -178,6 +183,24 @@ func (w *writer) transact(ctx context.Context, batch []*job) (outcomes []error, 
 		}
 	}
 	return outcomes, tx.Commit()
+}
+
+// begin takes the write lock. It looks every millisecond whether another process has
+// let go of it: SQLite's own waiting looks so rarely that a process which writes
+// all the time would shut out the others. It gives up when no job has a caller left.
+func (w *writer) begin(ctx context.Context, batch []*job) (*sql.Tx, error) {
+	for deadline := time.Now().Add(waitFor); ; {
+		tx, err := w.db.BeginTx(ctx, nil)
+		if !isBusy(err) || time.Now().After(deadline) || !slices.ContainsFunc(batch, (*job).wanted) {
+			return tx, err
+		}
+		time.Sleep(rand.N(2 * time.Millisecond))
+	}
+}
+
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*driver.Error](err)
+	return ok && e.Code()&0xff == lib.SQLITE_BUSY
 }
 
 // attempt runs one job between savepoints. SQLite ends the whole transaction after
@@ -194,6 +217,11 @@ func attempt(ctx context.Context, tx *sql.Tx, j *job) (own, shared error) {
 	}
 	_, err := tx.ExecContext(ctx, `RELEASE job`)
 	return own, err
+}
+
+// wanted reports whether the caller still waits.
+func (j *job) wanted() bool {
+	return j.ctx.Err() == nil
 }
 
 // call runs the function. Its context cannot be cancelled: to interrupt a statement
