@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/doorward/doorward/sqlite"
 	"github.com/spf13/cobra"
@@ -13,7 +14,8 @@ func (a *app) backupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Copy the store while the server runs",
 		Long: `Copy the store to FILE, which must not exist, while the server runs. To restore,
-stop the server and put the copy in the place of doorward.db.
+stop the server, put the copy in the place of doorward.db, and remove
+doorward.db-wal and doorward.db-shm, which belong to the file before it.
 
 The copy does not hold the master key, under which the keys in it are sealed.
 Keep both, and not in the same place: together they are worth every token.`,
@@ -26,7 +28,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 					return refused("choose another name, or remove it first", "%s is there already", args[0])
 				}
 				if err != nil {
-					return failed(err, "", "backup: %v", err)
+					return failed(err, "", "cannot write the backup %s: %v", args[0], cause(err))
 				}
 				a.note("%s holds the store", args[0])
 				a.note("it does not hold the master key %s: keep a copy of that too, in another place; one is nothing without the other", b.cfg.MasterKeyFile)
@@ -34,4 +36,12 @@ Keep both, and not in the same place: together they are worth every token.`,
 			})
 		},
 	}
+}
+
+// cause leaves out the name of the file that a failed operation made for itself.
+func cause(err error) error {
+	if op, ok := errors.AsType[*fs.PathError](err); ok {
+		return op.Err
+	}
+	return err
 }

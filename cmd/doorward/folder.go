@@ -69,7 +69,7 @@ func (f folder) masterKey() (issuer.MasterKey, error) {
 	}
 	key, err := issuer.ParseMasterKey(string(text))
 	if err != nil {
-		return issuer.MasterKey{}, failed(err, "", "%s: %s", path, strings.TrimPrefix(err.Error(), "issuer: "))
+		return issuer.MasterKey{}, failed(err, "put it back from where it is kept", "%s: %s", path, strings.TrimPrefix(err.Error(), "issuer: "))
 	}
 	return key, nil
 }

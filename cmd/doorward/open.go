@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
@@ -46,7 +47,7 @@ func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) erro
 func openBackend(ctx context.Context, f folder) (*backend, error) {
 	store, err := sqlite.Open(ctx, f.cfg.DatabasePath())
 	if err != nil {
-		return nil, failed(err, "", "cannot open the store: %v", err)
+		return nil, unopened(err, f.cfg.DatabasePath())
 	}
 	people, err := account.New(account.Config{
 		Store: store, Throttle: store,
@@ -57,6 +58,25 @@ func openBackend(ctx context.Context, f folder) (*backend, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	return &backend{cfg: f.cfg, folder: f, store: store, people: people}, nil
+}
+
+// unopened says why the store at path does not open and what to do about it.
+func unopened(err error, path string) error {
+	const restore = "put a backup in its place, and remove doorward.db-wal and doorward.db-shm"
+	for _, known := range []struct {
+		err  error
+		hint string
+	}{
+		{sqlite.ErrNotDatabase, restore},
+		{sqlite.ErrDamaged, restore},
+		{sqlite.ErrForeign, "--data names another folder"},
+		{sqlite.ErrNewer, "install the newer version, or restore the backup made before the upgrade"},
+	} {
+		if errors.Is(err, known.err) {
+			return failed(err, known.hint, "cannot open the store %s: %s", path, strings.TrimPrefix(known.err.Error(), "sqlite: "))
+		}
+	}
+	return failed(err, "", "cannot open the store: %v", err)
 }
 
 // issuer makes the issuer over the store, with the keys that key opens.
