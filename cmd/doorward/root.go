@@ -114,7 +114,7 @@ func (a *app) load(cmd *cobra.Command, beside bool) (*config.Config, error) {
 		}
 	}
 	if f := cmd.Flags().Lookup(ttlFlag); f != nil && f.Changed {
-		src.Flags["access_ttl"] = f.Value.String()
+		src.Flags["access_ttl"], src.FlagNames = f.Value.String(), map[string]string{"access_ttl": ttlFlag}
 	}
 	if f := cmd.Flags().Lookup("config"); f != nil && f.Changed {
 		if src.File = f.Value.String(); src.File == "" {

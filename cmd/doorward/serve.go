@@ -102,6 +102,10 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 	if err != nil {
 		return err
 	}
+	if last := n.cfg.LastIssuer(); last != "" && last != n.cfg.Issuer {
+		n.log.Warn("the last serve on this data folder had another issuer: its access tokens are refused here, and several servers need one --issuer",
+			"last", last, "issuer", n.cfg.Issuer)
+	}
 	if err := writeOver(n.cfg.ServingPath(), n.cfg.Serving()); err != nil {
 		return failed(err, "", "cannot write to the data folder: %v", err)
 	}

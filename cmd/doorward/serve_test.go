@@ -25,6 +25,31 @@ func serveEmpty(t *testing.T, args ...string) (*process, string) {
 	return s, readPassword(t, s.dir)
 }
 
+// A second issuer on one folder is a mistake that shows late: in tokens that are refused.
+func TestServeTellsOfAnotherIssuer(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	for _, test := range []struct {
+		issuer string
+		want   bool
+	}{
+		{"https://one.example", false},
+		{"https://one.example", false},
+		{"https://two.example", true},
+	} {
+		s, err := startServer(dir, nil, "--issuer", test.issuer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(s.logs.text(), "had another issuer"); got != test.want {
+			t.Errorf("%s: told %t, want %t:\n%s", test.issuer, got, test.want, s.logs.text())
+		}
+	}
+}
+
 func readPassword(t *testing.T, dir string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "admin-password"))

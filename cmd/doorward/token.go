@@ -28,7 +28,7 @@ func (a *app) tokenIssueCommand() *cobra.Command {
 to a session of its own, which "doorward session list" shows and "doorward session
 revoke" ends. There is no refresh token.`,
 		Example: `  TOKEN=$(doorward token issue alice --ttl 1h)
-  doorward token issue alice --audience orders --scope "orders:read orders:write"`,
+  doorward token issue alice --audience orders   # one of the setting audiences`,
 		Args:        want("NAME"),
 		Annotations: map[string]string{"own": "audience"},
 	}
@@ -85,9 +85,9 @@ func (b *backend) issueToken(ctx context.Context, iss *issuer.Issuer, name strin
 	case errors.Is(err, issuer.ErrInactive):
 		return tokens, refused("doorward user show "+u.Name, "user %s is disabled, or their first password was not changed in time", u.Name)
 	case errors.Is(err, issuer.ErrAudience):
-		return tokens, refused("name it in audiences:", "no token is made for the audience %q", req.Audience)
+		return tokens, refused("name it under audiences in the configuration, or in DOORWARD_AUDIENCES", "no token is made for the audience %q", req.Audience)
 	case errors.Is(err, issuer.ErrScope):
-		return tokens, refused("", "user %s may not have the scope %q", u.Name, req.Scope.String())
+		return tokens, refused("users of this server have roles and no scopes; leave out --scope", "user %s may not have the scope %q", u.Name, req.Scope.String())
 	}
 	return tokens, err
 }

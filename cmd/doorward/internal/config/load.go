@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,6 +14,8 @@ import (
 type Source struct {
 	// Flags holds what was given on the command line, by the key of the setting.
 	Flags map[string]string
+	// FlagNames holds, by key, the names of flags that a command calls otherwise than the setting does.
+	FlagNames map[string]string
 	// Environ is the environment, as [os.Environ] returns it.
 	Environ []string
 	// File is the configuration file; "" means what DOORWARD_CONFIG names, or none.
@@ -33,7 +36,7 @@ func Load(src Source) (*Config, error) {
 		layer{cfg, src.File, func(Setting) bool { return true }, &faults}.read(src.File)
 	}
 	cfg.fromEnvironment(env, &faults)
-	cfg.fromFlags(src.Flags, &faults)
+	cfg.fromFlags(src, &faults)
 	if src.Beside && len(faults) == 0 {
 		cfg.fromServing(&faults)
 	}
@@ -84,10 +87,10 @@ func (c *Config) fromEnvironment(env map[string]string, faults *Problems) {
 	}
 }
 
-func (c *Config) fromFlags(flags map[string]string, faults *Problems) {
+func (c *Config) fromFlags(src Source, faults *Problems) {
 	for _, s := range settings {
-		if val, ok := flags[s.Key]; ok {
-			c.apply(s, "--"+s.Flag, val, faults)
+		if val, ok := src.Flags[s.Key]; ok {
+			c.apply(s, "--"+cmp.Or(src.FlagNames[s.Key], s.Flag), val, faults)
 		}
 	}
 }
@@ -111,6 +114,14 @@ func (c *Config) fromServing(faults *Problems) {
 	}
 	unset := func(s Setting) bool { return s.Shared && c.origin[s.Key] == "" }
 	layer{c, path, unset, faults}.read(path)
+}
+
+// LastIssuer returns the issuer of the last serve on the data folder, "" if there is none.
+func (c *Config) LastIssuer() string {
+	last := Default()
+	last.Data = c.Data
+	last.fromServing(&Problems{})
+	return last.Issuer
 }
 
 // derive fills in what follows from other settings.
