@@ -25,7 +25,7 @@
 //	algorithm.from_jwk, to_jwk         ParseJWK, Key.MarshalJWK, Key.MarshalPublicJWK
 //	PEM text as key                    ParsePEM
 //	PyJWKSet, PyJWKSet.from_json       ParseSet, NewSet; set["kid"] is Set.Key
-//	PyJWKClient                        package remote of doorward
+//	PyJWKClient                        none: fetch the set yourself, then ParseSet
 //
 // Its exceptions and what to compare with [errors.Is]:
 //
