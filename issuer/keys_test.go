@@ -215,6 +215,37 @@ func TestChangedAlgorithmRotates(t *testing.T) {
 	}
 }
 
+// Two nodes that want different algorithms and lifetimes, as while a setting is
+// changed on one after the other, do not answer each other's keys without end.
+func TestNodesThatDifferMakeFewKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "doorward.db")
+		here := newWorldOn(t, path, func(c *issuer.Config) { c.KeyTTL = 30 * time.Minute })
+		there := newWorldOn(t, path, func(c *issuer.Config) {
+			c.KeyTTL, c.Algorithm, c.AbsoluteTTL = 30*time.Minute, jwt.ES256, 15*24*time.Hour
+		})
+		defer here.start(t)()
+		defer there.start(t)()
+		time.Sleep(5 * time.Second)
+		if got := len(here.JWKS().Keys()); got != 2 {
+			t.Fatalf("%d keys published, want the first and the next", got)
+		}
+		before, err := here.cfg.Store.KeyRing(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Minute)
+		after, err := here.cfg.Store.KeyRing(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changes := after.Rev - before.Rev; changes > 20 {
+			t.Errorf("%d changes of the keys in half an hour", changes)
+		}
+	})
+}
+
 // A sealed key cannot stand in for another.
 func TestSealedKeysAreBoundToTheirNames(t *testing.T) {
 	t.Parallel()

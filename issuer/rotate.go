@@ -136,12 +136,14 @@ func (c Config) scheduleKeys(ring *keyRing, now time.Time) ([]StoredKey, []strin
 }
 
 // nextBegins says whether a key is due after newest, and when it begins. The
-// first key of all begins at once: nobody has cached a key set yet.
+// first key of all begins at once: nobody has cached a key set yet. Another
+// algorithm waits until the newest key has begun: two nodes that want different
+// ones would else answer each other's keys without end.
 func (c Config) nextBegins(newest StoredKey, now time.Time) (time.Time, bool) {
 	switch {
 	case newest.ID == "":
 		return now, true
-	case newest.Purpose == PurposeSign && newest.Algorithm != c.Algorithm:
+	case newest.Purpose == PurposeSign && newest.Algorithm != c.Algorithm && !newest.UseFrom.After(now):
 		return now.Add(c.PublishLead), true
 	}
 	begins := newest.UseFrom.Add(c.KeyTTL)
@@ -171,9 +173,12 @@ func (c Config) retireKeys(keys []StoredKey, now time.Time) []StoredKey {
 			key.AccessTTL = max(key.AccessTTL, c.longestAccess())
 			lifetime = key.AccessTTL
 		}
-		key.KeepUntil = time.Time{}
-		if superseded {
-			key.KeepUntil = end.Add(lifetime + clockSlack)
+		keep := end.Add(lifetime + clockSlack)
+		switch {
+		case !superseded:
+			key.KeepUntil = time.Time{}
+		case keep.After(key.KeepUntil): // A node of shorter lifetimes does not take it back.
+			key.KeepUntil = keep
 		}
 	}
 	return keys
