@@ -16,11 +16,16 @@ const (
 // Run follows the store, so that what other processes revoke and rotate holds in this
 // one too, makes each next key when its time comes, and deletes what has expired.
 // It returns when ctx ends. One Run per Issuer is enough; more are harmless.
+// Deleting has a goroutine of its own, which ends before Run returns: however much
+// there is to delete, revocations are read on time.
 //
 // While the store does not answer, Run goes on asking; the tokens of this process are
 // refused as stale once [Config.MaxStaleness] has passed.
 func (i *Issuer) Run(ctx context.Context) error {
-	var maintained, pruned time.Time
+	var pruning sync.WaitGroup
+	pruning.Go(func() { i.keepPruning(ctx) })
+	defer pruning.Wait()
+	var maintained time.Time
 	for failing := false; ; {
 		err := i.cfg.Store.WaitChange(ctx)
 		if ctx.Err() != nil {
@@ -32,10 +37,6 @@ func (i *Issuer) Run(ctx context.Context) error {
 		if err == nil && time.Since(maintained) >= maintainPace {
 			err, maintained = i.maintainKeys(ctx), time.Now()
 		}
-		if err == nil && time.Since(pruned) >= prunePace {
-			_, err = i.cfg.Store.Prune(ctx)
-			pruned = time.Now()
-		}
 		if err != nil && ctx.Err() == nil {
 			if !failing {
 				i.cfg.Logger.Error("the store does not answer; trying again", "err", err)
@@ -45,6 +46,18 @@ func (i *Issuer) Run(ctx context.Context) error {
 			i.cfg.Logger.Info("the store answers again")
 		}
 		failing = err != nil
+	}
+}
+
+// keepPruning deletes what has expired, at once and then every hour, until ctx ends.
+func (i *Issuer) keepPruning(ctx context.Context) {
+	for ctx.Err() == nil {
+		pace := prunePace
+		if _, err := i.cfg.Store.Prune(ctx); err != nil && ctx.Err() == nil {
+			i.cfg.Logger.Warn("what has expired could not be deleted; trying again", "err", err)
+			pace = maintainPace
+		}
+		pause(ctx, pace)
 	}
 }
 

@@ -1,6 +1,7 @@
 package issuer_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -444,6 +445,34 @@ func TestRunFollowsOtherProcesses(t *testing.T) {
 	within(t, 2*time.Second, "the new key is in the other process's set", func() bool {
 		_, err := there.Keys().Key(t.Context(), kid)
 		return err == nil
+	})
+}
+
+// busyPruning is a store in which there is so much to delete that it never ends.
+type busyPruning struct{ issuer.Store }
+
+func (busyPruning) Prune(ctx context.Context) (int64, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+// Attack_F12: what has expired and waits to be deleted keeps nobody from hearing of revocations.
+func TestRunFollowsWhilePruning(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "doorward.db")
+		here := newWorldOn(t, path, nil)
+		there := newWorldOn(t, path, func(c *issuer.Config) { c.Store = busyPruning{c.Store} })
+		stop := there.start(t)
+		set, ended := here.login("ada"), here.login("ada")
+		time.Sleep(2 * time.Minute)
+		there.wantVerify(set.AccessToken, nil)
+		if err := here.Logout(t.Context(), ended.AccessToken, issuer.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		there.wantVerify(ended.AccessToken, doorward.ErrRevoked)
+		stop()
 	})
 }
 
