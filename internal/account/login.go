@@ -219,11 +219,12 @@ func reason(err error) string {
 	return ""
 }
 
-// failed records a try that failed. The name that was sent is not recorded:
+// failed records a try that failed, also when the caller has gone away: who hangs
+// up at once does not go unrecorded. The name that was sent is not recorded:
 // people type their password there.
 func (p *People) failed(ctx context.Context, why error, ev issuer.Event) error {
 	ev.Kind, ev.Reason = EventLoginFailed, reason(why)
-	if err := p.throttle.Record(ctx, ev); err != nil {
+	if err := p.throttle.Record(context.WithoutCancel(ctx), ev); err != nil {
 		return fmt.Errorf("record the failed login: %w", err)
 	}
 	return fmt.Errorf("%w: %w", ErrCredentials, why)

@@ -277,6 +277,32 @@ func TestGoneCallerGetsTheTryBack(t *testing.T) {
 	w.wantError(err, nil)
 }
 
+// A caller who goes away once the password was looked at is on record like one who stays.
+func TestGoneCallerIsOnRecord(t *testing.T) {
+	t.Parallel()
+	w := worldIn(t, t.TempDir(), leavingLate{})
+	w.add("ada")
+	w.store.take()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, _, err := w.people.Authenticate(context.WithValue(ctx, leaveKey{}, cancel), w.issuer, "ada", wrong, event)
+	w.wantError(err, account.ErrCredentials)
+	if events, _ := w.store.take(); len(events) != 1 || events[0].Kind != account.EventLoginFailed {
+		t.Errorf("recorded %+v, want the failed login", events)
+	}
+}
+
+// leavingLate is a Hasher whose caller goes away after the hash, if the context says so.
+type leavingLate struct{ plain }
+
+func (l leavingLate) Verify(ctx context.Context, hash, text string) (bool, error) {
+	rehash, err := l.plain.Verify(ctx, hash, text)
+	if cancel, ok := ctx.Value(leaveKey{}).(context.CancelFunc); ok {
+		cancel()
+	}
+	return rehash, err
+}
+
 type leaveKey struct{}
 
 // leaving is a Hasher whose caller goes away if the context says so.
