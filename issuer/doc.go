@@ -22,5 +22,6 @@
 //	ErrInvalidGrant from Refresh            400 invalid_grant, with RefreshReason
 //	ErrToken from Logout                    401 invalid_token
 //	ErrTwoCookies                           400 invalid_request
-//	anything else                           500, or 503 if the store is down
+//	ErrUnavailable                          503 unavailable
+//	anything else                           500 server_error
 package issuer

@@ -19,6 +19,9 @@ var (
 	// ErrEpoch says that every session of the subject was ended between Begin
 	// and Login, for example by a change of password.
 	ErrEpoch = errors.New("issuer: the subject's sessions were ended during the login")
+	// ErrUnavailable says that the database failed or could not be reached, so that
+	// nothing is known. It is wrapped by every error of a Store that says nothing of its data.
+	ErrUnavailable = errors.New("issuer: the store is not available")
 )
 
 // Store keeps sessions, revocations and keys. It is three interfaces, split by

@@ -100,6 +100,9 @@ var known = []struct {
 	{issuer.ErrInvalidGrant, failure{
 		status: http.StatusBadRequest, code: "invalid_grant", description: "the refresh token is not valid; log in again",
 	}},
+	{issuer.ErrUnavailable, failure{
+		status: http.StatusServiceUnavailable, code: "unavailable", description: "the store does not answer; try again shortly", retryAfter: 5 * time.Second,
+	}},
 	{context.Canceled, failure{
 		status: http.StatusServiceUnavailable, code: "unavailable", description: "the request was given up", retryAfter: time.Second,
 	}},

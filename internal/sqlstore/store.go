@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -97,10 +98,23 @@ func (s *Store) run(ctx context.Context, in runner, what string, f func(context.
 		}
 		return f(ctx, tx, now)
 	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if !saysSomething(err) {
+		err = fmt.Errorf("%w: %w", issuer.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// saysSomething reports whether an error is about the data or the caller. Any
+// other says that the database failed.
+func saysSomething(err error) bool {
+	return slices.ContainsFunc([]error{
+		issuer.ErrNotFound, issuer.ErrConflict, issuer.ErrEpoch,
+		account.ErrNotFound, account.ErrConflict, account.ErrNameTaken, account.ErrNotEmpty,
+		context.Canceled, context.DeadlineExceeded,
+	}, func(known error) bool { return errors.Is(err, known) })
 }
 
 // checkText refuses what one of the databases would not store.
