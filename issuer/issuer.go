@@ -48,7 +48,8 @@ type Config struct {
 
 	// Audience is the aud of a token for which none is asked; empty means Issuer.
 	Audience string
-	// Audiences are the others that may be asked for. Each token has one.
+	// Audiences are the others that may be asked for, beside Audience and Issuer.
+	// Each token has one.
 	Audiences []string
 
 	// Algorithm of new signing keys: EdDSA if empty. HMAC is refused, since

@@ -102,12 +102,14 @@ func (i *Issuer) activeSubject(ctx context.Context, id string) (Subject, error) 
 	return subject, nil
 }
 
-// audience returns the name asked for, or the other one if none is.
+// audience returns the name asked for, or the other one if none is. A token for
+// the issuer itself may always be asked for: whatever Config.Audience is, who logged
+// in must be able to change the password and to end sessions there.
 func (i *Issuer) audience(asked, otherwise string) (string, error) {
 	switch {
 	case asked == "":
 		return otherwise, nil
-	case asked == i.cfg.Audience || slices.Contains(i.cfg.Audiences, asked):
+	case asked == i.cfg.Issuer || asked == i.cfg.Audience || slices.Contains(i.cfg.Audiences, asked):
 		return asked, nil
 	}
 	return "", ErrAudience

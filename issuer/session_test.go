@@ -86,6 +86,23 @@ func TestLoginRefusals(t *testing.T) {
 	w.wantVerify(set.AccessToken, doorward.ErrAudience)
 }
 
+// Whatever the audience of other services, a token for the issuer itself is to be had.
+func TestAudienceOfTheIssuerItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *issuer.Config) { c.Audience = "orders" })
+	w.wantVerify(w.login("ada").AccessToken, doorward.ErrAudience)
+	set, err := w.loginWith("ada", issuer.LoginRequest{Audience: issuerURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wantVerify(set.AccessToken, nil)
+	set, err = w.Refresh(t.Context(), w.login("ada").RefreshToken, issuer.RefreshRequest{Audience: issuerURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wantVerify(set.AccessToken, nil)
+}
+
 // A login whose password was checked before all sessions were ended comes to nothing.
 func TestLoginInFlightDoesNotOutliveRevokeSubject(t *testing.T) {
 	t.Parallel()

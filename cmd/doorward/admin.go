@@ -39,7 +39,7 @@ func (n *node) firstAdmin(ctx context.Context) error {
 		n.log.Warn("the user admin was made; change the password within 24 hours", "password_file", path)
 		setting = "DW_PASSWORD=$(cat '" + strings.ReplaceAll(path, "'", `'\''`) + "')"
 	}
-	fmt.Fprintf(n.app.out, "# Try it:\n%s\n%s", setting, tryIt(n.cfg.Issuer+n.cfg.Prefix))
+	fmt.Fprintf(n.app.out, "# Try it:\n%s\n%s", setting, tryIt(n.cfg))
 	return nil
 }
 
@@ -69,10 +69,15 @@ func removePasswordFile(cfg *config.Config) error {
 }
 
 // tryIt is three lines for sh: log in, call, log out. The password comes from
-// DW_PASSWORD and is in no argument of a process.
-func tryIt(base string) string {
-	return fmt.Sprintf(`TOKEN=$(printf '{"username":"admin","password":"%%s"}' "$DW_PASSWORD" | curl -sS -H 'Content-Type: application/json' -d @- %[1]s/login | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p')
+// DW_PASSWORD and is in no argument of a process. Where tokens are for another
+// service by default, the login asks for one that this server accepts.
+func tryIt(cfg *config.Config) string {
+	audience := ""
+	if cfg.Audience != cfg.Issuer {
+		audience = `,"audience":"` + strings.ReplaceAll(cfg.Issuer, "%", "%%") + `"` // for printf
+	}
+	return fmt.Sprintf(`TOKEN=$(printf '{"username":"admin","password":"%%s"%[2]s}' "$DW_PASSWORD" | curl -sS -H 'Content-Type: application/json' -d @- %[1]s/login | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p')
 curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/protected
 curl -sS -X POST -H "Authorization: Bearer $TOKEN" -w 'logged out: %%{http_code}\n' %[1]s/logout
-`, base)
+`, cfg.Issuer+cfg.Prefix, audience)
 }
