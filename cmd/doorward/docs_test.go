@@ -51,6 +51,33 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
+// The Python of docs/start.md takes a token of this server.
+func TestPythonOfStart(t *testing.T) {
+	t.Parallel()
+	const python = "/usr/bin/python3"
+	if err := exec.CommandContext(t.Context(), python, "-c", "import jwt, cryptography").Run(); err != nil {
+		t.Skipf("%s has no modules jwt and cryptography: run make deps", python)
+	}
+	page, err := os.ReadFile("../../docs/start.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(page), "```python\n")
+	block, _, closed := strings.Cut(block, "```")
+	if !found || !closed {
+		t.Fatal("docs/start.md has no python block")
+	}
+	s, _ := serveEmpty(t)
+	token, _ := command(t, 0, "", "token", "issue", "admin", "--data", s.dir)
+	script := "import jwt, sys\ntoken = sys.stdin.read().strip()\n" +
+		strings.ReplaceAll(block, "http://127.0.0.1:8080", s.url) + "print(claims['preferred_username'])\n"
+	check := exec.CommandContext(t.Context(), python, "-c", script)
+	check.Stdin = strings.NewReader(token)
+	if out, err := check.CombinedOutput(); err != nil || string(out) != "admin\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 var shell = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
 
 // typed runs the shell blocks of a document against the server at address and
