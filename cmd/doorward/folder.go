@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
@@ -41,13 +42,21 @@ func (f folder) make() error {
 }
 
 // checkOwner refuses a folder of another user: files made in it now would not
-// be readable for the server, or not for its owner.
+// be readable for the server, or not for its owner. It refuses one in which
+// everybody may put a store and users of their own, too.
 func (f folder) checkOwner() error {
 	owner, mine, err := ownerOf(f.cfg.Data)
-	if err != nil || mine {
+	if err != nil {
 		return err
 	}
-	return refused("sudo -u "+owner+" "+f.app.commandLine(), "the data folder %s belongs to %s", f.cfg.Data, owner)
+	if !mine {
+		return refused("sudo -u "+owner+" "+f.app.commandLine(), "the data folder %s belongs to %s", f.cfg.Data, owner)
+	}
+	info, err := os.Stat(f.cfg.Data)
+	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
+		return refused("chmod o-w "+f.cfg.Data, "everybody may write to the data folder %s", f.cfg.Data)
+	}
+	return err
 }
 
 // masterKey reads the master key.

@@ -48,6 +48,27 @@ func TestOwner(t *testing.T) {
 	}
 }
 
+// TestAttack_H12 refuses a data folder in which everybody may put files.
+func TestAttack_H12(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no such mode here")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("doorward: error: everybody may write to the data folder %[1]s\ndoorward: hint: chmod o-w %[1]s\n", dir)
+	for _, args := range [][]string{{"user", "list"}, {"serve", "--listen", "127.0.0.1:0"}} {
+		if _, errs := command(t, exitRefused, "", append(args, "--data", dir)...); errs != want {
+			t.Errorf("%v: got  %s\nwant %s", args, errs, want)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("the refused folder holds %v, %v", left, err)
+	}
+}
+
 // TestMasterKeyOnce makes one key from several processes that start at once.
 func TestMasterKeyOnce(t *testing.T) {
 	t.Parallel()
