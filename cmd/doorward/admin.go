@@ -27,7 +27,8 @@ func (n *node) firstAdmin(ctx context.Context) error {
 	}
 	setting := "DW_PASSWORD='" + secret + "'"
 	if isTerminal(n.app.out) {
-		fmt.Fprintf(n.app.out, "The user admin was made. Change the password within 24 hours; until then it gives no admin rights:\n\n    %s\n\n", secret)
+		fmt.Fprintf(n.app.out, "The user admin was made. Until this password is changed it gives no admin rights, and it works for 24 hours:\n\n    %s\n\n"+
+			"doorward user passwd admin --password-stdin sets one of your own.\n\n", secret)
 	} else {
 		path, err := filepath.Abs(n.cfg.AdminPasswordPath())
 		if err != nil {

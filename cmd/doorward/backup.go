@@ -38,7 +38,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 	}
 }
 
-// cause leaves out the name of the file that a failed operation made for itself.
+// cause leaves out operation and file, where the text around names a better one.
 func cause(err error) error {
 	if op, ok := errors.AsType[*fs.PathError](err); ok {
 		return op.Err

@@ -3,8 +3,10 @@ package main
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,7 +40,8 @@ func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, e
 	}
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
-		return nil, failed(err, "tls.cert holds the certificate chain and tls.key its private key, both PEM", "tls: %v", err)
+		return nil, failed(err, "tls.cert holds the certificate chain and tls.key its private key, both PEM",
+			"tls: %s, %s: %s", certFile, keyFile, strings.TrimPrefix(err.Error(), "tls: "))
 	}
 	c.pair = &pair
 	return c, nil
@@ -93,7 +96,7 @@ func (c *certificate) look() ([2]stamp, error) {
 	for i, path := range []string{c.certFile, c.keyFile} {
 		info, err := os.Stat(path)
 		if err != nil {
-			faults = errors.Join(faults, err)
+			faults = errors.Join(faults, fmt.Errorf("%s: %w", path, cause(err)))
 			continue
 		}
 		stamps[i] = stamp{info.ModTime(), info.Size()}

@@ -55,7 +55,7 @@ func SecretFile(path string, forbidden fs.FileMode) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return err
+		return fmt.Errorf("%s: %w", path, errors.Unwrap(err))
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is not a file", path)
 	case info.Mode().Perm()&forbidden != 0:
