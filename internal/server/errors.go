@@ -126,7 +126,10 @@ func failureOf(err error) *failure {
 	for _, k := range known {
 		if errors.Is(err, k.err) {
 			f := k.failure
-			f.cause, f.reason = err, issuer.RefreshReason(err)
+			f.cause = err
+			if errors.Is(k.err, issuer.ErrInvalidGrant) { // No other refusal tells who is disabled.
+				f.reason = issuer.RefreshReason(err)
+			}
 			return &f
 		}
 	}

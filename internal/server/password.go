@@ -49,7 +49,7 @@ func (s *Server) password(w http.ResponseWriter, r *http.Request) error {
 	// The password is changed. The new session must not be lost with the connection.
 	set, err := s.cfg.Issuer.Login(afterCommit(r.Context()), attempt, issuer.LoginRequest{Event: event(r, subject)})
 	if err != nil {
-		return err
+		return passwordFailure(err)
 	}
 	identify(r, set.Subject, set.SessionID)
 	s.writeTokens(w, set, req.Cookie)
@@ -70,7 +70,8 @@ func passwordFailure(err error) error {
 			status: http.StatusUnauthorized, code: "invalid_credentials",
 			description: "the current password is wrong", cause: err,
 		}
-	case errors.Is(err, account.ErrConflict), errors.Is(err, account.ErrNotFound):
+	case errors.Is(err, account.ErrConflict), errors.Is(err, account.ErrNotFound),
+		errors.Is(err, issuer.ErrInactive), errors.Is(err, issuer.ErrEpoch):
 		return &failure{
 			status: http.StatusConflict, code: "conflict",
 			description: "the account was changed by somebody else at the same moment; log in again", cause: err,

@@ -1,0 +1,69 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/doorward/doorward/internal/server"
+	"github.com/doorward/doorward/issuer"
+)
+
+// vanishing disables everybody between the check of the password and the login.
+type vanishing struct {
+	issuer.Subjects
+	gone atomic.Bool
+}
+
+func (v *vanishing) Subject(ctx context.Context, id string) (issuer.Subject, error) {
+	if v.gone.Load() {
+		return issuer.Subject{}, nil
+	}
+	return v.Subjects.Subject(ctx, id)
+}
+
+// Attack_E01: who is disabled while they log in or change the password reads what
+// others read, and no reason.
+func TestDisabledMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(set *settings) { set.direct = true })
+	subjects := &vanishing{Subjects: w.people}
+	config := w.set.issuer
+	config.Subjects = subjects
+	var err error
+	set := w.set.server
+	set.Issuer, err = issuer.New(t.Context(), config)
+	must(t, err)
+	srv, err := server.New(set)
+	must(t, err)
+	post := func(path, token, body string) (int, map[string]any) {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", jsonMedia)
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		answer := httptest.NewRecorder()
+		srv.ServeHTTP(answer, r)
+		var members map[string]any
+		must(t, json.Unmarshal(answer.Body.Bytes(), &members))
+		return answer.Code, members
+	}
+	login := fmt.Sprintf(`{"username":"alice","password":%q}`, aliceWord)
+	_, tokens := post("/login", "", login)
+	subjects.gone.Store(true)
+
+	status, refusal := post("/login", "", login)
+	if status != http.StatusUnauthorized || refusal["error"] != "invalid_credentials" || refusal["reason"] != nil {
+		t.Errorf("login: %d %v", status, refusal)
+	}
+	change := fmt.Sprintf(`{"current":%q,"new":%q}`, aliceWord, goodWord)
+	status, refusal = post("/password", tokens["access_token"].(string), change)
+	if status != http.StatusConflict || refusal["error"] != "conflict" || refusal["reason"] != nil {
+		t.Errorf("change of password: %d %v", status, refusal)
+	}
+}
