@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +15,17 @@ import (
 // lines that the first start prints work.
 func TestAudienceOfOthers(t *testing.T) {
 	t.Parallel()
-	first, err := startServer(filepath.Join(t.TempDir(), "data"), nil, "--audience", "orders")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	issuer := "http://" + addr + "/" // The slash belongs to the name, and to no path below it.
+	args := []string{"--audience", "orders", "--issuer", issuer, "--listen", addr}
+	first, err := startServer(filepath.Join(t.TempDir(), "data"), nil, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +33,7 @@ func TestAudienceOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := first.out.String() // complete, since the process has ended
-	s := serve(t, first.dir, "--audience", "orders", "--listen", strings.TrimPrefix(first.url, "http://"))
+	s := serve(t, first.dir, args...)
 	login := func(secret, audience string) string {
 		body := fmt.Sprintf(`{"username":"admin","password":%q,"audience":%q}`, secret, audience)
 		return must(t, http.StatusOK, http.MethodPost, s.url+"/login", "", body).member("access_token")
@@ -38,6 +49,6 @@ func TestAudienceOfOthers(t *testing.T) {
 		t.Errorf("%v: %s\n%s", err, out, lines)
 	}
 
-	must(t, http.StatusOK, http.MethodPost, s.url+"/password", login(initial, s.url), change(initial, chosen))
-	must(t, http.StatusOK, http.MethodGet, s.url+"/admin/v1/users", login(chosen, s.url), "")
+	must(t, http.StatusOK, http.MethodPost, s.url+"/password", login(initial, issuer), change(initial, chosen))
+	must(t, http.StatusOK, http.MethodGet, s.url+"/admin/v1/users", login(chosen, issuer), "")
 }
