@@ -25,8 +25,8 @@ func (c *Config) check(faults *Problems) {
 	if slices.Contains(c.Audiences, c.Audience) || slices.Contains(c.Audiences, c.Issuer) {
 		c.fault(faults, "audiences", "names the default audience or the issuer; both are there without it")
 	}
-	if c.TokenField == "access_token" {
-		c.fault(faults, "login.token_field", "access_token is the first name already")
+	if slices.Contains([]string{"access_token", "token_type", "expires_in", "refresh_token", "scope"}, c.TokenField) {
+		c.fault(faults, "login.token_field", "%s is a member of the answer already", c.TokenField)
 	}
 	if strings.EqualFold(c.TokensHeader, "Authorization") || strings.EqualFold(c.TokensHeader, "Cookie") {
 		c.fault(faults, "tokens.header", "name another header; Authorization: Bearer is read without it")

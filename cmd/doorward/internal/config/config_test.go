@@ -190,6 +190,7 @@ func TestAttack_H12(t *testing.T) {
 		{name: "prefix with dots", file: "server: {prefix: /a/../b}\n", want: "server.prefix: want a path"},
 		{name: "short passwords", file: "password: {min_length: 4}\n", want: "want a whole number between 8 and"},
 		{name: "default audience twice", file: "audience: a\naudiences: [a]\n", want: "audiences: names the default audience"},
+		{name: "token field of the answer itself", file: "login: {token_field: expires_in}\n", want: "login.token_field: expires_in is a member of the answer already"},
 		{name: "database", env: []string{"DOORWARD_DATABASE=postgres://u:hunter2@h/db"}, want: "DOORWARD_DATABASE: this build keeps its data in the data folder"},
 		{name: "master key in the environment", env: []string{"DOORWARD_MASTER_KEY=hunter2"}, want: "DOORWARD_MASTER_KEY: the environment is no place"},
 	}
