@@ -51,7 +51,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %q: %w", path, err)
 	}
-	e, err := openEngine(ctx, path)
+	e, err := openFree(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %q: %w", path, explain(err))
 	}
@@ -72,6 +72,18 @@ type engine struct {
 	writer  *writer
 	watch   *watch
 	now     func() time.Time // time.Now but in tests of a clock that goes back
+}
+
+// openFree is openEngine, again for a while if another process that opens the same
+// file is in its way: SQLite does not wait for each of the locks that this takes.
+func openFree(ctx context.Context, path string) (*engine, error) {
+	for deadline := time.Now().Add(waitFor); ; {
+		e, err := openEngine(ctx, path)
+		if !isBusy(err) || time.Now().After(deadline) || ctx.Err() != nil {
+			return e, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func openEngine(ctx context.Context, path string) (*engine, error) {

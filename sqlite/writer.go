@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -194,7 +193,7 @@ func (w *writer) begin(ctx context.Context, batch []*job) (*sql.Tx, error) {
 		if !isBusy(err) || time.Now().After(deadline) || !slices.ContainsFunc(batch, (*job).wanted) {
 			return tx, err
 		}
-		time.Sleep(rand.N(2 * time.Millisecond))
+		time.Sleep(time.Millisecond)
 	}
 }
 
