@@ -26,21 +26,24 @@ var (
 var (
 	// ErrInvalidGrant is wrapped by every refusal of a refresh token (RFC 6749 §5.2).
 	ErrInvalidGrant = errors.New("issuer: invalid grant")
-	// ErrSessionEnded says that the session was ended: logged out, revoked, or swept since.
-	ErrSessionEnded = &grantError{reason: "session_ended", text: "issuer: the session has ended"}
+	// ErrSessionEnded says that the session was ended: logged out, revoked, or swept
+	// since. [RefreshReason] knows which of them while the store does.
+	ErrSessionEnded = &grantError{reason: unknownReason, text: "issuer: the session has ended"}
 	// ErrSessionLapsed says that the session reached its idle or absolute end.
-	ErrSessionLapsed = &grantError{reason: "session_expired", text: "issuer: the session has lapsed"}
+	ErrSessionLapsed = &grantError{reason: ReasonExpired, text: "issuer: the session has lapsed"}
 	// ErrReuse says that two parties held the session's tokens, and that it has ended for that reason.
-	ErrReuse = &grantError{reason: "refresh_reuse", text: "issuer: a spent refresh token was presented"}
+	ErrReuse = &grantError{reason: ReasonReuse, text: "issuer: a spent refresh token was presented"}
 	// ErrRollback says that the token is newer than the store: the store was
 	// restored from a copy or lost its last writes. The session has ended.
-	ErrRollback = &grantError{reason: "store_rollback", text: "issuer: the store has lost the session's history"}
+	ErrRollback = &grantError{reason: ReasonRollback, text: "issuer: the store has lost the session's history"}
 	// ErrClient says that the session belongs to another client. It is untouched.
 	ErrClient = &grantError{text: "issuer: the session belongs to another client"}
 )
 
 // RefreshReason returns the one word that the holder of a refused refresh
-// token may read, or "" where it is owed none: then the MAC was wrong.
+// token may read, or "" where it is owed none: then the MAC was wrong. It is one of
+// the Reason constants, "subject_inactive" for [ErrInactive], or "session_ended"
+// for a session of which the store knows no more.
 func RefreshReason(err error) string {
 	if refused, ok := errors.AsType[*grantError](err); ok {
 		return refused.reason
@@ -48,9 +51,18 @@ func RefreshReason(err error) string {
 	return ""
 }
 
-// grantError is a refusal of a refresh token.
-type grantError struct{ reason, text string }
+// grantError is a refusal of a refresh token. Kind is the more general one that it
+// stands for, or nil.
+type grantError struct {
+	reason, text string
+	kind         *grantError
+}
 
 func (e *grantError) Error() string { return e.text }
 
-func (e *grantError) Unwrap() error { return ErrInvalidGrant }
+func (e *grantError) Unwrap() error {
+	if e.kind != nil {
+		return e.kind
+	}
+	return ErrInvalidGrant
+}

@@ -17,13 +17,16 @@ type EventKind string
 
 // The kinds of Event that this package makes.
 const (
-	EventLogin         EventKind = "login"
-	EventRefresh       EventKind = "refresh"
-	EventRefreshReuse  EventKind = "refresh_reuse"
-	EventStoreRollback EventKind = "store_rollback"
-	EventLogout        EventKind = "logout"
-	EventSessionEnd    EventKind = "session_end"
-	EventSubjectEnd    EventKind = "subject_end"
-	EventKeyRotate     EventKind = "key_rotate"
-	EventKeyRevoke     EventKind = "key_revoke"
+	EventLogin        EventKind = "login"
+	EventRefresh      EventKind = "refresh"
+	EventRefreshReuse EventKind = "refresh_reuse"
+	// EventPredecessorUsed is a predecessor that came late and was forgiven: an answer
+	// was lost, or a second party holds the session.
+	EventPredecessorUsed EventKind = "refresh_predecessor_used"
+	EventStoreRollback   EventKind = "store_rollback"
+	EventLogout          EventKind = "logout"
+	EventSessionEnd      EventKind = "session_end"
+	EventSubjectEnd      EventKind = "subject_end"
+	EventKeyRotate       EventKind = "key_rotate"
+	EventKeyRevoke       EventKind = "key_revoke"
 )

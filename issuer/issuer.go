@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -85,7 +87,8 @@ type Config struct {
 
 	// Username writes Subject.Name into access tokens as preferred_username.
 	Username bool
-	// Logger gets what happens in Run, where no caller can be told. Nil discards it.
+	// Logger gets what happens in Run, where no caller can be told, and security events:
+	// the end of a session, a spent refresh token used late, a store that lost history. Nil discards them.
 	Logger *slog.Logger
 }
 
@@ -96,7 +99,7 @@ type Issuer struct {
 	rule    refreshRule
 	ring    atomic.Pointer[keyRing]
 	revoked *doorward.RevocationSet
-	limit   refreshLimit
+	limit   quota.PerMinute[Digest]
 	follow  follower
 }
 
@@ -111,7 +114,6 @@ func New(ctx context.Context, cfg Config) (*Issuer, error) {
 		cfg:     cfg,
 		rule:    refreshRule{window: cfg.Window, budget: cfg.Budget},
 		revoked: doorward.NewRevocationSet(cfg.MaxStaleness),
-		limit:   refreshLimit{max: cfg.RefreshLimit},
 	}
 	if cfg.StrictRefresh {
 		i.rule = refreshRule{window: 0, budget: 1}
@@ -189,29 +191,22 @@ func (c Config) checkNumbers() error {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Audience, c.Issuer)
-	setDefault(&c.Algorithm, jwt.EdDSA)
-	setDefault(&c.AccessTTL, 10*time.Minute)
-	setDefault(&c.IdleTTL, min(14*24*time.Hour, max(c.AbsoluteTTL, 0)))
-	setDefault(&c.IdleTTL, 14*24*time.Hour)
-	setDefault(&c.AbsoluteTTL, max(30*24*time.Hour, c.IdleTTL))
-	setDefault(&c.Window, 10*time.Second)
-	setDefault(&c.Budget, 3)
-	setDefault(&c.RefreshLimit, 30)
-	setDefault(&c.KeyTTL, 90*24*time.Hour)
-	setDefault(&c.PublishLead, 10*time.Minute)
-	setDefault(&c.MaxStaleness, time.Minute)
+	c.Audience = cmp.Or(c.Audience, c.Issuer)
+	c.Algorithm = cmp.Or(c.Algorithm, jwt.EdDSA)
+	c.AccessTTL = cmp.Or(c.AccessTTL, 10*time.Minute)
+	c.IdleTTL = cmp.Or(c.IdleTTL, min(14*24*time.Hour, max(c.AbsoluteTTL, 0)))
+	c.IdleTTL = cmp.Or(c.IdleTTL, 14*24*time.Hour)
+	c.AbsoluteTTL = cmp.Or(c.AbsoluteTTL, max(30*24*time.Hour, c.IdleTTL))
+	c.Window = cmp.Or(c.Window, 10*time.Second)
+	c.Budget = cmp.Or(c.Budget, 3)
+	c.RefreshLimit = cmp.Or(c.RefreshLimit, 30)
+	c.KeyTTL = cmp.Or(c.KeyTTL, 90*24*time.Hour)
+	c.PublishLead = cmp.Or(c.PublishLead, 10*time.Minute)
+	c.MaxStaleness = cmp.Or(c.MaxStaleness, time.Minute)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 func checkAlgorithm(alg jwt.Algorithm) error {

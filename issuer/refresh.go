@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -34,7 +34,8 @@ func (i *Issuer) Refresh(ctx context.Context, token string, req RefreshRequest) 
 	if err != nil {
 		return TokenSet{}, err
 	}
-	if !i.limit.allow(presented.handle.digest(), time.Now()) {
+	// Only tokens with a good MAC are counted, so that strangers cannot fill the memory.
+	if !i.limit.Allow(presented.handle.digest(), i.cfg.RefreshLimit, time.Now()) {
 		return TokenSet{}, ErrTooMany
 	}
 	for {
@@ -68,25 +69,38 @@ func (i *Issuer) refreshOnce(ctx context.Context, presented refreshToken, req Re
 		return TokenSet{}, i.endFamily(ctx, session, outcome, req.Event)
 	}
 	if state != session.State {
-		ev := req.Event
-		ev.Kind, ev.Subject, ev.Session = EventRefresh, session.Subject, session.ID
-		g.session, g.now, err = i.cfg.Store.SwapSession(ctx, session.ID, session.Rev, Change{State: state, Used: true}, ev)
-		if err != nil {
-			return TokenSet{}, fmt.Errorf("swap session: %w", err)
+		if g.session, g.now, err = i.advance(ctx, session, state, req.Event); err != nil {
+			return TokenSet{}, err
 		}
 	}
 	return i.mint(g, &refreshToken{generation: state.Generation, handle: presented.handle})
 }
 
+// advance swaps in what the session remembers from now on. A predecessor that came
+// late is a security event.
+func (i *Issuer) advance(ctx context.Context, s Session, state State, ev Event) (Session, time.Time, error) {
+	ev.Kind, ev.Subject, ev.Session = EventRefresh, s.Subject, s.ID
+	late := state.Late && !s.State.Late
+	if late {
+		ev.Kind, ev.Reason = EventPredecessorUsed, fmt.Sprintf("%d of %d in a row", state.LateRun, i.rule.budget)
+	}
+	swapped, now, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, Change{State: state, Used: true}, ev)
+	if err != nil {
+		return Session{}, time.Time{}, fmt.Errorf("swap session: %w", err)
+	}
+	if late {
+		i.report(ctx, slog.LevelWarn, "a spent refresh token was used late: an answer was lost, or somebody else holds it", ev)
+	}
+	return swapped, now, nil
+}
+
 // regrant checks that the session may still be refreshed, by whom and for what.
 func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req RefreshRequest) (grant, error) {
-	switch {
-	case s.ClientID != clientOr(req.ClientID):
+	if s.ClientID != clientOr(req.ClientID) {
 		return grant{}, ErrClient
-	case !s.EndedAt.IsZero():
-		return grant{}, endedFor(s.EndReason)
-	case !s.Live(now):
-		return grant{}, ErrSessionLapsed
+	}
+	if err := refusalOf(s, now); err != nil {
+		return grant{}, err
 	}
 	audience, err := i.audience(req.Audience, s.Audience)
 	if err != nil {
@@ -101,55 +115,24 @@ func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req Refr
 
 // endFamily ends a session that two parties hold, or whose history is lost.
 func (i *Issuer) endFamily(ctx context.Context, s Session, o outcome, ev Event) error {
-	refused := ErrReuse
+	refused, level := ErrReuse, slog.LevelWarn
 	ev.Kind = EventRefreshReuse
-	if o == outcomeRollback {
-		refused, ev.Kind = ErrRollback, EventStoreRollback
+	if o == outcomeRollback { // Not one client's matter: whoever runs the store must look.
+		refused, level, ev.Kind = ErrRollback, slog.LevelError, EventStoreRollback
 	}
 	ev.Subject, ev.Session, ev.Reason = s.Subject, s.ID, refused.reason
 	_, _, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, Change{State: s.State, End: refused.reason}, ev)
 	if err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
+	i.report(ctx, level, "the session has ended: "+refused.text, ev)
 	if err := i.readRevocations(ctx); err != nil {
 		return err
 	}
 	return refused
 }
 
-// endedFor tells the holders of an ended session when it ended for what one of them did.
-func endedFor(reason string) error {
-	switch reason {
-	case ErrReuse.reason:
-		return ErrReuse
-	case ErrRollback.reason:
-		return ErrRollback
-	}
-	return ErrSessionEnded
-}
-
 // still returns the words of the session's grant that the subject has today.
 func still(granted, today doorward.Scope) doorward.Scope {
 	return slices.DeleteFunc(slices.Clone(granted), func(word string) bool { return !today.Has(word) })
-}
-
-// refreshLimit counts the refreshes of each session in the current minute.
-type refreshLimit struct {
-	max int
-
-	mu    sync.Mutex // guards what follows
-	since time.Time
-	count map[Digest]int
-}
-
-// allow reports whether one more is within the limit, and counts it. Only tokens
-// with a good MAC are counted, so that strangers cannot fill the memory.
-func (l *refreshLimit) allow(session Digest, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if age := now.Sub(l.since); l.count == nil || age >= time.Minute || age < 0 {
-		l.since, l.count = now, map[Digest]int{}
-	}
-	l.count[session]++
-	return l.count[session] <= l.max
 }

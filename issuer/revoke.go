@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/doorward/doorward"
@@ -27,23 +28,27 @@ func (i *Issuer) Logout(ctx context.Context, token string, ev Event) error {
 		return err
 	}
 	ev.Kind = EventLogout
-	return i.endSession(ctx, "logout", ev)
+	return i.endSession(ctx, ReasonLogout, ev)
 }
 
-// RevokeSession ends one session, whoever it belongs to.
+// RevokeSession ends one session, whoever it belongs to. Its reason is [ReasonLogout]
+// if ev.Actor is the session's subject, ev.Subject, and [ReasonAdmin] otherwise.
 func (i *Issuer) RevokeSession(ctx context.Context, sid string, ev Event) error {
 	ev.Kind, ev.Session = EventSessionEnd, sid
-	return i.endSession(ctx, "revoked", ev)
+	return i.endSession(ctx, endedBy(ev, ReasonLogout), ev)
 }
 
 // RevokeSubject ends every session of a subject, and every login of it that has begun.
+// Their reason is [ReasonEverywhere] if ev.Actor is the subject, and [ReasonAdmin] otherwise.
 func (i *Issuer) RevokeSubject(ctx context.Context, subject string, ev Event) error {
 	ev.Kind, ev.Subject = EventSubjectEnd, subject
-	cutoff, err := i.cfg.Store.EndSubject(ctx, subject, "revoked", ev)
+	ev.Reason = endedBy(ev, ReasonEverywhere)
+	cutoff, err := i.cfg.Store.EndSubject(ctx, subject, ev.Reason, ev)
 	if err != nil {
 		return fmt.Errorf("end sessions of subject: %w", err)
 	}
 	i.Apply(cutoff)
+	i.report(ctx, slog.LevelInfo, "all sessions of a subject have ended", ev)
 	return nil
 }
 
@@ -52,11 +57,13 @@ func (i *Issuer) RevokeSubject(ctx context.Context, subject string, ev Event) er
 func (i *Issuer) Apply(cutoffs ...doorward.Revocation) { i.revoked.Add(cutoffs...) }
 
 func (i *Issuer) endSession(ctx context.Context, reason string, ev Event) error {
+	ev.Reason = reason
 	cutoff, err := i.cfg.Store.EndSession(ctx, ev.Session, reason, ev)
 	if err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
 	i.Apply(cutoff)
+	i.report(ctx, slog.LevelInfo, "a session has ended", ev)
 	return nil
 }
 

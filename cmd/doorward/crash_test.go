@@ -116,7 +116,7 @@ func (w *work) check(s *process) {
 	w.url = s.url
 	for i, a := range w.agents {
 		for _, token := range a.ended {
-			if got := must(w.t, 400, "POST", w.url+"/refresh", "", refreshBody(token)); got.member("reason") != "session_ended" {
+			if got := must(w.t, 400, "POST", w.url+"/refresh", "", refreshBody(token)); got.member("reason") != "logout" {
 				w.t.Errorf("agent %d: a session whose logout was acknowledged: %s", i, got.body)
 			}
 		}
@@ -132,7 +132,7 @@ func (w *work) check(s *process) {
 		switch {
 		case got.status == 200:
 			a.refresh = got.member("refresh_token")
-		case a.unsure && got.member("reason") == "session_ended":
+		case a.unsure && got.member("reason") == "logout":
 			a.loginOnce(w) // The logout that was not answered had been done.
 		default:
 			w.t.Errorf("agent %d: the session is lost: %d %s", i, got.status, got.body)

@@ -119,8 +119,8 @@ func (a *app) revokeSession(ctx context.Context, b *backend, id string) error {
 		return err
 	}
 	ev := event()
-	ev.Kind, ev.Session, ev.Subject = issuer.EventSessionEnd, s.ID, s.Subject
-	if _, err := b.store.EndSession(ctx, s.ID, "revoked", ev); err != nil {
+	ev.Kind, ev.Session, ev.Subject, ev.Reason = issuer.EventSessionEnd, s.ID, s.Subject, issuer.ReasonAdmin
+	if _, err := b.store.EndSession(ctx, s.ID, issuer.ReasonAdmin, ev); err != nil {
 		return err
 	}
 	a.note("session %s has ended", s.ID)
@@ -133,8 +133,8 @@ func (a *app) revokeUser(ctx context.Context, b *backend, name string) error {
 		return err
 	}
 	ev := event()
-	ev.Kind, ev.Subject = issuer.EventSubjectEnd, u.ID
-	if _, err := b.store.EndSubject(ctx, u.ID, "revoked", ev); err != nil {
+	ev.Kind, ev.Subject, ev.Reason = issuer.EventSubjectEnd, u.ID, issuer.ReasonAdmin
+	if _, err := b.store.EndSubject(ctx, u.ID, issuer.ReasonAdmin, ev); err != nil {
 		return err
 	}
 	a.note("all sessions of %s have ended", u.Name)
@@ -219,7 +219,7 @@ func jsonOfSession(s issuer.Session, user string) sessionJSON {
 	return sessionJSON{
 		ID: s.ID, User: user, Subject: s.Subject, ClientID: s.ClientID, Scope: s.Scope.String(), Audience: s.Audience,
 		Live: s.Live(time.Now()), CreatedAt: s.CreatedAt.UTC(), AuthTime: s.AuthTime.UTC(), LastUsedAt: used,
-		IdleEnd: s.IdleEnd.UTC(), AbsoluteEnd: s.AbsoluteEnd.UTC(), EndedAt: optional(s.EndedAt), EndReason: s.EndReason,
+		IdleEnd: s.IdleEnd.UTC(), AbsoluteEnd: s.AbsoluteEnd.UTC(), EndedAt: optional(s.EndedAt), EndReason: s.OverFor(time.Now()),
 	}
 }
 
@@ -228,7 +228,7 @@ func (s sessionJSON) status() string {
 	case s.EndedAt != nil:
 		return "ended: " + s.EndReason + ", " + when(*s.EndedAt)
 	case !s.Live:
-		return "lapsed"
+		return "lapsed: " + s.EndReason
 	}
 	return "live"
 }

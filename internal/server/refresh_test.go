@@ -83,7 +83,7 @@ func TestRefreshReason(t *testing.T) {
 	token := a.cookie().Value
 	w.do("POST", "/logout", map[string]any{}, refreshCookie(token)).want(t, 204, "")
 	b := w.do("POST", "/refresh", map[string]any{}, refreshCookie(token)).want(t, 400, "invalid_grant")
-	if b.text("reason") != "session_ended" {
+	if b.text("reason") != "logout" {
 		t.Errorf("reason %q", b.text("reason"))
 	}
 	if b.cookie() != nil {
@@ -94,7 +94,7 @@ func TestRefreshReason(t *testing.T) {
 	must(t, err)
 	w.issuer.Apply(cut)
 	c := w.do("POST", "/refresh", map[string]any{"refresh_token": gone.RefreshToken}).want(t, 400, "invalid_grant")
-	if c.text("reason") != "session_ended" {
+	if c.text("reason") != "admin" {
 		t.Errorf("reason %q", c.text("reason"))
 	}
 }

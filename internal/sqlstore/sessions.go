@@ -26,7 +26,7 @@ const covering = `(c.kind = 'session' AND c.id = sessions.id)
 const coveredAt = `COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE ` + covering + `), 0)`
 
 // reasonCovered is the reason that a session shows which only a cut-off ended.
-const reasonCovered = "revoked"
+const reasonCovered = issuer.ReasonAdmin
 
 // CreateSession inserts a session and returns it as stored.
 func (s *Store) CreateSession(ctx context.Context, n issuer.NewSession, ev issuer.Event) (issuer.Session, error) {

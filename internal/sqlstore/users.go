@@ -144,15 +144,19 @@ func (s *Store) DeleteUser(ctx context.Context, id string, ev issuer.Event) (doo
 
 // endUser changes a user and ends their sessions in one transaction.
 func (s *Store) endUser(ctx context.Context, what, id string, ev issuer.Event, change func(context.Context, Tx, time.Time) error) (doorward.Revocation, error) {
-	if err := checkText(id, string(ev.Kind)); err != nil {
+	if err := checkText(id); err != nil {
 		return doorward.Revocation{}, err
+	}
+	reason := issuer.ReasonAdmin
+	if ev.Kind == account.EventPasswordChange {
+		reason = issuer.ReasonPassword
 	}
 	var cut doorward.Revocation
 	err := s.write(ctx, what, func(ctx context.Context, tx Tx, now time.Time) (err error) {
 		if err := change(ctx, tx, now); err != nil {
 			return err
 		}
-		if cut, err = endSubject(ctx, tx, now, id, string(ev.Kind)); err != nil {
+		if cut, err = endSubject(ctx, tx, now, id, reason); err != nil {
 			return err
 		}
 		return record(ctx, tx, now, about(ev, id, ""))

@@ -165,7 +165,7 @@ func TestChangesThatEndSessions(t *testing.T) {
 			read, at, err := f.SessionByHandle(t.Context(), session.Handle)
 			f.ok(err)
 			f.same("live", read.Live(at), false)
-			f.same("reason", read.EndReason, "test")
+			f.same("reason", read.EndReason, issuer.ReasonAdmin)
 			// A login that read the password before is refused, also when the user is gone.
 			n.Handle = issuer.Digest{1}
 			_, err = f.CreateSession(t.Context(), n, event)

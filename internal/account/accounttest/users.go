@@ -148,7 +148,7 @@ func testSetPassword(f *fixture) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.wantEnded(cut, "password_change", mine...)
+	f.wantEnded(cut, issuer.ReasonPassword, mine...)
 	f.wantLive(other)
 	c, err := f.store.Credential(f.Context(), u.ID)
 	if err != nil {
@@ -214,7 +214,7 @@ func testSetDisabled(f *fixture) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.wantEnded(cut, "user_disable", session)
+		f.wantEnded(cut, issuer.ReasonAdmin, session)
 		if got, err := f.store.User(f.Context(), u.ID); err != nil || !got.Disabled {
 			f.Errorf("user %+v, %v, want disabled", got, err)
 		}
@@ -238,7 +238,7 @@ func testDelete(f *fixture) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.wantEnded(cut, "user_delete", session)
+	f.wantEnded(cut, issuer.ReasonAdmin, session)
 	_, err = f.store.Credential(f.Context(), u.ID)
 	f.wantError(err, account.ErrNotFound)
 }

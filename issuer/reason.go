@@ -1,0 +1,71 @@
+package issuer
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Why a session is over. It is one word of this set in Session.EndReason and in
+// [RefreshReason]; docs/troubleshooting.md tells people what each one means.
+const (
+	ReasonLogout     = "logout"            // its holder ended it
+	ReasonEverywhere = "logout_everywhere" // its subject ended all sessions
+	ReasonReuse      = "refresh_reuse"     // two parties held its tokens
+	ReasonRollback   = "store_rollback"    // the store has lost its history
+	ReasonIdle       = "idle"              // it was not used for Config.IdleTTL
+	ReasonExpired    = "expired"           // it was older than Config.AbsoluteTTL
+	ReasonPassword   = "password_change"   // its subject changed the password
+	ReasonAdmin      = "admin"             // an operator ended it
+	ReasonKey        = "key_removed"       // the key of its refresh token was removed
+)
+
+// unknownReason is for a session whose end nobody has given a reason for.
+const unknownReason = "session_ended"
+
+// OverFor returns why the session cannot be refreshed at now, or "" while it is live.
+func (s Session) OverFor(now time.Time) string {
+	switch {
+	case !s.EndedAt.IsZero():
+		return cmp.Or(s.EndReason, unknownReason)
+	case s.Live(now):
+		return ""
+	case s.IdleEnd.Before(s.AbsoluteEnd):
+		return ReasonIdle
+	}
+	return ReasonExpired
+}
+
+// refusalOf tells the holder of a session that is over why it is; nil while it is live.
+func refusalOf(s Session, now time.Time) error {
+	switch reason := s.OverFor(now); reason {
+	case "":
+		return nil
+	case ReasonReuse:
+		return ErrReuse
+	case ReasonRollback:
+		return ErrRollback
+	case ReasonIdle, ReasonExpired:
+		return &grantError{reason: reason, text: ErrSessionLapsed.text, kind: ErrSessionLapsed}
+	case ReasonLogout, ReasonEverywhere, ReasonPassword, ReasonAdmin, ReasonKey:
+		return &grantError{reason: reason, text: ErrSessionEnded.text, kind: ErrSessionEnded}
+	}
+	return ErrSessionEnded // for a reason that is not of this package
+}
+
+// endedBy tells what a subject does to its own sessions from what others do.
+func endedBy(ev Event, own string) string {
+	if ev.Actor != "" && ev.Actor == ev.Subject {
+		return own
+	}
+	return ReasonAdmin
+}
+
+// report logs a security event that the store has recorded.
+func (i *Issuer) report(ctx context.Context, level slog.Level, text string, ev Event) {
+	i.cfg.Logger.LogAttrs(ctx, level, text,
+		slog.String("event", string(ev.Kind)), slog.String("reason", ev.Reason),
+		slog.String("subject", ev.Subject), slog.String("session", ev.Session),
+		slog.String("actor", ev.Actor), slog.String("remote", ev.Address), slog.String("request_id", ev.RequestID))
+}
