@@ -74,6 +74,15 @@ var sessionTests = []storeTest{
 		f.same("idle end", used.IdleEnd, at.Add(used.Idle))
 		f.same("absolute end", used.AbsoluteEnd, s.AbsoluteEnd)
 	}},
+	{"swap holds a generation from its own time only when asked", func(f *fixture) {
+		s := f.create("u_1")
+		_, read := f.read(s.Handle)
+		decided := issuer.State{Generation: 1, HeldSince: read.Add(-time.Hour)}
+		kept, _ := f.swap(s, issuer.Change{State: decided})
+		f.same("held since", kept.State.HeldSince, decided.HeldSince)
+		held, at := f.swap(kept, issuer.Change{State: decided, Hold: true})
+		f.same("held since", held.State.HeldSince, at)
+	}},
 	{"swap at another rev is a conflict and writes nothing", func(f *fixture) {
 		s := f.create("u_1")
 		for _, rev := range []int64{s.Rev - 1, s.Rev + 1} {

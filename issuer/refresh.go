@@ -84,7 +84,9 @@ func (i *Issuer) advance(ctx context.Context, s Session, state State, ev Event) 
 	if late {
 		ev.Kind, ev.Reason = EventPredecessorUsed, fmt.Sprintf("%d of %d in a row", state.LateRun, i.rule.budget)
 	}
-	swapped, now, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, Change{State: state, Used: true}, ev)
+	swapped, now, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, Change{
+		State: state, Used: true, Hold: !state.HeldSince.Equal(s.State.HeldSince),
+	}, ev)
 	if err != nil {
 		return Session{}, time.Time{}, fmt.Errorf("swap session: %w", err)
 	}

@@ -64,6 +64,9 @@ type Change struct {
 	State State
 	// Used moves LastUsedAt to now and IdleEnd to now + Idle.
 	Used bool
+	// Hold moves State.HeldSince to now, the time of the transaction that writes:
+	// a generation is held from when it can be given out, not from when it was decided.
+	Hold bool
 	// End, if not empty, ends the session for this reason.
 	End string
 }

@@ -227,6 +227,9 @@ func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int
 	if ch.End != "" {
 		end = 1
 	}
+	if ch.Hold {
+		st.HeldSince = now
+	}
 	session, err := scanSession(tx.QueryRowContext(ctx, `
 		UPDATE sessions SET rev = rev + 1,
 			generation = $3, held_since = $4, late_run = $5, late = $6, mixed = $7, quiet = $8,
