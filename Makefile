@@ -39,10 +39,11 @@ soak: binary summary ## run the long variants: more rounds, more sockets
 lint: ## formatters, vet, linters (pinned in tools/go.mod), untidy modules
 	@tools/lint.sh
 
-bench: ## measure; prints figures and targets, fails on nothing
+bench: ## measure and write docs/benchmarks.md and its plots; fails on nothing
 	@echo '# Figures of this machine at this moment. Compare rows of one run; nothing here is gated.'
-	go test -run '^$$' -bench . -benchmem ./...
+	go test -run '^$$' -bench . -benchmem -benchtime 0.3s ./...
 	go -C bench run ./serve -root $(CURDIR)
+	go -C bench run ./compare -out $(CURDIR)/docs
 
 dist: ## build the release files: six targets and their checksums, in dist/
 	rm -rf dist && mkdir dist

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// connections is how many clients ask at the same time, each again as soon as it has its answer.
+const connections = 16
+
+// load is what a server did, a value for each round.
+type load struct {
+	name string
+	rate []float64 // requests per second
+	cpu  []float64 // nanoseconds of the server's processor time for one request
+}
+
+// against is the median of the rounds' ratios of rates.
+func (l load) against(base load) float64 { return medianRatio(l.rate, base.rate) }
+
+func (l load) cpuAgainst(base load) float64 { return medianRatio(l.cpu, base.cpu) }
+
+func medianRatio(a, b []float64) float64 {
+	ratios := make([]float64, len(a))
+	for i := range ratios {
+		ratios[i] = a[i] / b[i]
+	}
+	return median(ratios)
+}
+
+// greeting is what a server process says first.
+type greeting struct{ Address, Token string }
+
+// serveUntilEnd runs the server called name until stdin ends. It answers /cpu with its processor time.
+func serveUntilEnd(ctx context.Context, name string, stdin io.Reader, stdout io.Writer) error {
+	i := slices.IndexFunc(servers, func(s server) bool { return s.name == name })
+	if i < 0 {
+		return fmt.Errorf("no server is called %q", name)
+	}
+	f, err := newField(servers[i].alg)
+	if err != nil {
+		return err
+	}
+	k := f.keys[servers[i].alg]
+	h, err := servers[i].handler(k)
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/cpu" {
+			fmt.Fprint(w, processorTime().Nanoseconds())
+			return
+		}
+		h.ServeHTTP(w, r)
+	})}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(listener) }()
+	if err := json.NewEncoder(stdout).Encode(greeting{listener.Addr().String(), k.token}); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, stdin)
+	err = errors.Join(err, srv.Close())
+	if e := <-ended; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// process is a server that runs.
+type process struct {
+	greeting
+	cmd   *exec.Cmd
+	stdin io.Closer
+}
+
+// start runs a server in a process of its own, on one processor.
+func start(ctx context.Context, self, name string) (*process, error) {
+	cmd := exec.CommandContext(ctx, self, "-serve", name)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, stdin: stdin}
+	if err := json.NewDecoder(stdout).Decode(&p.greeting); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), p.stop())
+	}
+	return p, nil
+}
+
+func (p *process) stop() error { return errors.Join(p.stdin.Close(), p.cmd.Wait()) }
+
+// measureLoopback has all servers run at once and asks one of them at a time.
+func (f *field) measureLoopback(ctx context.Context, e effort, self string) (_ []load, err error) {
+	processes := make([]*process, 0, len(servers))
+	defer func() {
+		for _, p := range processes {
+			err = errors.Join(err, p.stop())
+		}
+	}()
+	loads := make([]load, len(servers))
+	for i, s := range servers {
+		p, err := start(ctx, self, s.name)
+		if err != nil {
+			return nil, err
+		}
+		processes = append(processes, p)
+		loads[i].name = s.name
+		if _, err := p.ask(ctx, e.httpSlice/4); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	for range e.httpRounds {
+		for _, i := range rand.Perm(len(servers)) {
+			before, err := processes[i].cpu(ctx)
+			if err != nil {
+				return nil, err
+			}
+			n, err := processes[i].ask(ctx, e.httpSlice)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", servers[i].name, err)
+			}
+			after, err := processes[i].cpu(ctx)
+			if err != nil {
+				return nil, err
+			}
+			loads[i].rate = append(loads[i].rate, n/e.httpSlice.Seconds())
+			loads[i].cpu = append(loads[i].cpu, (after-before)/n)
+		}
+	}
+	return loads, nil
+}
+
+// cpu asks the server for the processor time that it has used.
+func (p *process) cpu(ctx context.Context) (float64, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Address+"/cpu", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(string(text), 64)
+}
+
+// ask sends requests on all connections for a while and returns how many were answered.
+func (p *process) ask(ctx context.Context, d time.Duration) (float64, error) {
+	text := []byte("GET / HTTP/1.1\r\nHost: " + p.Address + "\r\nAuthorization: Bearer " + p.Token + "\r\n\r\n")
+	until := time.Now().Add(d)
+	var total atomic.Int64
+	errs := make([]error, connections)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			n, err := converse(ctx, p.Address, text, until)
+			total.Add(int64(n))
+			errs[i] = err
+		})
+	}
+	wg.Wait()
+	return float64(max(total.Load(), 1)), errors.Join(errs...)
+}
+
+// converse is one client. It reads the first answer as HTTP, and of the others that they are as long and have the same
+// first line: so it takes less of the machine than the server does.
+func converse(ctx context.Context, address string, text []byte, until time.Time) (n int, err error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := conn.SetDeadline(until.Add(10 * time.Second)); err != nil {
+		return 0, err
+	}
+	var seen bytes.Buffer
+	if _, err := conn.Write(text); err != nil {
+		return 0, err
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(io.TeeReader(conn, &seen)), nil)
+	if err != nil {
+		return 0, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK || string(body) != "hello" {
+		return 0, fmt.Errorf("the answer is %s %q: %w", answer.Status, body, err)
+	}
+	const line = len("HTTP/1.1 200 OK\r\n")
+	buf := make([]byte, seen.Len())
+	for n = 1; time.Now().Before(until); n++ {
+		if _, err := conn.Write(text); err != nil {
+			return n, err
+		}
+		if _, err := io.ReadFull(conn, buf); err != nil {
+			return n, err
+		}
+		if !bytes.Equal(buf[:line], seen.Bytes()[:line]) {
+			return n, fmt.Errorf("an answer begins with %q", buf[:line])
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,65 @@
+// Command compare measures Doorward's token core beside other Go libraries for tokens, on the same tokens and with
+// the same checks, and writes the page that shows the figures. It needs Unix for the processor time that it reads.
+//
+// All figures of a table come from interleaved rounds: each round runs every row once, for a moment, in random
+// order. So what else the machine does falls on all rows alike, and ratios mean more than times.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+)
+
+// effort says for how long to measure.
+type effort struct {
+	rounds     int           // of what runs in process
+	slice      time.Duration // of one row in one round
+	httpRounds int
+	httpSlice  time.Duration
+	entries    int // revocations in the set that is searched
+}
+
+var (
+	full  = effort{rounds: 25, slice: 20 * time.Millisecond, httpRounds: 15, httpSlice: 400 * time.Millisecond, entries: 1_000_000}
+	quick = effort{rounds: 2, slice: time.Millisecond, httpRounds: 1, httpSlice: 20 * time.Millisecond, entries: 10_000}
+)
+
+func main() {
+	out := flag.String("out", "", "the folder to write benchmarks.md and the plots into; none by default")
+	short := flag.Bool("quick", false, "measure for a moment only, to see that it works; the figures mean nothing")
+	serve := flag.String("serve", "", "serve with the middleware of this name until standard input ends; used by the program itself")
+	flag.Parse()
+	e := full
+	if *short {
+		e = quick
+	}
+	if err := run(context.Background(), e, *out, *serve); err != nil {
+		fmt.Fprintln(os.Stderr, "compare: error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, e effort, out, serve string) error {
+	if serve != "" {
+		return serveUntilEnd(ctx, serve, os.Stdin, os.Stdout)
+	}
+	f, err := newField(algorithms...)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	r, err := f.measure(ctx, e, self)
+	if err != nil {
+		return err
+	}
+	if out == "" {
+		return r.page(os.Stdout)
+	}
+	return r.write(out)
+}

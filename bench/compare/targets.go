@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/doorward/doorward/jwt"
+)
+
+// target is one line of what the token core must measure up to.
+type target struct {
+	work, must, measured string
+	met                  bool
+}
+
+func (r *result) targets() []target {
+	all := []target{r.targetHS256()}
+	for _, t := range []struct {
+		alg    jwt.Algorithm
+		allocs float64
+	}{{jwt.EdDSA, 2}, {jwt.ES256, 13}, {jwt.RS256, 11}} {
+		all = append(all, r.targetAsymmetric(t.alg, t.allocs))
+	}
+	return append(append(all, r.targetCached()), r.targetsHTTP()...)
+}
+
+func (r *result) targetHS256() target {
+	own, golang := find(r.verify[jwt.HS256], ours), find(r.verify[jwt.HS256], "golang-jwt v5")
+	times := golang.over(own)
+	return target{
+		"verify HS256", "≥ 5 × faster than golang-jwt, ≤ 2 allocations",
+		fmt.Sprintf("%.1f ×, %.0f", times, own.allocs), times >= 5 && own.allocs <= 2,
+	}
+}
+
+func (r *result) targetAsymmetric(alg jwt.Algorithm, allocs float64) target {
+	own, floor := find(r.verify[alg], ours), find(r.verify[alg], raw)
+	times := own.over(floor)
+	return target{
+		fmt.Sprintf("verify %s", alg), fmt.Sprintf("≤ 1.15 × the crypto call alone, ≤ %.0f allocations", allocs),
+		fmt.Sprintf("%.2f × (least: %.2f ×), %.0f", times, own.minimum()/floor.minimum(), own.allocs), times <= 1.15 && own.allocs <= allocs,
+	}
+}
+
+func (r *result) targetCached() target {
+	cold, seen := find(r.verify[jwt.EdDSA], ours), find(r.verify[jwt.EdDSA], cached)
+	times := cold.over(seen)
+	return target{
+		"verify EdDSA, token seen before", "≥ 50 × faster than the first time, 0 allocations",
+		fmt.Sprintf("%.0f ×, %.0f", times, seen.allocs), times >= 50 && seen.allocs == 0,
+	}
+}
+
+func (r *result) targetsHTTP() []target {
+	var garbage float64
+	for _, c := range r.reject[:len(r.reject)-1] { // the last one's signature is good
+		garbage = max(garbage, c.figures[0].allocs)
+	}
+	times := r.overBare(golangHS256) / r.overBare(doorwardHS256)
+	look := max(r.revocation[0].median(), r.revocation[1].median())
+	all := []target{{
+		"middleware HS256, in process", "≥ 5 × less than golang-jwt's, over the bare handler", fmt.Sprintf("%.1f ×", times), times >= 5,
+	}}
+	for _, name := range []string{doorwardSeen, doorwardHS256} {
+		share := findLoad(r.loopback, name).against(r.loopback[0])
+		all = append(all, target{"HTTP, " + name, "≥ 0.90 of bare net/http's requests/s", fmt.Sprintf("%.2f", share), share >= 0.90})
+	}
+	return append(
+		all,
+		target{"refuse garbage", "0 allocations", fmt.Sprintf("%.0f", garbage), garbage == 0},
+		target{
+			"revocation check", "≤ 100 ns, ≤ 60 MiB at 1,000,000 entries",
+			fmt.Sprintf("%s, %.0f MiB", duration(look), r.memory), look <= 100 && r.memory <= 60,
+		},
+	)
+}
+
+func (r *result) pageTargets(w io.Writer) {
+	fmt.Fprint(w, "## What we hold ourselves to\n\n| work | must | measured | |\n|---|---|---|---|\n")
+	for _, t := range r.targets() {
+		verdict := "missed"
+		if t.met {
+			verdict = "met"
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", t.work, t.must, t.measured, verdict)
+	}
+	fmt.Fprint(w, "\n", targetsText)
+}
