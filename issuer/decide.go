@@ -39,7 +39,7 @@ const (
 //
 // RFC 9700 §4.14.2 asks that a replayed refresh token ends the session. Taken
 // literally that logs out every client that lost one answer. Here a
-// predecessor is forgiven, but counted; docs/how-it-works.md has the table and the promises.
+// predecessor is forgiven, but counted; docs/refresh.md has the table and the promises.
 func decide(s State, presented uint32, now time.Time, rule refreshRule) (State, outcome) {
 	held := isHeld(s, now, rule.window)
 	switch current := s.Generation; {
