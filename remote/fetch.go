@@ -1,0 +1,135 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	timeout    = 5 * time.Second // of a fetch with everything it needs
+	maxBody    = 1 << 20         // bytes
+	maxHeaders = 64 << 10        // bytes
+)
+
+// failure is why there is no document, with a word for Outcome.Reason.
+type failure struct {
+	reason string
+	err    error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func failed(reason, format string, args ...any) error {
+	return &failure{reason, fmt.Errorf(format, args...)}
+}
+
+// document is an answer with status 200, or 304 to a question with an ETag.
+type document struct {
+	body      []byte
+	header    http.Header
+	unchanged bool
+}
+
+// client asks for JSON documents with the limits of this package.
+type client struct {
+	http     http.Client
+	insecure bool
+}
+
+func newClient(transport http.RoundTripper, insecure bool) *client {
+	if transport == nil {
+		transport = &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DisableKeepAlives:      true, // the next fetch is minutes away
+			DisableCompression:     true, // what is read is what was sent
+			MaxResponseHeaderBytes: maxHeaders,
+		}
+	}
+	return &client{insecure: insecure, http: http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// get asks for the document. A tag that is not empty stands for the one at hand.
+func (c *client) get(ctx context.Context, address, tag string) (document, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return document{}, failed("network", "%w", err)
+	}
+	r.Header.Set("Accept", "application/json, application/jwk-set+json")
+	if tag != "" {
+		r.Header.Set("If-None-Match", tag)
+	}
+	resp, err := c.http.Do(r)
+	if err != nil {
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err // without the URL, whose query may be a secret
+		}
+		return document{}, failed("network", "%w", err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing was written
+	if resp.StatusCode == http.StatusNotModified && tag != "" {
+		return document{header: resp.Header, unchanged: true}, nil
+	}
+	if err := acceptable(resp); err != nil {
+		return document{}, err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return document{}, failed("network", "%w", err)
+	case len(body) > maxBody:
+		return document{}, failed("size", "the answer is longer than %d bytes", maxBody)
+	}
+	return document{body: body, header: resp.Header}, nil
+}
+
+// acceptable looks at all that comes before the body.
+func acceptable(resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return failed("status", "the answer is status %d, want 200; redirects are not followed", resp.StatusCode)
+	}
+	typ, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil || typ != "application/json" && !(strings.HasPrefix(typ, "application/") && strings.HasSuffix(typ, "+json")) {
+		return failed("type", "the answer is not declared as JSON")
+	}
+	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return failed("type", "the answer is compressed, which nobody asked for")
+	}
+	if resp.ContentLength > maxBody {
+		return failed("size", "the answer is longer than %d bytes", maxBody)
+	}
+	return nil
+}
+
+// checkURL wants HTTPS, or plain HTTP on the way to this very machine.
+func (c *client) checkURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, errors.New("is not a URL")
+	case u.Host == "" || u.Hostname() == "" || u.Opaque != "":
+		return nil, errors.New("is not an absolute URL with a host")
+	case u.User != nil:
+		return nil, errors.New("has a user name or a password")
+	case strings.Contains(text, "#"):
+		return nil, errors.New("has a fragment")
+	case u.Scheme == "https", u.Scheme == "http" && (c.insecure || loopback(u.Hostname())):
+		return u, nil
+	}
+	return nil, errors.New("is not https (http is for loopback, or for InsecureAllowHTTP)")
+}
+
+func loopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
