@@ -141,7 +141,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := failureOf(err)
 	id := doorward.RequestID(r.Context())
 	level := slog.LevelInfo
-	if f.status >= http.StatusInternalServerError {
+	if f.status >= http.StatusInternalServerError && f.status != http.StatusNotImplemented { // 501 is the client's doing.
 		level = slog.LevelError
 	}
 	s.log.LogAttrs(r.Context(), level, "refused",

@@ -36,10 +36,15 @@ func (s *Store) Reserve(ctx context.Context, key [32]byte, limit int, window tim
 	return wait, err
 }
 
-// Release gives back one counted try.
+// Release gives back one counted try. The last one takes its row along, so that a
+// flood of tries that nobody looked at leaves nothing behind.
 func (s *Store) Release(ctx context.Context, key [32]byte) error {
 	return s.write(ctx, "release try", func(ctx context.Context, tx Tx, _ time.Time) error {
-		_, err := tx.ExecContext(ctx, `UPDATE tries SET count = count - 1 WHERE key = $1 AND count > 0`, key[:])
+		gone, err := changedOne(tx.ExecContext(ctx, `DELETE FROM tries WHERE key = $1 AND count <= 1`, key[:]))
+		if err != nil || gone {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE tries SET count = count - 1 WHERE key = $1`, key[:])
 		return err
 	})
 }
