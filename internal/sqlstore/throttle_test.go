@@ -106,3 +106,17 @@ func TestReserveTogether(t *testing.T) {
 	f.same("admitted", admitted.Load(), int32(10))
 	f.same("events", len(f.audit()), 1)
 }
+
+// A flood of tries that are all given back leaves no row.
+func TestReleaseLeavesNothing(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	for i := range 20 {
+		key := [32]byte{byte(i)}
+		f.reserve(key, 3)
+		f.ok(f.Release(t.Context(), key))
+	}
+	var rows int
+	f.ok(f.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM tries`).Scan(&rows))
+	f.same("rows", rows, 0)
+}
