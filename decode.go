@@ -175,11 +175,11 @@ func list(dst *[]string, room []string, name string, value []byte) error {
 
 // date accepts times before 1970: such a token has just expired.
 func date(dst *time.Time, name string, value []byte) error {
-	t, ok := numericDate(value)
+	seconds, nanos, ok := strict.NumericDate(value)
 	if !ok {
 		return &claimError{name, "is not a time in seconds"}
 	}
-	*dst = t
+	*dst = time.Unix(seconds, nanos).UTC()
 	return nil
 }
 

@@ -1,27 +1,26 @@
-package doorward
+package strict
 
-import "time"
+// The seconds of 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z. No NumericDate outside is read.
+const (
+	firstSecond = -62135596800
+	lastSecond  = 253402300799
+)
 
-// lastSecond is 9999-12-31T23:59:59Z. No NumericDate beyond it is read.
-const lastSecond = 253402300799
-
-// numericDate reads a JSON number as a NumericDate (RFC 7519 §2), which may
-// have a fraction and an exponent. It rounds up to the nanosecond: the clock
-// ticks in nanoseconds, so comparing it with the result is comparing it with
-// the number itself. It reports false for what is no number and for what lies
-// outside the years 0001 to 9999. raw has passed the strict JSON reader.
-func numericDate(raw []byte) (time.Time, bool) {
+// NumericDate reads a JSON number as a NumericDate (RFC 7519 §2): seconds since 1970, which may have a fraction and an
+// exponent. It rounds up to the nanosecond: a clock ticks in nanoseconds, so comparing it with the result is comparing
+// it with the number itself. It reports false for what is no number and for what lies outside the years 0001 to
+// 9999. raw is a value that [Object] has passed.
+func NumericDate(raw []byte) (seconds, nanos int64, ok bool) {
 	if seconds, ok := wholeSeconds(raw); ok {
-		return time.Unix(seconds, 0).UTC(), true
+		return seconds, 0, true
 	}
 	n, ok := scanNumber(raw)
 	if !ok {
-		return time.Time{}, false
+		return 0, 0, false
 	}
-	var seconds, nanos int64
 	for i := range n.point {
 		if seconds = seconds*10 + n.digit(i); seconds > lastSecond {
-			return time.Time{}, false
+			return 0, 0, false
 		}
 	}
 	for i := range 9 {
@@ -34,10 +33,10 @@ func numericDate(raw []byte) (time.Time, bool) {
 	case more:
 		nanos++
 	}
-	if seconds < -62135596800 {
-		return time.Time{}, false
+	if seconds < firstSecond {
+		return 0, 0, false
 	}
-	return time.Unix(seconds, nanos).UTC(), true
+	return seconds, nanos, true
 }
 
 // wholeSeconds reads the usual form: up to eleven digits and nothing else.
@@ -59,8 +58,7 @@ type number struct {
 	negative bool
 }
 
-// scanNumber splits a number of at most 64 bytes with an exponent of at most
-// two digits; longer ones are nobody's date.
+// scanNumber splits a number of at most 64 bytes with an exponent of at most two digits; longer ones are nobody's date.
 func scanNumber(raw []byte) (number, bool) {
 	if len(raw) == 0 || len(raw) > 64 {
 		return number{}, false
