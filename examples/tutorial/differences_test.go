@@ -48,7 +48,7 @@ var differences = []difference{
 	{
 		what: "a body that is no JSON", cases: `login_(empty_body_json_type|malformed_json|single_quotes_json|trailing_comma_json|trailing_garbage_json|two_json_documents|invalid_utf8|latin1_charset|gzip_encoded_body|huge_integer_10k_digits|content_length_short)`,
 		pairs:   [][2]string{{`400, HTML`, badBody}},
-		because: "DESIGN §8: JSON in and out; errors have one shape everywhere",
+		because: "design §8: JSON in and out; errors have one shape everywhere",
 	},
 	{
 		what: "another content type, second tutorial", cases: `login_(no_body_no_content_type|json_body_no_content_type|json_body_text_plain|form_body|multipart_body)`,
@@ -56,7 +56,7 @@ var differences = []difference{
 			{`400, HTML`, `415, "Missing JSON in request"`},
 			{`415, HTML`, `415, "Missing JSON in request"`},
 		},
-		because: "RFC 9110 §15.5.16: 415 for content whose format is not supported; DESIGN §8: errors have one shape everywhere",
+		because: "RFC 9110 §15.5.16: 415 for content whose format is not supported; design §8: errors have one shape everywhere",
 	},
 	{
 		what:    "JSON that is no object, or a member of another type, where the app crashed",
@@ -83,12 +83,12 @@ var differences = []difference{
 	{
 		what: "half of a surrogate pair", cases: `login_lone_surrogate`,
 		pairs:   [][2]string{{`401, "Bad username or password"`, badBody}, {`401, "Invalid credentials!"`, badBody}},
-		because: "RFC 7493 §2.1: names and values do not hold unpaired surrogates; DESIGN §8: JSON in and out, UTF-8",
+		because: "RFC 7493 §2.1: names and values do not hold unpaired surrogates; design §8: JSON in and out, UTF-8",
 	},
 	{
 		what: "a member twice", cases: `login_duplicate_keys_last_wins`,
 		pairs:   [][2]string{{`200, access_token`, badBody}, {`200, token`, badBody}},
-		because: "DESIGN §8: duplicate members are refused (RFC 7493 §2.3)",
+		because: "design §8: duplicate members are refused (RFC 7493 §2.3)",
 	},
 	{
 		what: "a BOM, UTF-16", cases: `login_(utf8_bom|utf16_body)`,
@@ -100,7 +100,7 @@ var differences = []difference{
 		pairs: [][2]string{
 			{`401, "Bad username or password"`, tooLarge}, {`401, "Invalid credentials!"`, tooLarge}, {`500, HTML`, tooLarge},
 		},
-		because: "DESIGN §8: body limit 16 KiB (RFC 9110 §15.5.14)",
+		because: "design §8: body limit 16 KiB (RFC 9110 §15.5.14)",
 	},
 
 	// Paths and methods.
@@ -111,7 +111,7 @@ var differences = []difference{
 			{`404, HTML, no CORS`, `404, "Not found", no CORS`},
 			{`405, HTML, Allow *`, `405, "Method not allowed", Allow *`},
 		},
-		because: "DESIGN §8: errors have one shape everywhere",
+		because: "design §8: errors have one shape everywhere",
 	},
 	{
 		what: "GET / of the first tutorial", cases: `root|root_head|root_options|root_post`,
@@ -121,7 +121,7 @@ var differences = []difference{
 			{`404, HTML`, `200, Allow GET HEAD OPTIONS`},
 			{`404, HTML`, `405, "Method not allowed", Allow GET HEAD OPTIONS`},
 		},
-		because: "DESIGN, introduction: where it is silent, build what the users of this field expect; whoever opens the address reads what is here",
+		because: "design §1: where it is silent, build what the users of this field expect; whoever opens the address reads what is here",
 	},
 	{
 		what: "//login, //protected", cases: `(login|protected)_double_slash`,
@@ -141,7 +141,7 @@ var differences = []difference{
 	{
 		what: "a long URL, a long header, 101 headers", cases: `protected_(url_4200_bytes|header_9000_bytes|101_headers)`,
 		pairs:   [][2]string{{`400, HTML`, secret}, {`400, HTML`, secret2}},
-		because: "DESIGN §10: request headers 16 KiB; gunicorn's own limits are lower",
+		because: "design §10: request headers 16 KiB; gunicorn's own limits are lower",
 	},
 	{
 		what: "HEAD /login", cases: `login_head`, kept: true,
@@ -223,7 +223,7 @@ var differences = []difference{
 			{`422, "Not enough segments"`, twoTokens},
 			{`401, "Missing CSRF token"`, twoTokens},
 		},
-		because: "DESIGN §4: more than one token in a request is a 400 (RFC 6750 §2, §3.1)",
+		because: "design §4: more than one token in a request is a 400 (RFC 6750 §2, §3.1)",
 	},
 	{
 		what: "Authorization: Bearer, second tutorial", cases: `protected_authorization_bearer`,
@@ -253,7 +253,7 @@ var differences = []difference{
 			{`401, "Token has expired"`, `401, "Token has expired", Bearer invalid_token`},
 			{`403, "Token is invalid!"`, `401, "Token has expired!", Bearer invalid_token`},
 		},
-		because: "RFC 6750 §3, §3.1: 401 with a challenge and invalid_token; DESIGN §4: \"token expired\" is one of the three texts that outsiders read",
+		because: "RFC 6750 §3, §3.1: 401 with a challenge and invalid_token; design §4: \"token expired\" is one of the three texts that outsiders read",
 	},
 	{
 		what: "exp: true", cases: `protected_exp_bool`,
@@ -263,7 +263,7 @@ var differences = []difference{
 	{
 		what: "exp: -1", cases: `protected_exp_negative`,
 		pairs:   [][2]string{{`401, "Token has expired"`, invalid}},
-		because: "DESIGN §4: one error in a fixed order, malformed before time: the token ends before it was made",
+		because: "design §4: one error in a fixed order, malformed before time: the token ends before it was made",
 	},
 	{
 		what: "exp null, a list, 1e400, a string", cases: `protected_exp_(null|array|1e400|numeric_string)`,
@@ -273,12 +273,12 @@ var differences = []difference{
 	{
 		what: "no exp", cases: `protected_exp_missing`,
 		pairs:   [][2]string{{secret, invalid}, {secret2, invalid2}},
-		because: "DESIGN §4: exp required (RFC 9068 §2.2)",
+		because: "design §4: exp required (RFC 9068 §2.2)",
 	},
 	{
 		what: "exp in the year 5138", cases: `protected_(exp_float|exp_year_5138)`,
 		pairs:   [][2]string{{secret, invalid}, {secret2, invalid2}},
-		because: "DESIGN §4: a maximum lifetime (24 h)",
+		because: "design §4: a maximum lifetime (24 h)",
 	},
 	{
 		what: "another audience", cases: `protected_aud_present`,
@@ -293,7 +293,7 @@ var differences = []difference{
 	{
 		what: "another text of a good signature", cases: `protected_sig_(last_char_sibling|padded_equals)`,
 		pairs:   [][2]string{{secret, invalid}, {secret2, invalid2}},
-		because: "DESIGN §4: strict base64url, canonical tail (RFC 7515 §2, RFC 4648 §3.5)",
+		because: "design §4: strict base64url, canonical tail (RFC 7515 §2, RFC 4648 §3.5)",
 	},
 	{
 		what: "another typ, no typ, another kind of token", cases: `protected_(typ_missing|typ_other|type_missing|type_unknown|type_upper_REFRESH|type_null|type_refresh)`,
@@ -303,7 +303,7 @@ var differences = []difference{
 	{
 		what: "exp twice", cases: `protected_claims_duplicate_exp`,
 		pairs:   [][2]string{{secret, invalid}, {secret2, invalid2}},
-		because: "DESIGN §4: no duplicate names (RFC 7519 §4 lets a parser reject them)",
+		because: "design §4: no duplicate names (RFC 7519 §4 lets a parser reject them)",
 	},
 	{
 		what: "no jti, no sub, no claims at all", cases: `protected_(jti_missing|claims_empty_object|user_missing|no_claims_at_all_but_signed)|token_edge/jti_missing`,
@@ -318,17 +318,17 @@ var differences = []difference{
 	{
 		what: "a user who does not exist", cases: `protected_(sub_unknown_user|user_unknown)|token_edge/deleted_user`,
 		pairs:   [][2]string{{secret, invalid}, {secret2, invalid2}, {`401, "Error loading the user deleted-user"`, invalid}},
-		because: "RFC 6750 §3.1: 401 invalid_token; DESIGN §4: outsiders read one of three texts, which do not repeat the name",
+		because: "RFC 6750 §3.1: 401 invalid_token; design §4: outsiders read one of three texts, which do not repeat the name",
 	},
 	{
 		what: "kid: ../../dev/null", cases: `protected_kid_string`,
 		pairs:   [][2]string{{secret, invalid}, {secret2, invalid2}},
-		because: "DESIGN §4: keys are looked up in memory, by kid",
+		because: "design §4: keys are looked up in memory, by kid",
 	},
 	{
 		what: "a token of 12 kB", cases: `protected_big_claims_9k`,
 		pairs:   [][2]string{{`400, HTML`, invalid}, {`400, HTML`, invalid2}},
-		because: "DESIGN §4: size first (8 KiB default); RFC 6750 §3.1",
+		because: "design §4: size first (8 KiB default); RFC 6750 §3.1",
 	},
 
 	// Other origins.
@@ -343,45 +343,45 @@ var differences = []difference{
 			{`405, HTML, Allow OPTIONS POST, CORS for https://app.example`, `405, "Method not allowed", Allow OPTIONS POST, no CORS`},
 			{`500, HTML, CORS for https://app.example`, noFields + `, no CORS`},
 		},
-		because: "DESIGN §8: CORS by exact origin per route, off by default",
+		because: "design §8: CORS by exact origin per route, off by default",
 	},
 	{
 		what: "a preflight of an origin that is not named", cases: `cors_preflight_(login|protected|delete_not_routed|private_network)`,
 		pairs:   [][2]string{{`200, Allow *, CORS for https://app.example methods *`, `204, no CORS`}},
-		because: "DESIGN §8: CORS by exact origin per route, off by default; Fetch, CORS-preflight fetch: any ok status will do, and what is not granted is refused",
+		because: "design §8: CORS by exact origin per route, off by default; Fetch, CORS-preflight fetch: any ok status will do, and what is not granted is refused",
 	},
 
 	// Refreshing and logging out.
 	{
 		what: "a refreshed token where a fresh login is wanted", cases: `refresh_and_freshness/fresh_route_with_refreshed_token`,
 		pairs:   [][2]string{{`401, "Fresh token required"`, `200, foo=fresh`}},
-		because: "DESIGN §3: how fresh the login is, is auth_time (LoggedInWithin, RFC 9470), not which of its tokens is shown; seconds ago is fresh",
+		because: "design §3: how fresh the login is, is auth_time (LoggedInWithin, RFC 9470), not which of its tokens is shown; seconds ago is fresh",
 	},
 	{
 		what: "a refresh token twice", cases: `refresh_token_reuse/refresh_2_same_token`,
 		pairs:   [][2]string{{`200, access_token`, `200, access_token + refresh_token`}},
-		because: "DESIGN §6: a refresh rotates the token; within 10 s the one before answers with its successor, after that it counts towards the end of the session",
+		because: "design §6: a refresh rotates the token; within 10 s the one before answers with its successor, after that it counts towards the end of the session",
 	},
 	{
 		what: "logging out twice, or with an expired token", cases: `logout_access_only/logout_again|logout_bad/expired`,
 		pairs:   [][2]string{{`401, "*"`, `200, "Access token successfully revoked"`}},
-		because: "DESIGN §8: /logout answers the second time too, and an expired token will do (RFC 7009 §2.2)",
+		because: "design §8: /logout answers the second time too, and an expired token will do (RFC 7009 §2.2)",
 	},
 	{
 		what:    "the other token of a session that was logged out",
 		cases:   `logout_access_only/(refresh_after_logout|new_access_after_logout)|logout_refresh/access_still_valid|cookie/token_after_logout_cookie`,
 		pairs:   [][2]string{{`200, *`, revoked}},
-		because: "DESIGN §3, §7: a login is one session with all its tokens; logging out ends it",
+		because: "design §3, §7: a login is one session with all its tokens; logging out ends it",
 	},
 	{
 		what: "logging out with a token that has no jti, blocklist in memory", cases: `token_edge/logout_jti_missing`, kept: true,
 		pairs:   [][2]string{{`200, "Access token successfully revoked"`, `200, "Access token successfully revoked"`}},
-		because: "DESIGN §7: nothing is stored per access token; the session ends, and no other token with it",
+		because: "design §7: nothing is stored per access token; the session ends, and no other token with it",
 	},
 	{
 		what: "logging out with a token that has no jti, blocklist in SQL", cases: `token_edge/logout_jti_missing`,
 		pairs:   [][2]string{{`500, HTML`, `200, "Access token successfully revoked"`}},
-		because: "DESIGN §7: nothing is stored per access token; the session ends",
+		because: "design §7: nothing is stored per access token; the session ends",
 	},
 	{
 		what: "registering", cases: `register/(ok|duplicate|missing_password|empty|array_username|number_password|unicode|unicode_nfd_same_look|login_alice|me_alice)`,
@@ -393,7 +393,7 @@ var differences = []difference{
 			{`200, access_token + refresh_token`, `401, "Bad username or password", Bearer`},
 			{`200, claims_role=user + role=user + username=alice`, malformed},
 		},
-		because: "DESIGN §8: POST /register is off by default; so alice does not exist and has no token",
+		because: "design §8: POST /register is off by default; so alice does not exist and has no token",
 	},
 
 	// With tokens in cookies, bodies and queries.
@@ -420,7 +420,7 @@ var differences = []difference{
 			{`200, "logout successful", ` + theirs, `200, "logout successful", ` + cookies},
 			{`200, access_token`, `200, access_token, ` + cookies},
 		},
-		because: "DESIGN §8: __Host-dw_refresh is Secure, HttpOnly, SameSite=Strict; §6: a refresh rotates the token",
+		because: "design §8: __Host-dw_refresh is Secure, HttpOnly, SameSite=Strict; §6: a refresh rotates the token",
 	},
 	{
 		what: "a cookie without the CSRF value, from no browser", cases: `cookie/(post_no_csrf|post_wrong_csrf|post_csrf_non_ascii|post_with_forged_no_csrf_claim|refresh_cookie_no_csrf)`,
@@ -431,7 +431,7 @@ var differences = []difference{
 			{`422, "Missing claim: csrf"`, secret},
 			{`401, "Missing CSRF token"`, `200, access_token, ` + cookies},
 		},
-		because: "DESIGN §8: http.CrossOriginProtection guards every cookie endpoint; it judges what browsers say of the request's origin, and a client that is no browser cannot be misled by another site",
+		because: "design §8: http.CrossOriginProtection guards every cookie endpoint; it judges what browsers say of the request's origin, and a client that is no browser cannot be misled by another site",
 	},
 }
 
