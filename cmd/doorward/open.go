@@ -86,8 +86,8 @@ func (b *backend) issuer(ctx context.Context, key issuer.MasterKey, log *slog.Lo
 		Audience: b.cfg.Audience, Audiences: b.cfg.Audiences,
 		Algorithm: jwt.Algorithm(b.cfg.KeyAlgorithm),
 		AccessTTL: b.cfg.AccessTTL, IdleTTL: b.cfg.SessionIdle, AbsoluteTTL: b.cfg.SessionAbsolute,
-		StrictRefresh: b.cfg.RefreshStrict,
-		KeyTTL:        b.cfg.KeyLifetime, PublishLead: b.cfg.PublishLead,
+		StrictRefresh: b.cfg.RefreshStrict, RefreshLimit: b.cfg.RefreshLimit,
+		KeyTTL: b.cfg.KeyLifetime, PublishLead: b.cfg.PublishLead,
 		Username: b.cfg.TokensUsername, Logger: log,
 	}
 	if !b.cfg.RefreshStrict {

@@ -27,6 +27,7 @@ type Config struct {
 	RefreshWindow time.Duration
 	RefreshBudget int
 	RefreshStrict bool
+	RefreshLimit  int // of one session in a minute, in this process
 
 	KeyAlgorithm string
 	KeyLifetime  time.Duration
@@ -61,6 +62,7 @@ func Default() *Config {
 		RecentLogin:       5 * time.Minute,
 		RefreshWindow:     10 * time.Second,
 		RefreshBudget:     3,
+		RefreshLimit:      30,
 		KeyAlgorithm:      "EdDSA",
 		KeyLifetime:       90 * day,
 		PublishLead:       10 * time.Minute,

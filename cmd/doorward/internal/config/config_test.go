@@ -61,6 +61,7 @@ recent_login: 1m
 refresh:
   window: 20s
   budget: 4
+  limit: 60
   strict: false
 keys:
   algorithm: ES256

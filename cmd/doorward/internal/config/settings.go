@@ -106,6 +106,10 @@ var settings = []Setting{
 		Key: "refresh.strict", Shared: true, Usage: "each refresh token works once: window 0s, budget 1",
 		bind: func(c *Config) value { return toggle{&c.RefreshStrict} },
 	},
+	{
+		Key: "refresh.limit", Usage: "refreshes of one session in a minute, beyond which the answer is 429",
+		bind: func(c *Config) value { return number{&c.RefreshLimit, 1, 100_000} },
+	},
 
 	{
 		Key: "keys.algorithm", Shared: true, Usage: "EdDSA, ES256 or RS256",
