@@ -2,6 +2,7 @@ package jwt_test
 
 import (
 	"crypto/ecdsa"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"math/big"
@@ -193,4 +194,37 @@ func TestJSONSpellings_Attack_B10(t *testing.T) {
 func unhexed(c byte) string {
 	const digits = "0123456789abcdef"
 	return string([]byte{digits[c>>4], digits[c&15]})
+}
+
+func TestDetachedPayload_Behaviour_P64(t *testing.T) {
+	t.Parallel()
+	k := newKey(t, jwt.HS256)
+	parts := strings.Split(hs256(t, `{"alg":"HS256"}`, payload), ".")
+	refused(t, parts[0]+".."+parts[2], k, jwt.ErrMalformed)
+	refused(t, hs256(t, `{"alg":"HS256","b64":true}`, payload), k, jwt.ErrMalformed)
+}
+
+// The numbers of a JWK have one spelling each.
+func TestNumbersOfAJWK_Behaviour_P86(t *testing.T) {
+	t.Parallel()
+	n := private()[jwt.RS256].(*rsa.PrivateKey).N
+	for e, text := range map[int]string{255: "_w", 65537: "AQAB", 123456789: "B1vNFQ"} {
+		k, err := jwt.NewKey(jwt.RS256, &rsa.PublicKey{N: n, E: e})
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, err := k.MarshalPublicJWK()
+		if err != nil || !strings.Contains(string(written), `"e":"`+text+`"`) {
+			t.Errorf("%d is written in %s, %v, want %q", e, written, err, text)
+		}
+		if again, err := jwt.ParseJWK(written, ""); err != nil || again.String() != k.String() {
+			t.Errorf("%s is read as %v, %v", written, again, err)
+		}
+		for _, other := range []string{"", "AA", "AQ", "AA" + text, text + "=", "-" + text, "_____w"} {
+			changed := strings.Replace(string(written), `"e":"`+text+`"`, `"e":"`+other+`"`, 1)
+			if k, err := jwt.ParseJWK([]byte(changed), ""); !errors.Is(err, jwt.ErrKey) {
+				t.Errorf("e %q: %v, %v, want ErrKey", other, k, err)
+			}
+		}
+	}
 }

@@ -170,7 +170,7 @@ func TestWycheproofJWK_Attack_A09(t *testing.T) {
 	})
 }
 
-// Covers Attack_A09, Attack_A22.
+// Covers Attack_A09, Attack_A22, Standard_J21: case 17 has a header outside of what is signed.
 func TestWycheproofJOSE_Attack_A22(t *testing.T) {
 	t.Parallel()
 	judgeJOSE(t, joseCases(t, "json_web_crypto_test.json", 83), map[int]deviation{
