@@ -92,3 +92,23 @@ func TestAllocsRevocationSet(t *testing.T) {
 		t.Errorf("%v allocations, want 0", got)
 	}
 }
+
+// A joined verifier adds nothing, whichever issuer's token comes.
+func TestAllocsAnyOf(t *testing.T) {
+	p := newPair(t, jwt.EdDSA, jwt.EdDSA, false)
+	for name, raw := range map[string]string{
+		"first":   p.a.token(t, nil),
+		"second":  sign(t, p.b.key, "JWT", changed(map[string]any{"iss": otherIssuer})),
+		"garbage": "x.y.z",
+	} {
+		_, want := p.v.Verify(t.Context(), raw)
+		got := testing.AllocsPerRun(200, func() {
+			if _, err := p.v.Verify(t.Context(), raw); (err == nil) != (want == nil) {
+				t.Fatal(err)
+			}
+		})
+		if got > 0 {
+			t.Errorf("%s: %v allocations, want none", name, got)
+		}
+	}
+}

@@ -72,10 +72,12 @@ type Outcome struct {
 	Cached bool
 }
 
-// Verifier checks tokens of one issuer for one audience. It may be used concurrently.
+// Verifier checks tokens of one issuer for one audience, or what AnyOf has joined. It may be used concurrently.
 type Verifier struct {
+	joined           []*Verifier // for AnyOf; then only what concerns requests is set beside it
 	issuer, audience string
 	keys             jwt.KeySet
+	near             jwt.KeySet // those of keys that are in memory
 	revocations      Revocations
 	set              *RevocationSet // revocations, when they are one: spares a look at the clock
 	types            []string
@@ -98,7 +100,8 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 		return nil, fmt.Errorf("doorward: Config.%w", err)
 	}
 	v := &Verifier{
-		issuer: cfg.Issuer, audience: cfg.Audience, keys: keySource(cfg.Keys), revocations: cfg.Revocations,
+		issuer: cfg.Issuer, audience: cfg.Audience, keys: keySource(cfg.Keys), near: nearKeys(cfg.Keys),
+		revocations:   cfg.Revocations,
 		types:         slices.Clone(cfg.Types),
 		requireClaims: slices.Clone(cfg.RequireClaims),
 		leeway:        cmp.Or(cfg.Leeway, 30*time.Second),
@@ -141,11 +144,19 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 // check is Verify, but returns the claims also with an error if the signature
 // is good: for the log alone.
 func (v *Verifier) check(ctx context.Context, raw string) (c *Claims, cached bool, err error) {
-	digest, c := v.cache.lookup(ctx, raw, v.keys)
+	if v.joined != nil {
+		j := v.checkJoined(ctx, raw)
+		return j.claims, j.cached, j.err
+	}
+	return v.checkWith(ctx, raw, v.keys)
+}
+
+func (v *Verifier) checkWith(ctx context.Context, raw string, keys jwt.KeySet) (c *Claims, cached bool, err error) {
+	digest, c := v.cache.lookup(ctx, raw, keys)
 	if c != nil {
 		return c, true, v.checkNow(c)
 	}
-	token, err := jwt.Verify(ctx, raw, v.keys, v.types...)
+	token, err := jwt.Verify(ctx, raw, keys, v.types...)
 	if err != nil {
 		return nil, false, err
 	}

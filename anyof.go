@@ -1,0 +1,146 @@
+package doorward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/doorward/doorward/jwt"
+)
+
+// AnyOf joins the verifiers of several issuers to one that accepts the tokens of any
+// of them. Each keeps its own keys, audience, types, revocations and cache. Where requests
+// carry their token must be the same for all; Realm, ErrorHandler, Logger and Observe
+// are those of the first.
+//
+// A token is judged by the verifiers whose keys have its kid; the signature decides
+// between two issuers with one kid. Then its iss must be the issuer whose key
+// signed it: one issuer cannot speak for another. A key that is in memory never
+// waits for another issuer's network: key sets that have a method Known, as
+// remote.KeySet has, are asked to fetch only if the token is nobody's else.
+//
+// The error is that of the verifier whose key signed the token and whose issuer
+// the token names. Where there is none, the first that applies: what Verify says of
+// a signed token (ErrIssuer, if its key is another issuer's); ErrNoKeys, if some verifier
+// does not know its keys now, so that the token may be good; jwt.ErrSignature; jwt.ErrKey.
+func AnyOf(verifiers ...*Verifier) (*Verifier, error) {
+	if len(verifiers) == 0 {
+		return nil, errors.New("doorward: AnyOf needs a verifier")
+	}
+	var joined []*Verifier
+	for i, v := range verifiers {
+		switch {
+		case v == nil:
+			return nil, fmt.Errorf("doorward: AnyOf: verifier %d is nil", i)
+		case strings.Join(v.vary, "") != strings.Join(verifiers[0].vary, ""):
+			return nil, fmt.Errorf("doorward: AnyOf: verifier %d looks for tokens in other places than the first", i)
+		case v.joined != nil:
+			joined = append(joined, v.joined...)
+		default:
+			joined = append(joined, v)
+		}
+	}
+	issuers := make(map[string]bool)
+	for _, v := range joined {
+		if issuers[v.issuer] {
+			return nil, fmt.Errorf("doorward: AnyOf: two verifiers of the issuer %q", v.issuer)
+		}
+		issuers[v.issuer] = true
+	}
+	first := verifiers[0]
+	return &Verifier{
+		joined: joined, extractors: first.extractors, vary: first.vary, realm: first.realm,
+		errorHandler: first.errorHandler, logger: first.logger, observe: first.observe,
+	}, nil
+}
+
+// judgement is what check returns.
+type judgement struct {
+	claims *Claims
+	cached bool
+	err    error
+}
+
+// checkJoined asks first what is in memory, then those who would have to fetch.
+func (v *Verifier) checkJoined(ctx context.Context, raw string) judgement {
+	var room [8]*Verifier
+	away, last := room[:0], judgement{}
+	for _, one := range v.joined {
+		j := one.judge(ctx, raw, one.near)
+		switch {
+		case one.decides(j):
+			return j
+		case errors.Is(j.err, errAway):
+			away = append(away, one)
+		default:
+			last = last.or(j)
+		}
+	}
+	for _, one := range away {
+		j := one.judge(ctx, raw, one.keys)
+		if one.decides(j) {
+			return j
+		}
+		last = last.or(j)
+	}
+	return last
+}
+
+func (v *Verifier) judge(ctx context.Context, raw string, keys jwt.KeySet) judgement {
+	c, cached, err := v.checkWith(ctx, raw, keys)
+	return judgement{c, cached, err}
+}
+
+// decides reports that no other verifier needs to be asked: the token is good, or it is
+// signed with a key of the issuer that it names, or it is no token.
+func (v *Verifier) decides(j judgement) bool {
+	return j.err == nil || j.claims != nil && j.claims.Issuer == v.issuer ||
+		errors.Is(j.err, jwt.ErrMalformed) && !errors.Is(j.err, ErrClaims)
+}
+
+// or returns the judgement that says more; of equals the first.
+func (j judgement) or(other judgement) judgement {
+	if j.err != nil && weight(j.err) >= weight(other.err) {
+		return j
+	}
+	return other
+}
+
+func weight(err error) int {
+	switch {
+	case errors.Is(err, ErrNoKeys):
+		return 2
+	case errors.Is(err, jwt.ErrKey):
+		return 0
+	case errors.Is(err, jwt.ErrSignature):
+		return 1
+	}
+	return 3 // the signature is good
+}
+
+var errAway = fmt.Errorf("doorward: key not in memory: %w", jwt.ErrKey)
+
+// knowing is a key set that can tell what it knows without waiting.
+type knowing interface {
+	Known(ctx context.Context, kid string) (*jwt.Key, error)
+}
+
+// near are the keys in memory of a set that may wait for others.
+type near struct{ knowing }
+
+func (n near) Key(ctx context.Context, kid string) (*jwt.Key, error) {
+	key, err := n.Known(ctx, kid)
+	if err != nil {
+		return nil, errAway
+	}
+	return key, nil
+}
+
+// nearKeys returns the part of keys that does not wait, or keys itself.
+func nearKeys(keys jwt.KeySet) jwt.KeySet {
+	if k, ok := keys.(knowing); ok {
+		return near{k}
+	}
+	return keySource(keys)
+}
