@@ -12,7 +12,7 @@ import (
 // HasRole and LoggedInWithin. A nil Need is never met.
 type Need interface {
 	// unmet returns nil or why the claims do not do.
-	unmet(c *Claims, now time.Time) *Refusal
+	unmet(c *Claims) *Refusal
 }
 
 // HasScope wants all of the words in the token's scope. Otherwise the answer
@@ -32,7 +32,7 @@ func LoggedInWithin(d time.Duration) Need { return loginNeed(d) }
 
 type scopeNeed Scope
 
-func (n scopeNeed) unmet(c *Claims, _ time.Time) *Refusal {
+func (n scopeNeed) unmet(c *Claims) *Refusal {
 	met := len(n) > 0
 	for _, word := range n {
 		met = met && c.Scope.Has(word)
@@ -45,7 +45,7 @@ func (n scopeNeed) unmet(c *Claims, _ time.Time) *Refusal {
 
 type roleNeed []string
 
-func (n roleNeed) unmet(c *Claims, _ time.Time) *Refusal {
+func (n roleNeed) unmet(c *Claims) *Refusal {
 	met := slices.ContainsFunc(n, func(role string) bool { return role != "" && c.HasRole(role) })
 	if met {
 		return nil
@@ -58,8 +58,8 @@ type loginNeed time.Duration
 // clockSkew is how far auth_time may lie in the future.
 const clockSkew = 30 * time.Second
 
-func (n loginNeed) unmet(c *Claims, now time.Time) *Refusal {
-	age := now.Sub(c.AuthTime)
+func (n loginNeed) unmet(c *Claims) *Refusal {
+	age := time.Since(c.AuthTime)
 	if n > 0 && !c.AuthTime.IsZero() && age <= time.Duration(n) && age >= -clockSkew {
 		return nil
 	}
@@ -71,12 +71,12 @@ var errNilNeed = fmt.Errorf("%w: the route has a nil Need", ErrRole)
 
 // unmetNeed returns why the first need that is not met is not. The scope of a
 // refusal names what the whole route wants, so that one more token will do.
-func unmetNeed(needs []Need, c *Claims, now time.Time) *Refusal {
+func unmetNeed(needs []Need, c *Claims) *Refusal {
 	for _, n := range needs {
 		if n == nil {
 			return newRefusal(errNilNeed)
 		}
-		refusal := n.unmet(c, now)
+		refusal := n.unmet(c)
 		if refusal == nil {
 			continue
 		}

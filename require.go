@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 )
 
 // Require returns middleware that lets only requests with a good token pass
@@ -75,7 +74,7 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 		v.refuse(w, r, newRefusal(err), c)
 		return
 	}
-	if refusal := unmetNeed(needs, c, time.Now()); refusal != nil {
+	if refusal := unmetNeed(needs, c); refusal != nil {
 		v.observed(refusal.Err, cached)
 		v.refuse(w, r, refusal, c)
 		return
