@@ -28,6 +28,7 @@ const (
 	doorwardSeen  = "Doorward EdDSA (as it is by default)"
 	doorwardHS256 = "Doorward HS256"
 	golangHS256   = "golang-jwt HS256"
+	golangEdDSA   = "golang-jwt EdDSA"
 )
 
 var servers = []server{
@@ -37,7 +38,7 @@ var servers = []server{
 	{doorwardHS256, jwt.HS256, doorwardMiddleware(0)},
 	{"Doorward EdDSA, cache off", jwt.EdDSA, doorwardMiddleware(-1)},
 	{golangHS256, jwt.HS256, bearer(golangVerify)},
-	{"golang-jwt EdDSA", jwt.EdDSA, bearer(golangVerify)},
+	{golangEdDSA, jwt.EdDSA, bearer(golangVerify)},
 	{"go-jose HS256", jwt.HS256, bearer(joseVerify)},
 	{"jwx v3 HS256", jwt.HS256, bearer(jwxVerify)},
 	{"chi jwtauth HS256", jwt.HS256, chi},

@@ -10,8 +10,15 @@ from the first is the noise.
 
 `
 
-const targetsText = `Verify is from the text of a token to its claims in a struct, every check made. A target that is missed says what this
-machine did in this run; the sections below say where the time goes.
+const targetsText = `Verify is from the text of a token to its claims in a struct, every check made. The verdicts are this run's. Where the
+limits are, by profile:
+
+- **HS256** is too quick for the crypto to hide anything. About a sixth of our time is the HMAC, a tenth base64, a tenth memory,
+  and half is JSON: one strict pass that refuses before anything is believed, and one that reads the claims. A single pass would
+  be faster, but would read claims before the token's type is known to be right.
+- **HTTP**: a request to a bare server costs so little that a few microseconds are a share of it, and the answer has one header more (Vary).
+  The clients run on the same machine, so what they wait for is in the figure too.
+- **Revocation**: half of the time is main memory, which is as slow as it is, and a good part is the clock of a virtual machine.
 
 `
 
@@ -19,7 +26,7 @@ const verifyText = `The algorithm is pinned and the signature, the expiry, the i
 typ, the length of the token's life and revocation, and refuses duplicate names and loose base64. "× crypto alone" is against
 the standard library's check of the signature with everything decoded beforehand. A token that was seen before is one whose
 signature need not be checked again; time, issuer, audience and revocation still are. Doorward remembers no HMAC tokens:
-looking one up costs about as much as checking it.
+looking one up saves little, since a good part of it is hashing the token.
 
 `
 
