@@ -141,7 +141,7 @@ func (w *work) check(s *process) {
 	}
 }
 
-// TestKill kills the server at random moments under load. What it acknowledged
+// Attack_F03, Attack_H10: TestKill kills the server at random moments under load. What it acknowledged
 // before is there after the next start, which needs no repair.
 func TestKill(t *testing.T) {
 	t.Parallel()
