@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -137,8 +136,8 @@ func (f *field) measureLoopback(ctx context.Context, e effort, self string) (_ [
 			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	for range e.httpRounds {
-		for _, i := range rand.Perm(len(servers)) {
+	for round := range e.httpRounds {
+		for _, i := range order(len(servers), round) {
 			before, err := processes[i].cpu(ctx)
 			if err != nil {
 				return nil, err
@@ -226,7 +225,7 @@ func converse(ctx context.Context, address string, text []byte, until time.Time)
 		if _, err := io.ReadFull(conn, buf); err != nil {
 			return n, err
 		}
-		if !bytes.Equal(buf[:line], seen.Bytes()[:line]) {
+		if string(buf[:line]) != string(seen.Bytes()[:line]) {
 			return n, fmt.Errorf("an answer begins with %q", buf[:line])
 		}
 	}

@@ -1,8 +1,8 @@
 // Command compare measures Doorward's token core beside other Go libraries for tokens, on the same tokens and with
 // the same checks, and writes the page that shows the figures. It needs Unix for the processor time that it reads.
 //
-// All figures of a table come from interleaved rounds: each round runs every row once, for a moment, in random
-// order. So what else the machine does falls on all rows alike, and ratios mean more than times.
+// All figures of a table come from interleaved rounds: each round runs every row once, for a moment, in
+// another order. So what else the machine does falls on all rows alike, and ratios mean more than times.
 package main
 
 import (

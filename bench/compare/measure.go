@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"syscall"
@@ -35,7 +34,7 @@ func (f figure) over(base figure) float64 {
 	return median(ratios)
 }
 
-// interleave measures the rows in rounds. In each round every row has the processor for a slice, in random order. What
+// interleave measures the rows in rounds. In each round every row has the processor for a slice, in another order. What
 // it takes is the processor time of the whole process, the collection of garbage included, on one processor.
 func interleave(e effort, rows []row) ([]figure, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -49,8 +48,8 @@ func interleave(e effort, rows []row) ([]figure, error) {
 		figures[i].allocs, figures[i].bytes = allocations(r.op)
 		counts[i] = calibrate(r.op, e.slice)
 	}
-	for range e.rounds {
-		for _, i := range rand.Perm(len(rows)) {
+	for round := range e.rounds {
+		for _, i := range order(len(rows), round) {
 			taken, err := timed(rows[i].op, counts[i])
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", rows[i].name, err)
@@ -59,6 +58,19 @@ func interleave(e effort, rows []row) ([]figure, error) {
 		}
 	}
 	return figures, nil
+}
+
+// order begins with another row in each round, and goes backwards in every second one, so that no row always comes
+// after the same other.
+func order(rows, round int) []int {
+	all := make([]int, rows)
+	for i := range all {
+		all[i] = (i + round) % rows
+	}
+	if round%2 == 1 {
+		slices.Reverse(all)
+	}
+	return all
 }
 
 // calibrate returns how often op runs in a slice of time.
