@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+
+	"github.com/doorward/doorward/internal/strict"
 )
 
 // Extractor looks for a token in one place of a request. It returns "" if
@@ -52,21 +54,21 @@ func (p schemePlace) Extract(r *http.Request) (string, error) {
 		return "", err
 	}
 	n := len(p.scheme)
-	if len(value) < n || !strings.EqualFold(value[:n], p.scheme) || len(value) > n && tokenByte(value[n]) {
+	if len(value) < n || !strings.EqualFold(value[:n], p.scheme) || len(value) > n && strict.TokenByte(value[n]) {
 		if listsScheme(value, p.scheme) {
 			return "", fmt.Errorf("%w: a list of credentials", ErrRequest)
 		}
 		return "", nil
 	}
 	token := strings.TrimLeft(value[n:], " ")
-	if !b64token(token) || token == value[n:] {
+	if !strict.Token68(token) || token == value[n:] {
 		return "", fmt.Errorf("%w: not one token after the scheme", ErrRequest)
 	}
 	return token, nil
 }
 
 func (p schemePlace) place() (string, error) {
-	if !httpToken(p.header) || !httpToken(p.scheme) {
+	if !strict.Token(p.header) || !strict.Token(p.scheme) {
 		return "", fmt.Errorf("%q, %q is no header name and scheme", p.header, p.scheme)
 	}
 	return "header " + p.header + " with scheme " + strings.ToLower(p.scheme), nil
@@ -81,14 +83,14 @@ func (p headerPlace) Extract(r *http.Request) (string, error) {
 	if value == "" || err != nil {
 		return "", err
 	}
-	if !b64token(value) {
+	if !strict.Token68(value) {
 		return "", fmt.Errorf("%w: the header %s is not one token", ErrRequest, p.header)
 	}
 	return value, nil
 }
 
 func (p headerPlace) place() (string, error) {
-	if !httpToken(p.header) {
+	if !strict.Token(p.header) {
 		return "", fmt.Errorf("%q is no header name", p.header)
 	}
 	return "header " + p.header, nil
@@ -116,46 +118,9 @@ func listsScheme(value, scheme string) bool {
 		element, rest, more = strings.Cut(rest, ",")
 		element = strings.Trim(element, " \t")
 		n := len(scheme)
-		if len(element) >= n && strings.EqualFold(element[:n], scheme) && (len(element) == n || !tokenByte(element[n])) {
+		if len(element) >= n && strings.EqualFold(element[:n], scheme) && (len(element) == n || !strict.TokenByte(element[n])) {
 			return true
 		}
 	}
 	return false
-}
-
-// b64token is RFC 6750 §2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
-func b64token(s string) bool {
-	s = strings.TrimRight(s, "=")
-	for i := range len(s) {
-		if !b64letters[s[i]] {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// b64letters is a table because every request's token is read by it.
-var b64letters = func() (t [256]bool) {
-	for i := range t {
-		t[i] = alphanumeric(byte(i)) || strings.IndexByte("-._~+/", byte(i)) >= 0
-	}
-	return t
-}()
-
-// httpToken is RFC 9110 §5.6.2.
-func httpToken(s string) bool {
-	for i := range len(s) {
-		if !tokenByte(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func tokenByte(b byte) bool {
-	return alphanumeric(b) || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0
-}
-
-func alphanumeric(b byte) bool {
-	return '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'z'
 }

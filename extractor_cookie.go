@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/doorward/doorward/internal/strict"
 )
 
 // Cookie finds the token in the named cookie. Since browsers send cookies also
@@ -51,7 +53,7 @@ func (p *cookiePlace) Extract(r *http.Request) (string, error) {
 
 func (p *cookiePlace) place() (string, error) {
 	switch {
-	case !httpToken(p.name):
+	case !strict.Token(p.name):
 		return "", fmt.Errorf("%q is no cookie name", p.name)
 	case p.err != nil:
 		return "", fmt.Errorf("cookie %s: %w", p.name, p.err)

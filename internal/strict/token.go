@@ -1,0 +1,42 @@
+package strict
+
+import "strings"
+
+// Token reports whether s is a token of HTTP (RFC 9110 §5.6.2): a name of a header or a cookie, a scheme.
+func Token(s string) bool {
+	for i := range len(s) {
+		if !TokenByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// TokenByte reports whether b may stand in a [Token].
+func TokenByte(b byte) bool {
+	return alphanumeric(b) || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0
+}
+
+// Token68 reports whether s is what credentials are made of (RFC 9110 §11.2; b64token in RFC 6750 §2.1):
+// 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
+func Token68(s string) bool {
+	s = strings.TrimRight(s, "=")
+	for i := range len(s) {
+		if !letters68[s[i]] {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// letters68 is a table because every request's token is read by it.
+var letters68 = func() (t [256]bool) {
+	for i := range t {
+		t[i] = alphanumeric(byte(i)) || strings.IndexByte("-._~+/", byte(i)) >= 0
+	}
+	return t
+}()
+
+func alphanumeric(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'z'
+}
