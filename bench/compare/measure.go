@@ -45,7 +45,7 @@ func interleave(e effort, rows []row) ([]figure, error) {
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 		figures[i] = figure{name: r.name}
-		figures[i].allocs, figures[i].bytes = allocations(r.op)
+		figures[i].allocs, figures[i].bytes = allocations(r.op, e.counted)
 		counts[i] = calibrate(r.op, e.slice)
 	}
 	for round := range e.rounds {
@@ -96,8 +96,8 @@ func timed(op func() error, n int) (float64, error) {
 
 // allocations are the number and the bytes that one operation allocates. The lowest of some tries leaves out what others
 // allocate meanwhile.
-func allocations(op func() error) (count, size float64) {
-	const runs, tries = 100, 3
+func allocations(op func() error, runs int) (count, size float64) {
+	const tries = 3
 	var before, after runtime.MemStats
 	for try := range tries {
 		runtime.ReadMemStats(&before)
@@ -105,7 +105,7 @@ func allocations(op func() error) (count, size float64) {
 			_ = op() // the caller has seen it succeed
 		}
 		runtime.ReadMemStats(&after)
-		n, b := float64((after.Mallocs-before.Mallocs)/runs), float64((after.TotalAlloc-before.TotalAlloc)/runs)
+		n, b := float64((after.Mallocs-before.Mallocs)/uint64(runs)), float64((after.TotalAlloc-before.TotalAlloc)/uint64(runs))
 		if try == 0 || n < count {
 			count, size = n, b
 		}
