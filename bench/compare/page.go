@@ -196,7 +196,9 @@ func duration(ns float64) string {
 		return fmt.Sprintf("%.1f µs", ns/1e3)
 	case ns >= 1e3:
 		return fmt.Sprintf("%.2f µs", ns/1e3)
-	case ns >= 100 || ns <= 0:
+	case ns < 0.05: // less than the noise
+		return "0 ns"
+	case ns >= 100:
 		return fmt.Sprintf("%.0f ns", ns)
 	}
 	return fmt.Sprintf("%.1f ns", ns)
