@@ -1,17 +1,15 @@
 package issuer
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
+
+	"github.com/doorward/doorward/internal/seal"
 )
 
 // MasterKey is the 32-byte key under which the issuer's keys are sealed in the
@@ -60,36 +58,14 @@ func (MasterKey) MarshalText() ([]byte, error) {
 
 func (k MasterKey) isZero() bool { return k.secret == [32]byte{} }
 
-// seal encrypts a key. Its purpose and id are authenticated with it, so that
-// no sealed key can stand in for another.
 func (k MasterKey) seal(purpose, id string, plain []byte) []byte {
-	return k.aead().Seal(nil, nil, plain, associated(purpose, id))
+	return seal.Seal(k.secret, purpose, id, plain)
 }
 
 func (k MasterKey) open(purpose, id string, sealed []byte) ([]byte, error) {
-	plain, err := k.aead().Open(nil, nil, sealed, associated(purpose, id))
+	plain, err := seal.Open(k.secret, purpose, id, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s key %q", ErrMasterKey, purpose, id)
 	}
 	return plain, nil
 }
-
-// aead is AES-256-GCM with random nonces; the few keys of an issuer stay far
-// from the 2³² messages that one key may seal.
-func (k MasterKey) aead() cipher.AEAD {
-	key, err := hkdf.Key(sha256.New, k.secret[:], nil, "doorward seal 1", 32)
-	if err != nil {
-		panic(err) // Only a length above 8,160 bytes is an error.
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		panic(err) // 32 bytes are a key.
-	}
-	gcm, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		panic(err) // AES has the block size that GCM wants.
-	}
-	return gcm
-}
-
-func associated(purpose, id string) []byte { return []byte(purpose + "\x00" + id) }
