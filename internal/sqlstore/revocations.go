@@ -17,9 +17,9 @@ const (
 	sweepAfter = time.Hour
 	// sessionsKept is how long a session that is over stays.
 	sessionsKept = 30 * 24 * time.Hour
-	// pruneBatch bounds how long Prune keeps writers waiting: a refresh beside it
-	// takes less than 50 ms.
-	pruneBatch = 200
+	// pruneBatch bounds how long Prune keeps writers waiting: a refresh beside it is
+	// to wait less than 50 ms, of which one batch is a few.
+	pruneBatch = 50
 )
 
 // RevocationsSince returns every cut-off recorded at or after the cursor. A cursor
