@@ -188,7 +188,7 @@ func TestRightSignatureIsNotTold_Attack_A24(t *testing.T) {
 		}
 		got := a.get(t, "/need", text)
 		told := fmt.Sprintf("%v %+v %#v %s %v %s", err, err, err, got.body, got.header, a.log.String())
-		for _, form := range []string{good[dot+1 : dot+11], base64.StdEncoding.EncodeToString(right)[:10], hex.EncodeToString(right)[:10], fmt.Sprint(right[:5])} {
+		for _, form := range []string{good[dot+1 : dot+11], base64.StdEncoding.EncodeToString(right)[:10], hex.EncodeToString(right)[:10], fmt.Sprintf("%d", right[:5])} {
 			if strings.Contains(told, strings.Trim(form, "[]")) {
 				t.Errorf("%q is in %s", form, told)
 			}

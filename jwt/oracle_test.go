@@ -189,7 +189,11 @@ var golangJWT = oracle{"golang-jwt", func(alg jwt.Algorithm, token string) (any,
 }}
 
 var goJose = oracle{"go-jose", func(alg jwt.Algorithm, token string) (any, error) {
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	parse := jose.ParseSignedCompact
+	if strings.HasPrefix(strings.TrimSpace(token), "{") {
+		parse = jose.ParseSignedJSON
+	}
+	signed, err := parse(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 	if err != nil {
 		return nil, err
 	}
