@@ -179,7 +179,15 @@ func TestAnyOfFetches(t *testing.T) {
 	} {
 		p := newPair(t, jwt.EdDSA, jwt.EdDSA, tt.sameKid)
 		p.down = tt.down
-		_, err := p.v.Verify(t.Context(), tt.token(p))
+		raw := tt.token(p)
+		turned, err := doorward.AnyOf(p.b.v, p.a.v) // the order does not matter
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := turned.Verify(t.Context(), raw); !errors.Is(err, tt.wantErr) {
+			t.Errorf("%s, turned round: %v, want %v", tt.name, err, tt.wantErr)
+		}
+		_, err = p.v.Verify(t.Context(), raw)
 		if !errors.Is(err, tt.wantErr) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.wantErr)
 		}

@@ -99,7 +99,10 @@ func TestIssuer(t *testing.T) {
 			case "https://id.example/.well-known/openid-configuration":
 				return response(200, metadata), nil
 			case keysURL:
-				return response(200, a), nil
+				if r.URL.Host != "id.example" && r.Header.Get("If-None-Match") != "" {
+					t.Error("the ETag of one place was sent to another")
+				}
+				return response(200, a, "ETag", `"1"`), nil
 			}
 			return response(404, ""), nil
 		}
