@@ -18,7 +18,6 @@ const (
 	ReasonExpired    = "expired"           // it was older than Config.AbsoluteTTL
 	ReasonPassword   = "password_change"   // its subject changed the password
 	ReasonAdmin      = "admin"             // an operator ended it
-	ReasonKey        = "key_removed"       // the key of its refresh token was removed
 )
 
 // unknownReason is for a session whose end nobody has given a reason for.
@@ -48,7 +47,7 @@ func refusalOf(s Session, now time.Time) error {
 		return ErrRollback
 	case ReasonIdle, ReasonExpired:
 		return &grantError{reason: reason, text: ErrSessionLapsed.text, kind: ErrSessionLapsed}
-	case ReasonLogout, ReasonEverywhere, ReasonPassword, ReasonAdmin, ReasonKey:
+	case ReasonLogout, ReasonEverywhere, ReasonPassword, ReasonAdmin:
 		return &grantError{reason: reason, text: ErrSessionEnded.text, kind: ErrSessionEnded}
 	}
 	return ErrSessionEnded // for a reason that is not of this package
