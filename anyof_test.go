@@ -284,11 +284,15 @@ func TestAnyOfRequests(t *testing.T) {
 		{"A", v.Require()(http.HandlerFunc(handler)), a.token(t, nil), "200 " + testIssuer},
 		{"B", v.Require(doorward.HasScope("orders:read"))(http.HandlerFunc(handler)), b.token(t, map[string]any{"iss": otherIssuer}), "200 " + otherIssuer},
 		{"C", v.Optional()(http.HandlerFunc(handler)), c.token(t, map[string]any{"iss": "https://c.example"}), "200 https://c.example"},
-		{"C without scope", v.Require(doorward.HasScope("x"))(http.HandlerFunc(handler)), c.token(t, map[string]any{"iss": "https://c.example"}),
-			`403 Bearer realm="first", error="insufficient_scope", error_description="the token does not have the scope", scope="x"`},
+		{
+			"C without scope", v.Require(doorward.HasScope("x"))(http.HandlerFunc(handler)), c.token(t, map[string]any{"iss": "https://c.example"}),
+			`403 Bearer realm="first", error="insufficient_scope", error_description="the token does not have the scope", scope="x"`,
+		},
 		{"none", v.Optional()(http.HandlerFunc(handler)), "", "200 "},
-		{"A of B", v.Require()(http.HandlerFunc(handler)), a.token(t, map[string]any{"iss": otherIssuer}),
-			`401 Bearer realm="first", error="invalid_token", error_description="token not valid"`},
+		{
+			"A of B", v.Require()(http.HandlerFunc(handler)), a.token(t, map[string]any{"iss": otherIssuer}),
+			`401 Bearer realm="first", error="invalid_token", error_description="token not valid"`,
+		},
 		{"own", http.HandlerFunc(own), b.token(t, map[string]any{"iss": otherIssuer}), "200 "},
 		{"own, refused", http.HandlerFunc(own), b.token(t, nil), `401 Bearer realm="first", error="invalid_token", error_description="token not valid"`},
 	} {
@@ -303,8 +307,15 @@ func TestAnyOfRequests(t *testing.T) {
 		}
 	}
 	want := []doorward.Outcome{
-		{Reason: "ok"}, {Reason: "ok"}, {Reason: "ok"}, {Reason: "scope", Cached: true}, {Reason: "anonymous"},
-		{Reason: "issuer"}, {Reason: "ok", Cached: true}, {Reason: "issuer"}, {Reason: "issuer"},
+		{Reason: "ok"},
+		{Reason: "ok"},
+		{Reason: "ok"},
+		{Reason: "scope", Cached: true},
+		{Reason: "anonymous"},
+		{Reason: "issuer"},
+		{Reason: "ok", Cached: true},
+		{Reason: "issuer"},
+		{Reason: "issuer"},
 	}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Error(diff)

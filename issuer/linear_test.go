@@ -169,12 +169,12 @@ func (w *world) record(users *sqlite.Store, callers, calls int) []porcupine.Oper
 // call makes one call at random and writes it down.
 func (r *recorder) call(caller int, id string) {
 	o := op{kind: "refresh", session: rand.IntN(linearMany)}
-	switch n := rand.IntN(80); {
-	case n == 0:
+	switch rand.IntN(80) {
+	case 0:
 		o.kind = "logout"
-	case n == 1:
+	case 1:
 		o = op{kind: "revoke"}
-	case n == 2:
+	case 2:
 		o = op{kind: "password", old: rand.IntN(2), new: rand.IntN(2)}
 	}
 	token := r.pick(o.session)

@@ -94,13 +94,21 @@ func (c *client) get(ctx context.Context, address, tag string) (document, error)
 	return document{body: body, header: resp.Header}, nil
 }
 
+// isJSON reports whether a content type is application/json or has the suffix +json (RFC 6839 §3.1).
+func isJSON(contentType string) bool {
+	typ, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return false
+	}
+	return typ == "application/json" || strings.HasPrefix(typ, "application/") && strings.HasSuffix(typ, "+json")
+}
+
 // acceptable looks at all that comes before the body.
 func acceptable(resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return failed("status", "the answer is status %d, want 200; redirects are not followed", resp.StatusCode)
 	}
-	typ, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err != nil || typ != "application/json" && !(strings.HasPrefix(typ, "application/") && strings.HasSuffix(typ, "+json")) {
+	if !isJSON(resp.Header.Get("Content-Type")) {
 		return failed("type", "the answer is not declared as JSON")
 	}
 	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {

@@ -37,13 +37,17 @@ var kinds = map[string]struct {
 		"orders",
 		[]string{"JWT"},
 		[]string{"azp", "scope"}, // Keycloak's ID tokens have azp, but no scope
-		"f3b0c442-98fc-4c14-9afb-f4c8996fb924", doorward.Scope{"openid", "profile", "email"}, "realm_access",
+		"f3b0c442-98fc-4c14-9afb-f4c8996fb924",
+		doorward.Scope{"openid", "profile", "email"},
+		"realm_access",
 	},
 	"auth0": {
 		"https://orders.example",
 		[]string{"JWT"},
 		[]string{"azp", "scope"},
-		"auth0|507f1f77bcf86cd799439020", doorward.Scope{"openid", "profile", "orders:read"}, "permissions",
+		"auth0|507f1f77bcf86cd799439020",
+		doorward.Scope{"openid", "profile", "orders:read"},
+		"permissions",
 	},
 	"supabase": {
 		"authenticated",
