@@ -34,7 +34,9 @@ test: binary summary ## run every test once with -race, allocation tests without
 
 soak: export DOORWARD_SOAK = 1
 soak: binary summary ## run the long variants: more rounds, more sockets
-	@$(SUMMARY) -- go test -json -count=1 -race -timeout 0 ./...
+	@$(SUMMARY) \
+		-- go test -json -count=1 -race -timeout 0 ./... \
+		$(if $(ALLOC_FILES),-- go test -json -count=1 -vet=off -timeout 0 -run '^($(ALLOC_TESTS))$$' $(ALLOC_DIRS))
 
 lint: ## formatters, vet, linters (pinned in tools/go.mod), untidy modules
 	@tools/lint.sh
