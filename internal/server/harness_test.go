@@ -153,6 +153,9 @@ func (w *world) secret(texts ...string) {
 // checkLogs reads every record. A token is looked for by its last part too.
 func (w *world) checkLogs() {
 	lines := w.logs.lines()
+	if w.t.Skipped() {
+		return
+	}
 	if len(lines) == 0 {
 		w.t.Error("nothing was logged")
 	}
