@@ -250,7 +250,8 @@ func TestAttack_H15_TLS(t *testing.T) {
 func (w *world) overHTTP2(pool *x509.CertPool) {
 	w.t.Helper()
 	w.slow(100, "")
-	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool}}
+	// One connection for all: one that is still being dialled when the test ends would stay open.
+	transport := &http.Transport{ForceAttemptHTTP2: true, MaxConnsPerHost: 1, TLSClientConfig: &tls.Config{RootCAs: pool}}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	var group sync.WaitGroup
