@@ -234,3 +234,29 @@ func TestAttack_F08_EndDuringLogin(t *testing.T) {
 		}
 	}
 }
+
+// A generation is held from the commit that makes it: a swap that waited longer than the
+// window for its turn does not make a parallel request late.
+func TestWindowBeginsWithTheCommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _, s := stepped(t)
+		first := w.login("ada")
+		s.at = func(at step) {
+			if at == beforeSwap {
+				time.Sleep(time.Minute)
+			}
+		}
+		if _, err := w.Refresh(marked(t.Context()), first.RefreshToken, issuer.RefreshRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		w.mustRefresh(first.RefreshToken) // The other tab, which was sent at the same time.
+		list, err := w.Sessions(t.Context(), issuer.SessionQuery{ID: first.SessionID})
+		if err != nil || len(list) != 1 {
+			t.Fatalf("sessions = %v, %v", list, err)
+		}
+		if state := list[0].State; state.Late || state.LateRun != 0 || !state.Mixed {
+			t.Errorf("state = %+v: the parallel request counts as late", state)
+		}
+	})
+}
