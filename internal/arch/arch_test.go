@@ -134,10 +134,12 @@ func (c *checker) run() {
 		if err != nil {
 			return err
 		}
-		if !d.IsDir() {
+		switch {
+		case d.Name() == ".git" && !d.IsDir(): // of a worktree: where its repository is
+			return nil
+		case !d.IsDir():
 			return c.words(name)
-		}
-		if name != c.root && skipped(d.Name()) {
+		case name != c.root && skipped(d.Name()):
 			return filepath.SkipDir
 		}
 		return c.folder(name)
