@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,13 +12,8 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
 )
-
-// connections is how many clients ask at the same time, each again as soon as it has its answer.
-const connections = 16
 
 // load is what a server did, a value for each round.
 type load struct {
@@ -87,6 +80,7 @@ func serveUntilEnd(ctx context.Context, name string, stdin io.Reader, stdout io.
 // process is a server that runs.
 type process struct {
 	greeting
+	client
 	cmd   *exec.Cmd
 	stdin io.Closer
 }
@@ -111,6 +105,7 @@ func start(ctx context.Context, self, name string) (*process, error) {
 	if err := json.NewDecoder(stdout).Decode(&p.greeting); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), p.stop())
 	}
+	p.client = newClient(p.Address, "/", "Authorization: Bearer "+p.Token)
 	return p, nil
 }
 
@@ -173,61 +168,4 @@ func (p *process) cpu(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	return strconv.ParseFloat(string(text), 64)
-}
-
-// ask sends requests on all connections for a while and returns how many were answered.
-func (p *process) ask(ctx context.Context, d time.Duration) (float64, error) {
-	text := []byte("GET / HTTP/1.1\r\nHost: " + p.Address + "\r\nAuthorization: Bearer " + p.Token + "\r\n\r\n")
-	until := time.Now().Add(d)
-	var total atomic.Int64
-	errs := make([]error, connections)
-	var wg sync.WaitGroup
-	for i := range errs {
-		wg.Go(func() {
-			n, err := converse(ctx, p.Address, text, until)
-			total.Add(int64(n))
-			errs[i] = err
-		})
-	}
-	wg.Wait()
-	return float64(max(total.Load(), 1)), errors.Join(errs...)
-}
-
-// converse is one client. It reads the first answer as HTTP, and of the others that they are as long and have the same
-// first line: so it takes less of the machine than the server does.
-func converse(ctx context.Context, address string, text []byte, until time.Time) (n int, err error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	if err := conn.SetDeadline(until.Add(10 * time.Second)); err != nil {
-		return 0, err
-	}
-	var seen bytes.Buffer
-	if _, err := conn.Write(text); err != nil {
-		return 0, err
-	}
-	answer, err := http.ReadResponse(bufio.NewReader(io.TeeReader(conn, &seen)), nil)
-	if err != nil {
-		return 0, err
-	}
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK || string(body) != "hello" {
-		return 0, fmt.Errorf("the answer is %s %q: %w", answer.Status, body, err)
-	}
-	const line = len("HTTP/1.1 200 OK\r\n")
-	buf := make([]byte, seen.Len())
-	for n = 1; time.Now().Before(until); n++ {
-		if _, err := conn.Write(text); err != nil {
-			return n, err
-		}
-		if _, err := io.ReadFull(conn, buf); err != nil {
-			return n, err
-		}
-		if string(buf[:line]) != string(seen.Bytes()[:line]) {
-			return n, fmt.Errorf("an answer begins with %q", buf[:line])
-		}
-	}
-	return n, nil
 }

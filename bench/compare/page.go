@@ -40,6 +40,7 @@ func (r *result) page(out io.Writer) error {
 	r.pageReject(w)
 	r.pageRevocation(w)
 	r.pageHTTP(w)
+	r.pageFlask(w)
 	fmt.Fprint(w, method)
 	r.pageMachine(w)
 	return w.Flush()
@@ -113,6 +114,21 @@ func (r *result) pageHTTP(w io.Writer) {
 	fmt.Fprint(w, "| server | requests/s, median | × bare net/http | processor time × bare |\n|---|--:|--:|--:|\n")
 	for _, l := range r.loopback {
 		fmt.Fprintf(w, "| %s | %.0f | %.2f | %.2f |\n", l.name, median(l.rate), l.against(r.loopback[0]), l.cpuAgainst(r.loopback[0]))
+	}
+	fmt.Fprintln(w)
+}
+
+func (r *result) pageFlask(w io.Writer) {
+	fmt.Fprint(w, "## Beside a tutorial's Flask app\n\n")
+	if len(r.flask) == 0 {
+		fmt.Fprint(w, "Not measured: ", errNoFlask, ".\n\n")
+		return
+	}
+	fmt.Fprint(w, "![Processor time of one request](img/flask.svg)\n\n", flaskText)
+	fmt.Fprint(w, "| `GET /protected` | processor time, median | × doorward serve | requests/s, median |\n|---|--:|--:|--:|\n")
+	own := findLoad(r.flask, doorwardServe)
+	for _, l := range r.flask {
+		fmt.Fprintf(w, "| %s | %s | %s | %.0f |\n", l.name, duration(median(l.cpu)), ratio(l.cpuAgainst(own)), median(l.rate))
 	}
 	fmt.Fprintln(w)
 }

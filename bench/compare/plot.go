@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html"
+	"strings"
 )
 
 // plot is a chart of horizontal bars.
@@ -89,7 +90,11 @@ func (r *result) plots() map[string]plot {
 		verify.groups = append(verify.groups, timeGroup(string(alg), r.verify[alg]))
 		sign.groups = append(sign.groups, timeGroup(string(alg), r.sign[alg]))
 	}
-	return map[string]plot{"verify.svg": verify, "sign.svg": sign, "middleware.svg": r.middlewarePlot(), "http.svg": r.httpPlot()}
+	all := map[string]plot{"verify.svg": verify, "sign.svg": sign, "middleware.svg": r.middlewarePlot(), "http.svg": r.httpPlot()}
+	if len(r.flask) > 0 {
+		all["flask.svg"] = r.flaskPlot()
+	}
+	return all
 }
 
 func timeGroup(label string, figures []figure) group {
@@ -126,6 +131,25 @@ func (r *result) httpPlot() plot {
 	for _, l := range r.loopback {
 		label := fmt.Sprintf("%.0f  %.2f", median(l.rate), l.against(r.loopback[0]))
 		g.bars = append(g.bars, bar{l.name, label, median(l.rate), kind(l.name)})
+	}
+	p.groups = []group{g}
+	return p
+}
+
+func (r *result) flaskPlot() plot {
+	p := plot{title: "A tutorial's /protected", note: "median processor time of one request, and how many times doorward serve's; shorter is better"}
+	var g group
+	own := findLoad(r.flask, doorwardServe)
+	for _, l := range r.flask {
+		label := duration(median(l.cpu))
+		if l.name != own.name {
+			label += "  " + ratio(l.cpuAgainst(own)) + " ×"
+		}
+		k := "own"
+		if strings.HasPrefix(l.name, "Flask") {
+			k = "peer"
+		}
+		g.bars = append(g.bars, bar{l.name, label, median(l.cpu), k})
 	}
 	p.groups = []group{g}
 	return p

@@ -21,7 +21,8 @@ func (r *result) targets() []target {
 	}{{jwt.EdDSA, 2}, {jwt.ES256, 13}, {jwt.RS256, 11}} {
 		all = append(all, r.targetAsymmetric(t.alg, t.allocs))
 	}
-	return append(append(all, r.targetCached()), r.targetsHTTP()...)
+	all = append(append(all, r.targetCached()), r.targetsHTTP()...)
+	return append(all, r.targetsFlask()...)
 }
 
 func (r *result) targetHS256() target {
@@ -76,6 +77,21 @@ func (r *result) targetsHTTP() []target {
 			fmt.Sprintf("%s, %.0f MiB", duration(look), r.memory), look <= 100 && r.memory <= 60,
 		},
 	)
+}
+
+// targetsFlask are against gunicorn as it is by default, which takes less than with threads.
+func (r *result) targetsFlask() []target {
+	if len(r.flask) == 0 {
+		return nil
+	}
+	var all []target
+	for _, name := range []string{ownProgram, doorwardServe} {
+		times := findLoad(r.flask, flaskPlain).cpuAgainst(findLoad(r.flask, name))
+		all = append(all, target{
+			"a tutorial's /protected, " + name, "≥ 15 × less processor time than Flask's, for each request", fmt.Sprintf("%.1f ×", times), times >= 15,
+		})
+	}
+	return all
 }
 
 func (r *result) pageTargets(w io.Writer) {

@@ -50,6 +50,7 @@ type result struct {
 	entries      int
 	inProcess    []figure
 	loopback     []load
+	flask        []load // empty: not measured
 	effort       effort
 }
 
@@ -79,7 +80,10 @@ func (f *field) measure(ctx context.Context, e effort, self string) (*result, er
 	if r.inProcess, err = f.measureInProcess(e); err != nil {
 		return nil, err
 	}
-	r.loopback, err = f.measureLoopback(ctx, e, self)
+	if r.loopback, err = f.measureLoopback(ctx, e, self); err != nil {
+		return nil, err
+	}
+	r.flask, err = measureFlask(ctx, e, self)
 	return r, err
 }
 
