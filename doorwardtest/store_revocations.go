@@ -113,6 +113,54 @@ var keyTests = []storeTest{
 			{Kind: doorward.KindKey, ID: "a"}, {Kind: doorward.KindKey, ID: "b"},
 		})
 	}},
+	{"a revoked refresh key ends every session", refreshKeyEndsAll},
+	{"a signing key that is revoked ends no session, nor does a refresh key that is dropped", func(f *fixture) {
+		keys := []issuer.StoredKey{storedKey("a", time.Hour), refreshKey("refresh-1")}
+		f.ok(f.store.SwapKeys(f.Context(), 0, keys, nil, event))
+		s := f.create("u_1")
+		f.ok(f.store.SwapKeys(f.Context(), 1, keys[1:], []string{"a"}, event))
+		f.ok(f.store.SwapKeys(f.Context(), 2, nil, nil, event))
+		read, at := f.read(s.Handle)
+		f.holds(read.Live(at), "the session ended: %s", read.EndReason)
+	}},
+}
+
+func refreshKeyEndsAll(f *fixture) {
+	f.ok(f.store.SwapKeys(f.Context(), 0, []issuer.StoredKey{refreshKey("refresh-1")}, nil, event))
+	live, other := f.create("u_1"), f.create("u_2")
+	early, _ := f.swap(f.create("u_1"), issuer.Change{End: "logout"})
+	start := f.since("").Next
+	f.ok(f.store.SwapKeys(f.Context(), 1, nil, []string{"refresh-1"}, event))
+	after := f.create("u_1")
+
+	for _, s := range []issuer.Session{live, other} {
+		read, at := f.read(s.Handle)
+		f.holds(!read.Live(at) && !read.EndedAt.IsZero(), "session %s is live", s.ID)
+		f.same("reason", read.EndReason, issuer.ReasonKeyRemoved)
+		f.same("listed", f.list(issuer.SessionQuery{ID: s.ID}), []issuer.Session{read})
+	}
+	read, _ := f.read(early.Handle)
+	f.same("reason of a session that had ended", read.EndReason, "logout")
+	read, at := f.read(after.Handle)
+	f.holds(read.Live(at), "a session that began later is not live")
+	f.same("live", ids(f.list(issuer.SessionQuery{Live: true})), []string{after.ID})
+
+	_, err := f.store.EndSession(f.Context(), live.ID, "logout", event)
+	f.ok(err)
+	read, _ = f.read(live.Handle)
+	f.same("reason after it was ended again", read.EndReason, issuer.ReasonKeyRemoved)
+
+	all := slices.IndexFunc(f.since(start).Entries, func(c doorward.Revocation) bool { return c.Kind == doorward.KindAll })
+	f.holds(all >= 0, "there is no cut-off of all sessions in %+v", f.since(start).Entries)
+	cut := f.since(start).Entries[all]
+	f.holds(cut.ExpiresAt.IsZero() && cut.ID == "", "cut-off %+v", cut)
+	f.holds(max(live.ID, other.ID) < cut.Before && cut.Before < after.ID, "cut-off before %s", cut.Before)
+}
+
+func refreshKey(id string) issuer.StoredKey {
+	key := storedKey(id, 0)
+	key.Purpose, key.Algorithm = issuer.PurposeRefresh, "HS256"
+	return key
 }
 
 func storedKey(id string, ttl time.Duration) issuer.StoredKey {

@@ -38,12 +38,16 @@ var (
 	ErrRollback = &grantError{reason: ReasonRollback, text: "issuer: the store has lost the session's history"}
 	// ErrClient says that the session belongs to another client. It is untouched.
 	ErrClient = &grantError{text: "issuer: the session belongs to another client"}
+
+	errKeyRemoved = &grantError{reason: ReasonKeyRemoved, text: ErrSessionEnded.text, kind: ErrSessionEnded}
+	errNoKey      = &grantError{text: ErrToken.text, kind: ErrToken}
 )
 
 // RefreshReason returns the one word that the holder of a refused refresh
 // token may read, or "" where it is owed none: then the MAC was wrong. It is one of
 // the Reason constants, "subject_inactive" for [ErrInactive], or "session_ended"
-// for a session of which the store knows no more.
+// for a session of which the store knows no more. [ReasonKeyRemoved] is also the answer to
+// a token that names a removed key, whose MAC nobody can check any more: it says nothing of a session.
 func RefreshReason(err error) string {
 	if refused, ok := errors.AsType[*grantError](err); ok {
 		return refused.reason

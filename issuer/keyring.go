@@ -136,7 +136,7 @@ func (c Config) newStoredRefreshKey(now, from time.Time) StoredKey {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(name[:]) // crypto/rand.Read never fails.
 	_, _ = rand.Read(secret)
-	id := refreshKeyIDPrefix + hex.EncodeToString(name[:])
+	id := name.id()
 	return StoredKey{
 		ID: id, Purpose: PurposeRefresh, Algorithm: jwt.HS256,
 		Sealed:    c.MasterKey.seal(PurposeRefresh, id, secret),

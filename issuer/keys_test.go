@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,23 +124,77 @@ func TestRevokeKey(t *testing.T) {
 	}
 }
 
-func TestRevokeRefreshKeyEndsItsTokens(t *testing.T) {
+// Who has a refresh key makes the current token of a session out of any token that was
+// ever stolen. When it is revoked every session ends, in each process and for good.
+func TestRevokeRefreshKeyEndsAllSessions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	set := w.login("ada")
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "doorward.db")
+		here, there := newWorldOn(t, path, nil), newWorldOn(t, path, nil)
+		stop := there.start(t)
+		early := here.login("ada")
+		if err := here.Logout(t.Context(), early.AccessToken, issuer.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		set := here.login("ada")
+		stolen := here.refreshKeys(t)
+		if err := here.RevokeKey(t.Context(), stolen[0], issuer.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		here.wantVerify(set.AccessToken, doorward.ErrRevoked)
+		here.wantReason(set, issuer.ReasonKeyRemoved)
+		time.Sleep(2 * time.Second)
+		there.wantVerify(set.AccessToken, doorward.ErrRevoked)
+		there.wantReason(set, issuer.ReasonKeyRemoved)
+		if err := there.Logout(t.Context(), set.RefreshToken, issuer.Event{}); err != nil {
+			t.Errorf("logout of what has ended: %v", err)
+		}
+		list, err := here.Sessions(t.Context(), issuer.SessionQuery{ID: early.SessionID})
+		if err != nil || list[0].EndReason != issuer.ReasonLogout {
+			t.Errorf("a session that had ended before: %+v, %v", list, err)
+		}
+		there.mustRefresh(here.login("ada").RefreshToken)
+		stop()
+		time.Sleep(24 * time.Hour) // What has expired is deleted now.
+		if _, err := here.cfg.Store.Prune(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		newWorldOn(t, path, nil).wantReason(set, issuer.ReasonKeyRemoved)
+	})
+}
+
+// Rotation is no removal: who moved on to the next refresh key ends with the others when
+// the first one turns out to be stolen, and is told why.
+func TestRevokeEarlierRefreshKey(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(c *issuer.Config) { c.KeyTTL, c.PublishLead = 10*time.Minute, time.Minute })
+		defer w.start(t)()
+		set := w.login("ada")
+		first := w.refreshKeys(t)[0]
+		time.Sleep(15 * time.Minute)
+		set = w.mustRefresh(set.RefreshToken)
+		if err := w.RevokeKey(t.Context(), first, issuer.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		w.wantReason(set, issuer.ReasonKeyRemoved)
+		w.mustRefresh(w.login("ada").RefreshToken)
+	})
+}
+
+// refreshKeys are the refresh keys, the earliest first.
+func (w *world) refreshKeys(t *testing.T) (ids []string) {
+	t.Helper()
 	list, err := w.KeyList(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range list {
+	for _, key := range slices.Backward(list) {
 		if key.Purpose == issuer.PurposeRefresh {
-			if err := w.RevokeKey(t.Context(), key.ID, issuer.Event{}); err != nil {
-				t.Fatal(err)
-			}
+			ids = append(ids, key.ID)
 		}
 	}
-	w.wantRefreshError(set.RefreshToken, issuer.ErrToken)
-	w.mustRefresh(w.login("ada").RefreshToken)
+	return ids
 }
 
 func TestWrongMasterKey(t *testing.T) {

@@ -18,6 +18,7 @@ const (
 	ReasonExpired    = "expired"           // it was older than Config.AbsoluteTTL
 	ReasonPassword   = "password_change"   // its subject changed the password
 	ReasonAdmin      = "admin"             // an operator ended it
+	ReasonKeyRemoved = "key_removed"       // a key of refresh tokens was stolen and revoked
 )
 
 // unknownReason is for a session whose end nobody has given a reason for.
@@ -47,7 +48,7 @@ func refusalOf(s Session, now time.Time) error {
 		return ErrRollback
 	case ReasonIdle, ReasonExpired:
 		return &grantError{reason: reason, text: ErrSessionLapsed.text, kind: ErrSessionLapsed}
-	case ReasonLogout, ReasonEverywhere, ReasonPassword, ReasonAdmin:
+	case ReasonLogout, ReasonEverywhere, ReasonPassword, ReasonAdmin, ReasonKeyRemoved:
 		return &grantError{reason: reason, text: ErrSessionEnded.text, kind: ErrSessionEnded}
 	}
 	return ErrSessionEnded // for a reason that is not of this package

@@ -89,6 +89,9 @@ func TestReasons(t *testing.T) {
 				_, err := w.refresh(w.ForgeRefreshToken(set.RefreshToken, 7))
 				return refused(err)
 			}},
+			{issuer.ReasonKeyRemoved, func(issuer.TokenSet) error {
+				return w.RevokeKey(t.Context(), w.refreshKeys(t)[0], issuer.Event{})
+			}},
 			{issuer.ReasonIdle, func(issuer.TokenSet) error { time.Sleep(time.Hour); return nil }},
 			{issuer.ReasonExpired, func(set issuer.TokenSet) error {
 				time.Sleep(50 * time.Minute)

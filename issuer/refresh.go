@@ -30,7 +30,7 @@ type RefreshRequest struct {
 // [ErrReuse] and [ErrRollback] have ended the session. When it returns tokens, the
 // rotation is durable.
 func (i *Issuer) Refresh(ctx context.Context, token string, req RefreshRequest) (TokenSet, error) {
-	presented, err := parseRefreshToken(token, i.ring.Load().refresh)
+	presented, err := i.readRefreshToken(token)
 	if err != nil {
 		return TokenSet{}, err
 	}
@@ -49,6 +49,23 @@ func (i *Issuer) Refresh(ctx context.Context, token string, req RefreshRequest) 
 			return TokenSet{}, err
 		}
 	}
+}
+
+// readRefreshToken reads a token whose MAC is good. Of a token of a removed key nothing
+// is believed but the name of the key, which is why its holder is logged out.
+func (i *Issuer) readRefreshToken(text string) (refreshToken, error) {
+	presented, err := parseRefreshToken(text, i.ring.Load().refresh)
+	if errors.Is(err, errNoKey) && i.hasRemoved(presented.key) {
+		return refreshToken{}, errKeyRemoved
+	}
+	return presented, err
+}
+
+// hasRemoved reports whether a refresh key was revoked, which is a cut-off of its name.
+func (i *Issuer) hasRemoved(name refreshKeyName) bool {
+	const pastEveryCutOff = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+	claims := doorward.Claims{KeyID: name.id(), SessionID: pastEveryCutOff}
+	return errors.Is(i.revoked.Check(&claims), doorward.ErrRevoked)
 }
 
 // refreshOnce reads, decides and swaps. It returns ErrConflict if the session changed meanwhile.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"strings"
 
 	"github.com/doorward/doorward/internal/strict"
@@ -34,6 +35,7 @@ func newHandle() handle {
 func (h handle) digest() Digest { return sha256.Sum256(h[:]) }
 
 type refreshToken struct {
+	key        refreshKeyName // whose MAC it has, in a token that was read
 	generation uint32
 	handle     handle
 }
@@ -49,7 +51,8 @@ func (t refreshToken) text(key refreshKey) string {
 }
 
 // parseRefreshToken reads a token whose MAC is good under one of the keys, and
-// answers ErrToken to all else. The store is not asked.
+// answers ErrToken to all else; errNoKey, with the key's name, if none of the keys has
+// that name. The store is not asked.
 func parseRefreshToken(text string, keys map[refreshKeyName]refreshKey) (refreshToken, error) {
 	if len(text) != refreshChars || !strings.HasPrefix(text, RefreshTokenPrefix) {
 		return refreshToken{}, ErrToken
@@ -58,17 +61,25 @@ func parseRefreshToken(text string, keys map[refreshKeyName]refreshKey) (refresh
 	if err != nil {
 		return refreshToken{}, ErrToken
 	}
-	key, ok := keys[refreshKeyName(raw[:4])]
-	if !ok || !hmac.Equal(raw[refreshSigned:], key.mac(raw[:refreshSigned])) {
+	name := refreshKeyName(raw[:4])
+	key, ok := keys[name]
+	if !ok {
+		return refreshToken{key: name}, errNoKey
+	}
+	if !hmac.Equal(raw[refreshSigned:], key.mac(raw[:refreshSigned])) {
 		return refreshToken{}, ErrToken
 	}
 	return refreshToken{
+		key:        name,
 		generation: binary.BigEndian.Uint32(raw[4:]),
 		handle:     handle(raw[8:refreshSigned]),
 	}, nil
 }
 
 type refreshKeyName [4]byte
+
+// id is the name as a key has it in the store.
+func (n refreshKeyName) id() string { return refreshKeyIDPrefix + hex.EncodeToString(n[:]) }
 
 // refreshKey authenticates refresh tokens.
 type refreshKey struct {

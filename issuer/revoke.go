@@ -67,9 +67,13 @@ func (i *Issuer) endSession(ctx context.Context, reason string, ev Event) error 
 	return nil
 }
 
-// sessionOfRefreshToken returns "" for a session that has been swept.
+// sessionOfRefreshToken returns "" for a session that has been swept, or that a removed
+// key has ended.
 func (i *Issuer) sessionOfRefreshToken(ctx context.Context, token string) (sid, subject string, err error) {
-	presented, err := parseRefreshToken(token, i.ring.Load().refresh)
+	presented, err := i.readRefreshToken(token)
+	if errors.Is(err, errKeyRemoved) {
+		return "", "", nil
+	}
 	if err != nil {
 		return "", "", err
 	}

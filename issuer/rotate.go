@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -74,26 +75,32 @@ func (i *Issuer) RotateKey(ctx context.Context, ev Event) (string, error) {
 
 // RevokeKey is for a key that was stolen: it leaves the key set at once, every token it
 // made is refused from now on, and another takes its place without a publish lead.
-// A refresh key's tokens all end with it. It returns ErrNotFound for an unknown id.
+// It returns ErrNotFound for an unknown id.
+//
+// With a refresh key every session ends, whichever key made its tokens, for the reason
+// [ReasonKeyRemoved]: who has the key makes the current token of a session out of any
+// token that was ever stolen. A login that another process answers before it has read of this
+// may have to be repeated.
 func (i *Issuer) RevokeKey(ctx context.Context, id string, ev Event) error {
 	ev.Kind, ev.Reason = EventKeyRevoke, "key "+id
-	var revoked []string
+	var gone StoredKey
 	err := i.changeKeys(ctx, ev, func(ring *keyRing, now time.Time) ([]StoredKey, []string, error) {
 		at := slices.IndexFunc(ring.stored, func(k StoredKey) bool { return k.ID == id })
 		if at < 0 {
 			return nil, nil, fmt.Errorf("key %q: %w", id, ErrNotFound)
 		}
-		if ring.stored[at].Purpose == PurposeSign {
-			revoked = []string{id}
-		}
+		gone = ring.stored[at]
 		keys, err := i.cfg.replaceKey(ring, at, now)
-		return keys, revoked, err
+		return keys, []string{id}, err
 	})
 	if err != nil {
 		return err
 	}
-	for _, kid := range revoked {
-		i.revoked.Add(doorward.Revocation{Kind: doorward.KindKey, ID: kid})
+	i.revoked.Add(doorward.Revocation{Kind: doorward.KindKey, ID: id})
+	if gone.Purpose == PurposeRefresh {
+		ev.Reason = ReasonKeyRemoved
+		i.report(ctx, slog.LevelWarn, "every session has ended: the refresh key "+id+" was revoked", ev)
+		return i.readRevocations(ctx)
 	}
 	return nil
 }

@@ -96,7 +96,9 @@ type KeyStore interface {
 	KeyRing(ctx context.Context) (KeyRing, error)
 
 	// SwapKeys replaces the ring if its revision is still rev, and records a
-	// cut-off of kind key, which never expires, for each ID in revoked. It
+	// cut-off of kind key, which never expires, for each ID in revoked. If one of
+	// them is a refresh key of the ring that is replaced, it ends every session so far
+	// for [ReasonKeyRemoved]: by one cut-off of kind all, which never expires. It
 	// returns ErrConflict, and writes nothing, if the revision differs.
 	SwapKeys(ctx context.Context, rev int64, keys []StoredKey, revoked []string, ev Event) error
 }

@@ -79,8 +79,10 @@ func (a *app) keyRevokeCommand() *cobra.Command {
 		Short: "Refuse everything a stolen key has made, at once",
 		Long: `Revoke a key that was stolen. It leaves the key set, every token that it made is
 refused from now on, and another key takes its place at once, without a publish
-lead. People keep their sessions and get new tokens by refreshing; after the
-revocation of a refresh key they log in again.
+lead. People keep their sessions and get new tokens by refreshing.
+
+The revocation of a refresh key ends every session, for the reason key_removed, and
+refuses every access token: people log in again, programs ask again.
 
 A key that is merely old needs none of this: keys rotate by themselves.`,
 		Args: want("KID"),
@@ -95,7 +97,7 @@ A key that is merely old needs none of this: keys rotate by themselves.`,
 			if key.Purpose == issuer.PurposeSign {
 				a.note("every access token that this key signed will be refused")
 			} else {
-				a.note("every session whose refresh token this key made will have to log in again")
+				a.note("every session will end and every access token will be refused: people log in again")
 			}
 			if err := a.confirm(*yes, "revoke key "+key.ID); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,12 @@ func TestRefreshReasons(t *testing.T) {
 		issuer.ReasonAdmin: func(_, _ string) {
 			_, err := w.people.SetPassword(t.Context(), w.alice, aliceWord, false, issuer.Event{Actor: "test"})
 			must(t, err)
+		},
+		issuer.ReasonKeyRemoved: func(_, _ string) {
+			keys, err := w.issuer.KeyList(t.Context())
+			must(t, err)
+			stolen := slices.IndexFunc(keys, func(k issuer.KeyInfo) bool { return k.Purpose == issuer.PurposeRefresh })
+			must(t, w.issuer.RevokeKey(t.Context(), keys[stolen].ID, issuer.Event{Actor: "test"}))
 		},
 	} {
 		a := w.login("alice", aliceWord)

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -44,6 +45,9 @@ func (s *Store) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey
 		if !swapped {
 			return issuer.ErrConflict
 		}
+		if err := revokeKeys(ctx, tx, now, revoked); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM keys`); err != nil {
 			return err
 		}
@@ -52,13 +56,47 @@ func (s *Store) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey
 				return err
 			}
 		}
-		for _, id := range revoked {
-			if _, _, err := cutOff(ctx, tx, now, doorward.KindKey, id, ""); err != nil {
-				return err
-			}
-		}
 		return record(ctx, tx, now, ev)
 	})
+}
+
+// revokeKeys records the cut-offs of keys that are still in the ring. One of a refresh key
+// ends all sessions.
+func revokeKeys(ctx context.Context, tx Tx, now time.Time, ids []string) error {
+	for _, id := range ids {
+		if _, _, err := cutOff(ctx, tx, now, doorward.KindKey, id, ""); err != nil {
+			return err
+		}
+		var purpose string
+		err := tx.QueryRowContext(ctx, `SELECT purpose FROM keys WHERE id = $1`, id).Scan(&purpose)
+		switch {
+		case err != nil && !errors.Is(err, sql.ErrNoRows):
+			return err
+		case purpose != issuer.PurposeRefresh:
+			continue
+		}
+		if err := endAll(ctx, tx, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endAll ends every session so far by one cut-off, however many there are.
+func endAll(ctx context.Context, tx Tx, now time.Time) error {
+	var last, cut string
+	err := tx.QueryRowContext(ctx, `
+		SELECT COALESCE((SELECT MAX(id) FROM sessions), ''),
+			COALESCE((SELECT MAX(before) FROM revocations WHERE kind IN ('client', 'all')), '')`).Scan(&last, &cut)
+	if err != nil {
+		return err
+	}
+	before, err := nextID(now, last, cut)
+	if err != nil {
+		return err
+	}
+	_, _, err = cutOff(ctx, tx, now, doorward.KindAll, "", before)
+	return err
 }
 
 func insertKey(ctx context.Context, tx Tx, k issuer.StoredKey) error {

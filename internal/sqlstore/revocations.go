@@ -102,7 +102,8 @@ func (s *Store) prune(ctx context.Context, what string, statement func(time.Time
 // sessionSweep returns a function that deletes one batch of sessions that are long
 // over. Which ones is looked up outside the writing transaction, as it reads them all.
 func (s *Store) sessionSweep() func(context.Context) (int64, bool, error) {
-	const over = `(ended_at > 0 AND ended_at < $2) OR idle_end < $2 OR absolute_end < $2`
+	const over = `(ended_at > 0 AND ended_at < $2) OR idle_end < $2 OR absolute_end < $2
+		OR id < (SELECT COALESCE(MAX(before), '') FROM revocations WHERE kind = 'all' AND recorded_at < $2)`
 	after := ""
 	return func(ctx context.Context) (n int64, more bool, err error) {
 		last := after
@@ -130,11 +131,12 @@ func (s *Store) sessionSweep() func(context.Context) (int64, bool, error) {
 }
 
 // cutOff records a cut-off, and returns it and whether it is new. One of the same
-// kind, id and before is left as it is and returned.
+// kind, id and before is left as it is and returned. Those of the kinds key and all never
+// expire: of the sessions that ended by the latter no row says so.
 func cutOff(ctx context.Context, tx Tx, now time.Time, kind doorward.Kind, id, before string) (doorward.Revocation, bool, error) {
 	cut := doorward.Revocation{Kind: kind, ID: id, Before: before}
 	var err error
-	if kind != doorward.KindKey {
+	if kind != doorward.KindKey && kind != doorward.KindAll {
 		if cut.ExpiresAt, err = expiry(ctx, tx, now); err != nil {
 			return doorward.Revocation{}, false, err
 		}

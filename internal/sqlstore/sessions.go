@@ -22,11 +22,10 @@ const covering = `(c.kind = 'session' AND c.id = sessions.id)
 	OR (c.kind = 'client' AND c.id = sessions.client_id AND sessions.id < c.before)
 	OR (c.kind = 'all' AND sessions.id < c.before)`
 
-// coveredAt is when the first cut-off that covers a session was recorded, or 0.
-const coveredAt = `COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE ` + covering + `), 0)`
-
-// reasonCovered is the reason that a session shows which only a cut-off ended.
-const reasonCovered = issuer.ReasonAdmin
+// coveredAt is when the first cut-off that covers a session was recorded, or 0, and when
+// the first of all sessions was.
+const coveredAt = `COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE ` + covering + `), 0),
+	COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE c.kind = 'all' AND sessions.id < c.before), 0)`
 
 // CreateSession inserts a session and returns it as stored.
 func (s *Store) CreateSession(ctx context.Context, n issuer.NewSession, ev issuer.Event) (issuer.Session, error) {
@@ -280,15 +279,20 @@ func scanSession(row scanner, more ...any) (issuer.Session, error) {
 	return s, nil
 }
 
-// scanCovered scans a session and coveredAt, and shows it as ended if a cut-off covers it.
+// scanCovered scans a session and coveredAt, and shows it as ended if a cut-off ended it
+// first. Only the removal of a refresh key ends all sessions.
 func scanCovered(row scanner) (issuer.Session, error) {
-	var covered int64
-	s, err := scanSession(row, &covered)
+	var covered, withAll int64
+	s, err := scanSession(row, &covered, &withAll)
 	if err != nil {
 		return issuer.Session{}, err
 	}
-	if s.EndedAt.IsZero() && covered > 0 {
-		s.EndedAt, s.EndReason = moment(covered), reasonCovered
+	if covered == 0 || !s.EndedAt.IsZero() && millis(s.EndedAt) <= covered {
+		return s, nil
+	}
+	s.EndedAt, s.EndReason = moment(covered), issuer.ReasonAdmin
+	if withAll == covered {
+		s.EndReason = issuer.ReasonKeyRemoved
 	}
 	return s, nil
 }
