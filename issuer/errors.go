@@ -40,7 +40,6 @@ var (
 	ErrClient = &grantError{text: "issuer: the session belongs to another client"}
 
 	errKeyRemoved = &grantError{reason: ReasonKeyRemoved, text: ErrSessionEnded.text, kind: ErrSessionEnded}
-	errNoKey      = &grantError{text: ErrToken.text, kind: ErrToken}
 )
 
 // RefreshReason returns the one word that the holder of a refused refresh

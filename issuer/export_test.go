@@ -1,6 +1,10 @@
 package issuer
 
-import "time"
+import (
+	"time"
+
+	"github.com/doorward/doorward/internal/opaque"
+)
 
 // What follows opens the pure rule of refresh to the tests of this folder.
 
@@ -20,10 +24,10 @@ func Decide(s State, presented uint32, now time.Time, window time.Duration, budg
 // ForgeRefreshToken makes a token of another generation with the issuer's own key.
 func (i *Issuer) ForgeRefreshToken(token string, generation uint32) string {
 	ring := i.ring.Load()
-	t, err := parseRefreshToken(token, ring.refresh)
+	t, err := opaque.Parse(token, ring.refresh)
 	if err != nil {
 		panic(err)
 	}
-	t.generation = generation
-	return t.text(ring.minter(time.Now()))
+	t.Generation = generation
+	return t.Text(ring.minter(time.Now()))
 }

@@ -13,9 +13,13 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/opaque"
 	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/jwt"
 )
+
+// RefreshTokenPrefix begins every refresh token, and no access token.
+const RefreshTokenPrefix = opaque.Prefix
 
 // FirstPartyClient is the client_id of tokens made by a login that names no client.
 const FirstPartyClient = "doorward"

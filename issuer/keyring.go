@@ -2,13 +2,12 @@ package issuer
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/doorward/doorward/internal/opaque"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -21,7 +20,7 @@ type keyRing struct {
 	rev     int64
 	stored  []StoredKey // in the order of UseFrom
 	signing map[string]*jwt.Key
-	refresh map[refreshKeyName]refreshKey
+	refresh map[opaque.KeyName]opaque.Key
 	public  *jwt.Set
 }
 
@@ -31,7 +30,7 @@ func openRing(master MasterKey, ring KeyRing) (*keyRing, error) {
 		rev:     ring.Rev,
 		stored:  slices.Clone(ring.Keys),
 		signing: map[string]*jwt.Key{},
-		refresh: map[refreshKeyName]refreshKey{},
+		refresh: map[opaque.KeyName]opaque.Key{},
 	}
 	slices.SortStableFunc(r.stored, func(a, b StoredKey) int { return a.UseFrom.Compare(b.UseFrom) })
 	var public []*jwt.Key
@@ -41,11 +40,11 @@ func openRing(master MasterKey, ring KeyRing) (*keyRing, error) {
 			return nil, err
 		}
 		if stored.Purpose == PurposeRefresh {
-			key, err := newRefreshKey(stored.ID, plain)
+			key, err := opaque.NewKey(stored.ID, plain)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("read keys: %w", err)
 			}
-			r.refresh[key.name] = key
+			r.refresh[key.Name()] = key
 			continue
 		}
 		key, err := parseSigningKey(stored, plain)
@@ -70,8 +69,8 @@ func (r *keyRing) signer(now time.Time) *jwt.Key {
 }
 
 // minter returns the key that authenticates new refresh tokens at now.
-func (r *keyRing) minter(now time.Time) refreshKey {
-	name, _ := parseRefreshKeyName(r.inUse(PurposeRefresh, now).ID)
+func (r *keyRing) minter(now time.Time) opaque.Key {
+	name, _ := opaque.ParseKeyID(r.inUse(PurposeRefresh, now).ID)
 	return r.refresh[name]
 }
 
@@ -132,38 +131,16 @@ func (c Config) newSigningKey(now, from time.Time) (StoredKey, error) {
 
 // newStoredRefreshKey generates and seals a key for refresh tokens.
 func (c Config) newStoredRefreshKey(now, from time.Time) StoredKey {
-	var name refreshKeyName
-	secret := make([]byte, 32)
-	_, _ = rand.Read(name[:]) // crypto/rand.Read never fails.
-	_, _ = rand.Read(secret)
-	id := name.id()
+	id := opaque.NewKeyName().ID()
 	return StoredKey{
 		ID: id, Purpose: PurposeRefresh, Algorithm: jwt.HS256,
-		Sealed:    c.MasterKey.seal(PurposeRefresh, id, secret),
+		Sealed:    c.MasterKey.seal(PurposeRefresh, id, opaque.NewSecret()),
 		CreatedAt: now, UseFrom: from,
 	}
 }
 
 // longestAccess is the longest lifetime that the jitter can give.
 func (c Config) longestAccess() time.Duration { return c.AccessTTL + c.AccessTTL/20 }
-
-const refreshKeyIDPrefix = "refresh-"
-
-func newRefreshKey(id string, secret []byte) (refreshKey, error) {
-	name, err := parseRefreshKeyName(id)
-	if err != nil || len(secret) != 32 {
-		return refreshKey{}, fmt.Errorf("issuer: refresh key %q in the store is malformed", id)
-	}
-	return refreshKey{name: name, secret: secret}, nil
-}
-
-func parseRefreshKeyName(id string) (refreshKeyName, error) {
-	raw, err := hex.DecodeString(id[min(len(refreshKeyIDPrefix), len(id)):])
-	if err != nil || len(raw) != len(refreshKeyName{}) {
-		return refreshKeyName{}, fmt.Errorf("issuer: refresh key id %q is malformed", id)
-	}
-	return refreshKeyName(raw), nil
-}
 
 func parseSigningKey(stored StoredKey, pem []byte) (*jwt.Key, error) {
 	key, err := jwt.ParsePEM(stored.Algorithm, pem)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/opaque"
 )
 
 // Attempt is a login that has begun. It carries the subject's epoch, so that it comes
@@ -75,10 +76,10 @@ func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenS
 	if err := checkClaims(subject.Claims); err != nil {
 		return TokenSet{}, err
 	}
-	refresh := &refreshToken{handle: newHandle()}
+	refresh := &opaque.Token{Handle: opaque.NewHandle()}
 	req.Event.Kind, req.Event.Subject = EventLogin, a.subject
 	session, err := i.cfg.Store.CreateSession(ctx, NewSession{
-		Subject: a.subject, Epoch: a.epoch, Handle: refresh.handle.digest(),
+		Subject: a.subject, Epoch: a.epoch, Handle: refresh.Handle.Digest(),
 		ClientID: clientOr(req.ClientID), Scope: scope, Audience: audience, Claims: claims,
 		AuthTime: req.AuthTime, Idle: i.cfg.IdleTTL, Absolute: i.cfg.AbsoluteTTL,
 	}, req.Event)

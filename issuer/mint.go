@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/opaque"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -31,7 +32,7 @@ type grant struct {
 }
 
 // mint makes the token set of a session. A nil refresh token asks for none.
-func (i *Issuer) mint(g grant, refresh *refreshToken) (TokenSet, error) {
+func (i *Issuer) mint(g grant, refresh *opaque.Token) (TokenSet, error) {
 	id := rand.Text()
 	expires := g.now.Add(spread(i.cfg.AccessTTL, id)).Truncate(time.Second)
 	if expires.After(g.session.AbsoluteEnd) {
@@ -51,7 +52,7 @@ func (i *Issuer) mint(g grant, refresh *refreshToken) (TokenSet, error) {
 		Scope: g.scope, SessionID: g.session.ID, Subject: g.session.Subject,
 	}
 	if refresh != nil {
-		set.RefreshToken = refresh.text(ring.minter(g.now))
+		set.RefreshToken = refresh.Text(ring.minter(g.now))
 		set.RefreshExpiresAt = earlier(g.session.IdleEnd, g.session.AbsoluteEnd)
 	}
 	return set, nil

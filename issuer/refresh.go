@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/opaque"
 )
 
 // RefreshRequest says what a refresh asks for.
@@ -35,7 +36,7 @@ func (i *Issuer) Refresh(ctx context.Context, token string, req RefreshRequest) 
 		return TokenSet{}, err
 	}
 	// Only tokens with a good MAC are counted, so that strangers cannot fill the memory.
-	if !i.limit.Allow(presented.handle.digest(), i.cfg.RefreshLimit, time.Now()) {
+	if !i.limit.Allow(presented.Handle.Digest(), i.cfg.RefreshLimit, time.Now()) {
 		return TokenSet{}, ErrTooMany
 	}
 	for {
@@ -53,24 +54,27 @@ func (i *Issuer) Refresh(ctx context.Context, token string, req RefreshRequest) 
 
 // readRefreshToken reads a token whose MAC is good. Of a token of a removed key nothing
 // is believed but the name of the key, which is why its holder is logged out.
-func (i *Issuer) readRefreshToken(text string) (refreshToken, error) {
-	presented, err := parseRefreshToken(text, i.ring.Load().refresh)
-	if errors.Is(err, errNoKey) && i.hasRemoved(presented.key) {
-		return refreshToken{}, errKeyRemoved
+func (i *Issuer) readRefreshToken(text string) (opaque.Token, error) {
+	presented, err := opaque.Parse(text, i.ring.Load().refresh)
+	switch {
+	case err == nil:
+		return presented, nil
+	case errors.Is(err, opaque.ErrKey) && i.hasRemoved(presented.Key):
+		return opaque.Token{}, errKeyRemoved
 	}
-	return presented, err
+	return opaque.Token{}, ErrToken
 }
 
 // hasRemoved reports whether a refresh key was revoked, which is a cut-off of its name.
-func (i *Issuer) hasRemoved(name refreshKeyName) bool {
+func (i *Issuer) hasRemoved(name opaque.KeyName) bool {
 	const pastEveryCutOff = "ffffffff-ffff-7fff-bfff-ffffffffffff"
-	claims := doorward.Claims{KeyID: name.id(), SessionID: pastEveryCutOff}
+	claims := doorward.Claims{KeyID: name.ID(), SessionID: pastEveryCutOff}
 	return errors.Is(i.revoked.Check(&claims), doorward.ErrRevoked)
 }
 
 // refreshOnce reads, decides and swaps. It returns ErrConflict if the session changed meanwhile.
-func (i *Issuer) refreshOnce(ctx context.Context, presented refreshToken, req RefreshRequest) (TokenSet, error) {
-	session, now, err := i.cfg.Store.SessionByHandle(ctx, presented.handle.digest())
+func (i *Issuer) refreshOnce(ctx context.Context, presented opaque.Token, req RefreshRequest) (TokenSet, error) {
+	session, now, err := i.cfg.Store.SessionByHandle(ctx, presented.Handle.Digest())
 	if errors.Is(err, ErrNotFound) {
 		return TokenSet{}, ErrSessionEnded // Swept since, or the store is an older copy.
 	}
@@ -81,7 +85,7 @@ func (i *Issuer) refreshOnce(ctx context.Context, presented refreshToken, req Re
 	if err != nil {
 		return TokenSet{}, err
 	}
-	state, outcome := decide(session.State, presented.generation, now, i.rule)
+	state, outcome := decide(session.State, presented.Generation, now, i.rule)
 	if outcome == outcomeReuse || outcome == outcomeRollback {
 		return TokenSet{}, i.endFamily(ctx, session, outcome, req.Event)
 	}
@@ -90,7 +94,7 @@ func (i *Issuer) refreshOnce(ctx context.Context, presented refreshToken, req Re
 			return TokenSet{}, err
 		}
 	}
-	return i.mint(g, &refreshToken{generation: state.Generation, handle: presented.handle})
+	return i.mint(g, &opaque.Token{Generation: state.Generation, Handle: presented.Handle})
 }
 
 // advance swaps in what the session remembers from now on. A predecessor that came

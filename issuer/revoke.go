@@ -77,7 +77,7 @@ func (i *Issuer) sessionOfRefreshToken(ctx context.Context, token string) (sid, 
 	if err != nil {
 		return "", "", err
 	}
-	session, _, err := i.cfg.Store.SessionByHandle(ctx, presented.handle.digest())
+	session, _, err := i.cfg.Store.SessionByHandle(ctx, presented.Handle.Digest())
 	if errors.Is(err, ErrNotFound) {
 		return "", "", nil
 	}

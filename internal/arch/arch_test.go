@@ -41,9 +41,10 @@ var arrows = map[string][]string{
 	"internal/sqlstore":            {"internal/account", "internal/audit", "issuer"},
 	"doorwardtest":                 {"issuer", core, "jwt"},
 	remote:                         {core, "jwt", "internal/strict"},
-	"issuer":                       {core, "internal/seal", "internal/quota"},
+	"issuer":                       {core, "internal/seal", "internal/quota", "internal/opaque"},
 	"internal/seal":                {},
 	"internal/quota":               {},
+	"internal/opaque":              {"internal/strict"},
 	core:                           {"jwt", "internal/cutoff"},
 	"internal/cutoff":              {},
 	"jwt":                          {"internal/strict"},
@@ -60,7 +61,7 @@ func forTests(dir string) bool { return strings.HasSuffix(dir, "test") || first(
 var outside = []string{"examples", "bench"}
 
 // standardOnly lists the packages that import no other module, so that their users get none either.
-var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/cutoff", "jwt", core, remote, "issuer"}
+var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/opaque", "internal/cutoff", "jwt", core, remote, "issuer"}
 
 // ban keeps the packages in from using a package (use without a dot at its end) or one of its names.
 type ban struct {
