@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # libc6-dev: the race detector. The others: real clients that the tests run.
-packages="libc6-dev curl python3-requests python3-jwt python3-cryptography gunicorn python3-flask python3-flask-cors"
+packages="libc6-dev curl python3-requests python3-jwt python3-cryptography gunicorn python3-flask python3-flask-cors chromium nodejs"
 
 missing() {
 	for p in $packages; do

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// writePair writes a certificate for 127.0.0.1 with this serial number, and its key.
-func writePair(t *testing.T, certFile, keyFile string, serial int64) {
+// writePair writes a certificate for 127.0.0.1 and for hosts with this serial number, and its key.
+func writePair(t *testing.T, certFile, keyFile string, serial int64, hosts ...string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -28,7 +28,7 @@ func writePair(t *testing.T, certFile, keyFile string, serial int64) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "doorward test"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: hosts,
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
