@@ -64,7 +64,7 @@ func (s *Store) Close() error {
 	return s.close()
 }
 
-// engine is the sqlstore.Engine of one file.
+// engine is the sqlstore.Engine and sqlstore.Rester of one file.
 type engine struct {
 	path    string
 	writers *sql.DB // one connection
@@ -143,6 +143,14 @@ func (e *engine) Read(ctx context.Context, f func(context.Context, sqlstore.Tx) 
 // Now is the clock of this process: all processes of a file run on one machine.
 func (e *engine) Now(context.Context, sqlstore.Tx) (time.Time, error) {
 	return e.now().UTC(), nil
+}
+
+// Rest moves what is in the write-ahead log into the file, as far as it can be moved
+// without a lock. Where nobody does so, the commit that makes the log too long does, and all
+// writers wait for it.
+func (e *engine) Rest(ctx context.Context) error {
+	var busy, pages, moved int64
+	return e.readers.QueryRowContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &pages, &moved)
 }
 
 // WaitChange returns when a connection other than its own has committed.

@@ -22,6 +22,12 @@ const (
 	pruneBatch = 50
 )
 
+// Rester is an [Engine] that has something to do after each step of a clean-up, where no
+// writer waits for it.
+type Rester interface {
+	Rest(ctx context.Context) error
+}
+
 // RevocationsSince returns every cut-off recorded at or after the cursor. A cursor
 // that is not of this history counts as the zero cursor.
 func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (issuer.RevocationPage, error) {
@@ -60,6 +66,9 @@ func (s *Store) Prune(ctx context.Context) (int64, error) {
 		for {
 			n, more, err := sweep(ctx)
 			total += n
+			if err == nil && n > 0 {
+				err = s.rest(ctx)
+			}
 			if err != nil {
 				return total, err
 			}
@@ -69,6 +78,13 @@ func (s *Store) Prune(ctx context.Context) (int64, error) {
 		}
 	}
 	return total, nil
+}
+
+func (s *Store) rest(ctx context.Context) error {
+	if r, ok := s.engine.(Rester); ok {
+		return r.Rest(ctx)
+	}
+	return nil
 }
 
 func (s *Store) pruneRevocations(ctx context.Context) (int64, bool, error) {
