@@ -2,7 +2,6 @@ package doorward
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -20,20 +19,18 @@ type claimError struct{ name, problem string }
 func (e *claimError) Error() string { return "doorward: claim " + e.name + " " + e.problem }
 func (e *claimError) Unwrap() error { return ErrClaims }
 
-var errNotList = errors.New("not a list of strings")
-
 // decodeClaims reads the claims of a verified token. With an error it returns
 // what it has read so far, for the log.
 func (v *Verifier) decodeClaims(token *jwt.Token) (*Claims, error) {
 	c := &Claims{raw: strict.Share(token.Claims), KeyID: token.Key.ID()}
 	d := decoder{claims: c}
-	if err := strict.Object(token.Claims, maxDepth, d.member); err != nil {
-		if _, ok := errors.AsType[*claimError](err); ok {
-			return c, err
-		}
-		return c, &claimError{"set", err.Error()}
+	if err := token.Each(d.member); err != nil {
+		return c, err
 	}
-	return c, v.complete(c, token.Header.Type)
+	if err := v.complete(c, token.Header.Type); err != nil {
+		return c, err
+	}
+	return c, v.requireAll(token)
 }
 
 // complete checks what needs no clock: that nothing is missing and that the
@@ -56,15 +53,15 @@ func (v *Verifier) complete(c *Claims, typ string) error {
 	case !c.IssuedAt.IsZero() && c.ExpiresAt.Sub(c.IssuedAt) > v.maxLifetime:
 		return &claimError{"exp", "is too long after iat"}
 	}
+	return nil
+}
+
+func (v *Verifier) requireAll(token *jwt.Token) error {
 	if len(v.requireClaims) == 0 {
 		return nil
 	}
-	return v.requireAll(c)
-}
-
-func (v *Verifier) requireAll(c *Claims) error {
 	missing := slices.Clone(v.requireClaims)
-	err := strict.Object([]byte(c.raw), maxDepth, func(name, value []byte) error {
+	err := token.Each(func(name, value []byte) error {
 		if string(value) != "null" {
 			missing = slices.DeleteFunc(missing, func(s string) bool { return s == string(name) })
 		}
@@ -158,18 +155,11 @@ func text(dst *string, name string, value []byte) error {
 }
 
 func list(dst *[]string, room []string, name string, value []byte) error {
-	err := strict.Array(value, 1, func(element []byte) error {
-		inner, err := strict.Text(element)
-		if err != nil {
-			return errNotList
-		}
-		room = append(room, strict.Share(inner))
-		return nil
-	})
-	if err != nil {
+	all, ok := strict.AppendStrings(room, value)
+	if !ok {
 		return &claimError{name, "is not a list of strings"}
 	}
-	*dst = slices.Clip(room)
+	*dst = slices.Clip(all)
 	return nil
 }
 

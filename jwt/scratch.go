@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"sync"
 
+	"github.com/doorward/doorward/internal/strict"
 	"github.com/doorward/doorward/jwt/internal/jwa"
 )
 
@@ -13,6 +14,7 @@ type scratch struct {
 	input     []byte // header and payload as they were signed
 	header    []byte
 	claims    []byte
+	members   strict.Index // of claims
 	signature []byte
 	work      jwa.Workspace
 

@@ -1,7 +1,6 @@
 package jwt
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,11 +19,20 @@ type Token struct {
 	Header Header
 	Claims json.RawMessage // one strict JSON object; nothing else refers to this memory
 	Key    *Key            // that verified it
+
+	members strict.Index // of Claims
 }
 
 // Decode decodes the claims into v like [json.Unmarshal], except that a member reaches a field of the struct v
 // points to only under exactly its name: "Exp" is not "exp".
 func (t Token) Decode(v any) error { return decode(t.Claims, v) }
+
+// Each calls claim for each claim in order, with the name unescaped and the value as it is written, until it returns an
+// error, which Each returns. Verify has noted where the claims lie, so this reads no JSON a second time. name is valid
+// during the call only; value is a part of t.Claims and is not to be changed.
+func (t *Token) Each(claim func(name, value []byte) error) error {
+	return t.members.Each(t.Claims, maxDepth, claim)
+}
 
 // Verify checks a token in compact form against keys and returns its contents.
 //
@@ -57,13 +65,15 @@ func Verify(ctx context.Context, token string, keys KeySet, types ...string) (To
 	if !seen {
 		header = s.remember(p.header, header)
 	}
-	if err := strict.Object(s.claims, maxDepth, nil); err != nil {
+	if err := s.members.Object(s.claims, maxDepth); err != nil {
 		return Token{}, claimsError(err)
 	}
 	if err := checkType(header.Type, types); err != nil {
 		return Token{}, err
 	}
-	return Token{Header: header, Claims: bytes.Clone(s.claims), Key: key}, nil
+	claims := make([]byte, len(s.claims))
+	copy(claims, s.claims)
+	return Token{Header: header, Claims: claims, Key: key, members: s.members}, nil
 }
 
 // parts are the pieces of a compact token; input is what was signed.

@@ -15,6 +15,8 @@ func TestNothingIsAllocated(t *testing.T) {
 		return func() { _ = strict.Object(data, 4, member) }
 	}
 	buf := make([]byte, 0, 1024)
+	var index strict.Index
+	data, list, room := []byte(claims), []byte(`["admin","staff"]`), make([]string, 0, 2)
 	typ := []byte(`"at+jwt"`)
 	for name, run := range map[string]func(){
 		"object":            object(claims),
@@ -23,6 +25,9 @@ func TestNothingIsAllocated(t *testing.T) {
 		"refused depth":     object(`{"a":[[[[]]]]}`),
 		"refused UTF-8":     object("{\"a\":\"\xff\"}"),
 		"refused syntax":    object(`{"a":tru`),
+		"index":             func() { _ = index.Object(data, 4) },
+		"each":              func() { _ = index.Each(data, 4, member) },
+		"strings":           func() { _, _ = strict.AppendStrings(room, list) },
 		"text":              func() { _, _ = strict.Text(typ) },
 		"base64":            func() { _, _ = strict.AppendBase64(buf, "Zm9vYmFyZm9vYmFy") },
 		"refused base64":    func() { _, _ = strict.AppendBase64(buf, "Zm9vYmFyZm9vYmF\n") },

@@ -23,13 +23,7 @@ const MaxMembers = 512
 func Object(data []byte, maxDepth int, member func(name, value []byte) error) error {
 	s := scanners.Get().(*scanner)
 	defer s.release()
-	if err := s.open(data, maxDepth, '{', ErrNotObject); err != nil {
-		return err
-	}
-	if err := s.object(1, member); err != nil {
-		return err
-	}
-	return s.end()
+	return s.run(data, maxDepth, member)
 }
 
 // Array checks that data is exactly one JSON array, as strictly as [Object], and calls element for each of its own
@@ -37,23 +31,25 @@ func Object(data []byte, maxDepth int, member func(name, value []byte) error) er
 func Array(data []byte, maxDepth int, element func(value []byte) error) error {
 	s := scanners.Get().(*scanner)
 	defer s.release()
-	if err := s.open(data, maxDepth, '[', ErrNotArray); err != nil {
+	pos, err := s.open(data, maxDepth, '[', ErrNotArray)
+	if err != nil {
 		return err
 	}
-	if err := s.array(1, element); err != nil {
+	if pos, err = s.array(pos, 1, element); err != nil {
 		return err
 	}
-	return s.end()
+	return s.end(pos)
 }
 
-// scanner is one pass over data. The names of all objects that are open lie on one stack.
+// scanner is one pass over data. Its methods take a position and return the one behind what they have read. The names
+// of all objects that are open lie on one stack.
 type scanner struct {
 	data     []byte
-	pos      int
 	maxDepth int
 	top      int
 	names    [MaxMembers]name
 	text     []byte // an unescaped name on its way to member
+	index    *Index // of the outermost object, or nil
 }
 
 // name is where the text of a member's name lies in data, between the quotes.
@@ -71,219 +67,218 @@ var scanners = sync.Pool{New: func() any { return new(scanner) }}
 // release keeps nothing of the input alive; the names hold only numbers.
 func (s *scanner) release() {
 	clear(s.text)
-	s.data, s.pos, s.top, s.text = nil, 0, 0, s.text[:0]
+	s.data, s.top, s.text, s.index = nil, 0, s.text[:0], nil
 	scanners.Put(s)
 }
 
-func (s *scanner) open(data []byte, maxDepth int, bracket byte, wrong error) error {
-	if !utf8.Valid(data) {
-		return ErrUTF8
+// run is one scan of an object that is all of data.
+func (s *scanner) run(data []byte, maxDepth int, member func(name, value []byte) error) error {
+	pos, err := s.open(data, maxDepth, '{', ErrNotObject)
+	if err != nil {
+		return err
 	}
-	s.data, s.maxDepth = data, maxDepth
-	if s.skip() != bracket {
-		return wrong
+	if pos, err = s.object(pos, 1, member); err != nil {
+		return err
 	}
-	if maxDepth < 1 {
-		return ErrDepth
-	}
-	return nil
+	return s.end(pos)
 }
 
-func (s *scanner) end() error {
-	if s.skip(); s.pos != len(s.data) {
+// open returns where the bracket stands.
+func (s *scanner) open(data []byte, maxDepth int, bracket byte, wrong error) (int, error) {
+	if !utf8.Valid(data) {
+		return 0, ErrUTF8
+	}
+	s.data, s.maxDepth = data, maxDepth
+	pos := s.skip(0)
+	if s.at(pos) != bracket {
+		return pos, wrong
+	}
+	if maxDepth < 1 {
+		return pos, ErrDepth
+	}
+	return pos, nil
+}
+
+func (s *scanner) end(pos int) error {
+	if s.skip(pos) != len(s.data) {
 		return ErrTrailing
 	}
 	return nil
 }
 
-// object reads the object at pos, whose bracket has been seen.
-func (s *scanner) object(depth int, member func(name, value []byte) error) error {
+// object reads the object whose bracket is at pos.
+func (s *scanner) object(pos, depth int, member func(name, value []byte) error) (int, error) {
 	first := s.top
-	s.pos++
-	if s.skip() == '}' {
-		s.pos++
-		return nil
+	if pos = s.skip(pos + 1); s.at(pos) == '}' {
+		return pos + 1, nil
 	}
 	for {
-		n, err := s.name(first)
+		n, start, err := s.name(pos, first)
 		if err != nil {
-			return err
+			return pos, err
 		}
-		start := s.pos
-		if err := s.value(depth); err != nil {
-			return err
+		end, err := s.value(start, depth)
+		if err != nil {
+			return end, err
+		}
+		if depth == 1 && s.index != nil {
+			s.index.add(n, start, end)
 		}
 		if member != nil {
-			if err := member(s.unescaped(n), s.data[start:s.pos:s.pos]); err != nil {
-				return err
+			if err := member(s.unescaped(n), s.data[start:end:end]); err != nil {
+				return end, err
 			}
 		}
-		switch s.skip() {
+		pos = s.skip(end)
+		switch s.at(pos) {
 		case ',':
-			s.pos++
-			s.skip()
+			pos = s.skip(pos + 1)
 		case '}':
-			s.pos++
 			s.top = first
-			return nil
+			return pos + 1, nil
 		default:
-			return ErrSyntax
+			return pos, ErrSyntax
 		}
 	}
 }
 
-// array reads the array at pos, whose bracket has been seen.
-func (s *scanner) array(depth int, element func(value []byte) error) error {
-	s.pos++
-	if s.skip() == ']' {
-		s.pos++
-		return nil
+// array reads the array whose bracket is at pos.
+func (s *scanner) array(pos, depth int, element func(value []byte) error) (int, error) {
+	if pos = s.skip(pos + 1); s.at(pos) == ']' {
+		return pos + 1, nil
 	}
 	for {
-		s.skip()
-		start := s.pos
-		if err := s.value(depth); err != nil {
-			return err
+		end, err := s.value(pos, depth)
+		if err != nil {
+			return end, err
 		}
 		if element != nil {
-			if err := element(s.data[start:s.pos:s.pos]); err != nil {
-				return err
+			if err := element(s.data[pos:end:end]); err != nil {
+				return end, err
 			}
 		}
-		switch s.skip() {
+		pos = s.skip(end)
+		switch s.at(pos) {
 		case ',':
-			s.pos++
+			pos = s.skip(pos + 1)
 		case ']':
-			s.pos++
-			return nil
+			return pos + 1, nil
 		default:
-			return ErrSyntax
+			return pos, ErrSyntax
 		}
 	}
 }
 
 // name reads a name and its colon up to the value, and looks for the name among those since first.
-func (s *scanner) name(first int) (name, error) {
-	if s.at() != '"' {
-		return name{}, ErrSyntax
+func (s *scanner) name(pos, first int) (n name, value int, err error) {
+	if s.at(pos) != '"' {
+		return name{}, pos, ErrSyntax
 	}
-	start := s.pos + 1
-	escaped, err := s.string()
+	end, escaped, err := scanString(s.data, pos)
 	if err != nil {
-		return name{}, err
+		return name{}, end, err
 	}
-	n := name{start: start, end: s.pos - 1, escaped: escaped}
+	n = name{start: pos + 1, end: end - 1, escaped: escaped}
 	n.hash = maphash.Bytes(seed, s.unescaped(n))
 	for i := s.top - 1; i >= first; i-- {
 		if s.names[i].hash == n.hash && s.same(s.names[i], n) {
-			return name{}, ErrDuplicate
+			return name{}, end, ErrDuplicate
 		}
 	}
 	if s.top == MaxMembers {
-		return name{}, ErrMembers
+		return name{}, end, ErrMembers
 	}
 	s.names[s.top] = n
 	s.top++
-	if s.skip() != ':' {
-		return name{}, ErrSyntax
+	pos = s.skip(end)
+	if s.at(pos) != ':' {
+		return name{}, pos, ErrSyntax
 	}
-	s.pos++
-	s.skip()
-	return n, nil
+	return n, s.skip(pos + 1), nil
 }
 
 // value reads the value at pos, which lies in a container of the given depth.
-func (s *scanner) value(depth int) error {
-	switch c := s.at(); c {
+func (s *scanner) value(pos, depth int) (int, error) {
+	switch c := s.at(pos); c {
 	case '"':
-		_, err := s.string()
-		return err
+		end, _, err := scanString(s.data, pos)
+		return end, err
 	case '{', '[':
 		if depth >= s.maxDepth {
-			return ErrDepth
+			return pos, ErrDepth
 		}
 		if c == '{' {
-			return s.object(depth+1, nil)
+			return s.object(pos, depth+1, nil)
 		}
-		return s.array(depth+1, nil)
+		return s.array(pos, depth+1, nil)
 	case 't':
-		return s.word("true")
+		return s.word(pos, "true")
 	case 'f':
-		return s.word("false")
+		return s.word(pos, "false")
 	case 'n':
-		return s.word("null")
+		return s.word(pos, "null")
 	default:
-		return s.number()
+		return s.number(pos)
 	}
 }
 
-func (s *scanner) word(w string) error {
-	if len(s.data)-s.pos < len(w) || string(s.data[s.pos:s.pos+len(w)]) != w {
-		return ErrSyntax
+func (s *scanner) word(pos int, w string) (int, error) {
+	if len(s.data)-pos < len(w) || string(s.data[pos:pos+len(w)]) != w {
+		return pos, ErrSyntax
 	}
-	s.pos += len(w)
-	return nil
+	return pos + len(w), nil
 }
 
 // number reads a number by the grammar of RFC 8259 §6.
-func (s *scanner) number() error {
-	if s.at() == '-' {
-		s.pos++
-	} else if !digit(s.at()) {
-		return ErrSyntax
+func (s *scanner) number(pos int) (int, error) {
+	if s.at(pos) == '-' {
+		pos++
+	} else if !digit(s.at(pos)) {
+		return pos, ErrSyntax
 	}
-	if s.at() == '0' {
-		s.pos++
-	} else if !s.digits() {
-		return ErrNumber
+	end := s.digits(pos)
+	if end == pos || s.data[pos] == '0' && end > pos+1 { // 01
+		return end, ErrNumber
 	}
-	if s.at() == '.' {
-		s.pos++
-		if !s.digits() {
-			return ErrNumber
+	if s.at(end) == '.' {
+		if pos, end = end+1, s.digits(end+1); end == pos {
+			return end, ErrNumber
 		}
 	}
-	if c := s.at(); c == 'e' || c == 'E' {
-		s.pos++
-		if c := s.at(); c == '+' || c == '-' {
-			s.pos++
+	if c := s.at(end); c == 'e' || c == 'E' {
+		pos = end + 1
+		if c := s.at(pos); c == '+' || c == '-' {
+			pos++
 		}
-		if !s.digits() {
-			return ErrNumber
+		if end = s.digits(pos); end == pos {
+			return end, ErrNumber
 		}
 	}
-	if digit(s.at()) { // 01
-		return ErrNumber
-	}
-	return nil
+	return end, nil
 }
 
-// digits reads one digit or more.
-func (s *scanner) digits() bool {
-	start := s.pos
-	for digit(s.at()) {
-		s.pos++
+// digits returns the position behind the digits at pos.
+func (s *scanner) digits(pos int) int {
+	for digit(s.at(pos)) {
+		pos++
 	}
-	return s.pos > start
+	return pos
 }
 
-// skip passes white space and returns the next byte, or 0 at the end.
-func (s *scanner) skip() byte {
-	for s.pos < len(s.data) {
-		switch c := s.data[s.pos]; c {
-		case ' ', '\t', '\n', '\r':
-			s.pos++
-		default:
-			return c
-		}
+// skip returns the position of the next byte that is no white space, or of the end.
+func (s *scanner) skip(pos int) int {
+	for pos < len(s.data) && s.data[pos] <= ' ' && isSpace(s.data[pos]) {
+		pos++
 	}
-	return 0
+	return pos
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // at is the byte at pos, or 0 at the end.
-func (s *scanner) at() byte {
-	if s.pos < len(s.data) {
-		return s.data[s.pos]
+func (s *scanner) at(pos int) byte {
+	if pos < len(s.data) {
+		return s.data[pos]
 	}
 	return 0
 }

@@ -266,8 +266,16 @@ func FuzzObject(f *testing.F) {
 		if !bytes.Equal(before, data) {
 			t.Fatal("the input was changed")
 		}
+		var index strict.Index
+		if other := index.Object(data, depth); !errors.Is(other, err) {
+			t.Fatalf("%q: %v with an index, %v without", data, other, err)
+		}
 		if err != nil {
 			return
+		}
+		var again []string
+		if err := index.Each(data, depth, func(name, _ []byte) error { again = append(again, string(name)); return nil }); err != nil || !slices.Equal(again, names) {
+			t.Fatalf("%q: the index has %q, %v, the scan %q", data, again, err, names)
 		}
 		var oracle map[string]json.RawMessage
 		if jsonErr := json.Unmarshal(data, &oracle); jsonErr != nil {

@@ -24,11 +24,16 @@ func Text(raw []byte) ([]byte, error) {
 	case end != len(raw):
 		return nil, ErrTrailing
 	}
-	inner := raw[1 : end-1 : end-1]
+	return inside(raw, escaped), nil
+}
+
+// inside is the text of a string that has been scanned.
+func inside(quoted []byte, escaped bool) []byte {
+	inner := quoted[1 : len(quoted)-1 : len(quoted)-1]
 	if !escaped {
-		return inner, nil
+		return inner
 	}
-	return appendUnescaped(make([]byte, 0, len(inner)), inner), nil
+	return appendUnescaped(make([]byte, 0, len(inner)), inner)
 }
 
 // String is [Text] as a string of its own.
@@ -37,56 +42,71 @@ func String(raw []byte) (string, error) {
 	return string(text), err
 }
 
+// AppendStrings appends the elements of an array of strings to dst and reports whether raw is one. They share memory
+// with raw where they hold no escapes. raw is a value that [Object] has passed.
+func AppendStrings(dst []string, raw []byte) ([]string, bool) {
+	if len(raw) == 0 || raw[0] != '[' {
+		return dst, false
+	}
+	for i := 1; i < len(raw); {
+		switch raw[i] {
+		case ' ', '\t', '\n', '\r', ',':
+			i++
+		case ']':
+			return dst, true
+		case '"':
+			end, escaped, err := scanString(raw, i)
+			if err != nil {
+				return dst, false
+			}
+			dst = append(dst, Share(inside(raw[i:end], escaped)))
+			i = end
+		default:
+			return dst, false
+		}
+	}
+	return dst, false
+}
+
 // Share returns the bytes as a string without copying them. The caller vouches that nobody changes b from now on.
 func Share(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-func (s *scanner) string() (escaped bool, err error) {
-	s.pos, escaped, err = scanString(s.data, s.pos)
-	return escaped, err
-}
-
-// special returns the position in b of the first byte that a string may not hold as it is (a quote, a backslash, or a
-// control character), or len(b). It looks at eight bytes at a time: a zero byte of v^quotes is found by the borrow
-// of v-ones, which is exact up to the first one.
-func special(b []byte) int {
-	const ones = 0x0101010101010101
-	i := 0
-	for ; len(b)-i >= 8; i += 8 {
-		v := binary.LittleEndian.Uint64(b[i:])
-		quote, slash := v^ones*'"', v^ones*'\\'
-		found := (v-ones*0x20)&^v | (quote-ones)&^quote | (slash-ones)&^slash
-		if found &= ones << 7; found != 0 {
-			return i + bits.TrailingZeros64(found)/8
-		}
-	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c < 0x20 || c == '"' || c == '\\' {
-			break
-		}
-	}
-	return i
-}
-
 // scanString reads the string whose opening quote is at pos and returns the position after its closing quote.
 func scanString(data []byte, pos int) (end int, escaped bool, err error) {
-	for i := pos + 1; ; i++ {
-		if i += special(data[i:]); i == len(data) {
-			return i, escaped, ErrSyntax
+	for i := pos + 1; i < len(data); {
+		if len(data)-i >= 8 {
+			n := ordinary(binary.LittleEndian.Uint64(data[i:]))
+			if i += n; n == 8 {
+				continue
+			}
 		}
-		switch data[i] {
-		case '"':
+		switch c := data[i]; {
+		case c == '"':
 			return i + 1, escaped, nil
-		case '\\':
+		case c == '\\':
 			n := escapeLen(data[i:])
 			if n == 0 {
 				return i, true, ErrEscape
 			}
 			escaped = true
-			i += n - 1
-		default:
+			i += n
+		case c < 0x20:
 			return i, escaped, ErrControl
+		default:
+			i++
 		}
 	}
+	return len(data), escaped, ErrSyntax
+}
+
+// ordinary returns how many of the eight bytes of v come before the first that a string may not hold as it is: a quote,
+// a backslash, or a control character. A zero byte of v^quotes is found by the borrow of v-ones, which is exact up to the
+// first one.
+func ordinary(v uint64) int {
+	const ones = 0x0101010101010101
+	quote, slash := v^ones*'"', v^ones*'\\'
+	found := (v-ones*0x20)&^v | (quote-ones)&^quote | (slash-ones)&^slash
+	return bits.TrailingZeros64(found&(ones<<7)) / 8
 }
 
 // escapeLen returns the length of the escape at the start of b, a surrogate pair counting as one, or 0 when it is
