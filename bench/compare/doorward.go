@@ -28,7 +28,7 @@ func verifier(k *keys, cacheSize int) (*doorward.Verifier, error) {
 	revocations.Add(doorward.Revocation{Kind: doorward.KindSession, ID: "01963fd2-0000-7000-8000-000000000000"})
 	revocations.Confirm(time.Now())
 	return doorward.NewVerifier(doorward.Config{
-		Issuer: issuer, Audience: audience, Keys: set, Revocations: revocations, CacheSize: cacheSize,
+		Issuer: issuerURL, Audience: audience, Keys: set, Revocations: revocations, CacheSize: cacheSize,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 }

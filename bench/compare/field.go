@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	issuer   = "https://id.example.com"
-	audience = "https://api.example.com"
-	keyID    = "2026-11"
-	typ      = "at+jwt"
+	issuerURL = "https://id.example.com"
+	audience  = "https://api.example.com"
+	keyID     = "2026-11"
+	typ       = "at+jwt"
 )
 
 // claims is what a service wants of a token, and what an issuer puts into it.
@@ -46,7 +46,7 @@ type extra struct {
 func newClaims() claims {
 	now := time.Now().Unix()
 	return claims{
-		Issuer: issuer, Subject: "01963fd2b2c87e5d9fd42e0a3f1f7d44", Audience: audience,
+		Issuer: issuerURL, Subject: "01963fd2b2c87e5d9fd42e0a3f1f7d44", Audience: audience,
 		IssuedAt: now, NotBefore: now, ExpiresAt: now + 12*3600,
 		ID: "3VQYH5ZV2L5N6NQWJ7", SessionID: "01963fd2-b2c8-7e5d-9fd4-2e0a3f1f7d44",
 		Scope: "orders:read orders:write", Roles: []string{"admin", "staff", "ops"},

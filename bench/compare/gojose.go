@@ -15,7 +15,7 @@ type joseClaims struct {
 // joseVerify asks for exp itself, since Validate does not.
 func joseVerify(k *keys) (verify, error) {
 	accepted := []jose.SignatureAlgorithm{jose.SignatureAlgorithm(k.alg)}
-	expected := jwt.Expected{Issuer: issuer, AnyAudience: jwt.Audience{audience}}
+	expected := jwt.Expected{Issuer: issuerURL, AnyAudience: jwt.Audience{audience}}
 	return func(token string) error {
 		t, err := jwt.ParseSigned(token, accepted)
 		if err != nil {

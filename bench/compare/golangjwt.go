@@ -16,7 +16,7 @@ type golangClaims struct {
 // golangVerify has the options that the documentation names for a pinned algorithm, issuer, audience and expiry.
 func golangVerify(k *keys) (verify, error) {
 	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{string(k.alg)}), jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired(),
+		jwt.WithValidMethods([]string{string(k.alg)}), jwt.WithIssuer(issuerURL), jwt.WithAudience(audience), jwt.WithExpirationRequired(),
 	)
 	find := func(*jwt.Token) (any, error) { return k.public, nil }
 	return func(token string) error {

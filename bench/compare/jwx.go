@@ -16,7 +16,7 @@ func jwxVerify(k *keys) (verify, error) {
 	}
 	return func(token string) error {
 		t, err := jwt.ParseString(token, jwt.WithKey(alg, k.public),
-			jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithRequiredClaim(jwt.ExpirationKey))
+			jwt.WithIssuer(issuerURL), jwt.WithAudience(audience), jwt.WithRequiredClaim(jwt.ExpirationKey))
 		if err != nil {
 			return err
 		}

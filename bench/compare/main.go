@@ -19,13 +19,20 @@ type effort struct {
 	slice      time.Duration // of one row in one round
 	httpRounds int
 	httpSlice  time.Duration
-	entries    int // revocations in the set that is searched
-	counted    int // operations whose allocations are counted
+	entries    int   // revocations in the set that is searched
+	sessions   []int // in the stores in which sessions are refreshed
+	counted    int   // operations whose allocations are counted
 }
 
 var (
-	full  = effort{rounds: 25, slice: 20 * time.Millisecond, httpRounds: 15, httpSlice: 400 * time.Millisecond, entries: 1_000_000, counted: 100}
-	quick = effort{rounds: 2, slice: time.Millisecond, httpRounds: 1, httpSlice: 20 * time.Millisecond, entries: 10_000, counted: 3}
+	full = effort{
+		rounds: 25, slice: 20 * time.Millisecond, httpRounds: 15, httpSlice: 400 * time.Millisecond,
+		entries: 1_000_000, counted: 100, sessions: []int{1_000, 10_000, 100_000, 1_000_000},
+	}
+	quick = effort{
+		rounds: 2, slice: time.Millisecond, httpRounds: 1, httpSlice: 20 * time.Millisecond,
+		entries: 10_000, counted: 3, sessions: []int{1_000, 2_000},
+	}
 )
 
 func main() {

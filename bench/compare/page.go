@@ -41,6 +41,7 @@ func (r *result) page(out io.Writer) error {
 	r.pageRevocation(w)
 	r.pageHTTP(w)
 	r.pageFlask(w)
+	r.pageRefresh(w)
 	fmt.Fprint(w, method)
 	r.pageMachine(w)
 	return w.Flush()
@@ -133,6 +134,26 @@ func (r *result) pageFlask(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
+func (r *result) pageRefresh(w io.Writer) {
+	fmt.Fprint(w, "## Refresh a session\n\n![Refreshes per second](img/refresh-rate.svg)\n\n", refreshText)
+	fmt.Fprint(w, "| | each second, median | × the disk alone | × strict rotation |\n|---|--:|--:|--:|\n")
+	disk := findLoad(r.refresh, diskSync)
+	fmt.Fprintf(w, "| %s | %.0f | 1.00 | |\n", disk.name, median(disk.rate))
+	for _, rule := range []string{ruleOwn, ruleStrict} {
+		for _, callers := range callerCounts {
+			l := findLoad(r.refresh, refreshRow(rule, callers))
+			fmt.Fprintf(w, "| %s | %.0f | %s | %s |\n", l.name, median(l.rate), ratio(l.against(disk)),
+				ratio(l.against(findLoad(r.refresh, refreshRow(ruleStrict, callers)))))
+		}
+	}
+	fmt.Fprint(w, "\n### Among many sessions\n\n", growthText)
+	fmt.Fprintf(w, "| | refreshes each second, median | × %s |\n|---|--:|--:|\n", r.growth[0].name)
+	for _, l := range r.growth {
+		fmt.Fprintf(w, "| %s | %.0f | %.2f |\n", l.name, median(l.rate), l.against(r.growth[0]))
+	}
+	fmt.Fprintln(w)
+}
+
 // overBare is what the middleware takes more than the handler of its framework alone.
 func (r *result) overBare(name string) float64 {
 	base := find(r.inProcess, bare)
@@ -170,7 +191,7 @@ func findLoad(loads []load, name string) load {
 func last(figures []figure) figure { return figures[len(figures)-1] }
 
 func (r *result) pageMachine(w io.Writer) {
-	fmt.Fprintf(w, "## The machine\n\n%s; %d processors; %s/%s, %s; measured in %s. %d rounds of %v in process, %d rounds of %v over loopback.\n\n",
+	fmt.Fprintf(w, "## The machine\n\n%s; %d processors; %s/%s, %s; measured in %s. %d rounds of %v in process, %d rounds of %v over loopback and of refreshes.\n\n",
 		processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), time.Now().Format("January 2006"),
 		r.effort.rounds, r.effort.slice, r.effort.httpRounds, r.effort.httpSlice)
 	info, ok := debug.ReadBuildInfo()

@@ -91,6 +91,7 @@ func (r *result) plots() map[string]plot {
 		sign.groups = append(sign.groups, timeGroup(string(alg), r.sign[alg]))
 	}
 	all := map[string]plot{"verify.svg": verify, "sign.svg": sign, "middleware.svg": r.middlewarePlot(), "http.svg": r.httpPlot()}
+	all["refresh-rate.svg"] = r.refreshPlot()
 	if len(r.flask) > 0 {
 		all["flask.svg"] = r.flaskPlot()
 	}
@@ -150,6 +151,24 @@ func (r *result) flaskPlot() plot {
 			k = "peer"
 		}
 		g.bars = append(g.bars, bar{l.name, label, median(l.cpu), k})
+	}
+	p.groups = []group{g}
+	return p
+}
+
+func (r *result) refreshPlot() plot {
+	p := plot{title: "Durable refreshes on SQLite", note: "refreshes per second, and how many times what the disk alone can sync; longer is better"}
+	disk := findLoad(r.refresh, diskSync)
+	var g group
+	for _, l := range r.refresh {
+		k := "peer"
+		switch {
+		case l.name == diskSync:
+			k = "floor"
+		case strings.HasPrefix(l.name, ruleOwn):
+			k = "own"
+		}
+		g.bars = append(g.bars, bar{l.name, fmt.Sprintf("%.0f  %.2f ×", median(l.rate), l.against(disk)), median(l.rate), k})
 	}
 	p.groups = []group{g}
 	return p

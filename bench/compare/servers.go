@@ -73,7 +73,7 @@ func bearer(library func(*keys) (verify, error)) func(*keys) (http.Handler, erro
 // chi is jwtauth's Verifier and Authenticator; issuer, audience and exp are options of its constructor.
 func chi(k *keys) (http.Handler, error) {
 	auth := jwtauth.New(string(k.alg), k.private, nil,
-		jwtv2.WithIssuer(issuer), jwtv2.WithAudience(audience), jwtv2.WithRequiredClaim(jwtv2.ExpirationKey))
+		jwtv2.WithIssuer(issuerURL), jwtv2.WithAudience(audience), jwtv2.WithRequiredClaim(jwtv2.ExpirationKey))
 	return jwtauth.Verifier(auth)(jwtauth.Authenticator(auth)(http.HandlerFunc(hello))), nil
 }
 
@@ -95,7 +95,7 @@ func ginAuth(k *keys) (http.Handler, error) {
 		Realm: "api", Key: secret, SigningAlgorithm: string(k.alg), IdentityKey: "sub",
 		Authorizator: func(_ any, c *gin.Context) bool {
 			found := ginjwt.ExtractClaims(c)
-			return found["iss"] == issuer && found["aud"] == audience
+			return found["iss"] == issuerURL && found["aud"] == audience
 		},
 	})
 	if err != nil {

@@ -22,7 +22,7 @@ func (r *result) targets() []target {
 		all = append(all, r.targetAsymmetric(t.alg, t.allocs))
 	}
 	all = append(append(all, r.targetCached()), r.targetsHTTP()...)
-	return append(all, r.targetsFlask()...)
+	return append(append(all, r.targetsFlask()...), r.targetRefresh())
 }
 
 func (r *result) targetHS256() target {
@@ -92,6 +92,11 @@ func (r *result) targetsFlask() []target {
 		})
 	}
 	return all
+}
+
+func (r *result) targetRefresh() target {
+	rate := median(findLoad(r.refresh, refreshRow(ruleOwn, 32)).rate)
+	return target{"refresh on SQLite, durable, 32 callers", "≥ 5,000 a second", fmt.Sprintf("%.0f", rate), rate >= 5000}
 }
 
 func (r *result) pageTargets(w io.Writer) {

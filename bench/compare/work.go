@@ -51,6 +51,8 @@ type result struct {
 	inProcess    []figure
 	loopback     []load
 	flask        []load // empty: not measured
+	refresh      []load // rates alone
+	growth       []load // rates alone, by number of sessions
 	effort       effort
 }
 
@@ -83,7 +85,13 @@ func (f *field) measure(ctx context.Context, e effort, self string) (*result, er
 	if r.loopback, err = f.measureLoopback(ctx, e, self); err != nil {
 		return nil, err
 	}
-	r.flask, err = measureFlask(ctx, e, self)
+	if r.flask, err = measureFlask(ctx, e, self); err != nil {
+		return nil, err
+	}
+	if r.refresh, err = measureRefresh(ctx, e); err != nil {
+		return nil, err
+	}
+	r.growth, err = measureGrowth(ctx, e)
 	return r, err
 }
 
