@@ -3,10 +3,10 @@ package issuer
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
+	"github.com/doorward/doorward/internal/assertion"
 	"github.com/doorward/doorward/internal/opaque"
 	"github.com/doorward/doorward/jwt"
 )
@@ -22,6 +22,7 @@ type keyRing struct {
 	signing map[string]*jwt.Key
 	refresh map[opaque.KeyName]opaque.Key
 	public  *jwt.Set
+	asserts assertion.Ring
 }
 
 // openRing opens every key of a ring.
@@ -53,6 +54,9 @@ func openRing(master MasterKey, ring KeyRing) (*keyRing, error) {
 		}
 		half, err := key.Public()
 		if err != nil {
+			return nil, err
+		}
+		if err := r.asserts.Add(stored.ID, plain); err != nil {
 			return nil, err
 		}
 		r.signing[stored.ID] = key
@@ -150,15 +154,10 @@ func parseSigningKey(stored StoredKey, pem []byte) (*jwt.Key, error) {
 	return key.WithID(stored.ID)
 }
 
-// sameKeys reports whether two rings hold the same keys with the same times.
+// sameKeys reports whether two rings, both in the order of UseFrom, hold the same keys with the same times.
 func sameKeys(a, b []StoredKey) bool {
-	return maps.Equal(keyTimes(a), keyTimes(b))
-}
-
-func keyTimes(keys []StoredKey) map[string][3]int64 {
-	times := make(map[string][3]int64, len(keys))
-	for _, k := range keys {
-		times[k.ID] = [3]int64{k.UseFrom.UnixMilli(), k.KeepUntil.UnixMilli(), int64(k.AccessTTL)}
-	}
-	return times
+	return slices.EqualFunc(a, b, func(a, b StoredKey) bool {
+		return a.ID == b.ID && a.AccessTTL == b.AccessTTL &&
+			a.UseFrom.UnixMilli() == b.UseFrom.UnixMilli() && a.KeepUntil.UnixMilli() == b.KeepUntil.UnixMilli()
+	})
 }

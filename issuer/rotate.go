@@ -36,6 +36,17 @@ type KeyInfo struct {
 // JWKS returns the public keys to publish (RFC 7517 §5).
 func (i *Issuer) JWKS() *jwt.Set { return i.ring.Load().public }
 
+// AssertionKeys returns the public keys by which what Assert signs is verified: one for each key
+// of JWKS, which comes and goes with it. They verify no access token.
+func (i *Issuer) AssertionKeys() ([]*jwt.Key, error) { return i.ring.Load().asserts.Public() }
+
+// Assert signs what a gate tells the API behind it of its caller. The typ,
+// doorward-assertion+jwt, and the key, which is always EdDSA, are those of no access token.
+func (i *Issuer) Assert(claims any) (string, error) {
+	ring := i.ring.Load()
+	return ring.asserts.Sign(ring.inUse(PurposeSign, time.Now()).ID, claims)
+}
+
 // KeyList returns all keys, those that begin last first.
 func (i *Issuer) KeyList(ctx context.Context) ([]KeyInfo, error) {
 	if err := i.readKeys(ctx); err != nil {

@@ -41,10 +41,11 @@ var arrows = map[string][]string{
 	"internal/sqlstore":            {"internal/account", "internal/audit", "issuer"},
 	"doorwardtest":                 {"issuer", core, "jwt"},
 	remote:                         {core, "jwt", "internal/strict"},
-	"issuer":                       {core, "internal/seal", "internal/quota", "internal/opaque"},
+	"issuer":                       {core, "internal/seal", "internal/quota", "internal/opaque", "internal/assertion"},
 	"internal/seal":                {},
 	"internal/quota":               {},
 	"internal/opaque":              {"internal/strict"},
+	"internal/assertion":           {"jwt"},
 	core:                           {"jwt", "internal/cutoff"},
 	"internal/cutoff":              {},
 	"jwt":                          {"internal/strict"},
@@ -61,7 +62,7 @@ func forTests(dir string) bool { return strings.HasSuffix(dir, "test") || first(
 var outside = []string{"examples", "bench"}
 
 // standardOnly lists the packages that import no other module, so that their users get none either.
-var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/opaque", "internal/cutoff", "jwt", core, remote, "issuer"}
+var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/opaque", "internal/assertion", "internal/cutoff", "jwt", core, remote, "issuer"}
 
 // ban keeps the packages in from using a package (use without a dot at its end) or one of its names.
 type ban struct {

@@ -1,0 +1,112 @@
+package gate
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/jwt"
+)
+
+// Dialect describes the tokens that an upstream checks by itself, so that its check
+// may stay as it is. The secret is shared with the upstream and with nobody else: who
+// knows it can make no token that Doorward accepts.
+type Dialect struct {
+	// Header carries the token: after "Bearer " in Authorization, alone in any other.
+	Header string
+	// Algorithm is HS256, HS384 or HS512; empty means HS256.
+	Algorithm jwt.Algorithm
+	// Secret is at least as long as the hash: 32 bytes for HS256.
+	Secret []byte
+	// Claims are written into each token beside iat, nbf, exp and jti. A text that is
+	// {subject}, {username}, {roles}, {scope} or {session} stands for what it
+	// names; roles are a list. A value that is missing leaves its claim out.
+	Claims map[string]any
+}
+
+// dialect is a Dialect made ready.
+type dialect struct {
+	header string
+	prefix string
+	key    *jwt.Key
+	claims map[string]any
+}
+
+// placeholders are what a claim of a Dialect may stand for.
+var placeholders = []string{"{subject}", "{username}", "{roles}", "{scope}", "{session}"}
+
+func newDialect(d *Dialect, names Names) (*dialect, error) {
+	if d == nil {
+		return nil, nil
+	}
+	header := textproto.CanonicalMIMEHeaderKey(d.Header)
+	made := &dialect{header: header, claims: d.Claims}
+	if header == "Authorization" {
+		made.prefix = "Bearer "
+	} else if err := names.check(header); header == "" || err != nil {
+		return nil, errors.Join(fmt.Errorf("gate: the header %q cannot carry the upstream's token", d.Header), err)
+	}
+	for name, value := range d.Claims {
+		text, ok := value.(string)
+		if ok && strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") && !slices.Contains(placeholders, text) {
+			return nil, fmt.Errorf("gate: claim %q of the upstream's token: %s is none of %s", name, text, strings.Join(placeholders, ", "))
+		}
+		if slices.Contains([]string{"iat", "nbf", "exp", "jti"}, name) {
+			return nil, fmt.Errorf("gate: claim %q of the upstream's token is set by Doorward", name)
+		}
+	}
+	alg := d.Algorithm
+	if alg == "" {
+		alg = jwt.HS256
+	}
+	if !alg.Symmetric() {
+		return nil, fmt.Errorf("gate: the upstream's token: %q is not HS256, HS384 or HS512; an assertion is what is signed with a key pair", string(alg))
+	}
+	key, err := jwt.NewKey(alg, d.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("gate: the secret of the upstream's token: %w", err)
+	}
+	made.key = key
+	return made, nil
+}
+
+func (d *dialect) sign(c *doorward.Claims, username string, now time.Time) (field, error) {
+	claims := map[string]any{
+		"iat": begun(now), "nbf": begun(now), "exp": begun(now) + int64(assertionLifetime/time.Second), "jti": rand.Text(),
+	}
+	for name, value := range d.claims {
+		if filled := fill(value, c, username); filled != nil {
+			claims[name] = filled
+		}
+	}
+	token, err := jwt.Sign(d.key, "JWT", claims)
+	return field{d.header, []string{d.prefix + token}}, err
+}
+
+// fill returns what a claim stands for, nil if there is no such thing.
+func fill(value any, c *doorward.Claims, username string) any {
+	var text string
+	switch value {
+	case "{subject}":
+		text = c.Subject
+	case "{username}":
+		text = username
+	case "{scope}":
+		text = c.Scope.String()
+	case "{session}":
+		text = c.SessionID
+	case "{roles}":
+		return append([]string{}, c.Roles...)
+	default:
+		return value
+	}
+	if text == "" {
+		return nil
+	}
+	return text
+}

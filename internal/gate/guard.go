@@ -1,0 +1,266 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+)
+
+// Config says what a [Guard] lets pass and what it tells. Issuer is required.
+type Config struct {
+	// Issuer made the tokens, and signs assertions.
+	Issuer *issuer.Issuer
+	// Routes are the rules; the first that fits decides.
+	Routes []Route
+	// Default is for what no rule fits: AccessToken or AccessDeny.
+	Default Access
+	// ExactCase compares paths with regard to case, for upstreams that do.
+	ExactCase bool
+
+	// TokenHeader is a header that may carry the access token as its whole value,
+	// beside Authorization; empty means none.
+	TokenHeader string
+	// TokenCookie is a cookie that may carry it; empty means none. A request that a
+	// page of another origin made is refused, TrustedOrigins excepted.
+	TokenCookie    string
+	TrustedOrigins []string
+
+	// Audience is the upstream's name: the aud of assertions and of tokens that
+	// are forwarded. It is never the issuer's. Empty means that there are neither.
+	Audience string
+	// Names are the headers that tell the upstream who is asking.
+	Names Names
+	// Token makes a token in the upstream's own dialect; nil means none.
+	Token *Dialect
+	// TrustedProxies are the peers whose X-Forwarded-* headers count. Nil means none.
+	TrustedProxies []netip.Prefix
+
+	// Logger gets one record for each refusal. Nil discards them.
+	Logger *slog.Logger
+	// Observe, if set, is called with the outcome of each check of a token.
+	Observe func(doorward.Outcome)
+}
+
+// Guard decides which requests may pass. It dials nobody and may be used
+// concurrently.
+type Guard struct {
+	cfg      Config
+	log      *slog.Logger
+	table    table
+	own      *doorward.Verifier // of tokens for Doorward, whichever rule they come under
+	drops    dropSet
+	identity identities
+	proxies  []netip.Prefix
+}
+
+// NewGuard checks cfg. Its error names the route or the field.
+func NewGuard(cfg Config) (*Guard, error) {
+	if cfg.Issuer == nil {
+		return nil, errors.New("gate: Config.Issuer is required")
+	}
+	if cfg.Default != AccessToken && cfg.Default != AccessDeny {
+		return nil, errors.New("gate: Config.Default must be AccessToken or AccessDeny")
+	}
+	if cfg.Audience == cfg.Issuer.URL() {
+		return nil, errors.New("gate: Config.Audience must not be the issuer: the upstream could use what it is given against Doorward")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	g := &Guard{cfg: cfg, log: cfg.Logger, proxies: slices.Clone(cfg.TrustedProxies)}
+	if err := cfg.Names.check(cfg.TokenHeader); err != nil {
+		return nil, err
+	}
+	if err := g.makeTable(); err != nil {
+		return nil, err
+	}
+	var err error
+	if g.own, err = g.verifier(cfg.Issuer.URL(), nil); err != nil {
+		return nil, err
+	}
+	g.drops = newDropSet(cfg, g.table.methods)
+	g.identity, err = newIdentities(cfg)
+	return g, err
+}
+
+// Verdict is what becomes of a request.
+type Verdict struct {
+	// Route is the rule that decided; where none fits, it is Config.Default's.
+	// It is nil if no rule could be found, since the path has several readings.
+	Route *Route
+	// Path is the one spelling of the path to forward, without the query.
+	Path string
+	// Claims are who is asking; nil means that nobody proved who they are.
+	Claims *doorward.Claims
+	// Preflight says that this is a CORS preflight, which asks for nothing and
+	// carries no credentials. It passes without a token.
+	Preflight bool
+	// Vary names the headers on which the decision hangs; empty means none.
+	Vary string
+	// Refusal is how the request is refused; nil lets it pass.
+	Refusal *doorward.Refusal
+
+	rule *rule  // whose Route it is
+	text string // Path decoded
+}
+
+// Decide says what becomes of a request, by its method, its path and its headers.
+// It changes nothing and writes nothing. Forward-auth builds the request from
+// what the other proxy tells of it.
+func (g *Guard) Decide(r *http.Request) Verdict {
+	method := r.Method
+	preflight := isPreflight(r)
+	if preflight {
+		method = r.Header.Get("Access-Control-Request-Method")
+	}
+	found, path, err := g.table.find(wirePath(r.URL), method)
+	if err != nil {
+		return Verdict{Refusal: refusal(http.StatusBadRequest, "invalid_request", "the path can be read in more than one way", err)}
+	}
+	v := Verdict{Route: &found.rule.Route, Path: path.wire, Preflight: preflight, rule: found.rule, text: path.text}
+	switch {
+	case found.rule.Access == AccessDeny:
+		v.Refusal = refusal(http.StatusNotFound, "not_found", "there is nothing at this address", errDenied)
+	case found.wrongMethod:
+		allow := strings.Join(g.table.allowed(path.text), ", ")
+		v.Refusal = refusal(http.StatusMethodNotAllowed, "method_not_allowed", "this address answers "+allow, errMethod)
+		v.Refusal.Header.Set("Allow", allow)
+	case !preflight && found.rule.check != nil:
+		g.judge(&v, found.rule, r)
+	}
+	return v
+}
+
+var (
+	errDenied = errors.New("gate: no rule lets it pass")
+	errMethod = errors.New("gate: no rule names the method")
+)
+
+// makeTable makes the rules ready, each with the check of its tokens.
+func (g *Guard) makeTable() error {
+	g.table.exact = g.cfg.ExactCase
+	verifiers := map[verifierKey]*doorward.Verifier{}
+	for _, route := range g.cfg.Routes {
+		r, err := newRule(route, g.cfg.ExactCase)
+		if err != nil {
+			return err
+		}
+		if err := g.guardRule(&r, verifiers); err != nil {
+			return fmt.Errorf("gate: route %q: %w", route.Path, err)
+		}
+		g.table.rules = append(g.table.rules, r)
+		g.table.raw = g.table.raw || route.RawPath
+		g.table.methods = g.table.methods || len(route.Methods) > 0
+	}
+	g.table.fallback = rule{Route: Route{Access: g.cfg.Default}, methods: usualMethods}
+	return g.guardRule(&g.table.fallback, verifiers)
+}
+
+type verifierKey struct {
+	audience    string
+	revocations doorward.Revocations
+}
+
+// guardRule gives a rule the check of its tokens. Rules that check alike share a verifier and its cache.
+func (g *Guard) guardRule(r *rule, verifiers map[verifierKey]*doorward.Verifier) error {
+	if r.Access != AccessToken && r.Access != AccessOptional {
+		return nil
+	}
+	key := verifierKey{g.cfg.Issuer.URL(), r.Revocations}
+	if r.ForwardToken {
+		key.audience = g.cfg.Audience
+		if key.audience == "" {
+			return errors.New("forwarding the token needs an audience of the upstream's own")
+		}
+	}
+	v, ok := verifiers[key]
+	if !ok {
+		var err error
+		if v, err = g.verifier(key.audience, key.revocations); err != nil {
+			return err
+		}
+		verifiers[key] = v
+	}
+	wrap := v.Optional()
+	if r.Access == AccessToken {
+		wrap = v.Require(r.needs()...)
+	}
+	r.check = wrap(http.HandlerFunc(approve))
+	return nil
+}
+
+func (g *Guard) verifier(audience string, revocations doorward.Revocations) (*doorward.Verifier, error) {
+	places := []doorward.Extractor{doorward.BearerHeader()}
+	if g.cfg.TokenHeader != "" {
+		places = append(places, doorward.Header(g.cfg.TokenHeader))
+	}
+	if g.cfg.TokenCookie != "" {
+		places = append(places, doorward.Cookie(g.cfg.TokenCookie, g.cfg.TrustedOrigins...))
+	}
+	if revocations == nil {
+		revocations = g.cfg.Issuer.Revocations()
+	}
+	return doorward.NewVerifier(doorward.Config{
+		Issuer: g.cfg.Issuer.URL(), Audience: audience,
+		Keys: g.cfg.Issuer.Keys(), Revocations: revocations,
+		Extractors: places, Realm: realm, ErrorHandler: refuseInstead,
+		Logger:  slog.New(slog.DiscardHandler), // Whoever acts on the verdict logs it.
+		Observe: g.cfg.Observe,
+	})
+}
+
+// realm is the protection space that Doorward's own endpoints name too (RFC 9110 §11.5).
+const realm = "doorward"
+
+// isPreflight reports whether r is a preflight as browsers make it (Fetch §4.8):
+// OPTIONS, no body, no credentials.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && len(r.Header["Origin"]) == 1 &&
+		len(r.Header["Access-Control-Request-Method"]) == 1 && r.ContentLength == 0 &&
+		len(r.Header["Authorization"]) == 0 && len(r.Header["Cookie"]) == 0
+}
+
+// judgement takes down what a verifier's middleware decides, in the place of an answer.
+// So there is one place that knows which token is refused and how.
+type judgement struct {
+	header  http.Header
+	claims  *doorward.Claims
+	refusal *doorward.Refusal
+}
+
+func (g *Guard) judge(v *Verdict, r *rule, req *http.Request) {
+	j := judgement{header: make(http.Header, 1)}
+	r.check.ServeHTTP(&j, req)
+	v.Claims, v.Refusal = j.claims, j.refusal
+	v.Vary = strings.Join(j.header["Vary"], ", ")
+}
+
+// approve stands where a handler would.
+func approve(w http.ResponseWriter, r *http.Request) {
+	w.(*judgement).claims, _ = doorward.ClaimsFrom(r.Context())
+}
+
+// refuseInstead stands where a refusal would be written.
+func refuseInstead(w http.ResponseWriter, _ *http.Request, refusal *doorward.Refusal) {
+	w.WriteHeader(refusal.Status) // Else the verifier takes it for not written.
+	w.(interface{ Unwrap() http.ResponseWriter }).Unwrap().(*judgement).refusal = refusal
+}
+
+func (j *judgement) Header() http.Header         { return j.header }
+func (j *judgement) Write(p []byte) (int, error) { return len(p), nil }
+func (j *judgement) WriteHeader(int)             {}
+
+// refusal makes a refusal that no token is to blame for. The texts are constants of ours.
+func refusal(status int, code, description string, cause error) *doorward.Refusal {
+	return &doorward.Refusal{
+		Status: status, Code: code, Description: description, Err: cause,
+		Header: http.Header{"Cache-Control": {"no-store"}},
+	}
+}

@@ -1,0 +1,136 @@
+package gate
+
+import (
+	"net/http"
+	"strings"
+)
+
+// dropSet is the headers that never reach the upstream as a client sent them. Names
+// are compared as the laxest of servers does, which takes every character that is
+// neither letter nor digit for the same one: CGI and WSGI have it so.
+type dropSet struct {
+	names    map[string]bool // folded
+	prefixes []string        // folded
+	cookie   string          // that holds the access token; empty if there is none
+}
+
+// always are headers by which some servers take another path, method or address
+// than the one that was decided on, or take the client for another.
+var always = []string{
+	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Client-Ip",
+	"X-Original-Url", "X-Original-Uri", "X-Original-Method", "X-Original-Host", "X-Rewrite-Url",
+	"Http2-Settings", "Proxy-Authorization", "Proxy-Connection",
+}
+
+// overrides are headers by which some frameworks take another method than the request's.
+var overrides = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+
+// maxName bounds the names that are compared; a longer one is none of ours.
+const maxName = 128
+
+func newDropSet(cfg Config, methods bool) dropSet {
+	d := dropSet{
+		names:    map[string]bool{foldName("Authorization"): true},
+		prefixes: []string{foldName("Doorward-"), foldName("X-Forwarded-")},
+		cookie:   cfg.TokenCookie,
+	}
+	names := append(cfg.Names.owned(), always...)
+	if methods {
+		names = append(names, overrides...)
+	}
+	if cfg.TokenHeader != "" {
+		names = append(names, cfg.TokenHeader)
+	}
+	if cfg.Token != nil {
+		names = append(names, cfg.Token.Header)
+	}
+	for _, name := range names {
+		d.names[foldName(name)] = true
+	}
+	return d
+}
+
+// has reports whether a header of this name is dropped. It does not allocate.
+func (d *dropSet) has(name string) bool {
+	if len(name) > maxName {
+		return d.hasPrefix(name[:maxName])
+	}
+	var room [maxName]byte
+	folded := appendFolded(room[:0], name)
+	return d.names[string(folded)] || d.hasPrefix(name)
+}
+
+func (d *dropSet) hasPrefix(name string) bool {
+	var room [maxName]byte
+	folded := appendFolded(room[:0], name)
+	for _, prefix := range d.prefixes {
+		if strings.HasPrefix(string(folded), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// clean takes out of h whatever a client must not tell the upstream, cookies of ours included.
+func (d *dropSet) clean(h http.Header) {
+	for name := range h {
+		if d.has(name) {
+			delete(h, name)
+		}
+	}
+	if lines, ok := h["Cookie"]; ok {
+		h["Cookie"] = d.foreignCookies(lines)
+		if len(h["Cookie"]) == 0 {
+			delete(h, "Cookie")
+		}
+	}
+}
+
+// foreignCookies returns the lines without the cookies of ours.
+func (d *dropSet) foreignCookies(lines []string) []string {
+	var kept []string
+	for _, line := range lines {
+		var pairs []string
+		dropped := false
+		for pair := range strings.SplitSeq(line, ";") {
+			name, _, _ := strings.Cut(pair, "=")
+			if d.ownCookie(name) {
+				dropped = true
+				continue
+			}
+			pairs = append(pairs, strings.TrimSpace(pair))
+		}
+		switch {
+		case !dropped:
+			kept = append(kept, line)
+		case len(pairs) > 0:
+			kept = append(kept, strings.Join(pairs, "; "))
+		}
+	}
+	return kept
+}
+
+// cookiePrefix begins the names of Doorward's cookies.
+const cookiePrefix = "__host-dw"
+
+func (d *dropSet) ownCookie(name string) bool {
+	name = strings.ToLower(strings.Trim(name, " \t\""))
+	return strings.HasPrefix(name, cookiePrefix) || d.cookie != "" && name == strings.ToLower(d.cookie)
+}
+
+func foldName(name string) string { return string(appendFolded(nil, name)) }
+
+func appendFolded(dst []byte, name string) []byte {
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
+		default:
+			c = '-'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}

@@ -1,0 +1,180 @@
+package gate
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/strict"
+	"github.com/doorward/doorward/issuer"
+)
+
+// Names are the headers that tell the upstream who is asking. An empty one means
+// the default.
+type Names struct {
+	Subject   string // the id that never changes: Doorward-Subject
+	Username  string // Doorward-Username; bytes beyond printable ASCII, and %, are percent-encoded
+	Roles     string // separated by commas: Doorward-Roles
+	Scope     string // separated by spaces: Doorward-Scope
+	Session   string // Doorward-Session
+	Assertion string // a signed token that says all of it: Doorward-Assertion
+}
+
+// withDefaults names what is not named.
+func (n Names) withDefaults() Names {
+	return Names{
+		Subject: cmp.Or(n.Subject, "Doorward-Subject"), Username: cmp.Or(n.Username, "Doorward-Username"),
+		Roles: cmp.Or(n.Roles, "Doorward-Roles"), Scope: cmp.Or(n.Scope, "Doorward-Scope"),
+		Session: cmp.Or(n.Session, "Doorward-Session"), Assertion: cmp.Or(n.Assertion, "Doorward-Assertion"),
+	}
+}
+
+// owned is all names.
+func (n Names) owned() []string {
+	n = n.withDefaults()
+	return []string{n.Subject, n.Username, n.Roles, n.Scope, n.Session, n.Assertion}
+}
+
+// check refuses names that would break a request or hide one another.
+func (n Names) check(others ...string) error {
+	seen := map[string]bool{}
+	for _, name := range append(n.owned(), others...) {
+		if name == "" {
+			continue
+		}
+		folded := foldName(name)
+		if !strict.Token(name) || len(name) > maxName {
+			return fmt.Errorf("gate: %q cannot be the name of a header", name)
+		}
+		if seen[folded] || slices.Contains(structural, textproto.CanonicalMIMEHeaderKey(name)) {
+			return fmt.Errorf("gate: the header %q has another meaning already", name)
+		}
+		seen[folded] = true
+	}
+	return nil
+}
+
+// structural are headers that HTTP itself needs.
+var structural = []string{
+	"Host", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Te", "Trailer", "Upgrade",
+	"Cookie", "Set-Cookie", "Expect", "Keep-Alive", "Authorization",
+}
+
+// assertionLifetime is how long an assertion and a token in the upstream's dialect are
+// good. They are used again for half of it.
+const assertionLifetime = time.Minute
+
+// identities makes what the upstream reads of who is asking, and keeps it for a while
+// for each access token: a signature costs a third of a proxied request.
+type identities struct {
+	issuer   *issuer.Issuer
+	audience string
+	names    Names // canonical
+	dialect  *dialect
+	kept     *keep
+}
+
+func newIdentities(cfg Config) (identities, error) {
+	names := cfg.Names.withDefaults()
+	for _, p := range []*string{&names.Subject, &names.Username, &names.Roles, &names.Scope, &names.Session, &names.Assertion} {
+		*p = textproto.CanonicalMIMEHeaderKey(*p)
+	}
+	made, err := newDialect(cfg.Token, cfg.Names)
+	return identities{issuer: cfg.Issuer, audience: cfg.Audience, names: names, dialect: made, kept: newKeep()}, err
+}
+
+// field is one header. Its values are shared between requests.
+type field struct {
+	name   string
+	values []string
+}
+
+// SetIdentity takes whatever a client must not tell the upstream out of h, and
+// tells the upstream who is asking. Nil claims tell it that nobody proved who they are:
+// then none of the identity headers is there.
+func (g *Guard) SetIdentity(h http.Header, c *doorward.Claims) error {
+	g.drops.clean(h)
+	if c == nil {
+		return nil
+	}
+	fields, err := g.identity.of(c, time.Now())
+	if err != nil {
+		return err
+	}
+	for _, f := range fields {
+		h[f.name] = f.values
+	}
+	return nil
+}
+
+// of returns the headers for a token.
+func (i *identities) of(c *doorward.Claims, now time.Time) ([]field, error) {
+	if fields := i.kept.get(c, now); fields != nil {
+		return fields, nil
+	}
+	fields, err := i.make(c, now)
+	if err != nil {
+		return nil, err
+	}
+	i.kept.put(c, fields, now)
+	return fields, nil
+}
+
+func (i *identities) make(c *doorward.Claims, now time.Time) ([]field, error) {
+	var username string
+	if _, err := c.Extra("preferred_username", &username); err != nil {
+		return nil, fmt.Errorf("read the user name: %w", err)
+	}
+	fields := []field{{i.names.Subject, []string{c.Subject}}}
+	for _, f := range []struct{ name, value string }{
+		{i.names.Username, printable(username)},
+		{i.names.Roles, printable(strings.Join(c.Roles, ","))},
+		{i.names.Scope, c.Scope.String()},
+		{i.names.Session, c.SessionID},
+	} {
+		if f.value != "" {
+			fields = append(fields, field{f.name, []string{f.value}})
+		}
+	}
+	if i.audience != "" {
+		assertion, err := i.issuer.Assert(i.assertionClaims(c, username, now))
+		if err != nil {
+			return nil, fmt.Errorf("sign the assertion: %w", err)
+		}
+		fields = append(fields, field{i.names.Assertion, []string{assertion}})
+	}
+	if i.dialect != nil {
+		f, err := i.dialect.sign(c, username, now)
+		if err != nil {
+			return nil, fmt.Errorf("sign the upstream's token: %w", err)
+		}
+		fields = append(fields, f)
+	}
+	return fields, nil
+}
+
+// printable keeps a text within what every server reads alike in a header: bytes beyond printable
+// ASCII, and the percent sign, are percent-encoded.
+func printable(text string) string {
+	plain := func(c byte) bool { return ' ' <= c && c < 0x7f && c != '%' }
+	for i := range len(text) {
+		if plain(text[i]) {
+			continue
+		}
+		out := make([]byte, 0, 2*len(text))
+		for _, c := range []byte(text) {
+			if plain(c) {
+				out = append(out, c)
+				continue
+			}
+			out = append(out, '%', upperHex[c>>4], upperHex[c&15])
+		}
+		return string(out)
+	}
+	return text
+}
