@@ -88,6 +88,9 @@ type Config struct {
 	// MaxStaleness is how old this process's knowledge of revocations may grow,
 	// when the store does not answer, before tokens are refused: 60 seconds if zero.
 	MaxStaleness time.Duration
+	// Followed, if set, gets each page that this process reads of the store's cut-offs, one
+	// after the other, from the first in New on. It must not wait.
+	Followed func(RevocationPage)
 
 	// Username writes Subject.Name into access tokens as preferred_username.
 	Username bool

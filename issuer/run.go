@@ -99,6 +99,9 @@ func (i *Issuer) readRevocations(ctx context.Context) error {
 	}
 	i.revoked.Add(page.Entries...)
 	i.revoked.Confirm(asked)
+	if i.cfg.Followed != nil {
+		i.cfg.Followed(page)
+	}
 	f.cursor, f.lineage = page.Next, page.Lineage
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 	"github.com/doorward/doorward/password"
@@ -24,6 +25,7 @@ type backend struct {
 	folder folder
 	store  *sqlite.Store
 	people *account.People
+	feed   *feed.Feed // of a server
 }
 
 // beside opens the store of an existing data folder for cmd, passes it to do,
@@ -89,6 +91,9 @@ func (b *backend) issuer(ctx context.Context, key issuer.MasterKey, log *slog.Lo
 		StrictRefresh: b.cfg.RefreshStrict, RefreshLimit: b.cfg.RefreshLimit,
 		KeyTTL: b.cfg.KeyLifetime, PublishLead: b.cfg.PublishLead,
 		Username: b.cfg.TokensUsername, Logger: log,
+	}
+	if b.feed != nil {
+		cfg.Followed = b.feed.Publish
 	}
 	if !b.cfg.RefreshStrict {
 		cfg.Window, cfg.Budget = b.cfg.RefreshWindow, b.cfg.RefreshBudget

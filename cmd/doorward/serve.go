@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
@@ -94,6 +95,7 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 		return err
 	}
 	defer func() { _ = ln.Close() }()
+	n.feed = feed.New(n.store)
 	iss, err := n.issuer(ctx, key, n.log)
 	if err != nil {
 		return err
@@ -149,7 +151,7 @@ func (n *node) listen(ctx context.Context) (net.Listener, error) {
 
 func (n *node) server(iss *issuer.Issuer) (*server.Server, error) {
 	srv, err := server.New(server.Config{
-		Issuer: iss, People: n.people, Audiences: n.cfg.Audiences,
+		Issuer: iss, People: n.people, Clients: n.clients(), Feed: n.feed, Audiences: n.cfg.Audiences,
 		RecentLogin: n.cfg.RecentLogin, Prefix: n.cfg.Prefix, TokenField: n.cfg.TokenField, TokenHeader: n.cfg.TokensHeader,
 		Origins: n.cfg.CORSOrigins, CredentialOrigins: n.cfg.CORSCredentials,
 		TLS: n.tls, Connections: n.cfg.Connections, Logger: n.log,

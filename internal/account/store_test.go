@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/account/accounttest"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -26,4 +27,9 @@ func open(t *testing.T, dir string) *sqlite.Store {
 		}
 	})
 	return s
+}
+
+func TestClients(t *testing.T) {
+	t.Parallel()
+	accounttest.TestClients(t, func(t *testing.T, dir string) account.ClientStore { return open(t, dir) })
 }

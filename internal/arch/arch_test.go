@@ -31,14 +31,15 @@ var remote = path.Join(core, "remote")
 // A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
 	"cmd/doorward":                 {"internal/server", "internal/gate", "sqlite", "postgres", remote},
-	"internal/server":              {"internal/account", "internal/audit", "issuer", core, "jwt"},
+	"internal/server":              {"internal/account", "internal/audit", "internal/feed", "issuer", core, "jwt"},
 	"internal/gate":                {"internal/account", "internal/audit", "issuer", core, "jwt"},
-	"internal/account":             {"issuer", "password"},
+	"internal/account":             {"issuer", "password", "internal/quota"},
 	"internal/account/accounttest": {"internal/account"},
 	"internal/audit":               {"issuer"},
+	"internal/feed":                {"issuer"},
 	"sqlite":                       {"internal/sqlstore"},
 	"postgres":                     {"internal/sqlstore"},
-	"internal/sqlstore":            {"internal/account", "internal/audit", "issuer"},
+	"internal/sqlstore":            {"internal/account", "internal/audit", "internal/feed", "issuer"},
 	"doorwardtest":                 {"issuer", core, "jwt"},
 	remote:                         {core, "jwt", "internal/strict"},
 	"issuer":                       {core, "internal/seal", "internal/quota", "internal/opaque", "internal/assertion"},

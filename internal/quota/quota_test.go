@@ -29,3 +29,19 @@ func TestPerMinute(t *testing.T) {
 		}
 	}
 }
+
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	var s quota.Spread
+	now := time.Unix(1_800_000_000, 0)
+	for i := 1; i <= 3; i++ {
+		if got := s.Add("a", now); got != i || s.Count("a", now.Add(59*time.Second)) != i {
+			t.Errorf("%d of %d", got, i)
+		}
+	}
+	for name, at := range map[string]time.Time{"a minute later": now.Add(time.Minute), "the clock went back": now.Add(-time.Hour)} {
+		if got := s.Add("a", at); got != 1 {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
@@ -72,6 +73,17 @@ var known = []struct {
 	}},
 	{issuer.ErrEpoch, failure{
 		status: http.StatusUnauthorized, code: "invalid_credentials", description: "the user name or the password is wrong",
+	}},
+	{account.ErrClient, failure{
+		status: http.StatusUnauthorized, code: "invalid_client", description: "the client credentials are wrong",
+		challenge: `Basic realm="` + realm + `", charset="UTF-8"`,
+	}},
+	{account.ErrClientThrottled, failure{
+		status: http.StatusTooManyRequests, code: "too_many_requests",
+		description: "too many wrong client credentials; wait, then try again", retryAfter: time.Minute,
+	}},
+	{feed.ErrFull, failure{
+		status: http.StatusServiceUnavailable, code: "busy", description: "no more streams here; ask, or try another node", retryAfter: 10 * time.Second,
 	}},
 	{password.ErrBusy, failure{
 		status: http.StatusServiceUnavailable, code: "busy", description: "too many logins at once; try again shortly", retryAfter: 2 * time.Second,

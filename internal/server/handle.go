@@ -54,6 +54,9 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return x.ResponseWriter.Write(p)
 }
 
+// Unwrap serves http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
 type exchangeKey struct{}
 
 func exchangeOf(r *http.Request) *exchange {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
@@ -96,6 +97,8 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 func (w *world) build() {
 	w.t.Helper()
 	var err error
+	revoked := feed.New(w.store)
+	w.set.issuer.Followed, w.set.server.Feed, w.set.server.Clients = revoked.Publish, revoked, account.NewClients(w.store)
 	w.set.issuer.Subjects = w.people
 	w.issuer, err = issuer.New(w.t.Context(), w.set.issuer)
 	must(w.t, err)
@@ -367,7 +370,11 @@ func (w *world) checkRefusal(name string, a answer) {
 			w.t.Errorf("%s: %q twice in %q", name, param, a.header.Get("WWW-Authenticate"))
 		}
 	}
-	if a.status == http.StatusUnauthorized && !strings.HasPrefix(a.header.Get("WWW-Authenticate"), `Bearer realm="doorward"`) {
+	scheme := "Bearer" // A client authenticates by Basic.
+	if a.text("error") == "invalid_client" {
+		scheme = "Basic"
+	}
+	if a.status == http.StatusUnauthorized && !strings.HasPrefix(a.header.Get("WWW-Authenticate"), scheme+` realm="doorward"`) {
 		w.t.Errorf("%s: 401 with the challenge %q", name, a.header.Get("WWW-Authenticate"))
 	}
 	if a.status == http.StatusMethodNotAllowed && a.header.Get("Allow") == "" {

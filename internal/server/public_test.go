@@ -32,6 +32,7 @@ var endpoints = []struct {
 	{"GET", "/.well-known/oauth-authorization-server", false},
 	{"GET", "/livez", false},
 	{"GET", "/readyz", false},
+	{"GET", "/revocations", false},
 }
 
 // The table above must not fall behind the server's own.

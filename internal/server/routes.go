@@ -55,6 +55,9 @@ func (s *Server) routes() []route {
 		s.livezRoute(),
 		s.readyzRoute(),
 	}
+	if s.cfg.Feed != nil {
+		routes = append(routes, s.revocationsRoute())
+	}
 	if !s.cfg.NoSample {
 		routes = append(routes, s.protectedRoute())
 	}

@@ -33,6 +33,9 @@ func (s *Server) HTTPServer() *http.Server {
 
 		DisableGeneralOptionsHandler: true,
 	}
+	if s.cfg.Feed != nil {
+		server.RegisterOnShutdown(s.cfg.Feed.Close) // A stream would never finish by itself.
+	}
 	if s.cfg.TLS != nil {
 		server.TLSConfig = s.cfg.TLS.Clone()
 		server.TLSConfig.MinVersion = max(server.TLSConfig.MinVersion, tls.VersionTLS12)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -24,6 +25,10 @@ type Config struct {
 	Issuer *issuer.Issuer
 	// People are who can log in.
 	People *account.People
+	// Clients are who may read /revocations, and Feed is what they read there. Without
+	// both there is no /revocations. Feed's Publish is the issuer's Config.Followed.
+	Clients *account.Clients
+	Feed    *feed.Feed
 
 	// Audiences are the names, besides the issuer's default audience, that tokens
 	// may carry. They are read at /me and at the logout of a session of one's own.
@@ -123,6 +128,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("server: Config.Issuer is required")
 	case c.People == nil:
 		return c, errors.New("server: Config.People is required")
+	case (c.Clients == nil) != (c.Feed == nil):
+		return c, errors.New("server: Config.Clients and Config.Feed go together")
 	case c.Prefix != "" && (!prefixForm.MatchString(c.Prefix) || strings.Contains(c.Prefix, "/.")):
 		return c, errors.New("server: Config.Prefix must look like /auth, without a slash at its end")
 	case c.TokenField != "" && !fieldForm.MatchString(c.TokenField):

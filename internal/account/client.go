@@ -1,0 +1,145 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/quota"
+	"github.com/doorward/doorward/issuer"
+)
+
+// ClientIDPrefix begins the ID of every client, and of nothing else. ClientSecretPrefix
+// begins every secret.
+const (
+	ClientIDPrefix     = "dwc_"
+	ClientSecretPrefix = "dws_"
+)
+
+// ScopeRevocations is what a client needs to follow revocations.
+const ScopeRevocations = "revocations:read"
+
+// MaxClientWords is how many scopes, and how many audiences, a client may have.
+const MaxClientWords = 64
+
+var (
+	// ErrClientName says that a text is not the name of a client.
+	ErrClientName = errors.New("account: the name of a client is 1 to 64 of the characters a-z 0-9 _ . : -, begins with a letter or digit, and not with dwc_")
+	// ErrClientGrant says that what a client is to be granted are no scopes or no audiences.
+	ErrClientGrant = errors.New("account: a client has at most 64 scopes (RFC 6749 section 3.3) and 64 audiences, none of them with a space")
+)
+
+// Clients are the programs with a credential of their own. It is safe for concurrent
+// use and runs no goroutine.
+type Clients struct {
+	store    ClientStore
+	failures quota.Spread
+	good     digests
+}
+
+// NewClients returns the Clients of a store.
+func NewClients(store ClientStore) *Clients { return &Clients{store: store} }
+
+// NewClient is a program to add.
+type NewClient struct {
+	Name      string
+	Scope     doorward.Scope
+	Audiences []string
+}
+
+// Add adds a client and returns it with its secret: 256 random bits that exist
+// nowhere else. It returns ErrClientName, ErrClientGrant or ErrNameTaken.
+func (c *Clients) Add(ctx context.Context, n NewClient, ev issuer.Event) (Client, string, error) {
+	if !isRole(n.Name) || strings.HasPrefix(n.Name, ClientIDPrefix) {
+		return Client{}, "", fmt.Errorf("%w: %.80q", ErrClientName, n.Name)
+	}
+	scope, err := doorward.ParseScope(n.Scope.String())
+	if err != nil || len(scope) > MaxClientWords || !audiencesDo(n.Audiences) {
+		return Client{}, "", ErrClientGrant
+	}
+	secret := newSecret()
+	ev.Kind = EventClientAdd
+	client, err := c.store.CreateClient(ctx, ClientRow{
+		ID: ClientIDPrefix + strings.ToLower(rand.Text()), Name: n.Name,
+		Scope: scope, Audiences: n.Audiences, Secret: digestOf(secret),
+	}, ev)
+	if err != nil {
+		return Client{}, "", fmt.Errorf("add client: %w", err)
+	}
+	return client, secret, nil
+}
+
+// Find returns the client with this ID or name, or ErrNoClient.
+func (c *Clients) Find(ctx context.Context, idOrName string) (Client, error) {
+	client, err := c.store.Client(ctx, idOrName)
+	if err != nil {
+		return Client{}, fmt.Errorf("read client: %w", err)
+	}
+	return client, nil
+}
+
+// List lists clients by name. A Limit of 0 means [DefaultPage]; more than [MaxPage]
+// means MaxPage. The next page begins after the Name of the last.
+func (c *Clients) List(ctx context.Context, q Query) ([]Client, error) {
+	if q.Limit <= 0 {
+		q.Limit = DefaultPage
+	}
+	q.Limit = min(q.Limit, MaxPage)
+	list, err := c.store.Clients(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("list clients: %w", err)
+	}
+	return list, nil
+}
+
+// SetDisabled lets a client in no more, from now on at every node, or again. It
+// returns ErrNoClient.
+func (c *Clients) SetDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) error {
+	ev.Kind = EventClientEnable
+	if disabled {
+		ev.Kind = EventClientDisable
+	}
+	if err := c.store.SetClientDisabled(ctx, id, disabled, ev); err != nil {
+		return fmt.Errorf("%s: %w", strings.ReplaceAll(string(ev.Kind), "_", " "), err)
+	}
+	return nil
+}
+
+// Remove removes a client for good. Its ID is never used again. It returns ErrNoClient.
+func (c *Clients) Remove(ctx context.Context, id string, ev issuer.Event) error {
+	ev.Kind = EventClientRemove
+	if err := c.store.DeleteClient(ctx, id, ev); err != nil {
+		return fmt.Errorf("remove client: %w", err)
+	}
+	return nil
+}
+
+// newSecret has the alphabet in which form encoding (RFC 6749 §2.3.1) changes nothing.
+func newSecret() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return ClientSecretPrefix + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func audiencesDo(audiences []string) bool {
+	return len(audiences) <= MaxClientWords && !slices.ContainsFunc(audiences, func(a string) bool {
+		return a == "" || len(a) > 1024 || strings.ContainsFunc(a, func(r rune) bool { return r <= ' ' || r == 0x7f })
+	})
+}
+
+// Client is one program with a credential of its own. Times are in UTC with
+// millisecond precision.
+type Client struct {
+	ID        string // ClientIDPrefix and random text; never used again
+	Name      string // unique; for people
+	Scope     doorward.Scope
+	Audiences []string
+	Disabled  bool
+	CreatedAt time.Time
+}

@@ -1,0 +1,195 @@
+package account_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+)
+
+// clientStore counts what is asked and keeps what is recorded.
+type clientStore struct {
+	account.ClientStore
+	asked  int
+	events []issuer.Event
+	err    error // of every question
+}
+
+func (s *clientStore) ClientCredential(ctx context.Context, id string) (account.ClientCredential, error) {
+	s.asked++
+	if s.err != nil {
+		return account.ClientCredential{}, s.err
+	}
+	return s.ClientStore.ClientCredential(ctx, id)
+}
+
+func (s *clientStore) Record(ctx context.Context, ev issuer.Event) error {
+	s.events = append(s.events, ev)
+	return s.ClientStore.Record(ctx, ev)
+}
+
+func newClients(t *testing.T) (*account.Clients, *clientStore) {
+	t.Helper()
+	store := &clientStore{ClientStore: open(t, t.TempDir())}
+	return account.NewClients(store), store
+}
+
+func addClient(t *testing.T, c *account.Clients, name string) (account.Client, string) {
+	t.Helper()
+	client, secret, err := c.Add(t.Context(), account.NewClient{Name: name, Scope: doorward.Scope{account.ScopeRevocations}}, event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client, secret
+}
+
+func TestClientAuthenticate(t *testing.T) {
+	t.Parallel()
+	c, store := newClients(t)
+	orders, secret := addClient(t, c, "orders")
+	_, other := addClient(t, c, "other")
+	if !strings.HasPrefix(orders.ID, "dwc_") || len(orders.ID) < 24 || !strings.HasPrefix(secret, "dws_") || len(secret) != 47 || secret == other {
+		t.Errorf("%q %d", orders.ID, len(secret))
+	}
+	for _, tt := range []struct {
+		name, id, secret string
+		wantErr          error
+	}{
+		{"right", orders.ID, secret, nil},
+		{"secret of another", orders.ID, other, account.ErrClient},
+		{"no secret", orders.ID, "", account.ErrClient},
+		{"secret cut short", orders.ID, secret[:46], account.ErrClient},
+		{"secret without its prefix", orders.ID, secret[4:], account.ErrClient},
+		{"unknown", "dwc_unknown", secret, account.ErrNoClient},
+		{"the name is no ID", "orders", secret, account.ErrNoClient},
+		{"nothing", "", "", account.ErrNoClient},
+		{"hostile", "dwc_\x00\xff", secret, account.ErrNoClient},
+	} {
+		got, err := c.Authenticate(t.Context(), tt.id, tt.secret, event)
+		if !errors.Is(err, tt.wantErr) || (tt.wantErr != nil) != errors.Is(err, account.ErrClient) {
+			t.Errorf("%s: error %v, want %v", tt.name, err, tt.wantErr)
+		}
+		if err != nil && (got.ID != "" || strings.Contains(fmt.Sprintf("%+v", err), secret)) {
+			t.Errorf("%s: %+v, %v", tt.name, got, err)
+		}
+		if err == nil && !got.Scope.Has(account.ScopeRevocations) {
+			t.Errorf("%s: scope %v", tt.name, got.Scope)
+		}
+	}
+	if len(store.events) != 1 || store.events[0].Kind != account.EventClientFailed || store.events[0].Subject != orders.ID ||
+		store.events[0].Reason != "wrong_secret" || store.events[0].Address != event.Address {
+		t.Errorf("recorded %+v, want the first failure alone", store.events)
+	}
+	store.err = errors.New("down")
+	if _, err := c.Authenticate(t.Context(), orders.ID, secret, event); !errors.Is(err, store.err) || errors.Is(err, account.ErrClient) {
+		t.Errorf("while the store is down: %v", err)
+	}
+}
+
+func TestClientDisabledAtOnce(t *testing.T) {
+	t.Parallel()
+	c, _ := newClients(t)
+	orders, secret := addClient(t, c, "orders")
+	enter := func(want error) {
+		t.Helper()
+		if _, err := c.Authenticate(t.Context(), orders.ID, secret, event); !errors.Is(err, want) {
+			t.Errorf("error %v, want %v", err, want)
+		}
+	}
+	enter(nil)
+	for _, step := range []struct {
+		disabled bool
+		want     error
+	}{{true, account.ErrDisabled}, {false, nil}} {
+		if err := c.SetDisabled(t.Context(), orders.ID, step.disabled, event); err != nil {
+			t.Fatal(err)
+		}
+		enter(step.want)
+	}
+	if err := c.Remove(t.Context(), orders.ID, event); err != nil {
+		t.Fatal(err)
+	}
+	enter(account.ErrNoClient)
+}
+
+// Attack_H08: wrong credentials cost the store nothing beyond a budget of their network, which holds in fixed
+// memory however many networks there are, and which never keeps a client out that was let in before.
+func TestAttack_H08_ClientFailures(t *testing.T) {
+	t.Parallel()
+	c, store := newClients(t)
+	orders, secret := addClient(t, c, "orders")
+	late, lateSecret := addClient(t, c, "late")
+	try := func(id, secret, address string) error {
+		_, err := c.Authenticate(t.Context(), id, secret, issuer.Event{Address: address})
+		return err
+	}
+	if err := try(orders.ID, secret, "2001:db8::1"); err != nil {
+		t.Fatal(err)
+	}
+	store.asked = 0
+	for i := range 1000 { // one /64
+		err := try(orders.ID, "dws_wrong", fmt.Sprintf("2001:db8::%x", i))
+		if want := account.ErrClient; i >= account.ClientFailureLimit {
+			if want = account.ErrClientThrottled; !errors.Is(err, want) {
+				t.Fatalf("try %d: %v, want %v", i, err, want)
+			}
+		}
+	}
+	if store.asked != account.ClientFailureLimit {
+		t.Errorf("the store was asked %d times, want %d", store.asked, account.ClientFailureLimit)
+	}
+	elsewhere := "2001:db8:0:1::1"
+	for i := 2; errors.Is(try(late.ID, "dws_wrong", elsewhere), account.ErrClientThrottled) && i < 9; i++ {
+		elsewhere = fmt.Sprintf("2001:db8:0:%x::1", i) // the one before shared a counter
+	}
+	for _, tt := range []struct {
+		name, id, secret, address string
+		want                      error
+	}{
+		{"let in before", orders.ID, secret, "2001:db8::1", nil},
+		{"never let in, from the same network", late.ID, lateSecret, "2001:db8::ffff", account.ErrClientThrottled},
+		{"never let in, from another network", late.ID, lateSecret, elsewhere, nil},
+		{"let in by now", late.ID, lateSecret, "2001:db8::ffff", nil},
+	} {
+		if err := try(tt.id, tt.secret, tt.address); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestClientAddRefuses(t *testing.T) {
+	t.Parallel()
+	c, _ := newClients(t)
+	addClient(t, c, "orders")
+	many := make([]string, 65)
+	for i := range many {
+		many[i] = fmt.Sprintf("w%d", i)
+	}
+	for _, tt := range []struct {
+		n       account.NewClient
+		wantErr error
+	}{
+		{account.NewClient{Name: ""}, account.ErrClientName},
+		{account.NewClient{Name: "Orders"}, account.ErrClientName},
+		{account.NewClient{Name: "a b"}, account.ErrClientName},
+		{account.NewClient{Name: "dwc_a"}, account.ErrClientName},
+		{account.NewClient{Name: strings.Repeat("a", 65)}, account.ErrClientName},
+		{account.NewClient{Name: "orders"}, account.ErrNameTaken},
+		{account.NewClient{Name: "a", Scope: doorward.Scope{"a b"}}, nil}, // two words
+		{account.NewClient{Name: "b", Scope: doorward.Scope{`a"b`}}, account.ErrClientGrant},
+		{account.NewClient{Name: "b", Scope: doorward.Scope{""}}, nil},
+		{account.NewClient{Name: "c", Scope: many}, account.ErrClientGrant},
+		{account.NewClient{Name: "c", Audiences: many}, account.ErrClientGrant},
+		{account.NewClient{Name: "c", Audiences: []string{"a b"}}, account.ErrClientGrant},
+		{account.NewClient{Name: "c", Audiences: []string{""}}, account.ErrClientGrant},
+	} {
+		if _, secret, err := c.Add(t.Context(), tt.n, event); !errors.Is(err, tt.wantErr) || (err == nil) == (secret == "") {
+			t.Errorf("%+v: %v, want %v", tt.n, err, tt.wantErr)
+		}
+	}
+}

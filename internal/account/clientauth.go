@@ -1,0 +1,122 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/doorward/doorward/issuer"
+)
+
+// ClientFailureLimit is how many wrong credentials may come from one network (an
+// IPv4 address, an IPv6 /64) in a minute before they are no longer looked at.
+const ClientFailureLimit = 120
+
+// Errors of [Clients.Authenticate].
+var (
+	// ErrClient is the one answer to every client that is not let in: unknown,
+	// disabled, or with a wrong secret. It wraps the reason, which is for the log.
+	ErrClient = errors.New("account: client credentials are wrong")
+	// ErrClientThrottled says that too many wrong credentials came from this network.
+	ErrClientThrottled = errors.New("account: too many wrong client credentials")
+
+	errWrongSecret = errors.New("account: wrong client secret")
+)
+
+// Authenticate checks a client's ID and secret and returns the client as it is now:
+// who was disabled a moment ago is refused. ev.Address is where the request came from.
+//
+// Nobody can guess 256 bits, so failures are limited only for what they cost, and never
+// at the expense of a client that was let in before: its credentials are looked at
+// however many wrong ones come from its network. The first failure of a network in a
+// minute goes to the audit record.
+func (c *Clients) Authenticate(ctx context.Context, id, secret string, ev issuer.Event) (Client, error) {
+	digest, network := digestOf(secret), networkOf(ev.Address)
+	if c.failures.Count(network, time.Now()) >= ClientFailureLimit && !c.good.has(id, digest) {
+		return Client{}, ErrClientThrottled
+	}
+	cred, err := c.store.ClientCredential(ctx, id)
+	if err != nil && !errors.Is(err, ErrNoClient) {
+		return Client{}, fmt.Errorf("read client: %w", err)
+	}
+	// Who is unknown is compared with as many secrets as most clients have.
+	secrets := cred.Secrets
+	if len(secrets) == 0 {
+		secrets = []SecretDigest{{}}
+	}
+	right := 0
+	for _, s := range secrets {
+		right |= subtle.ConstantTimeCompare(s[:], digest[:])
+	}
+	switch {
+	case err != nil:
+	case right != 1:
+		err = errWrongSecret
+	case cred.Client.Disabled:
+		err = ErrDisabled
+	default:
+		c.good.add(id, digest)
+		return cred.Client, nil
+	}
+	return Client{}, c.failed(ctx, network, cred.Client.ID, err, ev)
+}
+
+// failed counts a failure, and records the first of its network in a minute.
+func (c *Clients) failed(ctx context.Context, network, id string, why error, ev issuer.Event) error {
+	if c.failures.Add(network, time.Now()) == 1 {
+		ev.Kind, ev.Subject, ev.Reason = EventClientFailed, id, clientReason(why)
+		if err := c.store.Record(context.WithoutCancel(ctx), ev); err != nil {
+			return fmt.Errorf("record the failed client: %w", err)
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrClient, why)
+}
+
+// clientReason is the word for the audit record.
+func clientReason(why error) string {
+	switch {
+	case errors.Is(why, ErrNoClient):
+		return "unknown_client"
+	case errors.Is(why, ErrDisabled):
+		return "disabled"
+	}
+	return "wrong_secret"
+}
+
+// networkOf is the part of an address that its owner cannot change at will. What is
+// no address is one network.
+func networkOf(address string) string {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
+	}
+	bits := 32
+	if addr = addr.Unmap(); addr.Is6() {
+		bits = 64
+	}
+	return netip.PrefixFrom(addr.WithZone(""), bits).Masked().String()
+}
+
+// digestOf is what is stored of a secret, and compared.
+func digestOf(secret string) SecretDigest {
+	return sha256.Sum256([]byte(secret))
+}
+
+// digests remembers who was let in with what. It holds no more than there are clients.
+type digests struct{ byID sync.Map }
+
+func (d *digests) add(id string, digest SecretDigest) { d.byID.Store(id, digest) }
+
+func (d *digests) has(id string, digest SecretDigest) bool {
+	known, ok := d.byID.Load(id)
+	if !ok {
+		return false
+	}
+	last, ok := known.(SecretDigest)
+	return ok && subtle.ConstantTimeCompare(last[:], digest[:]) == 1
+}

@@ -1,0 +1,170 @@
+// Package feed tells services elsewhere what was revoked: by answers to their
+// questions, which are read from the store, and by streams, which carry what the
+// issuer's follower reads. docs/revocations.md is the wire form.
+package feed
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/doorward/doorward/issuer"
+)
+
+// PageLimit is how many entries a page has at most.
+const PageLimit = 4000
+
+// Page is one page of the store's record of cut-offs.
+type Page struct {
+	issuer.RevocationPage
+	// Snapshot says that the page is one of all cut-offs that have not expired.
+	Snapshot bool
+	// More says that Next is the cursor of the next page of the same sequence.
+	More bool
+}
+
+// Source is the store's record of cut-offs, read in pages.
+type Source interface {
+	// RevocationPage returns at most limit cut-offs recorded at or after the cursor,
+	// the oldest first. The zero Cursor, and one that is not of this history, begin a
+	// snapshot: all that have not expired. The pages of a sequence together hold
+	// all that was recorded when its first page was read; the last Next goes on there.
+	RevocationPage(ctx context.Context, after issuer.Cursor, limit int) (Page, error)
+}
+
+const (
+	// shareFor is how long after its beginning a read answers other questions, too.
+	shareFor = 100 * time.Millisecond
+	// readLimit bounds one read, and reads is how many go on at once.
+	readLimit = 5 * time.Second
+	reads     = 8
+	// keep is how many entries the reads that are shared may have together.
+	keep = 8 * PageLimit
+)
+
+// Feed answers questions and feeds streams. It is safe for concurrent use and runs
+// no goroutine.
+type Feed struct {
+	source Source
+	slots  chan struct{}
+
+	mu   sync.Mutex // guards what follows
+	open map[issuer.Cursor]*read
+	kept int // entries of the reads in open that are over
+
+	hub hub
+}
+
+// New returns a Feed of a store. Somebody gives it to the issuer, by
+// issuer.Config.Followed, for its streams to bring news.
+func New(source Source) *Feed {
+	return &Feed{
+		source: source, slots: make(chan struct{}, reads),
+		open: map[issuer.Cursor]*read{}, hub: hub{streams: map[*Stream]struct{}{}},
+	}
+}
+
+// Answer is a page and when its reading began.
+type Answer struct {
+	Page
+	// Begun is before the store was asked: all that was revoked until then is in the
+	// page, or in those that follow it.
+	Begun time.Time
+	// Entries is the JSON array of the entries.
+	Entries []byte
+}
+
+// Age is the time since Begun: the larger of what the monotonic and the wall clock say,
+// so that a machine that slept over an answer does not pass it off as new.
+func (a Answer) Age() time.Duration { return since(a.Begun, time.Now()) }
+
+// Read returns the page after a cursor. Questions about one cursor that come together
+// share one read of the store, but none that began before notBefore.
+func (f *Feed) Read(ctx context.Context, after issuer.Cursor, notBefore time.Time) (Answer, error) {
+	r, mine := f.join(after, notBefore)
+	if mine {
+		f.run(ctx, after, r)
+		return r.answer, r.err
+	}
+	select {
+	case <-r.done:
+		return r.answer, r.err
+	case <-ctx.Done():
+		return Answer{}, ctx.Err()
+	}
+}
+
+// read is one question to the store. answer and err are set before done is closed.
+type read struct {
+	begun  time.Time
+	done   chan struct{}
+	over   bool // guarded by Feed.mu
+	answer Answer
+	err    error
+}
+
+// join returns a read of others that will do, or a new one that the caller must run.
+func (f *Feed) join(after issuer.Cursor, notBefore time.Time) (r *read, mine bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	for cursor, r := range f.open {
+		if r.over && since(r.begun, now) >= shareFor {
+			f.drop(cursor, r)
+		}
+	}
+	if r, ok := f.open[after]; ok && !r.begun.Before(notBefore) {
+		return r, false
+	}
+	if r, ok := f.open[after]; ok {
+		f.drop(after, r)
+	}
+	r = &read{begun: now, done: make(chan struct{})}
+	f.open[after] = r
+	return r, true
+}
+
+// run asks the store, also for others who have joined: it goes on if the caller has gone.
+func (f *Feed) run(ctx context.Context, after issuer.Cursor, r *read) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
+	defer cancel()
+	select {
+	case f.slots <- struct{}{}:
+		r.answer, r.err = f.ask(ctx, after, r.begun)
+		<-f.slots
+	case <-ctx.Done():
+		r.err = ctx.Err()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(r.done)
+	if f.open[after] != r {
+		return
+	}
+	r.over = true
+	f.kept += len(r.answer.Page.Entries)
+	if r.err != nil || f.kept > keep {
+		f.drop(after, r)
+	}
+}
+
+// ask reads one page. Waiting for a slot counts as age: nobody is told to be fresher than they are.
+func (f *Feed) ask(ctx context.Context, after issuer.Cursor, begun time.Time) (Answer, error) {
+	page, err := f.source.RevocationPage(ctx, after, PageLimit)
+	if err != nil {
+		return Answer{}, err
+	}
+	return Answer{Page: page, Begun: begun, Entries: encode(page.RevocationPage.Entries)}, nil
+}
+
+// drop lets nobody join a read any more. Feed.mu is held.
+func (f *Feed) drop(after issuer.Cursor, r *read) {
+	delete(f.open, after)
+	if r.over {
+		f.kept -= len(r.answer.Page.Entries)
+	}
+}
+
+func since(t, now time.Time) time.Duration {
+	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
+}

@@ -1,0 +1,331 @@
+package feed_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/feed"
+	"github.com/doorward/doorward/issuer"
+)
+
+// record is a store's record of cut-offs in memory: a cursor is how many there are.
+type record struct {
+	mu      sync.Mutex
+	entries []doorward.Revocation
+	lineage string
+	reads   int
+	err     error
+	before  func() // runs at the end of a read, which has seen nothing of what it does
+}
+
+func (r *record) add(ids ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range ids {
+		r.entries = append(r.entries, doorward.Revocation{Kind: doorward.KindSession, ID: id, ExpiresAt: time.Unix(1e10, 1)})
+	}
+}
+
+func (r *record) RevocationPage(ctx context.Context, after issuer.Cursor, _ int) (feed.Page, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reads++
+	if r.err != nil {
+		return feed.Page{}, r.err
+	}
+	var n int
+	if _, err := fmt.Sscanf(string(after), r.lineage+".%d", &n); err != nil || n > len(r.entries) {
+		n = 0
+	}
+	page := feed.Page{Snapshot: n == 0}
+	page.Entries, page.Lineage = slices.Clone(r.entries[n:]), r.lineage
+	page.Next = issuer.Cursor(fmt.Sprintf("%s.%d", r.lineage, len(r.entries)))
+	if r.before != nil {
+		do := r.before
+		r.before = nil
+		r.mu.Unlock()
+		do()
+		r.mu.Lock()
+	}
+	return page, ctx.Err()
+}
+
+func (r *record) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reads
+}
+
+// follow is what an issuer does: it reads what is new and publishes it.
+func (r *record) follow(t *testing.T, f *feed.Feed, after issuer.Cursor) issuer.Cursor {
+	t.Helper()
+	page, err := r.RevocationPage(t.Context(), after, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Publish(page.RevocationPage)
+	return page.Next
+}
+
+func newRecord() (*record, *feed.Feed) {
+	r := &record{lineage: "a"}
+	return r, feed.New(r)
+}
+
+// reader applies a stream as a verifier does.
+type reader struct {
+	t      *testing.T
+	cursor string
+	ids    []string
+}
+
+func (r *reader) apply(event []byte) {
+	r.t.Helper()
+	lines := strings.Split(string(event), "\n")
+	if len(lines) != 5 || lines[0] != "event: revocations" || lines[3] != "" || lines[4] != "" {
+		r.t.Fatalf("event %q", event)
+	}
+	var e struct {
+		Lineage, After, Next string
+		Entries              []struct {
+			Kind, ID string
+			Expires  int64
+		}
+	}
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(lines[2], "data: ")), &e); err != nil {
+		r.t.Fatal(err)
+	}
+	if e.After != r.cursor || "id: "+e.Next != lines[1] || e.Lineage != "a" {
+		r.t.Errorf("event goes on after %q, want %q; next %q, %q", e.After, r.cursor, e.Next, lines[1])
+	}
+	r.cursor = e.Next
+	for _, entry := range e.Entries {
+		if entry.Kind != "session" || entry.Expires != 1e10+1 {
+			r.t.Errorf("entry %+v", entry)
+		}
+		r.ids = append(r.ids, entry.ID)
+	}
+}
+
+func (r *reader) drain(s *feed.Stream) {
+	r.t.Helper()
+	for {
+		select {
+		case e, ok := <-s.Events():
+			if !ok {
+				return
+			}
+			r.apply(e)
+		default:
+			return
+		}
+	}
+}
+
+// Questions about one cursor share a read, for a while, and are told how old it is.
+func TestReadsAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, f := newRecord()
+		r.add("s1")
+		r.before = func() { time.Sleep(30 * time.Millisecond) } // in the bubble
+		var all sync.WaitGroup
+		for range 1000 {
+			all.Go(func() {
+				a, err := f.Read(t.Context(), "", time.Time{})
+				if err != nil || a.Age() != 30*time.Millisecond || len(a.Page.Entries) != 1 {
+					t.Errorf("age %v, %d entries, %v", a.Age(), len(a.Page.Entries), err)
+				}
+			})
+		}
+		all.Wait()
+		begun := time.Now()
+		for _, step := range []struct {
+			wait      time.Duration
+			notBefore time.Time
+			reads     int
+		}{
+			{69 * time.Millisecond, time.Time{}, 1},
+			{0, begun, 2}, // the one before began too early
+			{0, begun, 2},
+			{99 * time.Millisecond, time.Time{}, 2},
+			{time.Millisecond, time.Time{}, 3},
+		} {
+			time.Sleep(step.wait)
+			if _, err := f.Read(t.Context(), "", step.notBefore); err != nil || r.count() != step.reads {
+				t.Errorf("%v: %d reads, %v", step, r.count(), err)
+			}
+		}
+	})
+}
+
+// Attack_F12: an error is shared by those who wait for it and kept for nobody.
+func TestReadFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, f := newRecord()
+		r.err = errors.New("down")
+		if _, err := f.Read(t.Context(), "", time.Time{}); !errors.Is(err, r.err) {
+			t.Error(err)
+		}
+		r.err = nil
+		if _, err := f.Read(t.Context(), "", time.Time{}); err != nil {
+			t.Error(err)
+		}
+		r.before = func() { time.Sleep(time.Hour) } // in the bubble
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go func() { _, _ = f.Read(t.Context(), "a.9", time.Time{}) }()
+		synctest.Wait()
+		if _, err := f.Read(ctx, "a.9", time.Time{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		time.Sleep(2 * time.Hour)
+	})
+}
+
+// A stream misses nothing of what is revoked while it begins, and its places are true: whoever asks
+// after one has everything before it.
+func TestStream(t *testing.T) {
+	t.Parallel()
+	r, f := newRecord()
+	r.add("s1", "s2")
+	at := r.follow(t, f, "")
+	client := &reader{t: t, cursor: string(at)}
+	r.add("s3") // the follower has not seen it
+	r.before = func() {
+		r.add("s4") // nor has the read of the stream's beginning
+		at = r.follow(t, f, at)
+	}
+	s, err := f.Follow(t.Context(), issuer.Cursor(client.cursor), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.apply(s.First())
+	if !slices.Equal(client.ids, []string{"s3"}) || client.cursor != "a.2" {
+		t.Errorf("first: %v, next %q", client.ids, client.cursor)
+	}
+	client.drain(s)
+	r.add("s5")
+	at = r.follow(t, f, at)
+	at = r.follow(t, f, at) // nothing new
+	r.add("s6")
+	r.follow(t, f, at)
+	client.drain(s)
+	if !slices.Equal(client.ids, []string{"s3", "s3", "s4", "s5", "s6"}) || client.cursor != "a.6" {
+		t.Errorf("%v, next %q", client.ids, client.cursor)
+	}
+	s.Close()
+	s.Close()
+	if f.Followers() != 0 {
+		t.Errorf("%d followers", f.Followers())
+	}
+}
+
+// The read that a stream begins with is never one that began before the stream was entered: what
+// the hub told in between would be lost.
+func TestStreamBeginsWithAReadOfItsOwn(t *testing.T) {
+	t.Parallel()
+	r, f := newRecord()
+	r.add("s1")
+	at := r.follow(t, f, "")
+	if _, err := f.Read(t.Context(), at, time.Time{}); err != nil { // is shared from now on
+		t.Fatal(err)
+	}
+	r.add("s2")
+	r.follow(t, f, at)
+	s, err := f.Follow(t.Context(), at, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &reader{t: t, cursor: string(at)}
+	client.apply(s.First())
+	if !slices.Equal(client.ids, []string{"s2"}) || client.cursor != "a.2" {
+		t.Errorf("%v, next %q: s2 is lost", client.ids, client.cursor)
+	}
+}
+
+// A store may repeat what it has told. A stream does not, and its places stay true.
+func TestStreamLeavesOutRepeats(t *testing.T) {
+	t.Parallel()
+	r, f := newRecord()
+	r.add("s0")
+	at := r.follow(t, f, "")
+	s, err := f.Follow(t.Context(), at, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &reader{t: t, cursor: string(at)}
+	client.apply(s.First())
+	for i := range 5 {
+		r.add(fmt.Sprintf("s%d", i+1))
+		r.follow(t, f, at) // a long transaction holds the place back
+	}
+	client.drain(s)
+	if !slices.Equal(client.ids, []string{"s1", "s2", "s3", "s4", "s5"}) {
+		t.Error(client.ids)
+	}
+}
+
+// Attack_F13: a reader who is too slow, and everyone when the history changes, is cut, never told less.
+func TestStreamIsCut(t *testing.T) {
+	t.Parallel()
+	r, f := newRecord()
+	r.add("s0")
+	at := r.follow(t, f, "")
+	slow, err := f.Follow(t.Context(), at, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fast, err := f.Follow(t.Context(), at, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Follow(t.Context(), at, 2); !errors.Is(err, feed.ErrFull) {
+		t.Errorf("a third stream: %v", err)
+	}
+	client := &reader{t: t, cursor: string(at)}
+	client.apply(fast.First())
+	for i := range 100 {
+		r.add(fmt.Sprint("t", i))
+		at = r.follow(t, f, at)
+		client.drain(fast)
+	}
+	late := &reader{t: t, cursor: "a.1"}
+	late.apply(slow.First())
+	late.drain(slow)
+	if _, open := <-slow.Events(); open || len(late.ids) != 64 || len(client.ids) != 100 || f.Followers() != 1 {
+		t.Errorf("slow: open %v, %d events; fast: %d; %d followers", open, len(late.ids), len(client.ids), f.Followers())
+	}
+	r.lineage = "b"
+	r.follow(t, f, "")
+	if _, open := <-fast.Events(); open {
+		t.Error("a stream goes on in another history")
+	}
+	for _, cursor := range []issuer.Cursor{"a.100", "nowhere", ""} {
+		if _, err := f.Follow(t.Context(), cursor, 2); !errors.Is(err, feed.ErrResync) {
+			t.Errorf("a stream from %q: %v", cursor, err)
+		}
+	}
+	last, err := f.Follow(t.Context(), "b.101", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if _, open := <-last.Events(); open {
+		t.Error("a stream goes on after Close")
+	}
+	if _, err := f.Follow(t.Context(), "b.101", 2); !errors.Is(err, feed.ErrFull) {
+		t.Errorf("a stream after Close: %v", err)
+	}
+	if _, err := f.Read(t.Context(), "", time.Time{}); err != nil {
+		t.Errorf("a question after Close: %v", err)
+	}
+}

@@ -1,0 +1,48 @@
+package quota
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+)
+
+// shares is how many counters a Spread has.
+const shares = 4096
+
+// Spread counts in the current minute by keys that strangers choose, in 16 KiB of
+// memory whatever they do: keys share counters, by a hash that they cannot know. So
+// it may count too much for a key, never too little. The zero value is ready. It is
+// safe for concurrent use.
+type Spread struct {
+	mu    sync.Mutex // guards what follows
+	since time.Time
+	seed  maphash.Seed
+	count [shares]uint32
+}
+
+// Add counts one more for key at now and returns how many that makes in this minute.
+func (s *Spread) Add(key string, now time.Time) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn(now)
+	n := &s.count[maphash.String(s.seed, key)%shares]
+	*n++
+	return int(*n)
+}
+
+// Count returns how many were counted for key in the minute of now.
+func (s *Spread) Count(key string, now time.Time) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn(now)
+	return int(s.count[maphash.String(s.seed, key)%shares])
+}
+
+// turn begins a new minute when it is time. Who shares a counter with whom changes with it.
+func (s *Spread) turn(now time.Time) {
+	if age := now.Sub(s.since); !s.since.IsZero() && age < time.Minute && age >= 0 {
+		return
+	}
+	s.since, s.seed = now, maphash.MakeSeed()
+	clear(s.count[:])
+}

@@ -1,0 +1,147 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/feed"
+	"github.com/doorward/doorward/issuer"
+)
+
+var _ feed.Source = (*Store)(nil)
+
+// pageBytes bounds the text of a page's entries. Their JSON stays below 1 MiB.
+const pageBytes = 512 << 10
+
+// RevocationPage returns the cut-offs recorded at or after the cursor in pages. A
+// sequence of pages notes the end of the record when it begins; what is recorded later and
+// sorts before a page that has been read is after that end.
+func (s *Store) RevocationPage(ctx context.Context, after issuer.Cursor, limit int) (feed.Page, error) {
+	if limit < 1 {
+		return feed.Page{}, errors.New("read revocations: a page of nothing")
+	}
+	var page feed.Page
+	err := s.read(ctx, "read revocations", func(ctx context.Context, tx Tx, now time.Time) error {
+		page = feed.Page{}
+		at, err := s.pageAt(ctx, tx, after)
+		if err != nil {
+			return err
+		}
+		page.Lineage, page.Snapshot = at.lineage, at.from == 0
+		rows, err := at.rows(ctx, tx, now, limit+1)
+		if err != nil {
+			return err
+		}
+		n := min(len(rows), limit)
+		for size := 0; len(page.Entries) < n && size < pageBytes; {
+			r := rows[len(page.Entries)]
+			page.Entries = append(page.Entries, r.cut)
+			size += len(r.cut.ID) + len(r.cut.Before) + 64
+		}
+		page.Next = at.end
+		if page.More = len(page.Entries) < len(rows); page.More {
+			at.last = &rows[len(page.Entries)-1]
+			page.Next = at.cursor()
+		}
+		return nil
+	})
+	if err != nil {
+		return feed.Page{}, err
+	}
+	return page, nil
+}
+
+// place is where a page of a sequence begins.
+type place struct {
+	lineage string
+	end     issuer.Cursor // of the sequence: where the record ended when it began
+	from    int64         // the position at which the sequence began; 0 for a snapshot
+	last    *pageRow      // of the page before; nil for the first page
+}
+
+// pageRow is a row of the table and its place in the order of pages.
+type pageRow struct {
+	position int64
+	cut      doorward.Revocation
+}
+
+// pageAt finds the place of a cursor: one of the engine, or one of a page. A page of a
+// history that is no more is the first of a snapshot.
+func (s *Store) pageAt(ctx context.Context, tx Tx, after issuer.Cursor) (place, error) {
+	p, inside := parsePage(after)
+	if !inside {
+		p.end = after
+	}
+	found, err := s.engine.Resume(ctx, tx, p.end)
+	switch {
+	case err != nil:
+		return place{}, err
+	case inside && found.From != 0:
+		p.lineage = found.Lineage
+		return p, nil
+	}
+	return place{lineage: found.Lineage, end: found.Next, from: found.From}, nil
+}
+
+// rows reads what comes at or after the place.
+func (p place) rows(ctx context.Context, tx Tx, now time.Time, limit int) (list []pageRow, err error) {
+	where, args := `position >= $1`, []any{p.from}
+	if p.from == 0 {
+		where, args = `(expires_at = 0 OR expires_at > $1)`, []any{millis(now)}
+	}
+	if l := p.last; l != nil {
+		where += ` AND (position, kind, id, before) > ($3, $4, $5, $6)`
+		args = append(args, limit, l.position, string(l.cut.Kind), l.cut.ID, l.cut.Before)
+	} else {
+		args = append(args, limit)
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT position, kind, id, before, expires_at FROM revocations
+		WHERE `+where+` ORDER BY position, kind, id, before LIMIT $2`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var r pageRow
+		var kind string
+		var expires int64
+		if err := rows.Scan(&r.position, &kind, &r.cut.ID, &r.cut.Before, &expires); err != nil {
+			return nil, err
+		}
+		r.cut.Kind, r.cut.ExpiresAt = doorward.Kind(kind), moment(expires)
+		list = append(list, r)
+	}
+	return list, rows.Err()
+}
+
+// cursor is the text of a place inside a sequence: its end, its beginning, and the last row.
+func (p place) cursor() issuer.Cursor {
+	row := strings.Join([]string{string(p.last.cut.Kind), p.last.cut.ID, p.last.cut.Before}, "\x00")
+	return issuer.Cursor(strings.Join([]string{
+		string(p.end), strconv.FormatInt(p.from, 10), strconv.FormatInt(p.last.position, 10),
+		base64.RawURLEncoding.EncodeToString([]byte(row)),
+	}, "~"))
+}
+
+// parsePage reads what cursor wrote. It reports false for any other text.
+func parsePage(text issuer.Cursor) (place, bool) {
+	parts := strings.Split(string(text), "~")
+	if len(parts) != 4 {
+		return place{}, false
+	}
+	from, errFrom := strconv.ParseInt(parts[1], 10, 64)
+	position, errPosition := strconv.ParseInt(parts[2], 10, 64)
+	row, errRow := base64.RawURLEncoding.DecodeString(parts[3])
+	names := strings.Split(string(row), "\x00")
+	if errors.Join(errFrom, errPosition, errRow) != nil || len(names) != 3 || from < 0 || checkText(names...) != nil {
+		return place{}, false
+	}
+	return place{end: issuer.Cursor(parts[0]), from: from, last: &pageRow{
+		position: position, cut: doorward.Revocation{Kind: doorward.Kind(names[0]), ID: names[1], Before: names[2]},
+	}}, true
+}
