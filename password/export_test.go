@@ -1,5 +1,7 @@
 package password
 
+import "time"
+
 // Roundtrip reads a PHC string and writes it again, for the fuzz test.
 func Roundtrip(s string) (string, error) {
 	p, err := parsePHC(s)
@@ -33,4 +35,13 @@ func Hold(h *Hasher) (release func()) {
 			<-h.slots.free
 		}
 	}
+}
+
+// CapWork is the greatest time that a stored hash may ask for.
+const CapWork = maxWork
+
+// CostOf returns what a hash of any scheme asks for.
+func CostOf(hash string) (scheme string, memory uint64, work time.Duration, err error) {
+	st, err := read(hash)
+	return st.scheme, st.memory, st.work, err
 }

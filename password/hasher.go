@@ -1,5 +1,6 @@
-// Package password hashes and verifies passwords with argon2id, within bounds:
-// of memory, of waiting, and of what a stored hash may ask for.
+// Package password hashes passwords with argon2id and verifies them, within bounds:
+// of memory, of waiting, and of what a stored hash may ask for. It verifies what
+// Flask, Django and passlib have left behind, too; see [Recognize].
 //
 // A program with a users table of its own needs two calls: [Hasher.Hash] when a
 // password is set and [Hasher.Verify] at login. For a user who does not exist
@@ -9,14 +10,12 @@ package password
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"runtime"
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -42,7 +41,8 @@ var (
 // Config bounds a [Hasher]. The zero Config is a good one.
 type Config struct {
 	// Slots is how many passwords are hashed at once; each takes 19 MiB of memory
-	// and one core. 0 means GOMAXPROCS.
+	// and one core, and up to 128 MiB while a hash of another program is verified.
+	// 0 means GOMAXPROCS.
 	Slots int
 	// Queue is how many callers may wait for a slot; the next gets ErrBusy at
 	// once. 0 means four times Slots.
@@ -91,20 +91,28 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	p := current
 	p.salt = make([]byte, saltBytes)
 	rand.Read(p.salt)
-	if p.key, err = h.derive(ctx, text, p, keyBytes); err != nil {
+	if err := h.slots.acquire(ctx); err != nil {
 		return "", err
 	}
+	defer h.slots.release()
+	p.key = p.derive(text, keyBytes)
 	return p.String(), nil
 }
 
 // Verify reports whether hash was made from password: the error is nil if so and
-// ErrMismatch if not. rehash says that the hash is weaker than what Hash makes
-// now; the caller hashes the password again and stores that.
+// ErrMismatch if not. hash is in any of the forms that [Recognize] reads. rehash
+// says that it is weaker than what Hash makes now; the caller hashes the password
+// again and stores that.
+//
+// The password counts in NFC or else as it came, since other programs hash what
+// they get. No password of more than 72 bytes is right for a bcrypt hash, and none
+// of more than 256 for a SHA-crypt one. A wrong password costs no less than with
+// a hash of our own, so that no cheap old hash can be guessed at faster here.
 //
 // It returns ErrHash, ErrTooLong, ErrText, ErrBusy, or the context's error while
 // it waits; none of these says anything about the password.
 func (h *Hasher) Verify(ctx context.Context, hash, password string) (rehash bool, err error) {
-	p, err := parsePHC(hash)
+	st, err := read(hash)
 	if err != nil {
 		return false, err
 	}
@@ -112,14 +120,23 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (rehash bool
 	if err != nil {
 		return false, err
 	}
-	key, err := h.derive(ctx, text, p, uint32(len(p.key)))
-	if err != nil {
+	if err := h.slots.acquire(ctx); err != nil {
 		return false, err
 	}
-	if subtle.ConstantTimeCompare(key, p.key) != 1 {
-		return false, ErrMismatch
+	defer h.slots.release()
+	right := st.match(text)
+	if !right && string(text) != password {
+		right = st.match([]byte(password))
 	}
-	return p.weakerThan(current), nil
+	if right {
+		return st.rehash, nil
+	}
+	if st.work < current.work()/2 {
+		none := current
+		none.salt = make([]byte, saltBytes)
+		none.derive(text, keyBytes)
+	}
+	return false, ErrMismatch
 }
 
 // VerifyNothing costs what Verify costs and always fails: with ErrMismatch, or
@@ -131,14 +148,6 @@ func (h *Hasher) VerifyNothing(ctx context.Context, password string) error {
 		return ErrMismatch
 	}
 	return err
-}
-
-func (h *Hasher) derive(ctx context.Context, text []byte, p phc, size uint32) ([]byte, error) {
-	if err := h.slots.acquire(ctx); err != nil {
-		return nil, err
-	}
-	defer h.slots.release()
-	return argon2.IDKey(text, p.salt, p.time, p.memory, p.threads, size), nil
 }
 
 // prepare is what happens to every password before it is hashed. The length is

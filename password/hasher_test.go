@@ -132,7 +132,10 @@ func TestPHC_Attack_E04(t *testing.T) {
 		{"4 GiB", "$argon2id$v=19$m=4194304,t=2,p=1$" + salt + "$" + key},
 		{"all of 32 bits", "$argon2id$v=19$m=4294967295,t=2,p=1$" + salt + "$" + key},
 		{"more than 32 bits", "$argon2id$v=19$m=4294967297,t=2,p=1$" + salt + "$" + key},
-		{"one over the memory", "$argon2id$v=19$m=65537,t=2,p=1$" + salt + "$" + key},
+		{"one over the memory", "$argon2id$v=19$m=131073,t=2,p=1$" + salt + "$" + key},
+		{"one pass too many", "$argon2id$v=19$m=256,t=17,p=1$" + salt + "$" + key},
+		{"within each bound and too much together", "$argon2id$v=19$m=131072,t=16,p=1$" + salt + "$" + key},
+		{"nine lanes", "$argon2id$v=19$m=256,t=2,p=9$" + salt + "$" + key},
 		{"an hour of passes", "$argon2id$v=19$m=65536,t=100000,p=1$" + salt + "$" + key},
 		{"zero passes", "$argon2id$v=19$m=65536,t=0,p=1$" + salt + "$" + key},
 		{"zero threads", "$argon2id$v=19$m=65536,t=2,p=0$" + salt + "$" + key},
@@ -148,7 +151,6 @@ func TestPHC_Attack_E04(t *testing.T) {
 		{"missing parameter", "$argon2id$v=19$m=256,t=2$" + salt + "$" + key},
 		{"no version", "$argon2id$m=256,t=2,p=1$" + salt + "$" + key},
 		{"old version", "$argon2id$v=16$m=256,t=2,p=1$" + salt + "$" + key},
-		{"argon2i", "$argon2i$v=19$m=256,t=2,p=1$" + salt + "$" + key},
 		{"argon2d", "$argon2d$v=19$m=256,t=2,p=1$" + salt + "$" + key},
 		{"padding", "$argon2id$v=19$m=256,t=2,p=1$" + salt + "=$" + key + "="},
 		{"trailing bits", "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHR$" + key},
@@ -165,7 +167,7 @@ func TestPHC_Attack_E04(t *testing.T) {
 		{"a megabyte", "$argon2id$v=19$m=256,t=2,p=1$" + salt + "$" + strings.Repeat("A", 1<<20)},
 		{"empty", ""},
 		{"plain text", good},
-		{"bcrypt", "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"},
+		{"scrypt for argon2", "$scrypt$v=19$m=256,t=2,p=1$" + salt + "$" + key},
 	}
 	for _, tt := range hostile {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,23 +1,26 @@
 package password
 
 import (
+	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
+
+	"golang.org/x/crypto/argon2"
 )
 
-// What a stored hash may ask for. Whoever can write a hash into the database must
-// not be able to take all memory or an hour of a core with it.
+// Bounds of a PHC string of argon2.
 const (
-	maxPHC     = 256       // characters
-	maxMemory  = 64 * 1024 // KiB
-	maxTime    = 8
-	maxThreads = 4
+	maxTime    = 16
+	maxThreads = 8
 	minSalt    = 8 // bytes
 	maxSalt    = 64
 	minKey     = 16
 	maxKey     = 64
+	// One pass over one KiB takes this long, or less.
+	argon2Work = 600 * time.Nanosecond
 )
 
 const (
@@ -25,21 +28,28 @@ const (
 	keyBytes  = 32
 )
 
+// The variants of argon2 that are read.
+const (
+	argon2ID = "argon2id"
+	argon2I  = "argon2i"
+)
+
 // current is what new hashes are made with: the first recommendation of OWASP's
 // Password Storage Cheat Sheet.
-var current = phc{memory: 19456, time: 2, threads: 1}
+var current = phc{variant: argon2ID, memory: 19456, time: 2, threads: 1}
 
 // nothing is a readable hash of the current cost that no one has the password of:
 // its key is all zero.
 var nothing = phc{
-	memory: current.memory, time: current.time, threads: current.threads,
+	variant: current.variant, memory: current.memory, time: current.time, threads: current.threads,
 	salt: make([]byte, saltBytes), key: make([]byte, keyBytes),
 }.String()
 
-// phc is a hash in the PHC string format, argon2id version 19 only:
+// phc is a hash in the PHC string format, argon2id or argon2i of version 19 only:
 //
 //	$argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>
 type phc struct {
+	variant      string
 	memory, time uint32 // KiB, passes
 	threads      uint8
 	salt, key    []byte
@@ -48,39 +58,57 @@ type phc struct {
 // String writes the PHC string.
 func (p phc) String() string {
 	b64 := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", p.memory, p.time, p.threads,
+	return fmt.Sprintf("$%s$v=19$m=%d,t=%d,p=%d$%s$%s", p.variant, p.memory, p.time, p.threads,
 		b64.EncodeToString(p.salt), b64.EncodeToString(p.key))
+}
+
+// derive returns the key of a password, of the given number of bytes.
+func (p phc) derive(text []byte, size int) []byte {
+	if p.variant == argon2I {
+		return argon2.Key(text, p.salt, p.time, p.memory, p.threads, uint32(size))
+	}
+	return argon2.IDKey(text, p.salt, p.time, p.memory, p.threads, uint32(size))
+}
+
+func (p phc) work() time.Duration {
+	return argon2Work * time.Duration(p.memory) * time.Duration(p.time)
 }
 
 // weakerThan reports whether q costs an attacker more in any respect.
 func (p phc) weakerThan(q phc) bool {
-	return p.memory < q.memory || p.time < q.time || len(p.salt) < saltBytes || len(p.key) < keyBytes
+	return p.variant != q.variant || p.memory < q.memory || p.time < q.time || len(p.salt) < saltBytes || len(p.key) < keyBytes
+}
+
+func readArgon2(s string) (stored, error) {
+	p, err := parsePHC(s)
+	if err != nil {
+		return stored{}, err
+	}
+	return stored{
+		scheme: p.variant, memory: uint64(p.memory), work: p.work(), rehash: p.weakerThan(current),
+		match: func(text []byte) bool {
+			return subtle.ConstantTimeCompare(p.derive(text, len(p.key)), p.key) == 1
+		},
+	}, nil
 }
 
 // parsePHC reads a PHC string of exactly the one form that String writes. There
 // is one text for each hash: no other order, no leading zeros, no padding.
 // Every failure is ErrHash, and the text of the hash is never part of it.
 func parsePHC(s string) (phc, error) {
-	if len(s) > maxPHC {
-		return phc{}, fmt.Errorf("%w: too long", ErrHash)
+	parts := strings.Split(s, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != argon2ID && parts[1] != argon2I || parts[2] != "v=19" {
+		return phc{}, fmt.Errorf("%w: not argon2id or argon2i of version 19", ErrHash)
 	}
-	rest, ok := strings.CutPrefix(s, "$argon2id$v=19$")
-	if !ok {
-		return phc{}, fmt.Errorf("%w: not argon2id version 19", ErrHash)
-	}
-	costs, rest, ok := strings.Cut(rest, "$")
-	salt, key, ok2 := strings.Cut(rest, "$")
-	if !ok || !ok2 {
-		return phc{}, fmt.Errorf("%w: a part is missing", ErrHash)
-	}
-	p, err := parseCosts(costs)
+	p, err := parseCosts(parts[3])
 	if err != nil {
 		return phc{}, err
 	}
-	if p.salt, err = parseBytes(salt, minSalt, maxSalt); err != nil {
+	p.variant = parts[1]
+	if p.salt, err = parseBytes(parts[4], minSalt, maxSalt); err != nil {
 		return phc{}, fmt.Errorf("%w in the salt", err)
 	}
-	if p.key, err = parseBytes(key, minKey, maxKey); err != nil {
+	if p.key, err = parseBytes(parts[5], minKey, maxKey); err != nil {
 		return phc{}, fmt.Errorf("%w in the key", err)
 	}
 	return p, nil
@@ -108,25 +136,44 @@ func parseCosts(s string) (phc, error) {
 	return phc{memory: memory, time: time, threads: uint8(threads)}, nil
 }
 
-// parseCost reads a decimal between 1 and limit.
+// parseCost reads a decimal between 1 and limit after its name.
 func parseCost(s, name string, limit uint32) (uint32, error) {
 	digits, ok := strings.CutPrefix(s, name)
+	if !ok {
+		return 0, fmt.Errorf("%w: %s is missing", ErrHash, name)
+	}
+	return parseNumber(digits, name, limit)
+}
+
+// parseNumber reads a decimal between 1 and limit, without sign and leading zeros.
+func parseNumber(digits, name string, limit uint32) (uint32, error) {
 	n, err := strconv.ParseUint(digits, 10, 32)
 	switch {
-	case !ok || err != nil || digits[0] < '1' || digits[0] > '9':
-		return 0, fmt.Errorf("%w: %s is not a number", ErrHash, name)
-	case uint32(n) > limit:
-		return 0, fmt.Errorf("%w: %s%d is more than %d", ErrHash, name, n, limit)
+	case err != nil && isDigits(digits):
+		return 0, fmt.Errorf("%w: %s is more than %d", ErrCost, strings.TrimSuffix(name, "="), limit)
+	case err != nil || digits[0] < '1' || digits[0] > '9':
+		return 0, fmt.Errorf("%w: %s is not a number", ErrHash, strings.TrimSuffix(name, "="))
+	case n > uint64(limit):
+		return 0, fmt.Errorf("%w: %s is %d, at most %d", ErrCost, strings.TrimSuffix(name, "="), n, limit)
 	}
 	return uint32(n), nil
 }
 
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
 func parseBytes(s string, least, most int) ([]byte, error) {
+	return decodeWith(base64.RawStdEncoding.Strict(), s, least, most)
+}
+
+// decodeWith decodes base64 whose bytes are between least and most.
+func decodeWith(encoding *base64.Encoding, s string, least, most int) ([]byte, error) {
 	// The decoder skips line ends; here they are a second text of one hash.
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, fmt.Errorf("%w: line end", ErrHash)
 	}
-	b, err := base64.RawStdEncoding.Strict().DecodeString(s)
+	b, err := encoding.DecodeString(s)
 	if err != nil {
 		return nil, fmt.Errorf("%w: not base64", ErrHash)
 	}

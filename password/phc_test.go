@@ -3,13 +3,14 @@ package password_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/doorward/doorward/password"
 )
 
-// The vectors of the reference implementation: argon2id within the caps is
-// verified and hashed anew, everything else is refused unread.
+// The vectors of the reference implementation: argon2id and argon2i of version 19
+// within the caps are verified and hashed anew, everything else is refused unread.
 func TestVectors_Attack_E04_Standard_W01(t *testing.T) {
 	t.Parallel()
 	var file struct {
@@ -26,7 +27,7 @@ func TestVectors_Attack_E04_Standard_W01(t *testing.T) {
 	good, refused := 0, 0
 	for _, v := range file.Vectors {
 		rehash, err := hasher.Verify(t.Context(), v.Encoded, v.Password)
-		if v.Type != "argon2id" || v.Memory > password.CapMemory {
+		if v.Type == "argon2d" || !strings.Contains(v.Encoded, "$v=19$") || v.Memory > password.CapMemory {
 			refused++
 			if !errors.Is(err, password.ErrHash) {
 				t.Errorf("%s: %v, want ErrHash", v.Encoded, err)
@@ -41,7 +42,7 @@ func TestVectors_Attack_E04_Standard_W01(t *testing.T) {
 			t.Errorf("%s with another password: %v, want ErrMismatch", v.Encoded, err)
 		}
 	}
-	if good < 5 || refused < 5 {
+	if good < 5 || refused < 2 {
 		t.Errorf("%d vectors verified and %d refused: the corpus is not what it was", good, refused)
 	}
 }
