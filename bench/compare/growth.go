@@ -12,10 +12,8 @@ import (
 	"time"
 )
 
-const (
-	batches   = 64 // in which a large store is filled
-	scattered = waiting / batches
-)
+// batches is in how many steps a store is filled.
+const batches = 64
 
 // growthRow names a store by its number of sessions.
 func growthRow(sessions int) string {
@@ -36,7 +34,7 @@ func measureGrowth(ctx context.Context, e effort) (loads []load, err error) {
 	var paces []pace
 	for _, sessions := range e.sessions {
 		file := filepath.Join(dir, fmt.Sprint(sessions))
-		r, err := newRefresher(ctx, file, false)
+		r, err := newRefresher(ctx, file, false, e.refreshed)
 		if err != nil {
 			return nil, err
 		}
@@ -61,10 +59,10 @@ func (r *refresher) fill(ctx context.Context, file string, sessions int) error {
 	for range batches {
 		var id string
 		if err == nil {
-			id, err = r.login(ctx, scattered)
+			id, err = r.login(ctx, cap(r.tokens)/batches)
 		}
 		if err == nil {
-			_, err = db.ExecContext(ctx, statement, sessions/batches-scattered, id)
+			_, err = db.ExecContext(ctx, statement, sessions/batches-cap(r.tokens)/batches, id)
 		}
 	}
 	if err == nil {

@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	waiting       = 960 // sessions that are refreshed in turn: none again within its millisecond
 	diskSync      = "the disk alone"
 	ruleOwn       = "Doorward"
 	ruleStrict    = "strict rotation"
@@ -47,7 +46,7 @@ type refresher struct {
 }
 
 // newRefresher makes an issuer whose refreshes rotate each time: strictly, or by our rule with a window that is over at once.
-func newRefresher(ctx context.Context, file string, strict bool) (*refresher, error) {
+func newRefresher(ctx context.Context, file string, strict bool, sessions int) (*refresher, error) {
 	store, err := sqlite.Open(ctx, file)
 	if err != nil {
 		return nil, err
@@ -59,7 +58,7 @@ func newRefresher(ctx context.Context, file string, strict bool) (*refresher, er
 	if !strict {
 		cfg.Window = time.Nanosecond
 	}
-	r := &refresher{store: store, tokens: make(chan string, waiting)}
+	r := &refresher{store: store, tokens: make(chan string, sessions)}
 	if r.Issuer, err = issuer.New(ctx, cfg); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -157,12 +156,12 @@ func measureRefresh(ctx context.Context, e effort) (loads []load, err error) {
 	for _, rule := range []string{ruleOwn, ruleStrict} {
 		for _, callers := range callerCounts {
 			name := refreshRow(rule, callers)
-			r, err := newRefresher(ctx, filepath.Join(dir, name), rule == ruleStrict)
+			r, err := newRefresher(ctx, filepath.Join(dir, name), rule == ruleStrict, e.refreshed)
 			if err != nil {
 				return nil, err
 			}
 			defer func() { err = errors.Join(err, r.store.Close()) }()
-			if _, err := r.login(ctx, waiting); err != nil {
+			if _, err := r.login(ctx, e.refreshed); err != nil {
 				return nil, err
 			}
 			paces = append(paces, pace{name, func(d time.Duration) (float64, error) { return r.refresh(ctx, callers, d) }})

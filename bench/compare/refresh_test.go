@@ -12,7 +12,7 @@ import (
 func TestFill(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "doorward.db")
-	r, err := newRefresher(t.Context(), file, false)
+	r, err := newRefresher(t.Context(), file, false, batches)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestFill(t *testing.T) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if sessions != 2_000/batches*batches || subjects != sessions-waiting+1 || malformed != 0 {
+	if sessions != 2_000/batches*batches || subjects != sessions-batches+1 || malformed != 0 {
 		t.Errorf("%d sessions, %d subjects, %d malformed IDs", sessions, subjects, malformed)
 	}
 }

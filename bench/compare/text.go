@@ -74,7 +74,7 @@ so with one caller nothing durable is faster than that.
 
 `
 
-const growthText = `32 callers refresh 960 sessions that lie scattered among all the others.
+const growthText = `32 callers refresh sessions that lie scattered among all the others.
 
 `
 
