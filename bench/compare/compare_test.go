@@ -164,11 +164,28 @@ func TestWritesPageAndPlots(t *testing.T) {
 			t.Errorf("the page contains %q", name)
 		}
 	}
-	for name := range r.plots() {
+	for name, p := range r.plots() {
+		fits(t, name, p)
 		if !strings.Contains(string(page), "(img/"+name+")") {
 			t.Errorf("the page does not show %s", name)
 		}
 		wellFormed(t, filepath.Join(dir, "img", name))
+	}
+}
+
+// fits holds names and labels to what their columns have room for: a letter is 6.2 pixels wide at most, 8 in bold.
+func fits(t *testing.T, file string, p plot) {
+	t.Helper()
+	for _, g := range p.groups {
+		for _, b := range g.bars {
+			width := 6.2
+			if b.kind == "own" {
+				width = 8
+			}
+			if float64(len(b.name))*width > barLeft-12-8 || len(b.label) > 10 || len(b.ratio) > 8 {
+				t.Errorf("%s: %q, %q, %q: too long", file, b.name, b.label, b.ratio)
+			}
+		}
 	}
 }
 

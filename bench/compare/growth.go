@@ -15,15 +15,6 @@ import (
 // batches is in how many steps a store is filled.
 const batches = 64
 
-// growthRow names a store by its number of sessions.
-func growthRow(sessions int) string {
-	digits := fmt.Sprint(sessions)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits + " sessions"
-}
-
 // measureGrowth refreshes among ever more sessions.
 func measureGrowth(ctx context.Context, e effort) (loads []load, err error) {
 	dir, err := os.MkdirTemp("", "doorward-bench-")
@@ -42,7 +33,7 @@ func measureGrowth(ctx context.Context, e effort) (loads []load, err error) {
 		if err := r.fill(ctx, file, sessions); err != nil {
 			return nil, fmt.Errorf("%d sessions: %w", sessions, err)
 		}
-		paces = append(paces, pace{growthRow(sessions), func(d time.Duration) (float64, error) { return r.refresh(ctx, growthCallers, d) }})
+		paces = append(paces, pace{thousands(sessions) + " sessions", func(d time.Duration) (float64, error) { return r.refresh(ctx, growthCallers, d) }})
 	}
 	return alternate(e, paces)
 }

@@ -92,7 +92,7 @@ func (r *result) pageReject(w io.Writer) {
 }
 
 func (r *result) pageRevocation(w io.Writer) {
-	fmt.Fprintf(w, "## Look for a revocation\n\n%d revoked sessions take %.0f MiB. %s", r.entries, r.memory, revocationText)
+	fmt.Fprintf(w, "## Look for a revocation\n\n%s revoked sessions take %.0f MiB. %s", thousands(r.entries), r.memory, revocationText)
 	fmt.Fprint(w, "| `RevocationSet.Check` | median | least | allocations |\n|---|--:|--:|--:|\n")
 	for _, f := range r.revocation {
 		fmt.Fprintf(w, "| %s | %s | %s | %.0f |\n", f.name, duration(f.median()), duration(f.minimum()), f.allocs)
@@ -239,6 +239,15 @@ func duration(ns float64) string {
 		return fmt.Sprintf("%.0f ns", ns)
 	}
 	return fmt.Sprintf("%.1f ns", ns)
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }
 
 func ratio(x float64) string {

@@ -25,7 +25,7 @@ const (
 	bare          = "bare net/http"
 	bareAgain     = "bare net/http, once more"
 	bareGin       = "bare gin"
-	doorwardSeen  = "Doorward EdDSA (as it is by default)"
+	doorwardSeen  = "Doorward EdDSA, the default"
 	doorwardHS256 = "Doorward HS256"
 	golangHS256   = "golang-jwt HS256"
 	golangEdDSA   = "golang-jwt EdDSA"
