@@ -164,10 +164,15 @@ func (i *Issuer) nextID() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.last = max(i.last+1, uint64(time.Now().UnixMilli()))
+	return uuidOf(i.last)
+}
+
+// uuidOf is a UUIDv7 of a time in milliseconds.
+func uuidOf(ms uint64) string {
 	var id [16]byte
 	rand.Read(id[8:])
 	const version7 = 7 << 12
-	binary.BigEndian.PutUint64(id[:], i.last<<16|version7)
+	binary.BigEndian.PutUint64(id[:], ms<<16|version7)
 	id[8] = id[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }

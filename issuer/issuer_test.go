@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/doorwardtest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -60,6 +62,30 @@ func newWorldOn(t *testing.T, path string, adjust func(*issuer.Config)) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
+	return newWorldWith(t, store, adjust)
+}
+
+// worlds makes worlds on one kind of store.
+type worlds func(t *testing.T, adjust func(*issuer.Config)) *world
+
+// onEachStore runs a test in a bubble of time, on SQLite and on the store in memory.
+func onEachStore(t *testing.T, test func(t *testing.T, newWorld worlds)) {
+	t.Helper()
+	for name, newWorld := range map[string]worlds{
+		"SQLite": newWorld,
+		"memory": func(t *testing.T, adjust func(*issuer.Config)) *world {
+			return newWorldWith(t, doorwardtest.NewStore(), adjust)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { test(t, newWorld) })
+		})
+	}
+}
+
+func newWorldWith(t *testing.T, store issuer.Store, adjust func(*issuer.Config)) *world {
+	t.Helper()
 	w := &world{t: t, people: &people{byID: map[string]issuer.Subject{
 		"ada": {Active: true, Name: "Ada", Roles: []string{"editor"}, Scope: doorward.Scope{"orders:read", "orders:write"}},
 	}}}
@@ -67,6 +93,7 @@ func newWorldOn(t *testing.T, path string, adjust func(*issuer.Config)) *world {
 	if adjust != nil {
 		adjust(&w.cfg)
 	}
+	var err error
 	if w.Issuer, err = issuer.New(t.Context(), w.cfg); err != nil {
 		t.Fatal(err)
 	}

@@ -498,29 +498,6 @@ func generation(decide rule, budget int, m memory, hit bool) (next memory, caugh
 	return next, outcome == issuer.OutcomeReuse
 }
 
-// A client whose parallel requests collide at every refresh, and which loses one answer
-// in 20, stays in.
-func TestModelCollidingClient(t *testing.T) {
-	t.Parallel()
-	const window, budget = 10 * time.Second, 3
-	var s issuer.State
-	now := modelStart
-	for n := range 100_000 {
-		outcome := issuer.Outcome(0)
-		now = now.Add(time.Minute)
-		if s, outcome = issuer.Decide(s, s.Generation, now, window, budget); outcome != issuer.OutcomeRotate {
-			t.Fatalf("refresh %d: outcome %v", n, outcome)
-		}
-		late := time.Duration(0) // The other tab's request, which collides.
-		if n%20 == 19 {
-			late = window // The answer was lost, and both tabs come again.
-		}
-		if s, outcome = issuer.Decide(s, s.Generation-1, now.Add(late), window, budget); outcome != issuer.OutcomeAgain {
-			t.Fatalf("refresh %d: logged out", n)
-		}
-	}
-}
-
 // The outcome depends on nothing but the state, the generation relative to it and the age.
 func TestDecideIsPure(t *testing.T) {
 	t.Parallel()

@@ -58,9 +58,10 @@ func (w *world) wantReason(set issuer.TokenSet, want string) {
 
 // Standard_S06, Standard_U17, Standard_U24: each way in which a session ends has a
 // word of its own, for its holder and for an operator.
+// It runs in bubbles.
 func TestReasons(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
 		var logs bytes.Buffer
 		w := newWorld(t, func(c *issuer.Config) {
 			c.IdleTTL, c.AbsoluteTTL = time.Hour, 90*time.Minute

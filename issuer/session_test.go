@@ -138,9 +138,10 @@ func TestNoRefreshMakesAListedSessionWithoutRefreshToken(t *testing.T) {
 }
 
 // Standard_S03, Behaviour_B33, Behaviour_B34.
+// It runs in bubbles.
 func TestRefreshRotates(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
 		w := newWorld(t, nil)
 		first := w.login("ada")
 		second := w.mustRefresh(first.RefreshToken)
@@ -168,9 +169,10 @@ func TestRefreshRotates(t *testing.T) {
 }
 
 // Attack_F04, Behaviour_B35: one lost answer logs nobody out.
+// It runs in bubbles.
 func TestLostAnswerIsForgiven(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
 		w := newWorld(t, nil)
 		held := w.login("ada").RefreshToken
 		for range 8 {
@@ -182,36 +184,6 @@ func TestLostAnswerIsForgiven(t *testing.T) {
 			time.Sleep(time.Minute)
 			held = w.mustRefresh(held).RefreshToken // A clean generation.
 			time.Sleep(time.Minute)
-		}
-	})
-}
-
-func TestThiefIsCaughtWithinTheBudget(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, nil)
-		owner := w.login("ada").RefreshToken
-		thief := owner
-		for generation := 1; ; generation++ {
-			time.Sleep(time.Minute)
-			set, err := w.refresh(owner)
-			if err != nil {
-				t.Fatalf("generation %d: the owner came first and was refused: %v", generation, err)
-			}
-			owner = set.RefreshToken
-			time.Sleep(time.Minute)
-			stolen, err := w.refresh(thief)
-			if errors.Is(err, issuer.ErrReuse) {
-				if generation != 3 {
-					t.Errorf("caught at generation %d, want 3", generation)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			thief = stolen.RefreshToken
-			_ = w.mustRefresh(owner)
 		}
 	})
 }
@@ -280,33 +252,10 @@ func TestRefreshAsksAgain(t *testing.T) {
 	w.wantRefreshError(set.RefreshToken, issuer.ErrInactive)
 }
 
-// Attack_F06, Behaviour_B39a, Standard_S05, Standard_U24.
-func TestSessionLapses(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, func(c *issuer.Config) { c.IdleTTL, c.AbsoluteTTL = time.Hour, 3*time.Hour })
-		idle := w.login("ada")
-		time.Sleep(time.Hour)
-		w.wantRefreshError(idle.RefreshToken, issuer.ErrSessionLapsed)
-
-		used := w.login("ada")
-		for range 5 {
-			time.Sleep(30 * time.Minute)
-			used = w.mustRefresh(used.RefreshToken)
-		}
-		time.Sleep(29*time.Minute + 55*time.Second)
-		used = w.mustRefresh(used.RefreshToken)
-		if used.ExpiresIn > 5*time.Second {
-			t.Errorf("an access token outlives its session: %v", used.ExpiresIn)
-		}
-		time.Sleep(5 * time.Second)
-		w.wantRefreshError(used.RefreshToken, issuer.ErrSessionLapsed)
-	})
-}
-
+// TestRefreshIsLimited runs in bubbles.
 func TestRefreshIsLimited(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
 		w := newWorld(t, func(c *issuer.Config) { c.RefreshLimit = 3 })
 		token := w.login("ada").RefreshToken
 		for range 3 {

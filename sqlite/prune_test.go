@@ -77,8 +77,12 @@ func TestAttack_F06_CleanUp(t *testing.T) {
 			return time.UnixMilli(clock.Load())
 		})
 	}
+	commits := 100
+	if soak() {
+		commits = 10_000
+	}
 	alone := refreshBeside(t, s, live)
-	for range 100 { // for the time of a hundred commits
+	for range commits {
 		_, err := s.EndSession(t.Context(), "nobody's", "logout", event)
 		must(t, err)
 	}
@@ -165,7 +169,7 @@ func moreLogins(t *testing.T, s *sqlite.Store, subject string, n int) {
 			WITH RECURSIVE copies (i) AS (SELECT 1 WHERE $2 > 0 UNION ALL SELECT i + 1 FROM copies WHERE i < $2)
 			INSERT INTO sessions (id, handle, subject, epoch, client_id, scope, audience, claims,
 				auth_time, created_at, last_used_at, idle, idle_end, absolute_end)
-			SELECT substr(id, 1, 14) || printf('7%03x-8%03x-%012x', i & 4095, i >> 12, abs(random() % 1000000)),
+			SELECT substr(id, 1, 14) || printf('7%03x-8%03x-', i & 4095, i >> 12) || lower(hex(randomblob(6))),
 				randomblob(32), subject, epoch, client_id, scope, audience, claims,
 				auth_time, created_at, last_used_at, idle, idle_end, absolute_end
 			FROM (SELECT * FROM sessions WHERE subject = $1 LIMIT 1), copies`, subject, n)
