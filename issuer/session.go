@@ -62,7 +62,7 @@ func (s Session) Live(now time.Time) bool {
 // Change is what SwapSession writes.
 type Change struct {
 	State State
-	// Used moves LastUsedAt to now and IdleEnd to now + Idle.
+	// Used moves LastUsedAt to now, but not back, and IdleEnd to now + Idle.
 	Used bool
 	// Hold moves State.HeldSince to now, the time of the transaction that writes:
 	// a generation is held from when it can be given out, not from when it was decided.

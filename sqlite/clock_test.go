@@ -103,6 +103,53 @@ func TestPruneMany(t *testing.T) {
 	})
 }
 
+// Attack_F11: an access token outlives no cut-off that ends it, also when the clock goes back between
+// the two by more than the token lives.
+func TestCutOffsOutliveTokensOfALaterClock(t *testing.T) {
+	t.Parallel()
+	const ttl = 10 * time.Minute
+	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for name, end := range map[string]func(*testing.T, *sqlite.Store, issuer.Session) doorward.Revocation{
+		"logout": func(t *testing.T, s *sqlite.Store, session issuer.Session) doorward.Revocation {
+			cut, err := s.EndSession(t.Context(), session.ID, "logout", event)
+			must(t, err)
+			return cut
+		},
+		"everywhere": func(t *testing.T, s *sqlite.Store, session issuer.Session) doorward.Revocation {
+			cut, err := s.EndSubject(t.Context(), session.Subject, "logout", event)
+			must(t, err)
+			return cut
+		},
+		"reuse": func(t *testing.T, s *sqlite.Store, session issuer.Session) doorward.Revocation {
+			_, _, err := s.SwapSession(t.Context(), session.ID, session.Rev, issuer.Change{End: "refresh_reuse"}, event)
+			must(t, err)
+			page, err := s.RevocationsSince(t.Context(), "")
+			must(t, err)
+			return page.Entries[0]
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := open(t), start
+			s.SetClock(func() time.Time { return now })
+			must(t, s.SwapKeys(t.Context(), 0, []issuer.StoredKey{{ID: "k", AccessTTL: ttl}}, nil, event))
+			session := create(t, s, issuer.NewSession{Subject: "u_1", Handle: issuer.Digest{1}, Idle: day, Absolute: day})
+			now = start.Add(time.Hour)
+			swap := func() {
+				var err error
+				session, _, err = s.SwapSession(t.Context(), session.ID, session.Rev, issuer.Change{Used: true}, event)
+				must(t, err)
+			}
+			swap()
+			now = start.Add(-time.Hour)
+			swap()
+			if cut, want := end(t, s, session), start.Add(time.Hour+ttl); cut.ExpiresAt.Before(want) {
+				t.Errorf("the cut-off expires at %v, a token of the session at %v", cut.ExpiresAt, want)
+			}
+		})
+	}
+}
+
 // A cut-off of many subjects covers sessions that were made before it, and those
 // made after it are past it, also when the clock has gone back.
 func TestCutOffsOfMany(t *testing.T) {

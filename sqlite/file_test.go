@@ -97,6 +97,36 @@ func execute(ctx context.Context, path, statement string) error {
 	return errors.Join(err, db.Close())
 }
 
+// Attack_F12: what is written to a file without a name is lost with the process, so nothing
+// is, until the file is back.
+func TestFileGone(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(path string) error{
+		"removed":  os.Remove,
+		"replaced": func(path string) error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) },
+		"moved":    func(path string) error { return os.Rename(path, path+".old") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "doorward.db")
+			s := openAt(t, path)
+			must(t, spoil(path))
+			_, read := s.KeyRing(t.Context())
+			_, write := s.EndSession(t.Context(), "s_1", "x", event)
+			for _, err := range []error{read, write} {
+				if !errors.Is(err, sqlite.ErrGone) || !errors.Is(err, issuer.ErrUnavailable) {
+					t.Errorf("error is %v, want ErrGone", err)
+				}
+			}
+			if name == "moved" {
+				must(t, os.Rename(path+".old", path))
+				_, err := s.EndSession(t.Context(), "s_1", "x", event)
+				must(t, err)
+			}
+		})
+	}
+}
+
 func TestOpenIsPrivateAndDurable(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ä ?#%20&x=1.db")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -242,7 +243,9 @@ func (d durations) share(percent int) time.Duration {
 }
 
 func (d durations) String() string {
-	return fmt.Sprintf("%d, half within %v, 99 %% within %v, all within %v", len(d), d.share(50), d.share(99), d.share(100))
+	most := d.share(100)
+	over := len(d) - sort.Search(len(d), func(i int) bool { return d[i] > pruneBound })
+	return fmt.Sprintf("%d, half within %v, 99 %% within %v, all within %v, %d over %v", len(d), d.share(50), d.share(99), most, over, pruneBound)
 }
 
 // refreshBeside refreshes a session until stop is called, which returns how long each took.

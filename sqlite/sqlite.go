@@ -11,6 +11,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -31,6 +33,9 @@ var (
 	ErrForeign = errors.New("sqlite: the database of another program; doorward needs a file of its own")
 	// ErrNewer says that a newer version of doorward has changed the file.
 	ErrNewer = sqlstore.ErrNewer
+	// ErrGone says that the file was removed, moved or replaced while it was open. What
+	// was written to it now would be lost.
+	ErrGone = errors.New("sqlite: the file was removed, moved or replaced while it was open; put it back, or restart")
 	// ErrExists says that a backup would overwrite a file.
 	ErrExists = errors.New("sqlite: the file exists")
 )
@@ -67,7 +72,8 @@ func (s *Store) Close() error {
 // engine is the sqlstore.Engine and sqlstore.Rester of one file.
 type engine struct {
 	path    string
-	writers *sql.DB // one connection
+	file    fs.FileInfo // of the file that is open
+	writers *sql.DB     // one connection
 	readers *sql.DB
 	writer  *writer
 	watch   *watch
@@ -92,6 +98,9 @@ func openEngine(ctx context.Context, path string) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{path: path, now: time.Now}
+	if e.file, err = os.Stat(path); err != nil {
+		return nil, errors.Join(err, setup.Close())
+	}
 	// The writer waits for other processes in its own way.
 	if e.writers, err = openPool(path, 1, 0, "_txlock", "immediate"); err == nil {
 		// One reader more than processors: WaitChange holds a connection for good.
@@ -125,11 +134,17 @@ func setUp(ctx context.Context, path string) (*sql.DB, error) {
 
 // Write runs f in one transaction, which may be shared with other callers' functions.
 func (e *engine) Write(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	if err := e.present(); err != nil {
+		return err
+	}
 	return e.writer.do(ctx, f)
 }
 
 // Read runs f on one snapshot.
 func (e *engine) Read(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	if err := e.present(); err != nil {
+		return err
+	}
 	tx, err := e.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err
@@ -156,6 +171,16 @@ func (e *engine) Rest(ctx context.Context) error {
 // WaitChange returns when a connection other than its own has committed.
 func (e *engine) WaitChange(ctx context.Context) error {
 	return e.watch.wait(ctx)
+}
+
+// present looks whether the path still leads to the file that is open: one without a name
+// can be written to, and is gone at the next start.
+func (e *engine) present() error {
+	file, err := os.Stat(e.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(e.file, file) {
+		return ErrGone
+	}
+	return err
 }
 
 func (e *engine) close() error {

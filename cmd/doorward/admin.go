@@ -55,10 +55,14 @@ func (n *node) tidyAdmin(ctx context.Context) error {
 	if expired {
 		n.log.Warn("the first password of admin was not changed in time and has stopped working", "hint", "doorward user passwd admin")
 	}
-	if admin.MustChange && !expired {
-		return nil
+	if !admin.MustChange || expired {
+		return removePasswordFile(n.cfg)
 	}
-	return removePasswordFile(n.cfg)
+	if _, err := os.Stat(n.cfg.AdminPasswordPath()); errors.Is(err, fs.ErrNotExist) {
+		// It was shown on a terminal, or the first start was cut short before it was told at all.
+		n.log.Warn("the password of admin gives no rights until it is changed, and is in no file; if nobody has seen it, set another", "hint", "doorward user passwd admin")
+	}
+	return nil
 }
 
 // removePasswordFile removes the file of the first password, which opens nothing any more.

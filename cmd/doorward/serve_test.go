@@ -151,6 +151,23 @@ func TestAttack_E10(t *testing.T) {
 			t.Errorf("two folders have the passwords %q and %q", first, other)
 		}
 	})
+	t.Run("killed before the password was told", func(t *testing.T) {
+		t.Parallel()
+		s, _ := serveEmpty(t)
+		if err := s.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(s.dir, "admin-password")); err != nil {
+			t.Fatal(err)
+		}
+		again := serve(t, s.dir)
+		if err := again.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if log := again.logs.text(); !contains(log, "is in no file") || !contains(log, "doorward user passwd admin") {
+			t.Errorf("the log does not say what to do:\n%s", log)
+		}
+	})
 	t.Run("two at once", func(t *testing.T) {
 		t.Parallel()
 		dir := filepath.Join(t.TempDir(), "data")
@@ -344,4 +361,25 @@ func TestReady(t *testing.T) {
 	begin := time.Now()
 	serveEmpty(t)
 	t.Logf("ready on an empty folder after %s", time.Since(begin).Round(time.Millisecond))
+}
+
+// TestStoreGone removes the store of a running server: it says that it is not ready, and
+// acknowledges nothing that would be lost.
+func TestStoreGone(t *testing.T) {
+	t.Parallel()
+	s, secret := serveEmpty(t)
+	must(t, 200, "GET", s.url+"/readyz", "", "")
+	if err := os.Remove(filepath.Join(s.dir, "doorward.db")); err != nil {
+		t.Fatal(err)
+	}
+	if err := eventually(func() bool {
+		a, err := call("GET", s.url+"/readyz", "", "")
+		return err == nil && a.status == 503
+	}); err != nil {
+		t.Error("the server is ready without its store")
+	}
+	must(t, 503, "POST", s.url+"/login", "", credentials("admin", secret))
+	if err := eventually(func() bool { return contains(s.logs.text(), "was removed, moved or replaced") }); err != nil {
+		t.Errorf("the log does not say why:\n%s", s.logs.text())
+	}
 }

@@ -153,7 +153,7 @@ func cutOff(ctx context.Context, tx Tx, now time.Time, kind doorward.Kind, id, b
 	cut := doorward.Revocation{Kind: kind, ID: id, Before: before}
 	var err error
 	if kind != doorward.KindKey && kind != doorward.KindAll {
-		if cut.ExpiresAt, err = expiry(ctx, tx, now); err != nil {
+		if cut.ExpiresAt, err = expiry(ctx, tx, now, cut); err != nil {
 			return doorward.Revocation{}, false, err
 		}
 	}
@@ -172,11 +172,23 @@ func cutOff(ctx context.Context, tx Tx, now time.Time, kind doorward.Kind, id, b
 	return cut, false, err
 }
 
-// expiry is when no access token made before now can still be live.
-func expiry(ctx context.Context, tx Tx, now time.Time) (time.Time, error) {
-	var longest int64
-	err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(access_ttl), 0) FROM keys`).Scan(&longest)
-	return truncate(now).Add(time.Duration(longest)*time.Millisecond + slack), err
+// expiry is when no access token that the cut-off ends can still be live. The last of them was
+// made by now or, if the clock went back since, when a session of these was last used.
+func expiry(ctx context.Context, tx Tx, now time.Time, cut doorward.Revocation) (time.Time, error) {
+	var longest, used int64
+	err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(access_ttl), 0),
+			COALESCE((SELECT MAX(last_used_at) FROM sessions WHERE id = $1), 0) +
+			COALESCE((SELECT MAX(last_used_at) FROM sessions WHERE subject = $2), 0)
+		FROM keys`, only(cut, doorward.KindSession), only(cut, doorward.KindSubject)).Scan(&longest, &used)
+	return moment(max(millis(now), used)).Add(time.Duration(longest)*time.Millisecond + slack), err
+}
+
+// only is the ID of a cut-off of one kind, and of no session or subject for others.
+func only(cut doorward.Revocation, kind doorward.Kind) string {
+	if cut.Kind == kind {
+		return cut.ID
+	}
+	return ""
 }
 
 func cutOffs(ctx context.Context, tx Tx, where string, args ...any) (cuts []doorward.Revocation, err error) {

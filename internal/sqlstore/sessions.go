@@ -216,7 +216,7 @@ func insertSession(ctx context.Context, tx Tx, now time.Time, id string, n issue
 }
 
 // updateSession is the compare-and-swap. A session that has ended stays ended, with
-// its first reason.
+// its first reason. Its last use stays the latest, also when the clock goes back.
 func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int64, ch issuer.Change) (issuer.Session, error) {
 	st := ch.State
 	var used, end int64
@@ -232,7 +232,8 @@ func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int
 	session, err := scanSession(tx.QueryRowContext(ctx, `
 		UPDATE sessions SET rev = rev + 1,
 			generation = $3, held_since = $4, late_run = $5, late = $6, mixed = $7, quiet = $8,
-			last_used_at = CASE WHEN CAST($10 AS BIGINT) = 1 THEN CAST($9 AS BIGINT) ELSE last_used_at END,
+			last_used_at = CASE WHEN CAST($10 AS BIGINT) = 1 AND CAST($9 AS BIGINT) > last_used_at
+				THEN CAST($9 AS BIGINT) ELSE last_used_at END,
 			idle_end = CASE WHEN CAST($10 AS BIGINT) = 1 THEN CAST($9 AS BIGINT) + idle ELSE idle_end END,
 			end_reason = CASE WHEN CAST($11 AS BIGINT) = 1 AND ended_at = 0 THEN $12 ELSE end_reason END,
 			ended_at = CASE WHEN CAST($11 AS BIGINT) = 1 AND ended_at = 0 THEN CAST($9 AS BIGINT) ELSE ended_at END
