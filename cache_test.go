@@ -36,7 +36,7 @@ func TestCacheHits(t *testing.T) {
 		size int
 		want bool
 	}{
-		{jwt.HS256, 0, false}, // cheaper than the digest
+		{jwt.HS256, 0, false}, // quick enough each time
 		{jwt.EdDSA, 0, true},
 		{jwt.ES256, 0, true},
 		{jwt.RS256, 0, true},
@@ -159,6 +159,44 @@ func TestRevokedUnderEverySpelling(t *testing.T) {
 		if c, err := s.v.Verify(t.Context(), text); err == nil {
 			t.Errorf("%q is accepted: %v", text, c)
 		}
+	}
+}
+
+// Attack_A20: a signature that the cache knows vouches for what was signed with it, and for nothing else.
+func TestCacheComparesWhatWasSigned(t *testing.T) {
+	t.Parallel()
+	s, last := watched(t, jwt.EdDSA, nil)
+	good, other := strings.Split(s.token(t, nil), "."), strings.Split(s.token(t, map[string]any{"sub": "bob"}), ".")
+	for _, parts := range [][]string{good, other, good, other} {
+		if _, err := s.v.Verify(t.Context(), strings.Join(parts, ".")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !last.Cached {
+		t.Fatal("nothing is cached")
+	}
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"typ":"at+jwt","alg":"EdDSA","kid":"` + s.key.ID() + `"}`))
+	for _, tt := range []struct {
+		name, text string
+		wantErr    error
+	}{
+		{"another payload", good[0] + "." + other[1] + "." + good[2], jwt.ErrSignature},
+		{"another header", header + "." + good[1] + "." + good[2], jwt.ErrSignature},
+		{"no header", "." + good[1] + "." + good[2], jwt.ErrMalformed},
+		{"no payload", good[0] + ".." + good[2], jwt.ErrMalformed},
+		{"the signature alone", good[2], jwt.ErrMalformed},
+		{"the signature after dots", ".." + good[2], jwt.ErrMalformed},
+		{"the signature after a dot", "." + good[2], jwt.ErrMalformed},
+		{"no signature", good[0] + "." + good[1] + ".", jwt.ErrSignature},
+		{"a dot more", good[0] + "." + good[1] + ".." + good[2], jwt.ErrMalformed},
+		{"a dot between", good[0] + "." + good[1][:9] + "." + good[1][9:] + "." + good[2], jwt.ErrMalformed},
+	} {
+		if _, err := s.v.Verify(t.Context(), tt.text); !errors.Is(err, tt.wantErr) || last.Cached {
+			t.Errorf("%s: %v, cached %v; want %v", tt.name, err, last.Cached, tt.wantErr)
+		}
+	}
+	if _, err := s.v.Verify(t.Context(), strings.Join(good, ".")); err != nil || !last.Cached {
+		t.Errorf("the good token after all: %v, cached %v", err, last.Cached)
 	}
 }
 

@@ -23,7 +23,7 @@ func (e *claimError) Unwrap() error { return ErrClaims }
 // what it has read so far, for the log.
 func (v *Verifier) decodeClaims(token *jwt.Token) (*Claims, error) {
 	c := &Claims{raw: strict.Share(token.Claims), KeyID: token.Key.ID()}
-	d := decoder{claims: c}
+	d := decoder{claims: c, escapes: bytes.IndexByte(token.Claims, '\\') >= 0}
 	if err := token.Each(d.member); err != nil {
 		return c, err
 	}
@@ -77,6 +77,9 @@ func (v *Verifier) requireAll(token *jwt.Token) error {
 // without regard to case.
 func isAccessType(typ string) bool {
 	const prefix = "application/"
+	if typ == typeAccess {
+		return true
+	}
 	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
 		typ = typ[len(prefix):]
 	}
@@ -85,21 +88,24 @@ func isAccessType(typ string) bool {
 
 // decoder reads the members of one set of claims. Nothing is coerced: a claim
 // of another type than its own refuses the token.
-type decoder struct{ claims *Claims }
+type decoder struct {
+	claims  *Claims
+	escapes bool // there is a backslash somewhere
+}
 
 func (d decoder) member(name, value []byte) error {
 	c := d.claims
 	switch string(name) {
 	case "iss":
-		return text(&c.Issuer, "iss", value)
+		return d.text(&c.Issuer, "iss", value)
 	case "sub":
-		return text(&c.Subject, "sub", value)
+		return d.text(&c.Subject, "sub", value)
 	case "sid":
-		return text(&c.SessionID, "sid", value)
+		return d.text(&c.SessionID, "sid", value)
 	case "jti":
-		return text(&c.ID, "jti", value)
+		return d.text(&c.ID, "jti", value)
 	case "client_id":
-		return text(&c.ClientID, "client_id", value)
+		return d.text(&c.ClientID, "client_id", value)
 	case "exp":
 		return date(&c.ExpiresAt, "exp", value)
 	case "iat":
@@ -124,12 +130,12 @@ func (d decoder) audience(value []byte) error {
 		return list(&c.Audience, c.room.audience[:0], "aud", value)
 	}
 	c.Audience = c.room.audience[:1:1]
-	return text(&c.room.audience[0], "aud", value)
+	return d.text(&c.room.audience[0], "aud", value)
 }
 
 func (d decoder) scope(value []byte) error {
 	var words string
-	if err := text(&words, "scope", value); err != nil {
+	if err := d.text(&words, "scope", value); err != nil {
 		return err
 	}
 	scope, err := appendScope(d.claims.room.scope[:0], words)
@@ -141,8 +147,8 @@ func (d decoder) scope(value []byte) error {
 }
 
 // text shares memory with value, which the strict reader has passed.
-func text(dst *string, name string, value []byte) error {
-	if value[0] == '"' && bytes.IndexByte(value, '\\') < 0 {
+func (d decoder) text(dst *string, name string, value []byte) error {
+	if value[0] == '"' && !d.escapes {
 		*dst = strict.Share(value[1 : len(value)-1])
 		return nil
 	}

@@ -27,6 +27,13 @@ type placed interface {
 	vary() string
 }
 
+// inHeader is a place whose token has its form from the grammar of credentials.
+// A token without that form is never good, so only one that was refused is looked at.
+type inHeader interface {
+	// find is Extract without a look at the token's letters.
+	find(r *http.Request) (token string, err error)
+}
+
 // BearerHeader finds the token in "Authorization: Bearer TOKEN" (RFC 6750
 // §2.1). The scheme's case does not matter and more than one space may follow
 // it. Another scheme is no token. ErrRequest is returned for a tab, for nothing
@@ -48,7 +55,9 @@ func Header(name string) Extractor {
 
 type schemePlace struct{ header, scheme string }
 
-func (p schemePlace) Extract(r *http.Request) (string, error) {
+func (p schemePlace) Extract(r *http.Request) (string, error) { return extractLetters(p, r) }
+
+func (p schemePlace) find(r *http.Request) (string, error) {
 	value, err := onlyLine(r, p.header)
 	if value == "" || err != nil {
 		return "", err
@@ -61,7 +70,7 @@ func (p schemePlace) Extract(r *http.Request) (string, error) {
 		return "", nil
 	}
 	token := strings.TrimLeft(value[n:], " ")
-	if !strict.Token68(token) || token == value[n:] {
+	if token == "" || token == value[n:] {
 		return "", fmt.Errorf("%w: not one token after the scheme", ErrRequest)
 	}
 	return token, nil
@@ -78,16 +87,9 @@ func (p schemePlace) vary() string { return p.header }
 
 type headerPlace struct{ header string }
 
-func (p headerPlace) Extract(r *http.Request) (string, error) {
-	value, err := onlyLine(r, p.header)
-	if value == "" || err != nil {
-		return "", err
-	}
-	if !strict.Token68(value) {
-		return "", fmt.Errorf("%w: the header %s is not one token", ErrRequest, p.header)
-	}
-	return value, nil
-}
+func (p headerPlace) Extract(r *http.Request) (string, error) { return extractLetters(p, r) }
+
+func (p headerPlace) find(r *http.Request) (string, error) { return onlyLine(r, p.header) }
 
 func (p headerPlace) place() (string, error) {
 	if !strict.Token(p.header) {
@@ -97,6 +99,16 @@ func (p headerPlace) place() (string, error) {
 }
 
 func (p headerPlace) vary() string { return p.header }
+
+var errLetters = fmt.Errorf("%w: the header is not one token", ErrRequest)
+
+func extractLetters(p inHeader, r *http.Request) (string, error) {
+	token, err := p.find(r)
+	if token != "" && err == nil && !strict.Token68(token) {
+		return "", errLetters
+	}
+	return token, err
+}
 
 func onlyLine(r *http.Request, header string) (string, error) {
 	switch lines := r.Header[header]; len(lines) {

@@ -1,10 +1,13 @@
 package doorward
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+
+	"github.com/doorward/doorward/internal/strict"
 )
 
 // Require returns middleware that lets only requests with a good token pass
@@ -42,8 +45,14 @@ func (v *Verifier) Optional() func(http.Handler) http.Handler {
 // not fit, such as a logout. It returns what Require would refuse: ErrTwoTokens,
 // ErrRequest, ErrTooLarge or ErrCrossOrigin. The token has not been verified.
 func (v *Verifier) Token(r *http.Request) (string, error) {
-	raw, _, err := v.extract(r)
-	return raw, err
+	t, err := v.extract(r)
+	if err == nil {
+		err = t.letters()
+	}
+	if err != nil {
+		return "", err
+	}
+	return t.raw, nil
 }
 
 // Refuse answers a request that a handler refuses for one of this package's errors, in
@@ -56,8 +65,8 @@ func (v *Verifier) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handler, needs []Need, optional bool) {
 	v.addVary(w.Header())
-	raw, inQuery, err := v.extract(r)
-	if err == nil && raw == "" {
+	t, err := v.extract(r)
+	if err == nil && t.raw == "" {
 		if optional {
 			v.serveAnonymous(w, r, next)
 			return
@@ -68,8 +77,9 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 		v.Refuse(w, r, err)
 		return
 	}
-	c, cached, err := v.check(r.Context(), raw)
+	c, cached, err := v.check(r.Context(), t.raw)
 	if err != nil {
+		err = cmp.Or(t.letters(), err)
 		v.observed(err, cached)
 		v.refuse(w, r, newRefusal(err), c)
 		return
@@ -80,7 +90,7 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 		return
 	}
 	v.observed(nil, cached)
-	if inQuery {
+	if _, inQuery := t.place.(queryPlace); inQuery {
 		w.Header().Set("Cache-Control", "private")
 	}
 	next.ServeHTTP(w, r.WithContext(WithClaims(r.Context(), c)))
@@ -98,28 +108,48 @@ func (v *Verifier) serveAnonymous(w http.ResponseWriter, r *http.Request, next h
 	next.ServeHTTP(w, r)
 }
 
-// extract looks into every place and returns the only token, or "" for none.
-// A body that is too large to be searched matters only if the token is nowhere else.
-func (v *Verifier) extract(r *http.Request) (raw string, inQuery bool, err error) {
+// found is a token and the place where it was.
+type found struct {
+	raw   string
+	place Extractor
+}
+
+// letters returns ErrRequest for what is no token by the grammar of a header.
+func (t found) letters() error {
+	if _, ok := t.place.(inHeader); ok && !strict.Token68(t.raw) {
+		return errLetters
+	}
+	return nil
+}
+
+// extract looks into every place and returns the only token, or none. A body
+// that is too large to be searched matters only if the token is nowhere else.
+func (v *Verifier) extract(r *http.Request) (t found, err error) {
 	var tooLarge error
-	for _, e := range v.extractors {
-		token, err := e.Extract(r)
+	for _, place := range v.extractors {
+		raw, err := look(place, r)
 		switch {
 		case errors.Is(err, ErrTooLarge):
 			tooLarge = err
 		case err != nil:
-			return "", false, requestError(err)
-		case token != "" && raw != "":
-			return "", false, ErrTwoTokens
-		case token != "":
-			_, inQuery = e.(queryPlace)
-			raw = token
+			return found{}, requestError(err)
+		case raw != "" && t.raw != "":
+			return found{}, ErrTwoTokens
+		case raw != "":
+			t = found{raw, place}
 		}
 	}
-	if raw == "" && tooLarge != nil {
-		return "", false, tooLarge
+	if t.raw == "" && tooLarge != nil {
+		return found{}, tooLarge
 	}
-	return raw, inQuery, nil
+	return t, nil
+}
+
+func look(place Extractor, r *http.Request) (string, error) {
+	if p, ok := place.(inHeader); ok {
+		return p.find(r)
+	}
+	return place.Extract(r)
 }
 
 // requestError makes a 400 of what an Extractor of the user's own returns.

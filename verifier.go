@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/doorward/doorward/internal/tokencache"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -112,7 +113,7 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 		errorHandler:  cfg.ErrorHandler,
 		logger:        cmp.Or(cfg.Logger, slog.Default()),
 		observe:       cfg.Observe,
-		cache:         newCache(cmp.Or(cfg.CacheSize, 16<<20)),
+		cache:         tokencache.New[verified](cmp.Or(cfg.CacheSize, 16<<20)),
 	}
 	if v.types == nil {
 		v.types = []string{typeAccess}
@@ -152,7 +153,7 @@ func (v *Verifier) check(ctx context.Context, raw string) (c *Claims, cached boo
 }
 
 func (v *Verifier) checkWith(ctx context.Context, raw string, keys jwt.KeySet) (c *Claims, cached bool, err error) {
-	digest, c := v.cache.lookup(ctx, raw, keys)
+	digest, c := v.cached(ctx, raw, keys)
 	if c != nil {
 		return c, true, v.checkNow(c)
 	}
@@ -167,7 +168,7 @@ func (v *Verifier) checkWith(ctx context.Context, raw string, keys jwt.KeySet) (
 	if err := v.checkNow(c); err != nil {
 		return c, false, err
 	}
-	v.cache.add(digest, raw, &token, c)
+	v.keep(digest, raw, &token, c)
 	return c, false, nil
 }
 

@@ -47,8 +47,9 @@ var arrows = map[string][]string{
 	"internal/quota":               {},
 	"internal/opaque":              {"internal/strict"},
 	"internal/assertion":           {"jwt"},
-	core:                           {"jwt", "internal/cutoff"},
+	core:                           {"jwt", "internal/cutoff", "internal/tokencache"},
 	"internal/cutoff":              {},
+	"internal/tokencache":          {},
 	"jwt":                          {"internal/strict"},
 	"internal/strict":              {},
 	"password":                     {},
@@ -63,7 +64,7 @@ func forTests(dir string) bool { return strings.HasSuffix(dir, "test") || first(
 var outside = []string{"examples", "bench"}
 
 // standardOnly lists the packages that import no other module, so that their users get none either.
-var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/opaque", "internal/assertion", "internal/cutoff", "jwt", core, remote, "issuer"}
+var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/opaque", "internal/assertion", "internal/cutoff", "internal/tokencache", "jwt", core, remote, "issuer"}
 
 // ban keeps the packages in from using a package (use without a dot at its end) or one of its names.
 type ban struct {
