@@ -140,6 +140,11 @@ func (e *engine) Write(ctx context.Context, f func(context.Context, sqlstore.Tx)
 	return e.writer.do(ctx, f)
 }
 
+// WriteAlone is Write: writers come one after the other anyway.
+func (e *engine) WriteAlone(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	return e.writer.do(ctx, f)
+}
+
 // Read runs f on one snapshot.
 func (e *engine) Read(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
 	if err := e.present(); err != nil {
@@ -182,6 +187,9 @@ func (e *engine) present() error {
 	}
 	return err
 }
+
+// Announce has nothing to do: WaitChange notices every commit by itself.
+func (e *engine) Announce() {}
 
 func (e *engine) close() error {
 	var errs []error

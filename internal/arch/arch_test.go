@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"internal/feed":                {"issuer"},
 	"sqlite":                       {"internal/sqlstore"},
 	"postgres":                     {"internal/sqlstore"},
+	"internal/postgrestest":        {},
 	"internal/sqlstore":            {"internal/account", "internal/audit", "internal/feed", "issuer"},
 	"doorwardtest":                 {"issuer", core, "jwt"},
 	remote:                         {core, "jwt", "internal/strict"},

@@ -78,16 +78,15 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Fatal("the child started no server")
 	}
 	dir := strings.TrimSuffix(socket, "/.s.PGSQL.5432")
-	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(20 * time.Millisecond) {
-		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s is still there", dir)
-		}
+	gone := func() bool {
+		_, err := os.Stat(dir)
+		processes, _ := exec.CommandContext(t.Context(), "sh", "-c", "cat /proc/[0-9]*/cmdline").Output()
+		return errors.Is(err, os.ErrNotExist) && !strings.Contains(string(processes), dir)
 	}
-	if list, _ := exec.CommandContext(t.Context(), "sh", "-c", "cat /proc/[0-9]*/cmdline").Output(); strings.Contains(string(list), dir) {
-		t.Error("a process of the server is still there")
+	for deadline := time.Now().Add(10 * time.Second); !gone(); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the server in %s is still there", dir)
+		}
 	}
 }
 

@@ -37,7 +37,9 @@ func (s *Store) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey
 	if err := checkText(revoked...); err != nil {
 		return err
 	}
-	return s.write(ctx, "swap keys", func(ctx context.Context, tx Tx, now time.Time) error {
+	// Alone, since the revocation of a refresh key ends every session, also those in the
+	// making, and since a cut-off lives as long as the longest token of the keys.
+	return s.writeAlone(ctx, "swap keys", func(ctx context.Context, tx Tx, now time.Time) error {
 		swapped, err := changedOne(tx.ExecContext(ctx, `UPDATE ring SET rev = rev + 1 WHERE rev = $1`, rev))
 		if err != nil {
 			return err

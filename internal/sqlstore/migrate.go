@@ -23,16 +23,22 @@ type Dialect struct {
 	folder string
 }
 
-// SQLite is the dialect of the package sqlite.
-var SQLite = Dialect{goose: goose.DialectSQLite3, folder: "migrations/sqlite"}
+// The dialects of the packages sqlite and postgres.
+var (
+	SQLite   = Dialect{goose: goose.DialectSQLite3, folder: "migrations/sqlite"}
+	Postgres = Dialect{goose: goose.DialectPostgres, folder: "migrations/postgres"}
+)
 
 // VersionTable is the table that names the migrations applied.
 const VersionTable = "schema_migrations"
 
 // Migrate brings the schema up to date, each migration in a transaction of its own.
 // Several processes may do so at once: who comes second to a migration fails
-// without a trace and looks again. It returns ErrNewer, and writes nothing, if the
-// schema is later than this program.
+// without a trace and looks again.
+//
+// A schema that is later than this program stays as it is. The row usable_from of meta
+// names the oldest schema that a program must know to use it; for a program that knows
+// less, and where there is no such row, Migrate returns ErrNewer.
 func Migrate(ctx context.Context, db *sql.DB, dialect Dialect) error {
 	folder, err := fs.Sub(migrations, dialect.folder)
 	if err != nil {
@@ -45,7 +51,7 @@ func Migrate(ctx context.Context, db *sql.DB, dialect Dialect) error {
 	const rounds = 20
 	for range rounds {
 		var pending bool
-		if pending, err = migrate(ctx, provider); !pending {
+		if pending, err = migrate(ctx, db, provider); !pending {
 			return err
 		}
 	}
@@ -53,16 +59,29 @@ func Migrate(ctx context.Context, db *sql.DB, dialect Dialect) error {
 }
 
 // migrate reports whether there is still something to do, and what went wrong.
-func migrate(ctx context.Context, provider *goose.Provider) (pending bool, err error) {
+func migrate(ctx context.Context, db *sql.DB, provider *goose.Provider) (pending bool, err error) {
 	current, target, err := provider.GetVersions(ctx)
 	switch {
 	case err != nil:
 		return true, err
 	case current > target:
-		return false, fmt.Errorf("%w: schema %d, known here up to %d", ErrNewer, current, target)
+		return false, checkUsable(ctx, db, current, target)
 	case current == target:
 		return false, nil
 	}
 	_, err = provider.Up(ctx)
 	return true, err
+}
+
+// checkUsable says whether a program that knows the schema up to known can use a later one.
+func checkUsable(ctx context.Context, db *sql.DB, current, known int64) error {
+	from := current
+	err := db.QueryRowContext(ctx, `SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'usable_from'`).Scan(&from)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if known < from {
+		return fmt.Errorf("%w: schema %d, for programs that know %d or later; this one knows %d", ErrNewer, current, from, known)
+	}
+	return nil
 }

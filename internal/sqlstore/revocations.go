@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -38,17 +39,28 @@ func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (issu
 			return err
 		}
 		page.Lineage, page.Next = place.Lineage, place.Next
-		query, args := `WHERE position >= $1 ORDER BY position`, []any{place.From}
-		if place.From == 0 {
-			query, args = `WHERE expires_at = 0 OR expires_at > $1 ORDER BY position`, []any{millis(now)}
-		}
-		page.Entries, err = cutOffs(ctx, tx, query, args...)
+		where, args := place.unread(now)
+		page.Entries, err = cutOffs(ctx, tx, where+` ORDER BY position, kind, id, before`, args...)
 		return err
 	})
 	if err != nil {
 		return issuer.RevocationPage{}, err
 	}
 	return page, nil
+}
+
+// unread selects the entries that a reader at this place has not read: all that have not
+// expired if it has read nothing.
+func (p Place) unread(now time.Time) (where string, args []any) {
+	if p.From == 0 {
+		return `WHERE expires_at = 0 OR expires_at > $1`, []any{millis(now)}
+	}
+	where, args = `WHERE position >= $1`, []any{p.From}
+	for i, position := range p.Also {
+		where += fmt.Sprintf(` OR position = $%d`, i+2)
+		args = append(args, position)
+	}
+	return where, args
 }
 
 // WaitChange returns when the store may have changed.
@@ -89,8 +101,8 @@ func (s *Store) rest(ctx context.Context) error {
 
 func (s *Store) pruneRevocations(ctx context.Context) (int64, bool, error) {
 	return s.prune(ctx, "prune revocations", func(now time.Time) (string, []any) {
-		return `DELETE FROM revocations WHERE position IN (
-			SELECT position FROM revocations WHERE expires_at > 0 AND expires_at < $1 LIMIT $2)`,
+		return `DELETE FROM revocations WHERE (kind, id, before) IN (
+			SELECT kind, id, before FROM revocations WHERE expires_at > 0 AND expires_at < $1 LIMIT $2)`,
 			[]any{millis(now.Add(-sweepAfter)), pruneBatch}
 	})
 }

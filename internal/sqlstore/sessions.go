@@ -81,7 +81,11 @@ func (s *Store) SwapSession(ctx context.Context, id string, rev int64, ch issuer
 	}
 	var session issuer.Session
 	var at time.Time
-	err := s.write(ctx, "swap session", func(ctx context.Context, tx Tx, now time.Time) (err error) {
+	write := s.write
+	if ch.End != "" {
+		write = s.writeNews
+	}
+	err := write(ctx, "swap session", func(ctx context.Context, tx Tx, now time.Time) (err error) {
 		at = truncate(now)
 		if session, err = updateSession(ctx, tx, now, id, rev, ch); err != nil {
 			return err
@@ -109,7 +113,7 @@ func (s *Store) EndSession(ctx context.Context, id, reason string, ev issuer.Eve
 	if err := checkText(id, reason); err != nil {
 		return cut, err
 	}
-	err := s.write(ctx, "end session", func(ctx context.Context, tx Tx, now time.Time) error {
+	err := s.writeNews(ctx, "end session", func(ctx context.Context, tx Tx, now time.Time) error {
 		var subject string
 		err := tx.QueryRowContext(ctx, `
 			UPDATE sessions SET ended_at = $2, end_reason = $3, rev = rev + 1

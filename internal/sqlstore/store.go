@@ -30,10 +30,14 @@ type Engine interface {
 	// context it is given, and may be run again from the start.
 	Write(ctx context.Context, f func(context.Context, Tx) error) error
 
+	// WriteAlone is Write while no other transaction writes: f sees what all before it
+	// wrote, and all after it see what f wrote.
+	WriteAlone(ctx context.Context, f func(context.Context, Tx) error) error
+
 	// Read runs f, which only reads, on one snapshot of the database.
 	Read(ctx context.Context, f func(context.Context, Tx) error) error
 
-	// Now is the clock of the store as this transaction sees it.
+	// Now is the clock of the store as this transaction read it when it began.
 	Now(ctx context.Context, tx Tx) (time.Time, error)
 
 	// Resume finds the place of a cursor in the table revocations.
@@ -41,6 +45,10 @@ type Engine interface {
 
 	// WaitChange is [issuer.RevocationLog].WaitChange.
 	WaitChange(ctx context.Context) error
+
+	// Announce tells those who wait in WaitChange, in other processes too, that
+	// revocations or keys were written. It does not wait for them, and is a hint.
+	Announce()
 }
 
 // Place is where a reader of the table revocations goes on.
@@ -50,6 +58,8 @@ type Place struct {
 	// From is the position from which the reader has not read yet. It is 0 for the
 	// zero cursor and for one that is not of this history.
 	From int64
+	// Also are positions before From that the reader has not read either.
+	Also []int64
 	// Next is the cursor after all that this transaction sees. A reader that goes on
 	// there misses nothing that this transaction does not see.
 	Next issuer.Cursor
@@ -81,6 +91,23 @@ func New(engine Engine) *Store {
 // write runs f in a writing transaction that has read the clock.
 func (s *Store) write(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
 	return s.run(ctx, s.engine.Write, what, f)
+}
+
+// writeNews is write for what others wait for.
+func (s *Store) writeNews(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
+	return s.announced(s.write(ctx, what, f))
+}
+
+// writeAlone is writeNews while nobody else writes.
+func (s *Store) writeAlone(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
+	return s.announced(s.run(ctx, s.engine.WriteAlone, what, f))
+}
+
+func (s *Store) announced(err error) error {
+	if err == nil {
+		s.engine.Announce()
+	}
+	return err
 }
 
 // read runs f in a reading transaction that has read the clock.

@@ -32,7 +32,7 @@ func (s *Store) EndSubject(ctx context.Context, subject, reason string, ev issue
 	if err := checkText(subject, reason); err != nil {
 		return cut, err
 	}
-	err := s.write(ctx, "end subject", func(ctx context.Context, tx Tx, now time.Time) (err error) {
+	err := s.writeNews(ctx, "end subject", func(ctx context.Context, tx Tx, now time.Time) (err error) {
 		if cut, err = endSubject(ctx, tx, now, subject, reason); err != nil {
 			return err
 		}

@@ -9,8 +9,12 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// Reserve counts one try of key. A window that would end later than one that begins
-// now was opened by a clock that has gone back since; it counts as over.
+// waitMost is more than a transaction waits for a row: one that has read the clock earlier
+// than another may come to the row after it.
+const waitMost = 10 * time.Second
+
+// Reserve counts one try of key. A window that would end clearly later than one that
+// begins now was opened by a clock that has gone back since; it counts as over.
 func (s *Store) Reserve(ctx context.Context, key [32]byte, limit int, window time.Duration, ev issuer.Event) (time.Duration, error) {
 	if limit < 1 || window <= 0 {
 		return 0, errors.New("reserve try: limit and window must be positive")
@@ -22,11 +26,12 @@ func (s *Store) Reserve(ctx context.Context, key [32]byte, limit int, window tim
 		err := tx.QueryRowContext(ctx, `
 			INSERT INTO tries (key, count, ends_at) VALUES ($1, 1, $3)
 			ON CONFLICT (key) DO UPDATE SET
-				count = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $3 THEN 1 ELSE tries.count + 1 END,
-				refused = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $3 THEN excluded.refused ELSE tries.refused END,
-				ends_at = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $3 THEN excluded.ends_at ELSE tries.ends_at END
-			WHERE tries.count < $4 OR tries.ends_at <= $2 OR tries.ends_at > $3
-			RETURNING count`, key[:], millis(now), millis(now)+inMillis(window), limit).Scan(&count)
+				count = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $5 THEN 1 ELSE tries.count + 1 END,
+				refused = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $5 THEN excluded.refused ELSE tries.refused END,
+				ends_at = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $5 THEN excluded.ends_at ELSE tries.ends_at END
+			WHERE tries.count < $4 OR tries.ends_at <= $2 OR tries.ends_at > $5
+			RETURNING count`, key[:], millis(now), millis(now)+inMillis(window), limit,
+			millis(now)+inMillis(window+waitMost)).Scan(&count)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

@@ -152,7 +152,7 @@ func (s *Store) endUser(ctx context.Context, what, id string, ev issuer.Event, c
 		reason = issuer.ReasonPassword
 	}
 	var cut doorward.Revocation
-	err := s.write(ctx, what, func(ctx context.Context, tx Tx, now time.Time) (err error) {
+	err := s.writeNews(ctx, what, func(ctx context.Context, tx Tx, now time.Time) (err error) {
 		if err := change(ctx, tx, now); err != nil {
 			return err
 		}

@@ -1,0 +1,163 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/doorward/doorward/internal/sqlstore"
+)
+
+var (
+	errNoAnswer = errors.New("postgres: the database did not answer in time")
+	errFull     = errors.New("postgres: no connection became free in time")
+)
+
+// How transactions begin. The clock is read with the first message, in a writing
+// transaction behind its lock: the order of two that exclude each other is that of their times.
+const (
+	clock      = `SELECT (EXTRACT(epoch FROM clock_timestamp()) * 1000000)::bigint`
+	beginRead  = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ` + clock
+	beginWrite = `BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared(` + lockWrites + `); ` + clock
+	beginAlone = `BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(` + lockWrites + `); ` + clock
+)
+
+// engine is the sqlstore.Engine of one database.
+//
+// Writing transactions are READ COMMITTED: each statement waits for the rows that it
+// changes and then sees what was committed meanwhile, so that a row lock taken first makes
+// what follows serial. Under a stricter level the statements after the lock would see the
+// state before it.
+type engine struct {
+	db        *sql.DB
+	size      int
+	listener  *listener
+	announcer *announcer
+}
+
+// Write runs f in a transaction of its own, again if it was chosen to resolve a deadlock.
+func (e *engine) Write(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	return e.write(ctx, beginWrite, f)
+}
+
+// WriteAlone is Write while no transaction of any node writes.
+func (e *engine) WriteAlone(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	return e.write(ctx, beginAlone, f)
+}
+
+// Read runs f on one snapshot.
+func (e *engine) Read(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	return e.run(ctx, beginRead, f)
+}
+
+// Now is the clock of the database when the transaction began.
+func (e *engine) Now(_ context.Context, tx sqlstore.Tx) (time.Time, error) {
+	return tx.(*transaction).now, nil
+}
+
+// WaitChange returns when another process has announced something, and after a second.
+func (e *engine) WaitChange(ctx context.Context) error { return e.listener.wait(ctx) }
+
+// Announce tells other processes, soon and together with what else there is to tell.
+func (e *engine) Announce() { e.announcer.announce() }
+
+func (e *engine) close() error {
+	e.announcer.close()
+	e.listener.close()
+	return e.db.Close()
+}
+
+func (e *engine) notify() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, _ = e.db.ExecContext(ctx, `SELECT pg_notify($1, '')`, channel) // a hint: who does not hear it reads within a second
+}
+
+func (e *engine) write(ctx context.Context, begin string, f func(context.Context, sqlstore.Tx) error) error {
+	const attempts = 5
+	for attempt := range attempts {
+		err := e.run(ctx, begin, f)
+		if !canRetry(err) || attempt == attempts-1 {
+			return err
+		}
+		pause := time.NewTimer(jitter(10 * time.Millisecond << attempt))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// run runs f in one transaction. Its caller may go away while it waits for a connection;
+// what has begun is seen through, so that no connection is lost to somebody who hung up.
+func (e *engine) run(ctx context.Context, begin string, f func(context.Context, sqlstore.Tx) error) error {
+	seen, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
+	defer cancel()
+	tx, err := e.begin(ctx, seen, begin)
+	if err == nil {
+		err = tx.run(seen, f)
+	}
+	if err != nil && seen.Err() != nil && ctx.Err() == nil {
+		return noAnswer(errNoAnswer, err)
+	}
+	return err
+}
+
+// begin begins a transaction on a connection that lives: those of the pool may all have
+// died with a server that was started anew.
+func (e *engine) begin(ctx, seen context.Context, statement string) (*transaction, error) {
+	for attempt := 0; ; attempt++ {
+		conn, err := e.acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		tx := &transaction{Conn: conn}
+		if err = tx.begin(seen, statement); err == nil {
+			return tx, nil
+		}
+		tx.release(seen)
+		if !errors.Is(err, driver.ErrBadConn) || seen.Err() != nil || attempt == e.size {
+			return nil, err
+		}
+	}
+}
+
+func (e *engine) acquire(ctx context.Context) (*sql.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, acquireTimeout)
+	defer cancel()
+	conn, err := e.db.Conn(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, noAnswer(errFull, err)
+	}
+	return conn, err
+}
+
+// noAnswer is an error without the deadline in its chain, which was not the caller's.
+func noAnswer(kind, err error) error { return fmt.Errorf("%w (%s)", kind, err.Error()) }
+
+// canRetry reports whether a transaction was rolled back for the sake of another.
+func canRetry(err error) bool {
+	const serializationFailure, deadlock = "40001", "40P01"
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == serializationFailure || e.Code == deadlock)
+}
+
+// jitter is a random part of d, so that nodes do not do the same at the same time.
+func jitter(d time.Duration) time.Duration {
+	var b [8]byte
+	rand.Read(b[:])
+	return time.Duration(binary.LittleEndian.Uint64(b[:]) % uint64(d))
+}

@@ -1,0 +1,138 @@
+// Package postgres keeps sessions, revocations, keys and people in a PostgreSQL
+// database, 13 or newer, for any number of nodes.
+//
+// The clock of the store is that of the database: the nodes' own may differ. What a method
+// has written when it returns survives what the database survives: synchronous_commit is
+// never off. If the connection is lost while a transaction commits, the method returns an
+// error although the transaction may have happened.
+//
+// Everything is in one schema of the database, "doorward", unless search_path in the URL
+// names another.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/doorward/doorward/internal/sqlstore"
+)
+
+// Errors of [Open].
+var (
+	// ErrURL says that Config.URL is not understood, or asks for what is refused.
+	ErrURL = errors.New("postgres: the URL of the database")
+	// ErrServer says that the server is none that Doorward can use: older than 13, not
+	// PostgreSQL, a database of another encoding than UTF8.
+	ErrServer = errors.New("postgres: this server cannot be used")
+	// ErrNewer says that a newer version of doorward has changed the schema.
+	ErrNewer = sqlstore.ErrNewer
+)
+
+// Timeouts. Together they bound how long a caller waits for a database that does not
+// answer, and how long a node that hangs keeps others waiting for its locks.
+const (
+	connectTimeout     = 5 * time.Second  // to make a connection
+	acquireTimeout     = 5 * time.Second  // for a free connection of the pool, or a new one
+	lockTimeout        = 4 * time.Second  // lock_timeout: for a row that another transaction holds
+	statementTimeout   = 5 * time.Second  // statement_timeout: for one statement
+	transactionTimeout = 10 * time.Second // for a transaction as this process sees it
+	idleTimeout        = 10 * time.Second // idle_in_transaction_session_timeout: for a process that hangs in one
+)
+
+// DefaultConnections is how many connections a [Store] holds at most, beside the one on
+// which it listens.
+const DefaultConnections = 16
+
+// Config says where the database is. URL is required.
+type Config struct {
+	// URL is postgres://user@host:5432/name, with the parameters and the defaults of libpq:
+	// sslmode, sslrootcert, target_session_attrs, several hosts, and so on. Where it leaves
+	// sslmode out, a host that is not this machine is asked for TLS and its certificate checked
+	// (verify-full). The modes allow and prefer are refused there: anyone on the way could
+	// switch TLS off.
+	URL string `json:"-"`
+	// Connections is how many connections are open at most: 0 means [DefaultConnections],
+	// the least is 2.
+	Connections int
+	// Logger gets warnings: a connection without TLS, a server that may lose what it
+	// acknowledged. Nil discards them.
+	Logger *slog.Logger
+}
+
+// String leaves the URL out, which may hold a password.
+func (c Config) String() string { return fmt.Sprintf("postgres with %d connections", c.Connections) }
+
+// GoString leaves the URL out.
+func (c Config) GoString() string { return c.String() }
+
+// Store is an issuer.Store in a PostgreSQL database. All methods may be called concurrently.
+type Store struct {
+	*sqlstore.Store
+	close func() error
+}
+
+// Open connects to the database and brings its schema up to date, while other nodes wait
+// for that. It refuses a schema that a newer version has made unusable with [ErrNewer].
+// It starts no goroutine but those of database/sql; the one that listens to other
+// nodes begins with the first WaitChange. All end with Close.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	conn, err := connection(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e, err := openEngine(ctx, cfg, conn)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", err)
+	}
+	return &Store{Store: sqlstore.New(e), close: sync.OnceValue(e.close)}, nil
+}
+
+// Close closes the connections. No method may be called after it.
+func (s *Store) Close() error {
+	return s.close()
+}
+
+func openEngine(ctx context.Context, cfg Config, conn *pgx.ConnConfig) (*engine, error) {
+	if err := setUp(ctx, conn, cfg.Logger); err != nil {
+		return nil, err
+	}
+	size := cfg.Connections
+	if size == 0 {
+		size = DefaultConnections
+	}
+	conn = conn.Copy()
+	for name, limit := range map[string]time.Duration{
+		"lock_timeout":                        lockTimeout,
+		"statement_timeout":                   statementTimeout,
+		"idle_in_transaction_session_timeout": idleTimeout,
+	} {
+		conn.RuntimeParams[name] = fmt.Sprint(limit.Milliseconds())
+	}
+	e := &engine{db: openPool(conn, size), size: size, listener: newListener(conn)}
+	e.announcer = &announcer{send: e.notify}
+	if err := e.Read(ctx, e.probe); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
+}
+
+func openPool(conn *pgx.ConnConfig, size int) *sql.DB {
+	never := func(context.Context, stdlib.ShouldPingParams) bool { return false } // begin notices dead connections
+	db := stdlib.OpenDB(*conn, stdlib.OptionShouldPing(never))
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	db.SetConnMaxLifetime(time.Hour) // so that nodes come back to a host that was away
+	return db
+}

@@ -1,0 +1,73 @@
+package postgres_test
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/doorward/doorward/doorwardtest"
+	"github.com/doorward/doorward/internal/account/accounttest"
+	"github.com/doorward/doorward/internal/postgrestest"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/postgres"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	doorwardtest.TestStore(t, func(t *testing.T) issuer.Store { return open(t, template(t)) })
+}
+
+func TestPeople(t *testing.T) {
+	t.Parallel()
+	var databases sync.Map // the URL of each folder's database
+	accounttest.TestStore(t, func(t *testing.T, dir string) accounttest.Store {
+		url, ok := databases.Load(filepath.Clean(dir))
+		if !ok {
+			url = template(t)
+			databases.Store(filepath.Clean(dir), url)
+		}
+		return open(t, url.(string))
+	})
+}
+
+// template returns the URL of a new database that has the schema already.
+func template(t testing.TB) string {
+	t.Helper()
+	s := postgrestest.Shared(t)
+	prepared.Do(func() {
+		if err := s.Exec("CREATE DATABASE prepared OWNER " + postgrestest.Role); err != nil {
+			t.Fatal(err)
+		}
+		store, err := postgres.Open(t.Context(), postgres.Config{URL: s.URL("prepared")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return s.Clone(t, "prepared")
+}
+
+var prepared sync.Once
+
+// open opens the store at a URL, and closes it when the test ends.
+func open(t testing.TB, url string) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: url, Connections: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
