@@ -137,7 +137,7 @@ func TestNoRefreshMakesAListedSessionWithoutRefreshToken(t *testing.T) {
 	w.wantVerify(set.AccessToken, doorward.ErrRevoked)
 }
 
-// Standard_S03, Behaviour_B33, Behaviour_B34.
+// Standard_S02, Standard_S03, Behaviour_B33, Behaviour_B34.
 // It runs in bubbles.
 func TestRefreshRotates(t *testing.T) {
 	t.Parallel()
@@ -228,7 +228,7 @@ func TestRefreshTokenIsAuthenticated(t *testing.T) {
 	w.mustRefresh(token)
 }
 
-// Attack_F05, Attack_F07, Standard_O15, Standard_O16.
+// Attack_F05, Attack_F07, Standard_S04, Standard_O15, Standard_O16.
 func TestRefreshAsksAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *issuer.Config) { c.Audiences = []string{"https://orders.example"} })

@@ -54,7 +54,7 @@ func TestBrowserPage(t *testing.T) {
 	first.reads(t, "roles", "editor")
 	first.reads(t, "sessions", "this one")
 	if kept := first.evaluate(t, "JSON.stringify([document.cookie, {...localStorage}, {...sessionStorage}])"); kept != `["",{},{}]` {
-		t.Errorf("scripts can read %s", kept)
+		t.Errorf("Standard_U18: scripts can read %s", kept)
 	}
 	second := b.open(t, pageURL)
 	second.reads(t, "name", "alice")

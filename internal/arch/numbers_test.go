@@ -18,11 +18,12 @@ var lists = map[string][]string{
 		[]string{"B9a", "B9b", "B15a", "B23a", "B30a", "B30b", "B30c", "B39a", "B39b", "B50a"}),
 	"Standard": slices.Concat(span("J%02d", 1, 24), span("B%02d", 1, 3), span("K%02d", 3, 5), span("K%02d", 7, 12),
 		span("A%02d", 1, 14), span("E%02d", 1, 5), span("T%02d", 1, 14), span("T%02d", 19, 21), span("P%02d", 1, 4),
-		span("C%02d", 1, 14), span("C%02d", 16, 20), span("N%02d", 10, 14), span("R%02d", 1, 16), span("H%02d", 1, 9)),
+		span("C%02d", 1, 14), span("C%02d", 16, 20), span("N%02d", 10, 14), span("R%02d", 1, 16), span("S%02d", 1, 18),
+		span("H%02d", 1, 9), span("U%02d", 17, 24)),
 	"Attack": slices.Concat(span("A%02d", 1, 30), span("B%02d", 1, 16),
 		span("C%02d", 1, 5), []string{"C13", "C16", "C17"},
 		span("D%02d", 5, 7), span("D%02d", 9, 11), []string{"D13"},
-		span("E%02d", 1, 4), []string{"E08", "E10", "E11", "E14", "F09"},
+		span("E%02d", 1, 4), []string{"E08", "E10", "E11", "E14"}, span("F%02d", 1, 9),
 		span("G%02d", 7, 12), []string{"H05"}, span("H%02d", 11, 16)),
 }
 

@@ -296,7 +296,7 @@ func TestStripped(t *testing.T) {
 	}
 }
 
-// Attack_C06: TestHeaderNames sends every header name that people have seen, in all spellings, claiming to be somebody else.
+// Attack_C06, Standard_S08: TestHeaderNames sends every header name that people have seen, in all spellings, claiming to be somebody else.
 func TestHeaderNames(t *testing.T) {
 	t.Parallel()
 	corpora := os.Getenv("DOORWARD_CORPORA")

@@ -39,7 +39,7 @@ func TestPasswordRefuses(t *testing.T) {
 		changes []with
 	}{
 		{"no token", map[string]any{"current": aliceWord, "new": goodWord}, 401, "missing_token", nil},
-		{"Behaviour_B6 old login", map[string]any{"current": aliceWord, "new": goodWord}, 401, "insufficient_user_authentication", []with{bearer(stale)}},
+		{"Behaviour_B6 Standard_U22 old login", map[string]any{"current": aliceWord, "new": goodWord}, 401, "insufficient_user_authentication", []with{bearer(stale)}},
 		{"wrong current", map[string]any{"current": bobWord, "new": goodWord}, 401, "invalid_credentials", []with{bearer(good)}},
 		{"short", map[string]any{"current": aliceWord, "new": "too short"}, 400, "invalid_password", []with{bearer(good)}},
 		{"the same", map[string]any{"current": aliceWord, "new": aliceWord}, 400, "invalid_password", []with{bearer(good)}},

@@ -98,6 +98,7 @@ func TestBehaviour_B46_Vary(t *testing.T) {
 	}
 }
 
+// Standard_S13: every endpoint may be called from the origins that are named; there is no authorization endpoint.
 func TestBehaviour_B50_Preflight(t *testing.T) {
 	t.Parallel()
 	w := newCORSWorld(t)

@@ -191,7 +191,7 @@ func TestAttack_H05_Panic(t *testing.T) {
 	}
 }
 
-// What goes in secret comes out nowhere: each secret through each endpoint, and
+// Standard_S16: what goes in secret comes out nowhere: each secret through each endpoint, and
 // the harness reads every log record and every refusal.
 func TestCanary(t *testing.T) {
 	t.Parallel()

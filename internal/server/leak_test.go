@@ -41,7 +41,7 @@ func (w *world) sweep(look func(name, path string, a answer), always ...with) {
 	look("POST /logout with a token", "/logout", w.do("POST", "/logout", nil, append([]with{bearer(a.text("access_token"))}, always...)...))
 }
 
-// Attack_D11, Attack_D13: nothing redirects, so that no token and no password can follow into an address, a history or
+// Attack_D11, Attack_D13, Standard_S11, Standard_S12: nothing redirects, so that no token and no password can follow into an address, a history or
 // a Referer. A token is in the body of the answer that makes it and in the cookie, nowhere else.
 func TestNothingRedirects(t *testing.T) {
 	t.Parallel()

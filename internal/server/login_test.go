@@ -196,6 +196,7 @@ func TestLoginTokenField(t *testing.T) {
 	}
 }
 
+// Standard_S09: a token for another service reads /me and logs itself out, and changes nothing else.
 func TestLoginAudience(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -44,7 +44,7 @@ func TestRefreshRefuses(t *testing.T) {
 		{"Attack_D05 name with a space", `{}`, 400, "invalid_request", []with{header("Cookie", "__Host-dw_refresh ="+token)}},
 		{"Attack_D05 name without prefix", `{}`, 400, "invalid_request", []with{header("Cookie", "dw_refresh="+token)}},
 		{"Attack_D05 $Version", `{}`, 400, "invalid_grant", []with{header("Cookie", `$Version=1; `+cookieName+`="x"; $Path=/`)}},
-		{"Attack_D01 cross-site with cookie", `{}`, 403, "cross_origin", []with{refreshCookie(token), header("Sec-Fetch-Site", "cross-site")}},
+		{"Attack_D01 Standard_U19 cross-site with cookie", `{}`, 403, "cross_origin", []with{refreshCookie(token), header("Sec-Fetch-Site", "cross-site")}},
 		{"Attack_D01 same-site with cookie", `{}`, 403, "cross_origin", []with{refreshCookie(token), header("Sec-Fetch-Site", "same-site")}},
 		{"Attack_D01 old browser", `{}`, 403, "cross_origin", []with{refreshCookie(token), header("Origin", "https://evil.example")}},
 		{"Attack_D01 null origin", `{}`, 403, "cross_origin", []with{refreshCookie(token), header("Origin", "null")}},

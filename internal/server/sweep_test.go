@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What every answer must be is asserted by the harness; here every endpoint is
+// Standard_S14, Standard_S17: what every answer must be is asserted by the harness; here every endpoint is
 // asked in every way that a crawler, a browser or a proxy might.
 func TestSweep(t *testing.T) {
 	t.Parallel()
