@@ -2,6 +2,7 @@ package doorwardtest_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,6 +88,19 @@ func TestMemoryStoreServesIssuers(t *testing.T) {
 			t.Errorf("recorded last: %+v", last)
 		}
 	})
+}
+
+func ExampleNewStore() {
+	iss, err := issuer.New(context.Background(), issuer.Config{
+		Issuer: "https://auth.example", Store: doorwardtest.NewStore(), MasterKey: issuer.GenerateMasterKey(), Subjects: everyone{},
+	})
+	if err != nil {
+		panic(err)
+	}
+	attempt, _ := iss.Begin(context.Background(), "ada")
+	tokens, _ := iss.Login(context.Background(), attempt, issuer.LoginRequest{})
+	fmt.Println(tokens.Subject, tokens.ExpiresIn > 9*time.Minute)
+	// Output: ada true
 }
 
 type everyone struct{}

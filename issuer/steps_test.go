@@ -83,6 +83,9 @@ var enders = []struct {
 	{"revoke session", func(w *world, set issuer.TokenSet) error {
 		return w.RevokeSession(w.t.Context(), set.SessionID, issuer.Event{})
 	}},
+	{"revoke the refresh key", func(w *world, _ issuer.TokenSet) error {
+		return w.RevokeKey(w.t.Context(), w.refreshKeys(w.t)[0], issuer.Event{})
+	}},
 	{"revoke subject", func(w *world, _ issuer.TokenSet) error {
 		return w.RevokeSubject(w.t.Context(), "ada", issuer.Event{})
 	}},
@@ -199,7 +202,7 @@ func wantWorthless(t *testing.T, w, elsewhere *world, first, made issuer.TokenSe
 // either fails, or had begun after the end.
 func TestAttack_F08_EndDuringLogin(t *testing.T) {
 	t.Parallel()
-	for _, ender := range enders[3:] {
+	for _, ender := range enders[4:] {
 		for here, survives := range map[step]bool{
 			beforeEpoch: true, afterEpoch: false, beforeCreate: false, afterCreate: false,
 		} {
