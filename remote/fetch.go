@@ -23,13 +23,15 @@ const (
 type failure struct {
 	reason string
 	err    error
+	status int           // of the answer, if that is what was wrong
+	wait   time.Duration // what the answer said of when to come back
 }
 
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
 func failed(reason, format string, args ...any) error {
-	return &failure{reason, fmt.Errorf(format, args...)}
+	return &failure{reason: reason, err: fmt.Errorf(format, args...)}
 }
 
 // document is an answer with status 200, or 304 to a question with an ETag.
@@ -70,12 +72,14 @@ func (c *client) get(ctx context.Context, address, tag string) (document, error)
 	if tag != "" {
 		r.Header.Set("If-None-Match", tag)
 	}
-	resp, err := c.http.Do(r)
+	return c.fetch(r, tag)
+}
+
+// fetch sends the question and reads the document.
+func (c *client) fetch(r *http.Request, tag string) (document, error) {
+	resp, err := c.send(r)
 	if err != nil {
-		if e, ok := errors.AsType[*url.Error](err); ok {
-			err = e.Err // without the URL, whose query may be a secret
-		}
-		return document{}, failed("network", "%w", err)
+		return document{}, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing was written
 	if resp.StatusCode == http.StatusNotModified && tag != "" {
@@ -94,6 +98,18 @@ func (c *client) get(ctx context.Context, address, tag string) (document, error)
 	return document{body: body, header: resp.Header}, nil
 }
 
+// send returns what comes back, whatever it is.
+func (c *client) send(r *http.Request) (*http.Response, error) {
+	resp, err := c.http.Do(r)
+	if err == nil {
+		return resp, nil
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // without the URL, whose query may be a secret
+	}
+	return nil, failed("network", "%w", err)
+}
+
 // isJSON reports whether a content type is application/json or has the suffix +json (RFC 6839 §3.1).
 func isJSON(contentType string) bool {
 	typ, _, err := mime.ParseMediaType(contentType)
@@ -105,8 +121,8 @@ func isJSON(contentType string) bool {
 
 // acceptable looks at all that comes before the body.
 func acceptable(resp *http.Response) error {
-	if resp.StatusCode != http.StatusOK {
-		return failed("status", "the answer is status %d, want 200; redirects are not followed", resp.StatusCode)
+	if err := wanted(resp); err != nil {
+		return err
 	}
 	if !isJSON(resp.Header.Get("Content-Type")) {
 		return failed("type", "the answer is not declared as JSON")
@@ -118,6 +134,17 @@ func acceptable(resp *http.Response) error {
 		return failed("size", "the answer is longer than %d bytes", maxBody)
 	}
 	return nil
+}
+
+// wanted wants status 200.
+func wanted(resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &failure{
+		reason: "status", status: resp.StatusCode, wait: seconds(resp.Header.Get("Retry-After")),
+		err: fmt.Errorf("the answer is status %d, want 200; redirects are not followed", resp.StatusCode),
+	}
 }
 
 // checkURL wants HTTPS, or plain HTTP on the way to this very machine.

@@ -96,7 +96,7 @@ func (s *KeySet) ask(ctx context.Context, before *answer) (*answer, error) {
 	if s.url == "" {
 		address, err := s.client.discover(ctx, s.issuer)
 		if err != nil {
-			return nil, &failure{"metadata", err}
+			return nil, &failure{reason: "metadata", err: err}
 		}
 		s.url = address
 	}

@@ -1,0 +1,286 @@
+package remote
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/doorward/doorward"
+)
+
+const (
+	defaultPoll    = 5 * time.Second
+	defaultEntries = 2_000_000
+)
+
+// FeedConfig says where an issuer tells what was revoked, and by which credential it may
+// be read. URL, ClientID and ClientSecret are required.
+type FeedConfig struct {
+	// URL is the issuer's /revocations: https, or http to this machine itself.
+	URL string
+	// ClientID and ClientSecret are what "doorward client add" has printed.
+	ClientID     string
+	ClientSecret string `json:"-"`
+	// InsecureAllowHTTP admits plain HTTP to other machines. Whoever can read the way
+	// learns the secret, and whoever can write there hides what was revoked.
+	InsecureAllowHTTP bool
+	// Transport makes the requests: for a private certificate authority or a proxy. Nil means a
+	// transport of its own that takes the proxy from the environment.
+	Transport http.RoundTripper
+
+	// MaxStaleness is how old the knowledge may grow before tokens are refused with
+	// doorward.ErrStale. 0 means 60 s; at least 2 s.
+	MaxStaleness time.Duration
+	// Poll is about how often a question is asked. It is how late news comes when no
+	// stream gets through. 0 means 5 s, or a quarter of MaxStaleness if that is less; at most half of MaxStaleness.
+	Poll time.Duration
+	// NoStream leaves out the stream, which brings news at once.
+	NoStream bool
+	// MaxEntries is how many revocations are kept, of about 50 bytes each. With more of them the
+	// feed goes stale. 0 means 2,000,000.
+	MaxEntries int
+	// Logger gets one record for each change: the issuer cannot be asked and can be again, the knowledge
+	// is too old and is not any more, the client is refused. Nil means slog.Default().
+	Logger *slog.Logger
+	// Observe, if set, is called after each question and at the end of each stream, one at a time.
+	Observe func(FeedOutcome)
+}
+
+// String leaves the secret out.
+func (c FeedConfig) String() string { return "feed " + c.URL + " for " + c.ClientID }
+
+// GoString leaves the secret out.
+func (c FeedConfig) GoString() string { return c.String() }
+
+// FeedOutcome is how one question, or one stream, ended.
+type FeedOutcome struct {
+	// Reason is "ok", or what failed: "network", "status", "denied" (401 or 403), "type", "size",
+	// "content", "history" or "stream". It is fit for a metric's label.
+	Reason string
+	// Entries is how many revocations are kept.
+	Entries int
+	// Age is that of [Feed.Age]; the greatest Duration before the first answer.
+	Age time.Duration
+}
+
+// Feed follows what an issuer elsewhere has revoked. It implements doorward.Revocations, answers
+// from memory, and may be used concurrently. It is stale until Run has its first answer.
+//
+// It is as fresh as the last question that was answered: from the moment the question was sent,
+// minus what the answer was behind. Nothing else makes it fresh, no stream and no
+// connection that is open. Whatever fails, what is known to be revoked stays so.
+type Feed struct {
+	client    *client
+	cfg       FeedConfig // without the secret
+	authorize func(*http.Request)
+	owned     *http.Transport // closed by Run; nil if it is the user's
+	set       *doorward.RevocationSet
+
+	unknown atomic.Pointer[time.Time] // until when an entry holds whose kind is unknown; nil if there is none
+	kick    chan struct{}             // asks before it is time
+	ready   chan struct{}             // there is a cursor for a stream
+
+	mu       sync.Mutex // guards what follows
+	cursor   string     // all before it is known; "" is nothing
+	lineage  string
+	sequence *sequence // the pages under way, also over a failure
+
+	reporting sync.Mutex // guards what follows, and calls of Observe
+	problem   string     // the reason told last; "" while all is well
+	stale     bool       // told last
+}
+
+// NewFeed checks the configuration. Its error names the field. It does not dial: Run does.
+func NewFeed(cfg FeedConfig) (*Feed, error) {
+	cfg.MaxStaleness = cmp.Or(cfg.MaxStaleness, time.Minute)
+	cfg.Poll = cmp.Or(cfg.Poll, min(defaultPoll, cfg.MaxStaleness/4))
+	cfg.MaxEntries = cmp.Or(cfg.MaxEntries, defaultEntries)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	f := &Feed{
+		cfg: cfg, set: doorward.NewRevocationSet(cfg.MaxStaleness),
+		kick: make(chan struct{}, 1), ready: make(chan struct{}, 1), stale: true,
+	}
+	if cfg.Transport == nil {
+		f.owned = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableCompression: true,
+			MaxResponseHeaderBytes: maxHeaders, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: timeout,
+		}
+		cfg.Transport = f.owned
+	}
+	f.client = newClient(cfg.Transport, cfg.InsecureAllowHTTP)
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("remote: FeedConfig.%w", err)
+	}
+	f.authorize = func(r *http.Request) { r.SetBasicAuth(cfg.ClientID, cfg.ClientSecret) }
+	f.cfg.ClientSecret = ""
+	return f, nil
+}
+
+func (f *Feed) check() error {
+	u, err := f.client.checkURL(f.cfg.URL)
+	switch {
+	case f.cfg.URL == "":
+		return errors.New("URL is required")
+	case err != nil:
+		return fmt.Errorf("URL %w", err)
+	case u.RawQuery != "" || u.ForceQuery:
+		return errors.New("URL has a query")
+	case f.cfg.ClientID == "" || strings.Contains(f.cfg.ClientID, ":"):
+		return errors.New("ClientID is required, and has no colon")
+	case f.cfg.ClientSecret == "":
+		return errors.New("ClientSecret is required")
+	case f.cfg.MaxStaleness < 2*time.Second:
+		return fmt.Errorf("MaxStaleness is %v, less than 2 s", f.cfg.MaxStaleness)
+	case f.cfg.Poll < 0 || f.cfg.Poll > f.cfg.MaxStaleness/2:
+		return fmt.Errorf("Poll is %v, not between 0 and half of MaxStaleness", f.cfg.Poll)
+	case f.cfg.MaxEntries < 0:
+		return errors.New("MaxEntries is negative")
+	}
+	return nil
+}
+
+// Check implements doorward.Revocations.
+func (f *Feed) Check(c *doorward.Claims) error {
+	err := f.set.Check(c)
+	if err == nil && f.hasUnknown() {
+		return doorward.ErrStale
+	}
+	return err
+}
+
+// Age is the time since the last answered question was sent, minus what the answer was
+// behind: the larger of the monotonic and the wall clock's. Before the first answer it is
+// the greatest Duration.
+func (f *Feed) Age() time.Duration { return f.set.Age() }
+
+// Ready returns nil, or why tokens are refused with 503 now: a doorward.ErrStale. It is for
+// a service's own readiness.
+func (f *Feed) Ready() error {
+	age := f.Age()
+	switch {
+	case age == math.MaxInt64:
+		return fmt.Errorf("%w: nothing was heard yet", doorward.ErrStale)
+	case age > f.cfg.MaxStaleness:
+		return fmt.Errorf("%w: last heard %v ago", doorward.ErrStale, age.Round(time.Millisecond))
+	case f.hasUnknown():
+		return fmt.Errorf("%w: there is a revocation of a kind unknown to this version", doorward.ErrStale)
+	}
+	return nil
+}
+
+// Len is the number of revocations that are kept, some of which may have expired.
+func (f *Feed) Len() int { return f.set.Len() }
+
+// Run follows the issuer until ctx ends; then it waits for what is under way and returns
+// nil. It is the feed's only background work. One Run per Feed.
+func (f *Feed) Run(ctx context.Context) error {
+	var beside sync.WaitGroup
+	beside.Go(func() { f.watchAge(ctx) })
+	if !f.cfg.NoStream {
+		beside.Go(func() { f.keepStream(ctx) })
+	}
+	for failures, pages := 0, false; ctx.Err() == nil; {
+		pace := between(f.cfg.Poll*3/4, f.cfg.Poll)
+		err := f.catchUp(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		f.report(ctx, err)
+		if err == nil {
+			failures = 0
+			if pages = !pages && f.Age() > f.cfg.Poll; pages {
+				pace = 0 // it took many pages: ask for what came meanwhile
+			}
+		} else {
+			pace = f.backOff(err, failures)
+			failures++
+		}
+		wait(ctx, pace, f.kick)
+	}
+	beside.Wait()
+	if f.owned != nil {
+		f.owned.CloseIdleConnections()
+	}
+	return nil
+}
+
+// watchAge tells the log when the knowledge has become too old, whatever else goes on.
+func (f *Feed) watchAge(ctx context.Context) {
+	for ctx.Err() == nil {
+		f.reporting.Lock()
+		f.reportAge(ctx)
+		f.reporting.Unlock()
+		left := f.cfg.MaxStaleness - f.Age()
+		if left < 0 {
+			left = time.Second
+		}
+		wait(ctx, left+time.Millisecond, nil)
+	}
+}
+
+// report tells the log what has changed, and Observe how it went. A stream that ended is no
+// problem: questions go on.
+func (f *Feed) report(ctx context.Context, err error) {
+	f.reporting.Lock()
+	defer f.reporting.Unlock()
+	o := FeedOutcome{Reason: reasonOf(err), Entries: f.Len(), Age: f.Age()}
+	if o.Reason != "stream" {
+		f.reportProblem(ctx, o, err)
+	}
+	f.reportAge(ctx)
+	if f.cfg.Observe != nil {
+		f.cfg.Observe(o)
+	}
+}
+
+// reportAge is called while f.reporting is held.
+func (f *Feed) reportAge(ctx context.Context) {
+	err := f.Ready()
+	if (err != nil) == f.stale {
+		return
+	}
+	if f.stale = err != nil; f.stale {
+		f.cfg.Logger.LogAttrs(ctx, slog.LevelError, "revocations are out of date: tokens cannot be judged",
+			slog.String("reason", err.Error()), slog.Duration("limit", f.cfg.MaxStaleness))
+		return
+	}
+	f.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "revocations are up to date", slog.Int("entries", f.Len()))
+}
+
+func (f *Feed) reportProblem(ctx context.Context, o FeedOutcome, err error) {
+	switch {
+	case err == nil && f.problem != "":
+		f.problem = ""
+		f.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "revocations are heard again")
+	case err != nil && o.Reason != f.problem:
+		f.problem = o.Reason
+		level, text := slog.LevelWarn, "revocations not heard; asking again"
+		if o.Reason == "denied" {
+			level, text = slog.LevelError, "the issuer refuses this service's credential for revocations"
+		}
+		f.cfg.Logger.LogAttrs(ctx, level, text, slog.String("reason", err.Error()),
+			slog.Duration("age", o.Age), slog.Duration("limit", f.cfg.MaxStaleness))
+	}
+}
+
+// reasonOf is the word for FeedOutcome.Reason.
+func reasonOf(err error) string {
+	e, ok := errors.AsType[*failure](err)
+	switch {
+	case err == nil:
+		return "ok"
+	case !ok:
+		return "network"
+	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
+		return "denied"
+	}
+	return e.reason
+}

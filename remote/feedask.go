@@ -1,0 +1,247 @@
+package remote
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/doorward/doorward"
+)
+
+// firstWait bounds the wait after the first failure; each further one doubles it.
+const firstWait = time.Second
+
+// sequence is a question with its pages. What is known when it ends was complete at heard.
+type sequence struct {
+	cursor   string
+	snapshot bool
+	heard    time.Time
+	entries  int
+	unknown  time.Time // until when the entries of unknown kinds hold; zero if there are none
+}
+
+// catchUp asks until there is no more. After an error the next call goes on with the page
+// that is missing.
+func (f *Feed) catchUp(ctx context.Context) error {
+	for {
+		after := f.next()
+		asked := time.Now() // before the question is sent
+		a, err := f.ask(ctx, after)
+		if err == nil {
+			err = f.take(after, asked, a)
+		} else if e, ok := errors.AsType[*failure](err); ok && e.status == http.StatusBadRequest {
+			f.forget() // the cursor is none
+		}
+		if err != nil || !a.more {
+			return err
+		}
+	}
+}
+
+// next is the cursor of the next question.
+func (f *Feed) next() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sequence != nil {
+		return f.sequence.cursor
+	}
+	return f.cursor
+}
+
+// forget makes the next question that for a snapshot. What was revoked stays so.
+func (f *Feed) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cursor, f.sequence = "", nil
+}
+
+func (f *Feed) ask(ctx context.Context, after string) (page, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	nonce := rand.Text()
+	r, err := f.request(ctx, "application/json", url.Values{"after": {after}, "nonce": {nonce}})
+	if err != nil {
+		return page{}, err
+	}
+	d, err := f.client.fetch(r, "")
+	if err != nil {
+		return page{}, err
+	}
+	a, err := parsePage(d.body)
+	switch {
+	case err != nil:
+		return page{}, failed("content", "%w", err)
+	case a.nonce != nonce:
+		return page{}, failed("content", "the answer is to another question")
+	case a.more && (a.next == after || len(a.entries) == 0):
+		return page{}, failed("content", "the pages do not go on")
+	}
+	return a, nil
+}
+
+// request makes a request with this service's credential. Values that are empty are left out.
+func (f *Feed) request(ctx context.Context, accept string, query url.Values) (*http.Request, error) {
+	for name := range query {
+		if query.Get(name) == "" {
+			delete(query, name)
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.cfg.URL+"?"+query.Encode(), http.NoBody)
+	if err != nil {
+		return nil, failed("network", "%w", err)
+	}
+	f.authorize(r)
+	r.Header.Set("Accept", accept)
+	return r, nil
+}
+
+// take adds the entries of a page, and after the last page confirms that all are known that
+// were revoked when the first was read.
+func (f *Feed) take(after string, asked time.Time, a page) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.checkHistory(after, a); err != nil {
+		f.cursor, f.sequence = "", nil
+		return err
+	}
+	s := f.sequence
+	switch {
+	case s == nil:
+		s = &sequence{snapshot: a.snapshot, heard: asked.Add(-a.age)}
+	case a.snapshot && !s.snapshot: // the history was lost between two pages
+		s = &sequence{snapshot: true, heard: asked.Add(-a.age), entries: s.entries}
+	}
+	f.sequence = s
+	if s.entries += len(a.entries); s.entries > f.cfg.MaxEntries {
+		f.sequence = nil
+		return failed("size", "there are more than %d revocations", f.cfg.MaxEntries)
+	}
+	until, err := f.add(a.entries)
+	if err != nil {
+		return err
+	}
+	s.cursor, s.unknown = a.next, later(s.unknown, until)
+	if a.more {
+		return nil
+	}
+	if s.snapshot { // it holds all that there is
+		f.unknown.Store(nil)
+		f.noteUnknown(s.unknown)
+	}
+	f.cursor, f.sequence = a.next, nil
+	f.set.Confirm(s.heard)
+	select {
+	case f.ready <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// checkHistory tells the log when the store's history is not the one of before. What is known
+// stays until it expires: a store that was put back may have lost revocations.
+func (f *Feed) checkHistory(after string, a page) error {
+	known, inside := f.lineage, f.sequence != nil && f.sequence.snapshot
+	switch {
+	case a.lineage != known && known != "" && !a.snapshot:
+		f.lineage = a.lineage
+		return failed("history", "two histories answer")
+	case a.lineage != known && known != "":
+		f.cfg.Logger.Warn("the issuer's store has another history; all revocations are read again", "lineage", a.lineage)
+	case inside && !a.snapshot:
+		return failed("content", "the pages do not go on")
+	case after != "" && a.snapshot && !inside:
+		f.cfg.Logger.Warn("the issuer's store has lost history; all revocations are read again", "lineage", a.lineage)
+	}
+	if a.lineage != known {
+		f.sequence = nil
+	}
+	f.lineage = a.lineage
+	return nil
+}
+
+// add adds entries, unless there would be too many, and returns until when those of unknown
+// kinds hold.
+func (f *Feed) add(entries []entry) (unknown time.Time, err error) {
+	if f.set.Len()+len(entries) > f.cfg.MaxEntries {
+		if f.set.Add(); f.set.Len()+len(entries) > f.cfg.MaxEntries { // what has expired is gone now
+			return unknown, failed("size", "there are more than %d revocations", f.cfg.MaxEntries)
+		}
+	}
+	cuts := make([]doorward.Revocation, 0, len(entries))
+	for _, e := range entries {
+		if e.known {
+			cuts = append(cuts, e.cut)
+			continue
+		}
+		until := e.cut.ExpiresAt
+		if until.IsZero() {
+			until = time.Unix(1<<40, 0) // as good as never
+		}
+		unknown = later(unknown, until)
+	}
+	f.set.Add(cuts...)
+	f.noteUnknown(unknown)
+	return unknown, nil
+}
+
+// noteUnknown makes the feed stale until then, by both clocks.
+func (f *Feed) noteUnknown(until time.Time) {
+	now := time.Now()
+	if left := until.Sub(now.Round(0)); left > 0 {
+		until = now.Add(left)
+		if before := f.unknown.Load(); before == nil || until.After(*before) {
+			f.unknown.Store(&until)
+		}
+	}
+}
+
+func (f *Feed) hasUnknown() bool {
+	until := f.unknown.Load()
+	if until == nil {
+		return false
+	}
+	now := time.Now()
+	return until.After(now) || until.Round(0).After(now.Round(0))
+}
+
+// backOff is how long to wait after a failure: a random part of a limit that doubles up to the
+// usual pace. A credential that is refused is no better the next second.
+func (f *Feed) backOff(err error, failures int) time.Duration {
+	e, _ := errors.AsType[*failure](err)
+	switch {
+	case reasonOf(err) == "denied":
+		return between(f.cfg.Poll*3/4, f.cfg.Poll)
+	case e != nil && e.wait > 0:
+		return between(0, firstWait) + min(e.wait, f.cfg.MaxStaleness/2)
+	}
+	return between(0, min(firstWait<<min(failures, 10), f.cfg.Poll))
+}
+
+// wait returns after d, or when something comes on early, or when ctx ends.
+func wait(ctx context.Context, d time.Duration, early <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-early:
+	case <-ctx.Done():
+	}
+}
+
+// between is a random time from least to most.
+func between(least, most time.Duration) time.Duration {
+	var b [8]byte
+	rand.Read(b[:])
+	return least + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(max(most-least, 1)))
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
