@@ -78,6 +78,19 @@ func New(cfg Config) *Hasher {
 	return h
 }
 
+// Stats is how busy a [Hasher] is, and what it has done since it was made.
+type Stats struct {
+	Slots   int           // passwords that can be hashed at once
+	InUse   int           // passwords that are being hashed
+	Waiting int           // callers that wait for a slot
+	Hashed  int64         // passwords that got a slot
+	Refused int64         // callers that got ErrBusy
+	Waited  time.Duration // of all callers that had to wait, together
+}
+
+// Stats returns the figures of this moment.
+func (h *Hasher) Stats() Stats { return h.slots.stats() }
+
 // Hash returns the argon2id hash of a password as a PHC string, with a random
 // salt. The password counts whole and in NFC (NIST SP 800-63B-4 §3.1.1.2). Whether
 // it is good enough is asked with [Check].

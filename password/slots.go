@@ -21,6 +21,9 @@ type slots struct {
 	wait    time.Duration
 	keep    bool
 	waiting atomic.Int64
+	refused atomic.Int64
+	hashed  atomic.Int64
+	waited  atomic.Int64 // nanoseconds, of all who have waited
 
 	mu     sync.Mutex // guards what follows
 	busy   int
@@ -33,6 +36,14 @@ func (s *slots) init(cfg Config) {
 	s.queue = int64(cfg.Queue)
 	s.wait = cfg.Wait
 	s.keep = cfg.KeepMemory
+}
+
+// stats reads what a metric wants to know.
+func (s *slots) stats() Stats {
+	return Stats{
+		Slots: cap(s.free), InUse: len(s.free), Waiting: int(s.waiting.Load()),
+		Hashed: s.hashed.Load(), Refused: s.refused.Load(), Waited: time.Duration(s.waited.Load()),
+	}
 }
 
 // acquire takes a slot. Callers get slots in the order in which they came: a
@@ -48,6 +59,7 @@ func (s *slots) acquire(ctx context.Context) error {
 			return err
 		}
 	}
+	s.hashed.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.busy++
@@ -70,14 +82,18 @@ func (s *slots) release() {
 func (s *slots) enqueue(ctx context.Context) error {
 	defer s.waiting.Add(-1)
 	if s.waiting.Add(1) > s.queue {
+		s.refused.Add(1)
 		return ErrBusy
 	}
+	begun := time.Now()
+	defer func() { s.waited.Add(int64(time.Since(begun))) }()
 	timer := time.NewTimer(s.wait)
 	defer timer.Stop()
 	select {
 	case s.free <- struct{}{}:
 		return nil
 	case <-timer.C:
+		s.refused.Add(1)
 		return ErrBusy
 	case <-ctx.Done():
 		return fmt.Errorf("password: wait for a slot: %w", ctx.Err())

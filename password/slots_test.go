@@ -61,6 +61,9 @@ func TestQueue_Attack_E03(t *testing.T) {
 		if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrBusy) || time.Since(start) != 0 {
 			t.Errorf("the ninth: %v after %v, want ErrBusy at once", err, time.Since(start))
 		}
+		if got, want := h.Stats(), (password.Stats{Slots: 2, InUse: 2, Waiting: 8, Refused: 1}); got != want {
+			t.Errorf("while they wait: %+v, want %+v", got, want)
+		}
 		wg.Wait()
 
 		ctx, cancel := context.WithCancel(t.Context())
@@ -76,6 +79,9 @@ func TestQueue_Attack_E03(t *testing.T) {
 		release()
 		if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrMismatch) {
 			t.Errorf("with free slots: %v, want ErrMismatch", err)
+		}
+		if got, want := h.Stats(), (password.Stats{Slots: 2, Hashed: 1, Refused: 9, Waited: 16 * time.Second}); got != want {
+			t.Errorf("at the end: %+v, want %+v", got, want)
 		}
 	})
 }

@@ -69,6 +69,11 @@ func (s *Store) Close() error {
 	return s.close()
 }
 
+// Pools returns the state of the connections: of the one that writes, and of those that read.
+func (s *Store) Pools() map[string]sql.DBStats {
+	return map[string]sql.DBStats{"write": s.engine.writers.Stats(), "read": s.engine.readers.Stats()}
+}
+
 // engine is the sqlstore.Engine and sqlstore.Rester of one file.
 type engine struct {
 	path    string

@@ -24,6 +24,7 @@ type backend struct {
 	cfg    *config.Config
 	folder folder
 	store  *sqlite.Store
+	hasher *password.Hasher
 	people *account.People
 	feed   *feed.Feed // of a server
 }
@@ -51,15 +52,16 @@ func openBackend(ctx context.Context, f folder) (*backend, error) {
 	if err != nil {
 		return nil, unopened(err, f.cfg.DatabasePath())
 	}
+	hasher := password.New(password.Config{})
 	people, err := account.New(account.Config{
 		Store: store, Throttle: store,
-		Hasher:      password.New(password.Config{}),
+		Hasher:      hasher,
 		MinPassword: f.cfg.PasswordMinLength,
 	})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &backend{cfg: f.cfg, folder: f, store: store, people: people}, nil
+	return &backend{cfg: f.cfg, folder: f, store: store, hasher: hasher, people: people}, nil
 }
 
 // unopened says why the store at path does not open and what to do about it.

@@ -19,7 +19,7 @@ import (
 )
 
 // serveSettings are the settings that serve has flags for.
-var serveSettings = []string{"listen", "issuer", "audience", "access_ttl", "tls.cert", "tls.key", "insecure_http"}
+var serveSettings = []string{"listen", "metrics.listen", "issuer", "audience", "access_ttl", "tls.cert", "tls.key", "insecure_http"}
 
 func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -84,9 +84,10 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 // node is one running server.
 type node struct {
 	*backend
-	app *app
-	log *slog.Logger
-	tls *tls.Config // nil for plain HTTP
+	app   *app
+	log   *slog.Logger
+	tls   *tls.Config // nil for plain HTTP
+	shown shown
 }
 
 func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
@@ -95,6 +96,10 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 		return err
 	}
 	defer func() { _ = ln.Close() }()
+	if err := n.listenMetrics(ctx); err != nil {
+		return err
+	}
+	defer n.shown.close()
 	n.feed = feed.New(n.store)
 	iss, err := n.issuer(ctx, key, n.log)
 	if err != nil {
@@ -114,6 +119,7 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 	if err := n.firstAdmin(ctx); err != nil {
 		return err
 	}
+	n.fillMetrics(iss)
 	stop := ignoreHangup(n.log)
 	defer stop()
 	n.log.Info("serving", "url", n.cfg.URL(ln.Addr().String()), "issuer", n.cfg.Issuer, "data", n.cfg.Data, "version", readVersion().Version)
@@ -125,7 +131,7 @@ func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server,
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- iss.Run(following) }()
-	err := srv.Serve(ctx, ln)
+	err := n.answer(ctx, srv, ln)
 	stop()
 	err = errors.Join(err, <-done)
 	if err == nil {
@@ -139,21 +145,26 @@ func (n *node) listen(ctx context.Context) (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", n.cfg.Listen)
 	if err != nil {
-		hint := ""
-		if errors.Is(err, syscall.EADDRINUSE) {
-			hint = "another program listens there; --listen 127.0.0.1:0 takes any free port"
-		}
-		return nil, failed(err, hint, "cannot listen on %s: %v", n.cfg.Listen, errors.Unwrap(err))
+		return nil, notListening(err, "--listen", n.cfg.Listen)
 	}
 	n.cfg.Resolve(ln.Addr().String())
 	return ln, nil
+}
+
+// notListening says why a listener cannot be had.
+func notListening(err error, flag, address string) error {
+	hint := ""
+	if errors.Is(err, syscall.EADDRINUSE) {
+		hint = "another program listens there; " + flag + " 127.0.0.1:0 takes any free port"
+	}
+	return failed(err, hint, "cannot listen on %s: %v", address, errors.Unwrap(err))
 }
 
 func (n *node) server(iss *issuer.Issuer) (*server.Server, error) {
 	srv, err := server.New(server.Config{
 		Issuer: iss, People: n.people, Clients: n.clients(), Feed: n.feed, Audiences: n.cfg.Audiences,
 		RecentLogin: n.cfg.RecentLogin, Prefix: n.cfg.Prefix, TokenField: n.cfg.TokenField, TokenHeader: n.cfg.TokensHeader,
-		Origins: n.cfg.CORSOrigins, CredentialOrigins: n.cfg.CORSCredentials,
+		Origins: n.cfg.CORSOrigins, CredentialOrigins: n.cfg.CORSCredentials, Observer: n.shown.observer(),
 		TLS: n.tls, Connections: n.cfg.Connections, Logger: n.log,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -151,6 +152,7 @@ func failureOf(err error) *failure {
 // fail is the one place that writes a refusal, and that logs its reason.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := failureOf(err)
+	exchangeOf(r).refusal = cmp.Or(f.reason, f.code)
 	id := doorward.RequestID(r.Context())
 	level := slog.LevelInfo
 	if f.status >= http.StatusInternalServerError && f.status != http.StatusNotImplemented { // 501 is the client's doing.

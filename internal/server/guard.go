@@ -58,6 +58,7 @@ func (s *Server) verifier(audience string) (*doorward.Verifier, error) {
 		Extractors:   places,
 		Realm:        realm,
 		Logger:       slog.New(slog.DiscardHandler), // fail logs the refusal.
+		Observe:      s.verified(),
 		ErrorHandler: s.refuse,
 	})
 }
@@ -88,6 +89,9 @@ func anyAudience(verifiers []*doorward.Verifier) guard {
 		handlers := make([]http.Handler, len(verifiers))
 		for i, v := range verifiers {
 			handlers[i] = require(v)(next)
+		}
+		if len(handlers) == 1 {
+			return handlers[0]
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			chosen := 0

@@ -29,7 +29,9 @@ type exchange struct {
 	id       string
 	resource *resource
 	quiet    bool
-	status   int // 0 while no header was written
+	act      string // for the observer: "login", "refresh" or nothing
+	status   int    // 0 while no header was written
+	refusal  string // the reason or the code of a refusal
 
 	subject, session string
 }
@@ -78,6 +80,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{ResponseWriter: w, started: time.Now(), id: rand.Text(), resource: s.missing}
 	ctx := doorward.WithRequestID(r.Context(), x.id)
 	r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
+	defer s.observe(r, x)
 	defer s.record(r, x)
 	defer s.rescue(r, x)
 

@@ -14,7 +14,7 @@ import (
 const loginPath = "/login"
 
 func (s *Server) loginRoute() route {
-	return route{method: http.MethodPost, path: loginPath, handle: s.login}
+	return route{method: http.MethodPost, path: loginPath, act: "login", handle: s.login}
 }
 
 type loginRequest struct {

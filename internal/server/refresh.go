@@ -8,7 +8,7 @@ import (
 )
 
 func (s *Server) refreshRoute() route {
-	return route{method: http.MethodPost, path: "/refresh", handle: s.refresh}
+	return route{method: http.MethodPost, path: "/refresh", act: "refresh", handle: s.refresh}
 }
 
 type refreshRequest struct {

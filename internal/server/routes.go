@@ -33,7 +33,9 @@ type route struct {
 	// cached says that the handler sets Cache-Control itself; else it is no-store.
 	cached bool
 	// quiet logs good answers at level debug: a machine asks every second.
-	quiet  bool
+	quiet bool
+	// act is what the observer calls it: "login" or "refresh", and else nothing.
+	act    string
 	handle handler
 }
 
@@ -124,7 +126,8 @@ func (s *Server) dispatch(res *resource) http.Handler {
 			method = http.MethodGet
 		}
 		if rt, ok := res.routes[method]; ok {
-			exchangeOf(r).quiet = rt.quiet
+			x := exchangeOf(r)
+			x.quiet, x.act = rt.quiet, rt.act
 			if rt.cached {
 				w.Header().Del("Cache-Control")
 			}

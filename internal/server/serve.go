@@ -19,20 +19,13 @@ const (
 	idleTimeout       = 60 * time.Second
 )
 
+// connectionsBeside is how many connections ServeBeside has open at most.
+const connectionsBeside = 64
+
 // HTTPServer returns a server with this Server's handler, its limits and its log.
 // It does not cap connections; Serve does.
 func (s *Server) HTTPServer() *http.Server {
-	server := &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    2 * headerLimit,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-
-		DisableGeneralOptionsHandler: true,
-	}
+	server := s.limited(s)
 	if s.cfg.Feed != nil {
 		server.RegisterOnShutdown(s.cfg.Feed.Close) // A stream would never finish by itself.
 	}
@@ -43,16 +36,41 @@ func (s *Server) HTTPServer() *http.Server {
 	return server
 }
 
+// limited is a server of a handler with our limits and our log.
+func (s *Server) limited(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    2 * headerLimit,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
 // Serve answers on l until ctx ends, then stops: /readyz turns to 503, no more
 // connections are accepted, and requests under way may finish within
 // Config.Grace. It closes l. It returns nil after a stop in which every request finished.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := s.HTTPServer()
-	limited := newConnLimit(l, s.cfg.Connections, s.log, s.cfg.TLS != nil)
+	return s.serve(ctx, l, s.HTTPServer(), s.cfg.Connections)
+}
+
+// ServeBeside answers with h, in plain HTTP, on a listener beside the one of Serve. The limits
+// are the same, but for the connections, of which there are 64 at most. It ends as
+// Serve does.
+func (s *Server) ServeBeside(ctx context.Context, l net.Listener, h http.Handler) error {
+	return s.serve(ctx, l, s.limited(h), connectionsBeside)
+}
+
+func (s *Server) serve(ctx context.Context, l net.Listener, server *http.Server, connections int) error {
+	limited := newConnLimit(l, connections, s.log, server.TLSConfig != nil)
 	server.ConnState = limited.changed
 	served := make(chan error, 1)
 	go func() {
-		if s.cfg.TLS != nil {
+		if server.TLSConfig != nil {
 			served <- server.ServeTLS(limited, "", "")
 			return
 		}

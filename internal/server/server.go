@@ -63,6 +63,8 @@ type Config struct {
 	Connections int
 	// Grace is how long Serve waits for requests under way when it stops: 15 seconds if zero.
 	Grace time.Duration
+	// Observer is told what happens. Nil means nobody.
+	Observer Observer
 	// Logger gets one record per request and one per refusal. Nil discards them.
 	Logger *slog.Logger
 }

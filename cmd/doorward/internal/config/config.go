@@ -14,10 +14,11 @@ type Config struct {
 	Database      string // only the empty one is served by this build
 	MasterKeyFile string // file with the master key
 
-	Listen    string   // host:port
-	Issuer    string   // "" until the address is known, when Listen has port 0
-	Audience  string   // what /login writes when the client names none; "" means Issuer
-	Audiences []string // further audiences that clients may ask for
+	Listen        string   // host:port
+	MetricsListen string   // host:port; "" for no metrics
+	Issuer        string   // "" until the address is known, when Listen has port 0
+	Audience      string   // what /login writes when the client names none; "" means Issuer
+	Audiences     []string // further audiences that clients may ask for
 
 	AccessTTL       time.Duration
 	SessionIdle     time.Duration

@@ -52,6 +52,7 @@ func TestEverySettingFromFile(t *testing.T) {
 data: /var/lib/doorward
 master_key_file: /etc/doorward/master.key
 listen: 0.0.0.0:8443
+metrics: {listen: "127.0.0.1:9090"}
 issuer: https://auth.example.com
 audience: https://api.example.com
 audiences: [orders, "billing"]

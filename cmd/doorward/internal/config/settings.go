@@ -65,6 +65,10 @@ var settings = []Setting{
 		bind: func(c *Config) value { return text{&c.Listen, isAddress} },
 	},
 	{
+		Key: "metrics.listen", Flag: "metrics", Usage: "`ADDRESS` of a listener of its own for /metrics, host:port (default none)",
+		bind: func(c *Config) value { return text{&c.MetricsListen, isAddress} },
+	},
+	{
 		Key: "issuer", Flag: "issuer", Shared: true, Usage: "`URL` by which clients reach this server (default scheme and listen address)",
 		bind: func(c *Config) value { return text{&c.Issuer, isIssuer} },
 	},

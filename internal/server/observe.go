@@ -1,0 +1,64 @@
+package server
+
+import (
+	"cmp"
+	"net/http"
+	"time"
+
+	"github.com/doorward/doorward"
+)
+
+// Observer is told what happens, for metrics. Its methods may be called concurrently and must not wait.
+type Observer interface {
+	// Answered is called once for each request, after its answer.
+	Answered(a Answer)
+	// Verified is called once for each look at an access token.
+	Verified(o doorward.Outcome)
+}
+
+// Answer is one request that was answered. Its words are of fixed sets: nothing in them was made by a client.
+type Answer struct {
+	// Route is the pattern that the path matched, "none" if there was none.
+	Route string
+	// Method is the request's if HTTP knows it, else "other".
+	Method string
+	// Status is 0 if the connection was cut before there was an answer.
+	Status int
+	// Act is "login" or "refresh" where that was asked for, and else empty.
+	Act string
+	// Result is "ok", the reason or else the code of a refusal, or "cut".
+	Result string
+	// Took is the time from the end of the request's header to the end of the answer.
+	Took time.Duration
+}
+
+// observe tells the observer, if there is one.
+func (s *Server) observe(r *http.Request, x *exchange) {
+	if s.cfg.Observer == nil {
+		return
+	}
+	result := "ok"
+	if x.status == 0 || x.status >= http.StatusBadRequest {
+		result = cmp.Or(x.refusal, "cut")
+	}
+	s.cfg.Observer.Answered(Answer{
+		Route: x.resource.pattern, Method: methodWord(r.Method), Status: x.status,
+		Act: x.act, Result: result, Took: time.Since(x.started),
+	})
+}
+
+// verified is the Observe of a verifier, nil without an observer.
+func (s *Server) verified() func(doorward.Outcome) {
+	if s.cfg.Observer == nil {
+		return nil
+	}
+	return s.cfg.Observer.Verified
+}
+
+func methodWord(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
