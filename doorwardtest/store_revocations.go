@@ -145,7 +145,9 @@ func refreshKeyEndsAll(f *fixture) {
 	f.holds(read.Live(at), "a session that began later is not live")
 	f.same("live", ids(f.list(issuer.SessionQuery{Live: true})), []string{after.ID})
 
-	_, err := f.store.EndSession(f.Context(), live.ID, "logout", event)
+	_, _, err := f.store.SwapSession(f.Context(), other.ID, other.Rev, issuer.Change{Used: true}, event)
+	f.fails(err, issuer.ErrConflict)
+	_, err = f.store.EndSession(f.Context(), live.ID, "logout", event)
 	f.ok(err)
 	read, _ = f.read(live.Handle)
 	f.same("reason after it was ended again", read.EndReason, issuer.ReasonKeyRemoved)

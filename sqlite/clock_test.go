@@ -72,6 +72,32 @@ func TestPrune(t *testing.T) {
 	})
 }
 
+// Sessions that ended with all others leave as those do that ended alone.
+func TestPruneAfterKeyRemoval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		must(t, s.SwapKeys(t.Context(), 0, []issuer.StoredKey{{ID: "refresh-1", Purpose: issuer.PurposeRefresh}}, nil, event))
+		ended := create(t, s, issuer.NewSession{Subject: "u_1", Handle: issuer.Digest{1}, Idle: 60 * day, Absolute: 60 * day})
+		must(t, s.SwapKeys(t.Context(), 1, nil, []string{"refresh-1"}, event))
+		live := create(t, s, issuer.NewSession{Subject: "u_1", Handle: issuer.Digest{2}, Idle: 60 * day, Absolute: 60 * day})
+		for _, step := range []struct {
+			after  time.Duration
+			pruned int64
+		}{{30 * day, 0}, {time.Millisecond, 1}, {day, 0}} {
+			time.Sleep(step.after)
+			n, err := s.Prune(t.Context())
+			if n != step.pruned || err != nil {
+				t.Errorf("after %v: %d rows pruned, %v, want %d", step.after, n, err, step.pruned)
+			}
+		}
+		checkLive(t, s, live, true)
+		if _, _, err := s.SessionByHandle(t.Context(), ended.Handle); !errors.Is(err, issuer.ErrNotFound) {
+			t.Errorf("the session that ended: %v", err)
+		}
+	})
+}
+
 // More rows than one sweep takes.
 func TestPruneMany(t *testing.T) {
 	t.Parallel()

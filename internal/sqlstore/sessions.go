@@ -20,12 +20,16 @@ const sessionColumns = `id, handle, subject, epoch, client_id, scope, audience, 
 const covering = `(c.kind = 'session' AND c.id = sessions.id)
 	OR (c.kind = 'subject' AND c.id = sessions.subject AND sessions.id < c.before)
 	OR (c.kind = 'client' AND c.id = sessions.client_id AND sessions.id < c.before)
-	OR (c.kind = 'all' AND sessions.id < c.before)`
+	OR (` + coveringAll + `)`
+
+// coveringAll says of a cut-off c whether it covers the session of the row outside as it
+// covers all others.
+const coveringAll = `c.kind = 'all' AND sessions.id < c.before`
 
 // coveredAt is when the first cut-off that covers a session was recorded, or 0, and when
 // the first of all sessions was.
 const coveredAt = `COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE ` + covering + `), 0),
-	COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE c.kind = 'all' AND sessions.id < c.before), 0)`
+	COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE ` + coveringAll + `), 0)`
 
 // CreateSession inserts a session and returns it as stored.
 func (s *Store) CreateSession(ctx context.Context, n issuer.NewSession, ev issuer.Event) (issuer.Session, error) {
@@ -220,7 +224,8 @@ func insertSession(ctx context.Context, tx Tx, now time.Time, id string, n issue
 }
 
 // updateSession is the compare-and-swap. A session that has ended stays ended, with
-// its first reason. Its last use stays the latest, also when the clock goes back.
+// its first reason; with all others it ends without a change of its row, which is a conflict too.
+// Its last use stays the latest, also when the clock goes back.
 func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int64, ch issuer.Change) (issuer.Session, error) {
 	st := ch.State
 	var used, end int64
@@ -241,7 +246,8 @@ func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int
 			idle_end = CASE WHEN CAST($10 AS BIGINT) = 1 THEN CAST($9 AS BIGINT) + idle ELSE idle_end END,
 			end_reason = CASE WHEN CAST($11 AS BIGINT) = 1 AND ended_at = 0 THEN $12 ELSE end_reason END,
 			ended_at = CASE WHEN CAST($11 AS BIGINT) = 1 AND ended_at = 0 THEN CAST($9 AS BIGINT) ELSE ended_at END
-		WHERE id = $1 AND rev = $2 RETURNING `+sessionColumns,
+		WHERE id = $1 AND rev = $2 AND NOT EXISTS (SELECT 1 FROM revocations AS c WHERE `+coveringAll+`)
+		RETURNING `+sessionColumns,
 		id, rev, int64(st.Generation), millis(st.HeldSince), st.LateRun, st.Late, st.Mixed, st.Quiet,
 		millis(now), used, end, ch.End))
 	if !errors.Is(err, sql.ErrNoRows) {
