@@ -90,6 +90,11 @@ var bans = []ban{
 		"only cmd reads flags, environment and configuration files",
 	},
 	{exactly("internal/sqlstore"), []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5"}, "the shared SQL imports no driver"},
+	{
+		func(dir string) bool { return dir != "internal/metrics" },
+		[]string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/promhttp"},
+		"packages tell an observer; internal/metrics alone knows Prometheus",
+	},
 	{func(string) bool { return true }, []string{"C"}, "the binary is built without cgo"},
 }
 
