@@ -54,7 +54,7 @@ func openBackend(ctx context.Context, f folder) (*backend, error) {
 	}
 	hasher := password.New(password.Config{})
 	people, err := account.New(account.Config{
-		Store: store, Throttle: store,
+		Store: store, Bulk: store, Throttle: store,
 		Hasher:      hasher,
 		MinPassword: f.cfg.PasswordMinLength,
 	})

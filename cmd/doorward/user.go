@@ -15,7 +15,8 @@ import (
 func (a *app) userCommand() *cobra.Command {
 	return newGroup("user", "Add, list and change the people who can log in",
 		a.userAddCommand(), a.userListCommand(), a.userShowCommand(),
-		a.userDisableCommand(), a.userEnableCommand(), a.userDeleteCommand(), a.userPasswdCommand())
+		a.userDisableCommand(), a.userEnableCommand(), a.userDeleteCommand(), a.userPasswdCommand(),
+		a.userImportCommand(), a.userExportCommand())
 }
 
 func (a *app) userAddCommand() *cobra.Command {

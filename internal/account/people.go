@@ -52,7 +52,9 @@ type Beginner interface {
 
 // Config is what [New] needs. Store, Throttle and Hasher are required.
 type Config struct {
-	Store    Store
+	Store Store
+	// Bulk is needed by Import and Export alone, and is the same database.
+	Bulk     BulkStore
 	Throttle Throttle
 	Hasher   Hasher
 	// MinPassword is the least number of characters of a new password. 0 means 15;
@@ -64,6 +66,7 @@ type Config struct {
 // in memory, and runs no goroutine.
 type People struct {
 	store    Store
+	bulk     BulkStore
 	throttle Throttle
 	hasher   Hasher
 	least    int
@@ -82,7 +85,7 @@ func New(cfg Config) (*People, error) {
 		return nil, fmt.Errorf("account: Config.MinPassword is %d, the least is %d", cfg.MinPassword, password.LeastMin)
 	}
 	least := cmp.Or(cfg.MinPassword, password.DefaultMin)
-	return &People{store: cfg.Store, throttle: cfg.Throttle, hasher: cfg.Hasher, least: least}, nil
+	return &People{store: cfg.Store, bulk: cfg.Bulk, throttle: cfg.Throttle, hasher: cfg.Hasher, least: least}, nil
 }
 
 // NewUser is a person to add.

@@ -119,8 +119,9 @@ type Row struct {
 	Canonical string
 	Roles     []string
 	Hash      string `json:"-"` // PHC string; empty when the user cannot log in with a password
-	// MustChange is as in User.
+	// MustChange and Disabled are as in User.
 	MustChange bool
+	Disabled   bool
 	// Lifetime is how long the password works, from the store's now. 0 means for ever.
 	Lifetime time.Duration
 	// First inserts the user only into a store without users.
@@ -174,6 +175,8 @@ const (
 	EventLoginFailed    issuer.EventKind = "login_failed"
 	EventLoginThrottled issuer.EventKind = "login_throttled"
 	EventUserAdd        issuer.EventKind = "user_add"
+	EventUserImport     issuer.EventKind = "user_import"
+	EventUserExport     issuer.EventKind = "user_export" // of all users, with their hashes
 	EventUserDisable    issuer.EventKind = "user_disable"
 	EventUserEnable     issuer.EventKind = "user_enable"
 	EventUserDelete     issuer.EventKind = "user_delete"

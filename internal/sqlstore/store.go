@@ -78,9 +78,10 @@ type Store struct {
 }
 
 var (
-	_ issuer.Store     = (*Store)(nil)
-	_ account.Store    = (*Store)(nil)
-	_ account.Throttle = (*Store)(nil)
+	_ issuer.Store      = (*Store)(nil)
+	_ account.Store     = (*Store)(nil)
+	_ account.Throttle  = (*Store)(nil)
+	_ account.BulkStore = (*Store)(nil)
 )
 
 // New returns a Store on a database whose schema [Migrate] has brought up to date.

@@ -55,28 +55,13 @@ func (s *Store) UserByName(ctx context.Context, canonical string) (account.User,
 
 // Users lists users in the byte order of their canonical names.
 func (s *Store) Users(ctx context.Context, q account.Query) ([]account.User, error) {
-	if err := checkText(q.After); err != nil {
-		return nil, err
-	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = 100
-	}
-	var users []account.User
-	err := s.read(ctx, "list users", func(ctx context.Context, tx Tx, _ time.Time) error {
-		list, err := scanUsers(ctx, tx, `
-			SELECT `+userColumns+` FROM (
-				SELECT id, name, canonical, hash, disabled, must_change,
-					password_expires_at, password_changed_at, created_at
-				FROM users WHERE canonical > $1 ORDER BY canonical LIMIT $2) AS u
-			LEFT JOIN user_roles AS r ON r.user_id = u.id ORDER BY u.canonical, r.role`, q.After, limit)
-		for _, c := range list {
-			users = append(users, c.User)
-		}
-		return err
-	})
+	list, err := s.Credentials(ctx, q)
 	if err != nil {
 		return nil, err
+	}
+	users := make([]account.User, len(list))
+	for i, c := range list {
+		users[i] = c.User
 	}
 	return users, nil
 }
@@ -200,7 +185,7 @@ func insertUser(ctx context.Context, tx Tx, now time.Time, row account.Row) erro
 		INSERT INTO users (id, name, canonical, hash, disabled, must_change,
 			password_expires_at, password_changed_at, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (canonical) DO NOTHING`,
-		row.ID, row.Name, row.Canonical, row.Hash, false, row.MustChange,
+		row.ID, row.Name, row.Canonical, row.Hash, row.Disabled, row.MustChange,
 		expiryAfter(now, row.Lifetime), millis(now)))
 	if err != nil {
 		return err

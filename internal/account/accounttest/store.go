@@ -24,6 +24,7 @@ import (
 // Store is a store of people and of their sessions.
 type Store interface {
 	account.Store
+	account.BulkStore
 	account.Throttle
 	issuer.SessionStore
 	issuer.RevocationLog
@@ -62,6 +63,9 @@ var tests = []struct {
 	{"deleting ends the sessions", testDelete},
 	{"a change ends a login in flight", testInFlight},
 	{"a change of nobody changes nothing", testNobody},
+	{"many users in one transaction", testBulk},
+	{"a failure in the middle adds nobody", testBulkWhole},
+	{"many users from two processes", testBulkTogether},
 	{"tries up to the limit", testThrottle},
 	{"Attack_E06 tries are counted exactly, from two processes", testThrottleTogether},
 	{"Attack_E06 tries survive a restart", testThrottleRestart},

@@ -1,0 +1,148 @@
+// Package roster reads and writes lists of users with the hashes of their
+// passwords: CSV, JSON lines, and a table of an SQLite database.
+//
+// What is read was written by another program and is bounded before it is parsed:
+// no row is larger than [MaxRow], and memory does not grow with the number of rows.
+package roster
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// MaxRow is the greatest size of one row in bytes.
+const MaxRow = 64 << 10
+
+// MaxColumns is the greatest number of columns or members of a row.
+const MaxColumns = 256
+
+// Errors with which no reading begins or goes on.
+var (
+	// ErrColumn says that a column that was asked for is not there.
+	ErrColumn = errors.New("roster: no such column")
+	// ErrStatus says that a column seems to tell who may log in, and nobody asked for it.
+	ErrStatus = errors.New("roster: a column that says who may log in is left out")
+	// ErrSyntax says that the source is not what it should be from some place on.
+	ErrSyntax = errors.New("roster: not readable")
+	// ErrTable says that a database has no such table.
+	ErrTable = errors.New("roster: no such table")
+)
+
+// Columns are the names of columns. Roles, Disabled and Active may be empty.
+type Columns struct {
+	Name, Hash, Roles string
+	// Disabled is true of those who may not log in, Active of those who may.
+	Disabled, Active string
+	// AllEnabled says that a column which looks like either is left out on purpose.
+	AllEnabled bool
+}
+
+// Row is one user.
+type Row struct {
+	Place      int // line of a file, or number of the row of a table; from 1
+	Name, Hash string
+	Roles      []string
+	Disabled   bool
+}
+
+// String leaves the hash out.
+func (r Row) String() string { return fmt.Sprintf("row %d: %q", r.Place, r.Name) }
+
+// GoString leaves the hash out.
+func (r Row) GoString() string { return r.String() }
+
+// RowError is a row that cannot be used. The next one may be.
+type RowError struct {
+	Place  int
+	Name   string // as far as it is known
+	Reason string
+}
+
+// Error says where and why.
+func (e *RowError) Error() string { return fmt.Sprintf("roster: row %d: %s", e.Place, e.Reason) }
+
+// Reader reads users one after the other.
+type Reader interface {
+	// Next returns the next user, io.EOF after the last, a *RowError for one that
+	// is passed over, and any other error when it cannot go on.
+	Next() (Row, error)
+	// Progress returns how much was read, and of how much. Both are in the same unit.
+	Progress() (read, whole int64)
+	// Close ends the reading.
+	Close() error
+}
+
+// check reports a column that is missing in a source that has those of names.
+func (c Columns) check(names []string) error {
+	if len(names) > MaxColumns {
+		return fmt.Errorf("%w: more than %d columns", ErrSyntax, MaxColumns)
+	}
+	for _, want := range []string{c.Name, c.Hash, c.Roles, c.Disabled, c.Active} {
+		if want != "" && !slices.Contains(names, want) {
+			return fmt.Errorf("%w: %q", ErrColumn, want)
+		}
+	}
+	return c.checkStatus(names)
+}
+
+// checkStatus refuses to enable people who were disabled, because somebody forgot a flag.
+func (c Columns) checkStatus(names []string) error {
+	if c.Disabled != "" || c.Active != "" || c.AllEnabled {
+		return nil
+	}
+	for _, name := range names {
+		switch strings.ToLower(name) {
+		case "disabled", "is_disabled", "active", "is_active", "enabled", "is_enabled":
+			return fmt.Errorf("%w: %q", ErrStatus, name)
+		}
+	}
+	return nil
+}
+
+// row makes a Row of what get returns for each column.
+func (c Columns) row(place int, get func(column string) (string, error)) (Row, error) {
+	r := Row{Place: place}
+	refuse := func(reason string) (Row, error) {
+		return Row{}, &RowError{Place: place, Name: r.Name, Reason: reason}
+	}
+	values := map[string]string{}
+	for _, column := range []string{c.Name, c.Hash, c.Roles, c.Disabled, c.Active} {
+		if column == "" {
+			continue
+		}
+		text, err := get(column)
+		if err != nil {
+			return refuse(err.Error())
+		}
+		values[column] = text
+		r.Name = values[c.Name]
+	}
+	r.Hash = values[c.Hash]
+	if c.Roles != "" {
+		r.Roles = strings.FieldsFunc(values[c.Roles], func(char rune) bool { return strings.ContainsRune(", ;", char) })
+	}
+	for column, disables := range map[string]bool{c.Disabled: true, c.Active: false} {
+		if column == "" {
+			continue
+		}
+		is, ok := truth(values[column])
+		if !ok {
+			return refuse(fmt.Sprintf("%s is neither true nor false", column))
+		}
+		r.Disabled = r.Disabled || is == disables
+	}
+	return r, nil
+}
+
+// truth reads what databases and their exports write for true and false.
+func truth(text string) (is, ok bool) {
+	switch strings.ToLower(text) {
+	case "1", "true", "t", "yes", "y":
+		return true, true
+	case "0", "false", "f", "no", "n":
+		return false, true
+	}
+	return false, false
+}

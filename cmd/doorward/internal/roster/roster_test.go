@@ -1,0 +1,303 @@
+package roster_test
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/roster"
+)
+
+var plain = roster.Columns{Name: "name", Hash: "hash"}
+
+// read reads all rows; of those passed over it returns the errors.
+func read(t testing.TB, r roster.Reader) (rows []roster.Row, bad []*roster.RowError, err error) {
+	t.Helper()
+	for {
+		row, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return rows, bad, r.Close()
+		}
+		if skipped, ok := errors.AsType[*roster.RowError](err); ok {
+			bad = append(bad, skipped)
+			continue
+		}
+		if err != nil {
+			return rows, bad, errors.Join(err, r.Close())
+		}
+		rows = append(rows, row)
+	}
+}
+
+func write(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", roster.MaxRow)
+	all := roster.Columns{Name: "name", Hash: "hash", Roles: "roles", Disabled: "disabled"}
+	tests := []struct {
+		name, file, text string
+		columns          roster.Columns
+		want             []roster.Row
+		wantBad          []int // places
+		wantErr          error
+	}{
+		{
+			name: "csv", file: "a.csv", columns: plain, text: "id,hash,name\n1,h1,ada\n2,\"h,2\",\"b\"\"ob\"\n",
+			want: []roster.Row{{Place: 2, Name: "ada", Hash: "h1"}, {Place: 3, Name: `b"ob`, Hash: "h,2"}},
+		},
+		{
+			name: "csv of Windows", file: "a.csv", columns: plain, text: "\ufeffname,hash\r\nada,h1\r\n\r\nbob,h2\r\n",
+			want: []roster.Row{{Place: 2, Name: "ada", Hash: "h1"}, {Place: 4, Name: "bob", Hash: "h2"}},
+		},
+		{
+			name: "csv roles and disabled", file: "a.csv", columns: all,
+			text: "name,hash,roles,disabled\nada,h,\"a, b\",0\nbob,h,a b,TRUE\neve,h,,maybe\n",
+			want: []roster.Row{
+				{Place: 2, Name: "ada", Hash: "h", Roles: []string{"a", "b"}},
+				{Place: 3, Name: "bob", Hash: "h", Roles: []string{"a", "b"}, Disabled: true},
+			},
+			wantBad: []int{4},
+		},
+		{
+			name: "csv active", file: "a.csv", columns: roster.Columns{Name: "name", Hash: "hash", Active: "is_active"},
+			text: "name,hash,is_active\nada,h,1\nbob,h,0\neve,h,\n",
+			want: []roster.Row{{Place: 2, Name: "ada", Hash: "h"}, {Place: 3, Name: "bob", Hash: "h", Disabled: true}}, wantBad: []int{4},
+		},
+		{name: "csv status left out", file: "a.csv", columns: plain, text: "name,hash,Is_Active\nada,h,0\n", wantErr: roster.ErrStatus},
+		{
+			name: "csv status left out on purpose", file: "a.csv", columns: roster.Columns{Name: "name", Hash: "hash", AllEnabled: true},
+			text: "name,hash,is_active\nada,h,0\n", want: []roster.Row{{Place: 2, Name: "ada", Hash: "h"}},
+		},
+		{name: "csv short record", file: "a.csv", columns: plain, text: "name,hash\nada\nbob,h\n", want: []roster.Row{{Place: 3, Name: "bob", Hash: "h"}}, wantBad: []int{2}},
+		{name: "csv without the column", file: "a.csv", columns: plain, text: "name,password\nada,h\n", wantErr: roster.ErrColumn},
+		{name: "csv with a column twice", file: "a.csv", columns: plain, text: "name,hash,hash\nada,h,i\n", wantErr: roster.ErrSyntax},
+		{name: "csv bare quote", file: "a.csv", columns: plain, text: "name,hash\nada,h\nb\"ob,h\n", want: []roster.Row{{Place: 2, Name: "ada", Hash: "h"}}, wantErr: roster.ErrSyntax},
+		{name: "csv open quote", file: "a.csv", columns: plain, text: "name,hash\n\"ada,h\n" + long + long, wantErr: roster.ErrSyntax},
+		{name: "csv long line", file: "a.csv", columns: plain, text: "name,hash\nada," + long + long + "\n", wantErr: roster.ErrSyntax},
+		{name: "csv long header", file: "a.csv", columns: plain, text: long + long, wantErr: roster.ErrSyntax},
+		{name: "csv many columns", file: "a.csv", columns: plain, text: "name,hash" + manyColumns() + "\n", wantErr: roster.ErrSyntax},
+		{name: "csv empty", file: "a.csv", columns: plain, text: "", wantErr: roster.ErrSyntax},
+		{
+			name: "lines", file: "a.jsonl", columns: all,
+			text: `{"name":"ada","hash":"h","roles":["a","b"],"disabled":false,"id":7}` + "\n\n" +
+				`{"name":"bob","hash":"h","roles":"a b","disabled":1}` + "\n" + `{"name":"eve","hash":null,"roles":null,"disabled":"false"}`,
+			want: []roster.Row{
+				{Place: 1, Name: "ada", Hash: "h", Roles: []string{"a", "b"}},
+				{Place: 3, Name: "bob", Hash: "h", Roles: []string{"a", "b"}, Disabled: true},
+				{Place: 4, Name: "eve"},
+			},
+		},
+		{
+			name: "lines that are none", file: "a.jsonl", columns: plain,
+			text: `{"name":"ada","hash":"h","hash":"i"}` + "\n" + `[1]` + "\nnull\n" + `{"name":"b` + "\xff" + `","hash":"h"}` + "\n" +
+				`{"name":"ada"}` + "\n" + `{"name":{},"hash":"h"}` + "\n" + `{"name":["ada"],"hash":"h"}` + "\n" + `{"name":"ok","hash":"h"} x` + "\n" +
+				`{"name":"ok","hash":"h"}`,
+			want: []roster.Row{{Place: 9, Name: "ok", Hash: "h"}}, wantBad: []int{1, 2, 3, 4, 5, 6, 7, 8},
+		},
+		{name: "lines status left out", file: "a.jsonl", columns: plain, text: `{"name":"ada","hash":"h","disabled":true}`, wantErr: roster.ErrStatus},
+		{name: "lines too long", file: "a.jsonl", columns: plain, text: `{"name":"` + long + `"}`, wantErr: roster.ErrSyntax},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			open := roster.OpenCSV
+			if strings.HasSuffix(tt.file, ".jsonl") {
+				open = roster.OpenLines
+			}
+			var rows []roster.Row
+			var bad []*roster.RowError
+			r, err := open(write(t, tt.file, tt.text), tt.columns)
+			if err == nil {
+				rows, bad, err = read(t, r)
+			}
+			if !errors.Is(err, tt.wantErr) {
+				t.Errorf("error %v, want %v", err, tt.wantErr)
+			}
+			if diff := cmp.Diff(tt.want, rows, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("rows (-want +got):\n%s", diff)
+			}
+			var places []int
+			for _, b := range bad {
+				places = append(places, b.Place)
+			}
+			if !slices.Equal(places, tt.wantBad) {
+				t.Errorf("rows passed over %v, want %v: %v", places, tt.wantBad, bad)
+			}
+		})
+	}
+}
+
+func manyColumns() string {
+	var b strings.Builder
+	for i := range roster.MaxColumns {
+		fmt.Fprintf(&b, ",c%d", i)
+	}
+	return b.String()
+}
+
+func database(t *testing.T, statements ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "an app#1%41.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, statement := range statements {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	path := database(t, `CREATE TABLE "odd ""table" (id INTEGER PRIMARY KEY, name TEXT, "the hash" BLOB, is_active BOOLEAN)`,
+		`INSERT INTO "odd ""table" (name, "the hash", is_active) VALUES ('ada', CAST('$2b$12$x' AS BLOB), 1), ('bob', NULL, 0), (7, 'h', NULL)`,
+		`INSERT INTO "odd ""table" (name, "the hash", is_active) VALUES (CAST(x'ff00' AS BLOB), hex(zeroblob(1000000)), 1)`)
+	columns := roster.Columns{Name: "name", Hash: "the hash", Active: "is_active"}
+	r, err := roster.OpenTable(t.Context(), path, `odd "table`, columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, bad, err := read(t, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 3 || rows[0].Hash != "$2b$12$x" || rows[0].Disabled || rows[1].Hash != "" || !rows[1].Disabled || len(rows[2].Hash) > 5000 {
+		t.Errorf("rows %v", rows)
+	}
+	if len(bad) != 1 || bad[0].Place != 3 || bad[0].Name != "7" {
+		t.Errorf("passed over %v, want row 3", bad)
+	}
+	if read, whole := r.Progress(); read != 4 || whole != 4 {
+		t.Errorf("read %d of %d, want 4 of 4", read, whole)
+	}
+
+	for _, tt := range []struct {
+		name, path, table string
+		columns           roster.Columns
+		wantErr           error
+	}{
+		{"no such table", path, "users", columns, roster.ErrTable},
+		{"no such column", path, `odd "table`, roster.Columns{Name: "name", Hash: "hash", AllEnabled: true}, roster.ErrColumn},
+		{"status left out", path, `odd "table`, roster.Columns{Name: "name", Hash: "the hash"}, roster.ErrStatus},
+		{"no such file", path + "x", "users", columns, os.ErrNotExist},
+		{"no database", write(t, "a.db", strings.Repeat("no database ", 1000)), "users", columns, roster.ErrSyntax},
+	} {
+		if _, err := roster.OpenTable(t.Context(), tt.path, tt.table, tt.columns); !errors.Is(err, tt.wantErr) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.wantErr)
+		}
+	}
+}
+
+// The source is only read, also when its schema would write.
+func TestTableIsOnlyRead(t *testing.T) {
+	t.Parallel()
+	path := database(t, `CREATE TABLE users (name TEXT, hash TEXT)`, `INSERT INTO users VALUES ('ada', 'h')`)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := roster.OpenTable(t.Context(), path, "users", plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, _, err := read(t, r); err != nil || len(rows) != 1 {
+		t.Errorf("%v, %v", rows, err)
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the file has changed: %v", err)
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	entries := []roster.Entry{
+		{Name: "ada", Hash: "$argon2id$v=19$m=1,t=1,p=1$a$b", Roles: []string{"a", "b:c"}, ID: "u_1"},
+		{Name: `b"o,b`, Hash: "pbkdf2:sha256:1000$a$b", Roles: []string{}, Disabled: true, ID: "u_2"},
+		{Name: "żółć 名", Hash: "", Roles: []string{"x"}, ID: "u_3"},
+	}
+	for name, create := range map[string]func(string) (*roster.Writer, error){"a.csv": roster.CreateCSV, "a.jsonl": roster.CreateLines} {
+		path := filepath.Join(t.TempDir(), name)
+		w, err := create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if err := w.Put(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := create(path); !errors.Is(err, os.ErrExist) {
+			t.Errorf("%s a second time: %v, want ErrExist", name, err)
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: mode %v, %v", name, info.Mode(), err)
+		}
+		open := roster.OpenCSV
+		if name == "a.jsonl" {
+			open = roster.OpenLines
+		}
+		r, err := open(path, roster.Written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, bad, err := read(t, r)
+		if err != nil || len(bad) > 0 || len(rows) != len(entries) {
+			t.Fatalf("%s: %v, %v, %v", name, rows, bad, err)
+		}
+		for i, e := range entries {
+			if got := rows[i]; got.Name != e.Name || got.Hash != e.Hash || got.Disabled != e.Disabled || !slices.Equal(got.Roles, e.Roles) {
+				t.Errorf("%s: row %+v of entry %d", name, got, i)
+			}
+		}
+	}
+}
+
+// Nothing that a file holds makes a reader panic, and no row is larger than the bound.
+func FuzzFiles(f *testing.F) {
+	for _, seed := range []string{"name,hash\nada,h\n", "\ufeffname,hash\r\n\"a\",b\r\n", `{"name":"ada","hash":"h"}`, "{}\n[]\n", "name,hash\n\"", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, open := range []func(string, roster.Columns) (roster.Reader, error){roster.OpenCSV, roster.OpenLines} {
+			r, err := open(write(t, "a", text), plain)
+			if err != nil {
+				continue
+			}
+			rows, bad, err := read(t, r)
+			if len(rows)+len(bad) > len(text) {
+				t.Errorf("%d rows of %d bytes", len(rows), len(text))
+			}
+			for _, row := range rows {
+				if row.Place < 1 || len(row.Name)+len(row.Hash) > len(text) {
+					t.Errorf("row %+v, %v", row, err)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package roster
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Written are the columns that a [Writer] writes.
+var Written = Columns{Name: "username", Hash: "password_hash", Roles: "roles", Disabled: "disabled"}
+
+// Entry is one user who is written, with the ID that tokens carry as sub.
+type Entry struct {
+	Name     string   `json:"username"`
+	Hash     string   `json:"password_hash"`
+	Roles    []string `json:"roles"`
+	Disabled bool     `json:"disabled"`
+	ID       string   `json:"id"`
+}
+
+// String leaves the hash out.
+func (e Entry) String() string { return "entry " + e.ID }
+
+// GoString leaves the hash out.
+func (e Entry) GoString() string { return e.String() }
+
+// Writer writes users to a new file that only its owner may read.
+type Writer struct {
+	file *os.File
+	text *bufio.Writer
+	put  func(Entry) error
+	end  func() error
+}
+
+// CreateCSV makes a CSV file. It is an fs.ErrExist if the file is there.
+func CreateCSV(path string) (*Writer, error) {
+	return create(path, func(to io.Writer) (func(Entry) error, func() error, error) {
+		w := csv.NewWriter(to)
+		put := func(e Entry) error {
+			return w.Write([]string{e.Name, e.Hash, strings.Join(e.Roles, " "), strconv.FormatBool(e.Disabled), e.ID})
+		}
+		end := func() error {
+			w.Flush()
+			return w.Error()
+		}
+		return put, end, w.Write([]string{Written.Name, Written.Hash, Written.Roles, Written.Disabled, "id"})
+	})
+}
+
+// CreateLines makes a file of JSON lines. It is an fs.ErrExist if the file is there.
+func CreateLines(path string) (*Writer, error) {
+	return create(path, func(to io.Writer) (func(Entry) error, func() error, error) {
+		enc := jsontext.NewEncoder(to)
+		put := func(e Entry) error { return json.MarshalEncode(enc, e) }
+		return put, func() error { return nil }, nil
+	})
+}
+
+// Put writes one user.
+func (w *Writer) Put(e Entry) error { return w.put(e) }
+
+// Close finishes the file. Without an error it is on the disk.
+func (w *Writer) Close() error {
+	return errors.Join(w.end(), w.text.Flush(), w.file.Sync(), w.file.Close())
+}
+
+// Abandon removes the unfinished file.
+func (w *Writer) Abandon() error {
+	return errors.Join(w.file.Close(), os.Remove(w.file.Name()))
+}
+
+func create(path string, begin func(io.Writer) (func(Entry) error, func() error, error)) (*Writer, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{file: file, text: bufio.NewWriter(file)}
+	if w.put, w.end, err = begin(w.text); err != nil {
+		return nil, errors.Join(err, w.Abandon())
+	}
+	return w, nil
+}

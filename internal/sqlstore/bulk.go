@@ -1,0 +1,90 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+)
+
+// CreateUsers inserts what it can of rows in one transaction.
+func (s *Store) CreateUsers(ctx context.Context, rows []account.Row, dry bool, ev issuer.Event) ([]error, error) {
+	for _, row := range rows {
+		if row.ID == "" || row.Canonical == "" {
+			return nil, errors.New("create users: no ID or no name")
+		}
+		if err := checkText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Hash})...); err != nil {
+			return nil, err
+		}
+	}
+	verdicts := make([]error, len(rows))
+	each := func(ctx context.Context, tx Tx, now time.Time) (err error) {
+		for i, row := range rows {
+			if verdicts[i], err = present(ctx, tx, row); err != nil {
+				return err
+			}
+			if dry || verdicts[i] != nil {
+				continue
+			}
+			if err := insertUser(ctx, tx, now, row); err != nil {
+				return err
+			}
+			if err := record(ctx, tx, now, about(ev, row.ID, "")); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if dry {
+		return verdicts, s.read(ctx, "look for users", each)
+	}
+	return verdicts, s.write(ctx, "create users", func(ctx context.Context, tx Tx, now time.Time) error {
+		if err := lockUsers(ctx, tx, false); err != nil {
+			return err
+		}
+		return each(ctx, tx, now)
+	})
+}
+
+// Credentials lists users with their hashes.
+func (s *Store) Credentials(ctx context.Context, q account.Query) (list []account.Credential, err error) {
+	if err := checkText(q.After); err != nil {
+		return nil, err
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	err = s.read(ctx, "list users", func(ctx context.Context, tx Tx, _ time.Time) error {
+		list, err = scanUsers(ctx, tx, `
+			SELECT `+userColumns+` FROM (
+				SELECT id, name, canonical, hash, disabled, must_change,
+					password_expires_at, password_changed_at, created_at
+				FROM users WHERE canonical > $1 ORDER BY canonical LIMIT $2) AS u
+			LEFT JOIN user_roles AS r ON r.user_id = u.id ORDER BY u.canonical, r.role`, q.After, limit)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// present says who has the canonical name of a row: nil for nobody.
+func present(ctx context.Context, tx Tx, row account.Row) (verdict, err error) {
+	var hash string
+	err = tx.QueryRowContext(ctx, `SELECT hash FROM users WHERE canonical = $1`, row.Canonical).Scan(&hash)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case hash == row.Hash:
+		return account.ErrPresent, nil
+	}
+	return account.ErrNameTaken, nil
+}
