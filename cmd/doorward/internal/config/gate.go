@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,6 +154,24 @@ func (c *Config) Networks() []netip.Prefix {
 		}
 	}
 	return networks
+}
+
+// live are the settings, or groups of them, that are read again while the server runs.
+var live = []string{
+	"upstream", "routes", "identity", "trusted_proxies", "cors", "recent_login",
+	"server.prefix", "login.token_field", "tokens.header", "tokens.cookie",
+}
+
+// Settled returns the settings that differ between two configurations and hold from the start to the end.
+func Settled(before, after *Config) []string {
+	var keys []string
+	for _, s := range settings {
+		isLive := slices.ContainsFunc(live, func(key string) bool { return s.Key == key || strings.HasPrefix(s.Key, key+".") })
+		if !isLive && s.bind(before).text() != s.bind(after).text() {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
 }
 
 // checkGate finds what does not go together with an upstream.
