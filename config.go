@@ -10,6 +10,7 @@ import (
 const (
 	maxLeeway       = 5 * time.Minute
 	maxExpiryLeeway = time.Minute
+	maxYoung        = 10 * time.Minute
 )
 
 // check returns what is wrong with the configuration, starting with the name
@@ -42,6 +43,8 @@ func (cfg *Config) checkTimes() error {
 		return fmt.Errorf("Leeway is %v, not between 0 and %v", cfg.Leeway, maxLeeway)
 	case cfg.ExpiryLeeway < 0 || cfg.ExpiryLeeway > maxExpiryLeeway:
 		return fmt.Errorf("ExpiryLeeway is %v, not between 0 and %v", cfg.ExpiryLeeway, maxExpiryLeeway)
+	case cfg.YoungWhenStale < 0 || cfg.YoungWhenStale > maxYoung:
+		return fmt.Errorf("YoungWhenStale is %v, not between 0 and %v", cfg.YoungWhenStale, maxYoung)
 	case cfg.MaxLifetime < 0:
 		return errors.New("MaxLifetime is negative")
 	}

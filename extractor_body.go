@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/doorward/doorward/internal/peek"
 	"github.com/doorward/doorward/internal/strict"
 )
 
@@ -35,7 +34,7 @@ func Query(name string) Extractor { return queryPlace{name} }
 type formPlace struct{ name string }
 
 func (p formPlace) Extract(r *http.Request) (string, error) {
-	if r.Method != http.MethodPost && r.Method != http.MethodPut || !hasMediaType(r, "application/x-www-form-urlencoded") {
+	if r.Method != http.MethodPost && r.Method != http.MethodPut || !peek.MediaType(r, "application/x-www-form-urlencoded") {
 		return "", nil
 	}
 	if r.PostForm != nil { // a handler further out has read the body
@@ -58,7 +57,7 @@ func (p formPlace) vary() string           { return "" }
 type jsonPlace struct{ name string }
 
 func (p jsonPlace) Extract(r *http.Request) (string, error) {
-	if !hasMediaType(r, "application/json") {
+	if !peek.MediaType(r, "application/json") {
 		return "", nil
 	}
 	body, err := readBody(r)
@@ -115,29 +114,13 @@ func onlyValue(values url.Values, name string) (string, error) {
 	}
 }
 
-func hasMediaType(r *http.Request, want string) bool {
-	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && got == want
-}
-
-// readBody reads the body and puts it back, also when it is too large.
 func readBody(r *http.Request) ([]byte, error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return nil, nil
-	}
-	read, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	r.Body = restored{io.MultiReader(bytes.NewReader(read), r.Body), r.Body}
-	_, limited := errors.AsType[*http.MaxBytesError](err)
+	body, err := peek.Body(r, maxBody)
 	switch {
-	case limited || len(read) > maxBody:
+	case errors.Is(err, peek.ErrTooLarge):
 		return nil, fmt.Errorf("%w: more than %d bytes to look for a token in", ErrTooLarge, maxBody)
 	case err != nil:
 		return nil, fmt.Errorf("%w: the body cannot be read", ErrRequest)
 	}
-	return read, nil
-}
-
-type restored struct {
-	io.Reader
-	io.Closer
+	return body, nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Need is what a route wants of a good token. Needs are made by HasScope,
-// HasRole and LoggedInWithin. A nil Need is never met.
+// HasRole, LoggedInWithin and YoungWhenStale. A nil Need is never met.
 type Need interface {
 	// unmet returns nil or why the claims do not do.
 	unmet(c *Claims) *Refusal

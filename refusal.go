@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorward/doorward/internal/peek"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -81,6 +82,7 @@ var verdicts = []verdict{
 	{ErrRequest, "bad_request", 400, codeRequest, "malformed credentials"},
 	{ErrExpired, "expired", 401, codeToken, textExpired},
 	{ErrRevoked, "revoked", 401, codeToken, textEnded},
+	{err: errYoung, reason: "young"},
 	{ErrStale, "stale", 503, codeUnavailable, textUnavailable},
 	{ErrNotYet, "not_yet", 401, codeToken, textInvalid},
 	{ErrIssuer, "issuer", 401, codeToken, textInvalid},
@@ -149,9 +151,9 @@ func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, refusal *Refus
 	refusal.Header = v.refusalHeader(refusal)
 	maps.Copy(w.Header(), refusal.Header)
 	v.log(r, refusal, c)
-	watch := &writeWatch{ResponseWriter: w}
+	watch := &peek.Writer{ResponseWriter: w}
 	v.errorHandler(watch, r, refusal)
-	if !watch.wrote {
+	if !watch.Wrote {
 		WriteRefusal(w, r, refusal) // an empty 200 would look like success
 	}
 }
@@ -218,25 +220,6 @@ func requestID(ctx context.Context) string {
 	}
 	return rand.Text()
 }
-
-// writeWatch notices whether anything was written.
-type writeWatch struct {
-	http.ResponseWriter
-	wrote bool
-}
-
-func (w *writeWatch) WriteHeader(status int) {
-	w.wrote = w.wrote || status >= 200
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *writeWatch) Write(p []byte) (int, error) {
-	w.wrote = true
-	return w.ResponseWriter.Write(p)
-}
-
-// Unwrap serves http.ResponseController.
-func (w *writeWatch) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // varyOf returns the value of Vary for answers that depend on the places, as
 // the one element of a slice, or nil.

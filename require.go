@@ -78,7 +78,7 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 		return
 	}
 	c, cached, err := v.check(r.Context(), t.raw)
-	if err != nil {
+	if err = v.settle(r.Context(), c, err, needs); refuses(err) {
 		err = cmp.Or(t.letters(), err)
 		v.observed(err, cached)
 		v.refuse(w, r, newRefusal(err), c)
@@ -89,7 +89,7 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 		v.refuse(w, r, refusal, c)
 		return
 	}
-	v.observed(nil, cached)
+	v.observed(err, cached)
 	if _, inQuery := t.place.(queryPlace); inQuery {
 		w.Header().Set("Cache-Control", "private")
 	}

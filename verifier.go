@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/doorward/doorward/internal/tokencache"
@@ -28,6 +29,11 @@ type Config struct {
 	// Revocations are asked for each token that is good otherwise.
 	// NoRevocations accepts every token until it expires.
 	Revocations Revocations
+
+	// YoungWhenStale is how long ago a token may have been issued, by its iat, that is accepted
+	// while Revocations are out of date. A revoked token is refused so much later. 0 means
+	// none: all are answered with 503. At most 10 min. Routes may differ, by the Need YoungWhenStale.
+	YoungWhenStale time.Duration
 
 	// Types are the accepted values of the header's typ; "" admits a token
 	// without typ. Nil means {"at+jwt"} (RFC 9068). Any other type needs
@@ -54,7 +60,8 @@ type Config struct {
 	// Refusal.Header are decided; the header is set on the writer already. If it
 	// writes nothing, WriteRefusal does. Nil means WriteRefusal.
 	ErrorHandler func(http.ResponseWriter, *http.Request, *Refusal)
-	// Logger gets one record for each refused request, never a token. Nil means slog.Default().
+	// Logger gets one record for each refused request, and one when YoungWhenStale begins and
+	// ceases to matter, never a token. Nil means slog.Default().
 	Logger *slog.Logger
 	// Observe, if set, is called once for each request, and once for each call
 	// of Verify. It may be called concurrently.
@@ -66,8 +73,9 @@ type Config struct {
 
 // Outcome is how one verification ended.
 type Outcome struct {
-	// Reason is "ok", "anonymous", or why the token was refused: a word of a
-	// small fixed set, fit for a metric's label.
+	// Reason is "ok", "anonymous", "young" (accepted although revocations are out of
+	// date), or why the token was refused: a word of a small fixed set, fit for a
+	// metric's label.
 	Reason string
 	// Cached reports that the signature had been verified before.
 	Cached bool
@@ -81,6 +89,8 @@ type Verifier struct {
 	near             jwt.KeySet // those of keys that are in memory
 	revocations      Revocations
 	set              *RevocationSet // revocations, when they are one: spares a look at the clock
+	young            time.Duration
+	lenient          atomic.Bool // young made the difference for the last token accepted
 	types            []string
 	requireClaims    []string
 	leeway           time.Duration
@@ -103,6 +113,7 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 	v := &Verifier{
 		issuer: cfg.Issuer, audience: cfg.Audience, keys: keySource(cfg.Keys), near: nearKeys(cfg.Keys),
 		revocations:   cfg.Revocations,
+		young:         cfg.YoungWhenStale,
 		types:         slices.Clone(cfg.Types),
 		requireClaims: slices.Clone(cfg.RequireClaims),
 		leeway:        cmp.Or(cfg.Leeway, 30*time.Second),
@@ -135,8 +146,9 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 // ErrAudience, ErrRevoked, ErrStale. raw is the token alone, without "Bearer".
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	c, cached, err := v.check(ctx, raw)
+	err = v.settle(ctx, c, err, nil)
 	v.observed(err, cached)
-	if err != nil {
+	if refuses(err) {
 		return nil, err
 	}
 	return c, nil
