@@ -18,7 +18,7 @@ var hasty = []string{"bytes.Equal", "bytes.Compare", "reflect.DeepEqual", "slice
 
 // public are the files that may use them, and what it is that everybody may know there.
 var public = map[string]string{
-	"internal/cutoff/shard.go":  "sessions' public ids",
+	"internal/cutoff/value.go":  "sessions' public ids",
 	"internal/strict/object.go": "names of JSON members",
 	"jwt/internal/jwa/ecdsa.go": "a number of a signature and the order of its curve",
 }

@@ -4,7 +4,6 @@
 package cutoff
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 	"maps"
 	"sync"
@@ -12,63 +11,55 @@ import (
 	"time"
 )
 
-// shards is how many parts a Set has. One is swept at a time, so that no
-// reader waits long.
-const shards = 64
-
 // sweepEvery is how often one part may be swept: all of them every 32 s.
 const sweepEvery = time.Second / 2
 
 // Set is a set of cut-offs. All methods may be called concurrently.
 type Set struct {
 	started time.Time
-	seeds   [2]maphash.Seed
+	seed    maphash.Seed // nobody can choose IDs that collide
 
 	writing sync.Mutex // guards next and swept, and orders the writers of rare
-	next    int        // the shard that is swept next
+	next    int        // the part that is swept next
 	swept   time.Time  // up to when sweeping is done
 
-	rare    atomic.Pointer[rare]
-	cutoffs atomic.Int64 // how many cut-offs by subject or client there are
-	shards  [shards]shard
+	rare     atomic.Pointer[rare]
+	sessions table[expiry]
+	subjects table[cutoff]
+	clients  table[cutoff]
 }
 
 // Subject is what a cut-off may end: who and what a token belongs to.
 type Subject struct{ Session, Subject, Client, Key string }
 
 // NewSet returns an empty set.
-func NewSet() *Set {
-	return newSet([2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()})
-}
+func NewSet() *Set { return newSet(maphash.MakeSeed()) }
 
-func newSet(seeds [2]maphash.Seed) *Set {
+func newSet(seed maphash.Seed) *Set {
 	now := time.Now()
-	s := &Set{started: now, swept: now, seeds: seeds}
+	s := &Set{started: now, swept: now, seed: seed}
 	s.rare.Store(&rare{})
 	return s
 }
 
 // Empty returns an empty set that may Replace the content of s.
-func (s *Set) Empty() *Set { return newSet(s.seeds) }
+func (s *Set) Empty() *Set { return newSet(s.seed) }
 
 // EndSession ends one session. until is when the entry may be dropped; zero
 // is never. So it is in the methods that follow.
 func (s *Set) EndSession(id string, until time.Time) {
-	key, sh := s.locate(id)
-	sh.addSession(key, expiryOf(until))
+	s.sessions.add(s.hash(id), expiryOf(until))
 }
 
 // EndSubject ends the subject's sessions smaller than before, a UUID in lower
 // case; all of them if before is no such text.
 func (s *Set) EndSubject(id, before string, until time.Time) {
-	key, sh := s.locate(id)
-	s.cutoffs.Add(sh.add(&sh.subjects, key, newCutoff(before, until)))
+	s.subjects.add(s.hash(id), newCutoff(before, until))
 }
 
 // EndClient ends the client's sessions smaller than before.
 func (s *Set) EndClient(id, before string, until time.Time) {
-	key, sh := s.locate(id)
-	s.cutoffs.Add(sh.add(&sh.clients, key, newCutoff(before, until)))
+	s.clients.add(s.hash(id), newCutoff(before, until))
 }
 
 // EndKey ends everything that was signed with the key.
@@ -91,21 +82,19 @@ func (s *Set) Ends(t Subject) bool {
 	if _, ok := r.keys[t.Key]; ok {
 		return true
 	}
-	if t.Session != "" {
-		if key, sh := s.locate(t.Session); sh.hasSession(key) {
-			return true
-		}
-	}
-	if s.cutoffs.Load() == 0 {
-		return false
-	}
-	key, sh := s.locate(t.Subject)
-	if c, ok := sh.subject(key); ok && c.ends(t.Session) {
+	if t.Session != "" && s.sessions.has(s.hash(t.Session)) {
 		return true
 	}
-	key, sh = s.locate(t.Client)
-	c, ok := sh.client(key)
-	return ok && c.ends(t.Session)
+	return s.ended(&s.subjects, t.Subject, t.Session) || s.ended(&s.clients, t.Client, t.Session)
+}
+
+// ended reports whether the cut-off of id, if there is one, ends the session.
+func (s *Set) ended(cutoffs *table[cutoff], id, session string) bool {
+	if cutoffs.len() == 0 {
+		return false
+	}
+	c, ok := cutoffs.get(s.hash(id))
+	return ok && c.ends(session)
 }
 
 // Replace makes the content of fresh, which came from Empty and is not used
@@ -114,10 +103,9 @@ func (s *Set) Replace(fresh *Set) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.rare.Store(fresh.rare.Load())
-	s.cutoffs.Add(fresh.cutoffs.Load())
-	for i := range s.shards {
-		s.cutoffs.Add(-s.shards[i].take(&fresh.shards[i]))
-	}
+	s.sessions.take(&fresh.sessions)
+	s.subjects.take(&fresh.subjects)
+	s.clients.take(&fresh.clients)
 }
 
 // Sweep drops what has expired from one part for each half second that has gone by
@@ -128,7 +116,7 @@ func (s *Set) Sweep() {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	now := time.Now()
-	due := min(shards, int(now.Sub(s.swept)/sweepEvery))
+	due := min(parts, int(now.Sub(s.swept)/sweepEvery))
 	if due == 0 {
 		return
 	}
@@ -137,8 +125,10 @@ func (s *Set) Sweep() {
 		now = own
 	}
 	for range due {
-		s.cutoffs.Add(-s.shards[s.next].sweep(now))
-		s.next = (s.next + 1) % shards
+		s.sessions.sweep(s.next, now)
+		s.subjects.sweep(s.next, now)
+		s.clients.sweep(s.next, now)
+		s.next = (s.next + 1) % parts
 	}
 	next := s.rare.Load().clone()
 	next.sweep(now)
@@ -148,12 +138,9 @@ func (s *Set) Sweep() {
 // Len is the number of entries, some of which may have expired.
 func (s *Set) Len() int {
 	r := s.rare.Load()
-	n := len(r.keys)
+	n := len(r.keys) + s.sessions.len() + s.subjects.len() + s.clients.len()
 	if r.all != nil {
 		n++
-	}
-	for i := range s.shards {
-		n += s.shards[i].len()
 	}
 	return n
 }
@@ -166,12 +153,8 @@ func (s *Set) changeRare(change func(*rare)) {
 	s.rare.Store(next)
 }
 
-func (s *Set) locate(id string) (hash128, *shard) {
-	var key hash128
-	binary.NativeEndian.PutUint64(key[:8], maphash.String(s.seeds[0], id))
-	binary.NativeEndian.PutUint64(key[8:], maphash.String(s.seeds[1], id))
-	return key, &s.shards[key[0]%shards]
-}
+// hash is never 0, which is a free slot.
+func (s *Set) hash(id string) uint64 { return max(1, maphash.String(s.seed, id)) }
 
 // rare holds the kinds of which there are few. It is copied to be changed.
 type rare struct {
@@ -188,7 +171,7 @@ func (r *rare) addKey(id string, until expiry) {
 		r.keys = make(map[string]expiry)
 	}
 	if before, ok := r.keys[id]; ok {
-		until = until.orLater(before)
+		until = until.merged(before)
 	}
 	r.keys[id] = until
 }
