@@ -44,22 +44,31 @@ type program struct {
 	over chan error   // how it ended
 }
 
-// haveFlask looks for the packages. The interpreter is the one that gunicorn runs with.
-func haveFlask(ctx context.Context) error {
+// askVersions fails where a package is not there.
+const askVersions = `import platform, importlib.metadata as m, flask, flask_cors, jwt
+names = ["gunicorn", "Flask", "Flask-Cors", "PyJWT"]
+print(", ".join(["Python " + platform.python_version()] + [n + " " + m.version(n) for n in names]))`
+
+// flaskVersions names what is installed, to the interpreter that gunicorn runs with.
+func flaskVersions(ctx context.Context) (string, error) {
 	path, err := exec.LookPath("gunicorn")
 	if err != nil {
-		return errNoFlask
+		return "", errNoFlask
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	python := strings.Fields(strings.TrimPrefix(first, "#!"))
-	if len(python) == 0 || exec.CommandContext(ctx, python[0], append(python[1:], "-c", "import flask, flask_cors, jwt")...).Run() != nil {
-		return errNoFlask
+	if len(python) == 0 {
+		return "", errNoFlask
 	}
-	return nil
+	versions, err := exec.CommandContext(ctx, python[0], append(python[1:], "-c", askVersions)...).Output()
+	if err != nil {
+		return "", errNoFlask
+	}
+	return strings.TrimSpace(string(versions)), nil
 }
 
 // startFlask runs the tutorial's API with one worker.
@@ -226,10 +235,6 @@ func buildDoorward(ctx context.Context, dir string) (string, error) {
 
 // measureFlask asks the tutorial's system and ours, one at a time. Without the packages there is nothing to measure.
 func measureFlask(ctx context.Context, e effort, self string) (loads []load, err error) {
-	if err := haveFlask(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "compare: left out:", err)
-		return nil, nil
-	}
 	dir, err := os.MkdirTemp("", "doorward-bench-")
 	if err != nil {
 		return nil, err

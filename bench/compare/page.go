@@ -131,7 +131,7 @@ func (r *result) pageFlask(w io.Writer) {
 	for _, l := range r.flask {
 		fmt.Fprintf(w, "| %s | %s | %s | %.0f |\n", l.name, duration(median(l.cpu)), ratio(l.cpuAgainst(own)), median(l.rate))
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "\n%s.\n\n", r.versions)
 }
 
 func (r *result) pageRefresh(w io.Writer) {

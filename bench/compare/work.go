@@ -51,6 +51,7 @@ type result struct {
 	inProcess    []figure
 	loopback     []load
 	flask        []load // empty: not measured
+	versions     string // of what runs Flask
 	refresh      []load // rates alone
 	growth       []load // rates alone, by number of sessions
 	effort       effort
@@ -85,7 +86,9 @@ func (f *field) measure(ctx context.Context, e effort, self string) (*result, er
 	if r.loopback, err = f.measureLoopback(ctx, e, self); err != nil {
 		return nil, err
 	}
-	if r.flask, err = measureFlask(ctx, e, self); err != nil {
+	if r.versions, err = flaskVersions(ctx); errors.Is(err, errNoFlask) {
+		fmt.Fprintln(os.Stderr, "compare: left out:", err)
+	} else if r.flask, err = measureFlask(ctx, e, self); err != nil {
 		return nil, err
 	}
 	if r.refresh, err = measureRefresh(ctx, e); err != nil {
