@@ -128,7 +128,8 @@ func (s *Store) prune(ctx context.Context, what string, statement func(time.Time
 }
 
 // sessionSweep returns a function that deletes one batch of sessions that are long
-// over. Which ones is looked up outside the writing transaction, as it reads them all.
+// over. Which ones is looked up outside the writing transaction, as it reads them all: an
+// index on their ends would cost each refresh another write.
 func (s *Store) sessionSweep() func(context.Context) (int64, bool, error) {
 	const over = `(ended_at > 0 AND ended_at < $2) OR idle_end < $2 OR absolute_end < $2
 		OR id < (SELECT COALESCE(MAX(before), '') FROM revocations WHERE kind = 'all' AND recorded_at < $2)`
