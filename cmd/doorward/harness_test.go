@@ -166,6 +166,11 @@ func call(method, url, token, body string) (answer, error) {
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	return exchange(req)
+}
+
+// exchange sends a request and reads its answer.
+func exchange(req *http.Request) (answer, error) {
 	res, err := client.Do(req)
 	if err != nil {
 		return answer{}, err

@@ -22,7 +22,6 @@ func (c *Config) check(faults *Problems) {
 	c.checkTLS(faults)
 	c.checkLifetimes(faults)
 	c.checkRefresh(faults)
-	c.checkGate(faults)
 	if slices.Contains(c.Audiences, c.Audience) || slices.Contains(c.Audiences, c.Issuer) {
 		c.fault(faults, "audiences", "names the default audience or the issuer; both are there without it")
 	}
@@ -37,24 +36,17 @@ func (c *Config) check(faults *Problems) {
 // CheckSecrets refuses secret files that others may read or that are empty. The
 // master key is checked when it is read.
 func (c *Config) CheckSecrets() error {
+	if c.TLSKey == "" {
+		return nil
+	}
 	var faults Problems
-	c.checkSecret(&faults, "tls.key", c.TLSKey)
-	if c.UpstreamToken != nil {
-		c.checkSecret(&faults, "upstream.token", c.UpstreamToken.SecretFile)
-	}
-	return faults.err()
-}
-
-func (c *Config) checkSecret(faults *Problems, key, path string) {
-	if path == "" {
-		return
-	}
-	if err := SecretFile(path, 0o007); err != nil {
-		c.fault(faults, key, "%v", err)
+	if err := SecretFile(c.TLSKey, 0o007); err != nil {
+		c.fault(&faults, "tls.key", "%v", err)
 		if errors.Is(err, ErrMode) {
-			faults.hint("chmod o= " + path)
+			faults.hint("chmod o= " + c.TLSKey)
 		}
 	}
+	return faults.err()
 }
 
 // SecretFile checks that path is a file with something in it whose mode grants

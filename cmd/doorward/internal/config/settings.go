@@ -1,7 +1,6 @@
 package config
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -47,9 +46,7 @@ func (s Setting) Bool() bool {
 // DefaultText is the default as text, "" when there is none.
 func (s Setting) DefaultText() string { return s.bind(Default()).text() }
 
-var settings = slices.Concat(baseSettings, gateSettings)
-
-var baseSettings = []Setting{
+var settings = []Setting{
 	{
 		Key: "data", Flag: "data", Usage: "data folder `DIR`: store, master key, first password",
 		bind: func(c *Config) value { return text{&c.Data, isSomething} },
@@ -163,10 +160,6 @@ var baseSettings = []Setting{
 	{
 		Key: "tokens.header", Usage: "a header that may carry the access token, such as x-access-token",
 		bind: func(c *Config) value { return text{&c.TokensHeader, isField} },
-	},
-	{
-		Key: "tokens.cookie", Usage: "a cookie that may carry the access token to the upstream's routes",
-		bind: func(c *Config) value { return text{&c.TokensCookie, isField} },
 	},
 	{
 		Key: "tokens.username", Shared: true, Usage: "write preferred_username into tokens",

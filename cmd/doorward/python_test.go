@@ -1,0 +1,276 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const debianPython = "/usr/bin/python3"
+
+// A service in Python that checks tokens with clients/python/doorward.py, on Debian's Flask, hears of logouts from this
+// server, and knows when it does not.
+func TestPythonService(t *testing.T) {
+	t.Parallel()
+	o := newOrders(t)
+	o.start(t, debianPython, "orders.py")
+	token := o.login(t, "orders")
+	var me struct{ Subject string }
+	if err := json.Unmarshal([]byte(must(t, http.StatusOK, http.MethodGet, o.server.url+"/me", token, "").body), &me); err != nil {
+		t.Fatal(err)
+	}
+	got := o.call(t, http.StatusOK, "GET", "/orders", token)
+	if got.member("subject") != me.Subject || got.member("username") != "alice" {
+		t.Errorf("claims: %s", got.body)
+	}
+	t.Run("refusals", func(t *testing.T) { o.testRefusals(t, token) })
+	t.Run("needs", func(t *testing.T) { o.testNeeds(t, token) })
+	t.Run("middleware", func(t *testing.T) { o.testMiddleware(t, token) })
+	t.Run("logout", func(t *testing.T) {
+		other := o.login(t, "orders")
+		must(t, http.StatusNoContent, http.MethodPost, o.server.url+"/logout", token, "")
+		o.hears(t, http.StatusUnauthorized, token)
+		for _, path := range []string{"/orders", "/wsgi/", "/asgi/", "/greeting"} {
+			got := o.call(t, http.StatusUnauthorized, "GET", path, token)
+			if got.member("error_description") != "session ended" {
+				t.Errorf("%s: %s", path, got.body)
+			}
+		}
+		o.call(t, http.StatusOK, "GET", "/orders", other)
+		command(t, exitDone, "", "session", "revoke", "--user", "alice", "--data", o.server.dir)
+		o.hears(t, http.StatusUnauthorized, other)
+		o.call(t, http.StatusOK, "GET", "/orders", o.login(t, "orders"))
+	})
+	t.Run("the server is gone, and comes back", o.testSilence)
+}
+
+// Workers that are forked after the verifier has begun follow the keys and the revocations by themselves.
+func TestPythonWorkers(t *testing.T) {
+	t.Parallel()
+	gunicorn, err := exec.LookPath("gunicorn")
+	if err != nil {
+		t.Skip("gunicorn is not here: run make deps")
+	}
+	o := newOrders(t)
+	o.start(t, gunicorn, "--preload", "--workers", "2", "--bind", "127.0.0.1:0", "--access-logfile", "/dev/null", "orders:app")
+	token := o.login(t, "orders")
+	for range 10 {
+		o.call(t, http.StatusOK, "GET", "/orders", token)
+	}
+	must(t, http.StatusNoContent, http.MethodPost, o.server.url+"/logout", token, "")
+	refused := 0 // in a row, by one worker or the other
+	err = eventually(func() bool {
+		if refused++; o.status(t, token) != http.StatusUnauthorized {
+			refused = 0
+		}
+		return refused >= 20
+	})
+	if err != nil {
+		t.Errorf("a worker has not heard of the logout: %v", err)
+	}
+}
+
+// orders is testdata/orders.py beside a server.
+type orders struct {
+	server *process
+	flags  []string
+	env    []string
+	url    string
+}
+
+func newOrders(t *testing.T) *orders {
+	t.Helper()
+	if err := exec.CommandContext(t.Context(), debianPython, "-c", "import flask, jwt, cryptography").Run(); err != nil {
+		t.Skipf("%s has no modules flask, jwt and cryptography: run make deps", debianPython)
+	}
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	config := filepath.Join(folder, "doorward.yaml")
+	if err := os.WriteFile(config, []byte("audiences: [orders]\nlisten: "+addr+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := &orders{flags: []string{"--config", config, "--listen", addr}}
+	o.server = serve(t, filepath.Join(folder, "data"), o.flags...)
+	command(t, exitDone, aliceSecret, "user", "add", "alice", "--role", "editor", "--password-stdin", "--data", o.server.dir)
+	out, _ := command(t, exitDone, "", "client", "add", "orders", "--scope", "revocations:read", "--json", "--data", o.server.dir)
+	credential := answer{body: out}
+	o.env = append(clean(os.Environ()), "PYTHONDONTWRITEBYTECODE=1", "WARM=1", "ISSUER="+o.server.url,
+		"CLIENT_ID="+credential.member("client_id"), "CLIENT_SECRET="+credential.member("client_secret"))
+	return o
+}
+
+// start starts the service and waits until it says where it listens.
+func (o *orders) start(t *testing.T, program string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Env = "testdata", o.env
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = cmd.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	found := make(chan string, 1)
+	go func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if url := regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`).FindString(lines.Text()); url != "" && len(found) == 0 {
+				found <- url
+			}
+		}
+	}()
+	select {
+	case o.url = <-found:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the service does not start")
+	}
+}
+
+func (o *orders) login(t *testing.T, audience string) string {
+	t.Helper()
+	body, _ := json.Marshal(map[string]string{"username": "alice", "password": aliceSecret, "audience": audience})
+	return must(t, http.StatusOK, http.MethodPost, o.server.url+"/login", "", string(body)).member("access_token")
+}
+
+func (o *orders) call(t *testing.T, status int, method, path, token string) answer {
+	t.Helper()
+	return must(t, status, method, o.url+path, token, "")
+}
+
+func (o *orders) status(t *testing.T, token string) int {
+	t.Helper()
+	got, err := call(http.MethodGet, o.url+"/orders", token, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.status
+}
+
+// hears waits until the service answers a token with a status.
+func (o *orders) hears(t *testing.T, status int, token string) {
+	t.Helper()
+	if err := eventually(func() bool { return o.status(t, token) == status }); err != nil {
+		t.Fatalf("%d does not come: %v", status, err)
+	}
+}
+
+// Outsiders read what they read of the Go verifier.
+func (o *orders) testRefusals(t *testing.T, token string) {
+	const bad, texts = `Bearer realm="api", error="invalid_token", error_description="token not valid"`, "token not valid"
+	mine := o.login(t, "")
+	for _, test := range []struct {
+		name      string
+		header    []string
+		status    int
+		code      string
+		text      string
+		challenge string
+	}{
+		{"none", nil, 401, "missing_token", "a token is required", `Bearer realm="api"`},
+		{"another scheme", []string{"Basic YTpi"}, 401, "missing_token", "a token is required", `Bearer realm="api"`},
+		{"lower case", []string{"bearer  " + token}, 200, "", "", ""},
+		{"no token", []string{"Bearer"}, 400, "invalid_request", "malformed credentials", ""},
+		{"a list", []string{"Bearer " + token + ", Bearer " + token}, 400, "invalid_request", "malformed credentials", ""},
+		{"a list with another", []string{"Basic YTpi, Bearer " + token}, 400, "invalid_request", "malformed credentials", ""},
+		{"two lines", []string{"Bearer " + token, "Bearer " + token}, 400, "invalid_request", "", ""},
+		{"no JWT", []string{"Bearer x"}, 401, "invalid_token", texts, bad},
+		{"another audience", []string{"Bearer " + mine}, 401, "invalid_token", texts, bad},
+		{"changed", []string{"Bearer " + token[:len(token)-3] + "AAA"}, 401, "invalid_token", texts, bad},
+		{"too long", []string{"Bearer " + token + strings.Repeat("A", 9000)}, 401, "invalid_token", texts, bad},
+	} {
+		for _, path := range []string{"/orders", "/wsgi/", "/asgi/"} {
+			got := o.send(t, path, test.header)
+			if got.status != test.status || got.member("error") != test.code || test.text != "" && got.member("error_description") != test.text {
+				t.Errorf("%s %s: %d %s", path, test.name, got.status, got.body)
+			}
+			challenge := got.header.Get("WWW-Authenticate")
+			if got.status == 200 {
+				continue
+			}
+			if test.challenge != "" && challenge != test.challenge || challenge == "" || got.header.Get("Cache-Control") != "no-store" || got.member("request_id") == "" {
+				t.Errorf("%s %s: %v %s", path, test.name, got.header, got.body)
+			}
+		}
+	}
+	if got := o.call(t, http.StatusOK, "GET", "/greeting", ""); got.member("hello") != "stranger" {
+		t.Errorf("without a token: %s", got.body)
+	}
+	o.call(t, http.StatusUnauthorized, "GET", "/greeting", "x")
+}
+
+func (o *orders) send(t *testing.T, path string, values []string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, o.url+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header["Authorization"] = values
+	got, err := exchange(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func (o *orders) testNeeds(t *testing.T, token string) {
+	o.call(t, http.StatusOK, "DELETE", "/orders", token)
+	o.call(t, http.StatusOK, "POST", "/refund", token)
+	for path, want := range map[string]string{
+		"/ledger":   `Bearer realm="api", error="insufficient_scope", error_description="the token does not have the scope", scope="ledger:read"`,
+		"/transfer": `Bearer realm="api", error="insufficient_user_authentication", error_description="a more recent login is required", max_age="-1"`,
+	} {
+		status, method := http.StatusForbidden, "GET"
+		if path == "/transfer" {
+			status, method = http.StatusUnauthorized, "POST"
+		}
+		if got := o.call(t, status, method, path, token).header.Get("WWW-Authenticate"); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
+func (o *orders) testMiddleware(t *testing.T, token string) {
+	for _, path := range []string{"/wsgi/", "/asgi/"} {
+		if got := o.call(t, http.StatusOK, "GET", path, token); got.body != "alice" {
+			t.Errorf("%s: %s", path, got.body)
+		}
+	}
+}
+
+// testSilence ends the server. Within max_staleness, which is a second here, the service knows that it does not know.
+func (o *orders) testSilence(t *testing.T) {
+	token := o.login(t, "orders")
+	o.call(t, http.StatusOK, "GET", "/orders", token)
+	o.server.kill()
+	o.hears(t, http.StatusServiceUnavailable, token)
+	got := o.call(t, http.StatusServiceUnavailable, "GET", "/orders", token)
+	if got.member("error") != "unavailable" || got.header.Get("Retry-After") == "" {
+		t.Errorf("stale: %v %s", got.header, got.body)
+	}
+	o.call(t, http.StatusUnauthorized, "GET", "/orders", "x") // Bad is bad, whatever was revoked.
+	o.server = serve(t, o.server.dir, o.flags...)
+	o.hears(t, http.StatusOK, token)
+	must(t, http.StatusNoContent, http.MethodPost, o.server.url+"/logout", token, "")
+	o.hears(t, http.StatusUnauthorized, token)
+}
