@@ -29,6 +29,7 @@ func TestAttack_F03_KillBetweenCommitAndAnswer(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "doorward.db")
 	w := newWorldOn(t, path, nil)
+	defer w.start(t)() // The long form takes longer than what is known of revocations stays fresh.
 	deaths := []step{afterSwap, beforeSwap, afterRead, beforeRead}
 	var sets []issuer.TokenSet
 	for round := range rounds(4, 200) {

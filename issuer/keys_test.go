@@ -373,7 +373,7 @@ func TestMasterKeyText(t *testing.T) {
 	}
 }
 
-// start runs the issuer in the test's bubble until stop is called.
+// start runs the issuer, in the test's bubble if it has one, until stop is called.
 func (w *world) start(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
