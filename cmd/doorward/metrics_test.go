@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -125,6 +126,27 @@ func TestMetricsCount(t *testing.T) {
 		}
 		if !maps.Equal(moved, want) {
 			t.Errorf("%s: moved %v, want %v", tt.name, moved, want)
+		}
+	}
+}
+
+// What an upstream answers is one route, and a status of its own making one word.
+func TestMetricsOfAnUpstream(t *testing.T) {
+	t.Parallel()
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(298) }))
+	defer upstream.Close()
+	s, secret, url := serveMetrics(t, "--upstream", upstream.URL)
+	access := must(t, 200, "POST", s.url+"/login", "", credentials("admin", secret)).member("access_token")
+	before := scrape(t, url)
+	must(t, 298, "GET", s.url+"/orders/17", access, "")
+	after := scrape(t, url)
+	for _, key := range []string{
+		"doorward_requests_total method=GET route=upstream status=other",
+		"doorward_request_duration_seconds route=upstream",
+		"doorward_verifications_total cached=false result=ok",
+	} {
+		if got := after.values[key] - before.values[key]; got != 1 {
+			t.Errorf("%s moved by %v, want 1", key, got)
 		}
 	}
 }
