@@ -76,7 +76,8 @@ func (c Config) GoString() string { return c.String() }
 // Store is an issuer.Store in a PostgreSQL database. All methods may be called concurrently.
 type Store struct {
 	*sqlstore.Store
-	close func() error
+	engine *engine
+	close  func() error
 }
 
 // Open connects to the database and brings its schema up to date, while other nodes wait
@@ -95,12 +96,17 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
-	return &Store{Store: sqlstore.New(e), close: sync.OnceValue(e.close)}, nil
+	return &Store{Store: sqlstore.New(e), engine: e, close: sync.OnceValue(e.close)}, nil
 }
 
 // Close closes the connections. No method may be called after it.
 func (s *Store) Close() error {
 	return s.close()
+}
+
+// Pools returns the state of the connections, beside the one that listens.
+func (s *Store) Pools() map[string]sql.DBStats {
+	return map[string]sql.DBStats{"all": s.engine.db.Stats()}
 }
 
 func openEngine(ctx context.Context, cfg Config, conn *pgx.ConnConfig) (*engine, error) {
