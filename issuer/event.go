@@ -27,6 +27,9 @@ const (
 	EventLogout          EventKind = "logout"
 	EventSessionEnd      EventKind = "session_end"
 	EventSubjectEnd      EventKind = "subject_end"
-	EventKeyRotate       EventKind = "key_rotate"
-	EventKeyRevoke       EventKind = "key_revoke"
+	// EventSessionLapsed is logged, and not recorded: a session has reached its idle or
+	// absolute end, and somebody wanted to refresh it.
+	EventSessionLapsed EventKind = "session_lapsed"
+	EventKeyRotate     EventKind = "key_rotate"
+	EventKeyRevoke     EventKind = "key_revoke"
 )

@@ -62,7 +62,7 @@ func endedBy(ev Event, own string) string {
 	return ReasonAdmin
 }
 
-// report logs a security event that the store has recorded.
+// report logs a security event.
 func (i *Issuer) report(ctx context.Context, level slog.Level, text string, ev Event) {
 	i.cfg.Logger.LogAttrs(ctx, level, text,
 		slog.String("event", string(ev.Kind)), slog.String("reason", ev.Reason),

@@ -123,6 +123,7 @@ func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req Refr
 		return grant{}, ErrClient
 	}
 	if err := refusalOf(s, now); err != nil {
+		i.reportLapse(ctx, s, err, req.Event)
 		return grant{}, err
 	}
 	audience, err := i.audience(req.Audience, s.Audience)
@@ -134,6 +135,16 @@ func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req Refr
 		return grant{}, err
 	}
 	return grant{session: s, subject: subject, scope: still(s.Scope, subject.Scope), audience: audience, now: now}, nil
+}
+
+// reportLapse logs that somebody came with a session that nobody has ended: no change of the
+// store tells of its end.
+func (i *Issuer) reportLapse(ctx context.Context, s Session, refusal error, ev Event) {
+	if !errors.Is(refusal, ErrSessionLapsed) {
+		return
+	}
+	ev.Kind, ev.Subject, ev.Session, ev.Reason = EventSessionLapsed, s.Subject, s.ID, RefreshReason(refusal)
+	i.report(ctx, slog.LevelInfo, "a session has lapsed", ev)
 }
 
 // endFamily ends a session that two parties hold, or whose history is lost.

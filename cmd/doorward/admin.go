@@ -81,8 +81,12 @@ func tryIt(cfg *config.Config) string {
 	if cfg.Audience != cfg.Issuer {
 		audience = `,"audience":"` + strings.ReplaceAll(cfg.Issuer, "%", "%%") + `"` // for printf
 	}
+	sample := "/protected"
+	if cfg.Upstream != "" { // There, the upstream answers.
+		sample = "/me"
+	}
 	return fmt.Sprintf(`TOKEN=$(printf '{"username":"admin","password":"%%s"%[2]s}' "$DW_PASSWORD" | curl -sS -H 'Content-Type: application/json' -d @- %[1]s/login | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p')
-curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/protected
+curl -sS -H "Authorization: Bearer $TOKEN" %[1]s%[3]s
 curl -sS -X POST -H "Authorization: Bearer $TOKEN" -w 'logged out: %%{http_code}\n' %[1]s/logout
-`, strings.TrimSuffix(cfg.Issuer, "/")+cfg.Prefix, audience)
+`, strings.TrimSuffix(cfg.Issuer, "/")+cfg.Prefix, audience, sample)
 }

@@ -60,7 +60,7 @@ func (a *app) checkConfig(cmd *cobra.Command, _ []string) error {
 	for _, name := range config.Unknown(os.Environ()) {
 		a.note("the environment variable %s means nothing here", name)
 	}
-	if err := cfg.CheckSecrets(); err != nil {
+	if err := checkFiles(cfg); err != nil {
 		return err
 	}
 	if _, err := listenerTLS(cfg, slog.New(slog.DiscardHandler)); err != nil {

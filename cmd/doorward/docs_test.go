@@ -119,8 +119,12 @@ func TestTroubleshootingNamesEveryCode(t *testing.T) {
 	if err != nil || len(sources) == 0 {
 		t.Fatalf("%d sources, %v", len(sources), err)
 	}
-	sources = append(sources, "../../refusal.go")
-	code := regexp.MustCompile(`(?:code|Code)\w*(?::|\s*=)\s*"([a-z_]+)"`)
+	more, err := filepath.Glob("../../internal/gate/*.go")
+	if err != nil || len(more) == 0 {
+		t.Fatalf("%d sources of the gate, %v", len(more), err)
+	}
+	sources = append(append(sources, more...), "../../refusal.go")
+	code := regexp.MustCompile(`(?:(?:code|Code)\w*(?::|\s*=)\s*|refusal\(http\.\w+, )"([a-z_]+)"`)
 	found := map[string]bool{}
 	for _, source := range sources {
 		text, err := os.ReadFile(source)

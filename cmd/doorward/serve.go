@@ -9,17 +9,19 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/feed"
+	"github.com/doorward/doorward/internal/gate"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
 // serveSettings are the settings that serve has flags for.
-var serveSettings = []string{"listen", "metrics.listen", "issuer", "audience", "access_ttl", "tls.cert", "tls.key", "insecure_http"}
+var serveSettings = []string{"listen", "metrics.listen", "issuer", "audience", "access_ttl", "tls.cert", "tls.key", "insecure_http", "upstream"}
 
 func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -31,10 +33,14 @@ writes to DIR/admin-password. Until that password is changed it gives no admin
 rights, and after 24 hours it stops working; "doorward user passwd admin" makes
 another.
 
+SIGHUP makes it read the configuration file again; one that is not good is refused
+with its faults in the log, and the old one stays.
+
 SIGTERM and SIGINT end it: /readyz turns to 503, requests under way have 15
 seconds to finish, and the exit code is 0. Several servers may run on one data
 folder of one machine; give them the same --issuer.`,
 		Example: `  doorward serve
+  doorward serve --upstream http://127.0.0.1:5000
   doorward serve --listen 0.0.0.0:8443 --issuer https://auth.example.com --tls-cert chain.pem --tls-key key.pem
   doorward serve --listen 10.0.0.5:8080 --issuer https://auth.example.com --insecure-http`,
 		Args: want(),
@@ -45,21 +51,21 @@ folder of one machine; give them the same --issuer.`,
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return a.serve(ctx, cfg)
+			return a.serve(ctx, cfg, func() (*config.Config, error) { return a.load(cmd, false) })
 		},
 	}
 	addFlags(cmd, serveSettings...)
 	return cmd
 }
 
-// serve runs until ctx ends.
-func (a *app) serve(ctx context.Context, cfg *config.Config) error {
+// serve runs until ctx ends. read reads the configuration again.
+func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*config.Config, error)) error {
 	log := newLogger(a.errs, cfg)
 	for _, name := range config.Unknown(os.Environ()) {
 		log.Warn("this environment variable means nothing here", "name", name)
 	}
 	f := folder{a, cfg}
-	if err := cfg.CheckSecrets(); err != nil {
+	if err := checkFiles(cfg); err != nil {
 		return err
 	}
 	tlsConfig, err := listenerTLS(cfg, log)
@@ -77,7 +83,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	n := &node{app: a, backend: b, log: log, tls: tlsConfig}
+	n := &node{app: a, backend: b, log: log, tls: tlsConfig, read: read}
 	return errors.Join(n.run(ctx, key), b.store.Close())
 }
 
@@ -88,6 +94,9 @@ type node struct {
 	log   *slog.Logger
 	tls   *tls.Config // nil for plain HTTP
 	shown shown
+
+	read    func() (*config.Config, error) // the configuration, again
+	streams *gate.Streams                  // that are open to the upstream
 }
 
 func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
@@ -105,7 +114,8 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 	if err != nil {
 		return err
 	}
-	srv, err := n.server(iss)
+	n.streams = gate.NewStreams(iss, n.log)
+	srv, proxy, err := n.server(n.cfg, iss)
 	if err != nil {
 		return err
 	}
@@ -120,20 +130,29 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 		return err
 	}
 	n.fillMetrics(iss)
-	stop := ignoreHangup(n.log)
-	defer stop()
+	r := &reloader{node: n, issuer: iss, address: ln.Addr().String(), server: srv, proxy: proxy, read: n.read}
+	defer r.follow()()
+	if proxy != nil {
+		n.log.Info("guarding", "upstream", n.cfg.Upstream, "routes", len(n.cfg.Routes), "hidden", srv.Paths())
+	}
 	n.log.Info("serving", "url", n.cfg.URL(ln.Addr().String()), "issuer", n.cfg.Issuer, "data", n.cfg.Data, "version", readVersion().Version)
 	return n.work(ctx, iss, srv, ln)
 }
 
-// work serves until ctx ends. The issuer follows the store until the last request is answered.
+// work serves until ctx ends, when streams end too. The issuer follows the store until the
+// last request is answered.
 func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server, ln net.Listener) error {
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- iss.Run(following) }()
+	serving, end := context.WithCancel(ctx)
+	var streaming sync.WaitGroup
+	streaming.Go(func() { n.streams.Run(serving) })
 	err := n.answer(ctx, srv, ln)
+	end()
 	stop()
 	err = errors.Join(err, <-done)
+	streaming.Wait()
 	if err == nil {
 		n.log.Info("stopped")
 	}
@@ -160,34 +179,24 @@ func notListening(err error, flag, address string) error {
 	return failed(err, hint, "cannot listen on %s: %v", address, errors.Unwrap(err))
 }
 
-func (n *node) server(iss *issuer.Issuer) (*server.Server, error) {
-	srv, err := server.New(server.Config{
-		Issuer: iss, People: n.people, Clients: n.clients(), Feed: n.feed, Audiences: n.cfg.Audiences,
-		RecentLogin: n.cfg.RecentLogin, Prefix: n.cfg.Prefix, TokenField: n.cfg.TokenField, TokenHeader: n.cfg.TokensHeader,
-		Origins: n.cfg.CORSOrigins, CredentialOrigins: n.cfg.CORSCredentials, Observer: n.shown.observer(),
-		TLS: n.tls, Connections: n.cfg.Connections, Logger: n.log,
-	})
+// server makes the endpoints and, where there is an upstream, the gate before it.
+func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *gate.Proxy, error) {
+	proxy, err := n.proxy(cfg, iss)
 	if err != nil {
-		return nil, fmt.Errorf("start the server: %w", err)
+		return nil, nil, err
 	}
-	return srv, nil
-}
-
-// ignoreHangup keeps SIGHUP, which a closed terminal sends, from ending the
-// process. The function that it returns ends that and waits.
-func ignoreHangup(log *slog.Logger) func() {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for range hangups {
-			log.Info("SIGHUP is ignored: settings are read at the start, and certificates when their files change")
-		}
-	}()
-	return func() {
-		signal.Stop(hangups)
-		close(hangups)
-		<-done
+	set := server.Config{
+		Issuer: iss, People: n.people, Clients: n.clients(), Feed: n.feed, Audiences: cfg.Audiences,
+		RecentLogin: cfg.RecentLogin, Prefix: cfg.Prefix, TokenField: cfg.TokenField, TokenHeader: cfg.TokensHeader,
+		Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.shown.observer(),
+		TLS: n.tls, Connections: cfg.Connections, Logger: n.log,
 	}
+	if proxy != nil {
+		set.Upstream, set.UpstreamReady, set.Assertions = proxy, proxy.Healthy, true
+	}
+	srv, err := server.New(set)
+	if err != nil {
+		return nil, nil, fmt.Errorf("start the server: %w", err)
+	}
+	return srv, proxy, nil
 }

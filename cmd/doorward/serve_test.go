@@ -296,7 +296,7 @@ func TestHangup(t *testing.T) {
 	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	if err := eventually(func() bool { return contains(s.logs.text(), "SIGHUP is ignored") }); err != nil {
+	if err := eventually(func() bool { return contains(s.logs.text(), "the configuration was read again") }); err != nil {
 		t.Error(err)
 	}
 	must(t, 200, "GET", s.url+"/readyz", "", "")

@@ -60,13 +60,50 @@ type Guard struct {
 	proxies  []netip.Prefix
 }
 
-// NewGuard checks cfg. Its error names the route or the field.
+// RouteError says which of Config.Routes is wrong.
+type RouteError struct {
+	Index int
+	Err   error
+}
+
+// Error says what is wrong.
+func (e *RouteError) Error() string { return "gate: " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *RouteError) Unwrap() error { return e.Err }
+
+// Validate says what is wrong with the configuration as far as that can be told without an issuer. Its
+// error names the field, or is a RouteError.
+func (c Config) Validate() error {
+	if c.Default != AccessToken && c.Default != AccessDeny {
+		return errors.New("gate: Config.Default must be AccessToken or AccessDeny")
+	}
+	if err := c.Names.check(c.TokenHeader); err != nil {
+		return err
+	}
+	for i, route := range c.Routes {
+		_, err := newRule(route, c.ExactCase)
+		switch {
+		case err == nil && route.ForwardToken && c.Audience == "":
+			err = errors.New("forwarding the token needs a name of the upstream's own")
+		case err == nil && route.ForwardToken && c.Token != nil && foldName(c.Token.Header) == "authorization":
+			err = errors.New("the token and the upstream's own dialect cannot both be in Authorization")
+		}
+		if err != nil {
+			return &RouteError{i, fmt.Errorf("%s: %w", route.Path, err)}
+		}
+	}
+	_, err := newDialect(c.Token, c.Names)
+	return err
+}
+
+// NewGuard checks cfg as Config.Validate does, and more.
 func NewGuard(cfg Config) (*Guard, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	if cfg.Issuer == nil {
 		return nil, errors.New("gate: Config.Issuer is required")
-	}
-	if cfg.Default != AccessToken && cfg.Default != AccessDeny {
-		return nil, errors.New("gate: Config.Default must be AccessToken or AccessDeny")
 	}
 	if cfg.Audience == cfg.Issuer.URL() {
 		return nil, errors.New("gate: Config.Audience must not be the issuer: the upstream could use what it is given against Doorward")
@@ -75,9 +112,6 @@ func NewGuard(cfg Config) (*Guard, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Guard{cfg: cfg, log: cfg.Logger, proxies: slices.Clone(cfg.TrustedProxies)}
-	if err := cfg.Names.check(cfg.TokenHeader); err != nil {
-		return nil, err
-	}
 	if err := g.makeTable(); err != nil {
 		return nil, err
 	}
@@ -153,7 +187,7 @@ func (g *Guard) makeTable() error {
 			return err
 		}
 		if err := g.guardRule(&r, verifiers); err != nil {
-			return fmt.Errorf("gate: route %q: %w", route.Path, err)
+			return err
 		}
 		g.table.rules = append(g.table.rules, r)
 		g.table.raw = g.table.raw || route.RawPath
@@ -176,9 +210,6 @@ func (g *Guard) guardRule(r *rule, verifiers map[verifierKey]*doorward.Verifier)
 	key := verifierKey{g.cfg.Issuer.URL(), r.Revocations}
 	if r.ForwardToken {
 		key.audience = g.cfg.Audience
-		if key.audience == "" {
-			return errors.New("forwarding the token needs an audience of the upstream's own")
-		}
 	}
 	v, ok := verifiers[key]
 	if !ok {

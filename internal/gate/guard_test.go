@@ -149,7 +149,7 @@ func TestRefusedConfigurations(t *testing.T) {
 		{"CONNECT", routes(w, gate.Route{Path: "/a", Methods: []string{"CONNECT"}}), "CONNECT"},
 		{"role of the public", routes(w, gate.Route{Path: "/a", Access: gate.AccessPublic, Roles: []string{"x"}}), "access"},
 		{"empty role", routes(w, gate.Route{Path: "/a", Roles: []string{""}}), "empty"},
-		{"forwarding without a name", routes(w, gate.Route{Path: "/a", ForwardToken: true}), "audience"},
+		{"forwarding without a name", routes(w, gate.Route{Path: "/a", ForwardToken: true}), "name"},
 		{"foreign Authorization behind a token", routes(w, gate.Route{Path: "/a", ForwardAuthorization: true}), "public"},
 		{"names of one header", gate.Config{Issuer: w.Issuer, Names: gate.Names{Subject: "X-User", Username: "x_user"}}, "x_user"},
 		{"name of HTTP's", gate.Config{Issuer: w.Issuer, Names: gate.Names{Subject: "content-length"}}, "content-length"},

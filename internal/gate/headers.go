@@ -11,6 +11,7 @@ import (
 type dropSet struct {
 	names    map[string]bool // folded
 	prefixes []string        // folded
+	owned    map[string]bool // canonical names that the gate itself sets
 	cookie   string          // that holds the access token; empty if there is none
 }
 
@@ -32,9 +33,13 @@ func newDropSet(cfg Config, methods bool) dropSet {
 	d := dropSet{
 		names:    map[string]bool{foldName("Authorization"): true},
 		prefixes: []string{foldName("Doorward-"), foldName("X-Forwarded-")},
+		owned:    map[string]bool{},
 		cookie:   cfg.TokenCookie,
 	}
 	names := append(cfg.Names.owned(), always...)
+	for _, name := range cfg.Names.owned() {
+		d.owned[http.CanonicalHeaderKey(name)] = true
+	}
 	if methods {
 		names = append(names, overrides...)
 	}

@@ -99,17 +99,19 @@ type field struct {
 // then none of the identity headers is there.
 func (g *Guard) SetIdentity(h http.Header, c *doorward.Claims) error {
 	g.drops.clean(h)
-	if c == nil {
-		return nil
-	}
-	fields, err := g.identity.of(c, time.Now())
-	if err != nil {
-		return err
-	}
+	fields, err := g.fields(c)
 	for _, f := range fields {
 		h[f.name] = f.values
 	}
-	return nil
+	return err
+}
+
+// fields returns what the upstream is told of who is asking: nothing, for nil.
+func (g *Guard) fields(c *doorward.Claims) ([]field, error) {
+	if c == nil {
+		return nil, nil
+	}
+	return g.identity.of(c, time.Now())
 }
 
 // of returns the headers for a token.

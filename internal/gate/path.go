@@ -118,6 +118,27 @@ func decodePath(wire string) (spelling, error) {
 
 const upperHex = "0123456789ABCDEF"
 
+// wireQuery returns a query as it was sent, for no rule is about it; only what would end
+// it or the line it stands in is escaped.
+func wireQuery(query string) string {
+	unsafe := func(c byte) bool { return c <= ' ' || c >= 0x7f || c == '#' }
+	for i := range len(query) {
+		if !unsafe(query[i]) {
+			continue
+		}
+		out := []byte(query[:i])
+		for _, c := range []byte(query[i:]) {
+			if unsafe(c) {
+				out = append(out, '%', upperHex[c>>4], upperHex[c&15])
+				continue
+			}
+			out = append(out, c)
+		}
+		return string(out)
+	}
+	return query
+}
+
 // unescape decodes the escape at the beginning of s.
 func unescape(s string) (byte, bool) {
 	if len(s) < 3 {

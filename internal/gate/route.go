@@ -78,7 +78,7 @@ type rule struct {
 
 func newRule(route Route, exact bool) (rule, error) {
 	if err := route.validate(); err != nil {
-		return rule{}, fmt.Errorf("gate: route %q: %w", route.Path, err)
+		return rule{}, err
 	}
 	r := rule{Route: route, methods: slices.Clone(route.Methods)}
 	var path string
@@ -91,7 +91,7 @@ func newRule(route Route, exact bool) (rule, error) {
 	s, err := parsePath(strings.ReplaceAll(path, " ", "%20"))
 	lax, laxErr := lenient(s.text)
 	if err != nil || laxErr != nil || strings.Contains(s.text, "*") {
-		return rule{}, fmt.Errorf("gate: route %q: want a path such as /reports or /admin/**, without //, dot segments, ; and \\", route.Path)
+		return rule{}, errors.New("want a path such as /reports or /admin/**, without //, dot segments, ; and \\")
 	}
 	for i, text := range []string{s.text, lax} {
 		r.keys[i] = foldPath(text, exact)
@@ -105,7 +105,7 @@ func newRule(route Route, exact bool) (rule, error) {
 		r.methods = append(r.methods, http.MethodHead)
 	}
 	if r.cors, err = newCORSPolicy(route.CORS, r.methods); err != nil {
-		return rule{}, fmt.Errorf("gate: route %q: %w", route.Path, err)
+		return rule{}, err
 	}
 	return r, nil
 }

@@ -75,8 +75,15 @@ func identify(r *http.Request, subject, session string) {
 	x.subject, x.session = subject, session
 }
 
+// Identify tells the log who is asking, for Config.Upstream.
+func Identify(r *http.Request, c *doorward.Claims) { identify(r, c.Subject, c.SessionID) }
+
 // ServeHTTP answers one request: every phase that all endpoints share, in order.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if next := s.successor.Load(); next != nil {
+		next.ServeHTTP(w, r)
+		return
+	}
 	x := &exchange{ResponseWriter: w, started: time.Now(), id: rand.Text(), resource: s.missing}
 	ctx := doorward.WithRequestID(r.Context(), x.id)
 	r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
@@ -84,8 +91,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.record(r, x)
 	defer s.rescue(r, x)
 
-	s.secure(x.Header())
 	x.resource = s.find(r)
+	if x.resource == s.beyond && headerSize(r) <= headerLimit {
+		s.cfg.Upstream.ServeHTTP(x, r)
+		return
+	}
+	s.secure(x.Header())
 	if s.cors.write(x, r, x.resource) {
 		return
 	}

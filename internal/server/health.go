@@ -27,8 +27,8 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// readyz says that this node can serve: it is not stopping, its store answers,
-// and what it knows of revocations is fresh.
+// readyz says that this node can serve: it is not stopping, its store and its
+// upstream answer, and what it knows of revocations is fresh.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err := s.checkReady(r.Context()); err != nil {
 		return &failure{
@@ -49,6 +49,9 @@ func (s *Server) checkReady(ctx context.Context) error {
 	}
 	return s.ready.ask(ctx, func(ctx context.Context) error {
 		_, err := s.cfg.Issuer.KeyList(ctx)
+		if err == nil && s.cfg.UpstreamReady != nil {
+			err = s.cfg.UpstreamReady(ctx)
+		}
 		return err
 	})
 }

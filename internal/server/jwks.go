@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/doorward/doorward/jwt"
 )
 
 const jwksPath = "/.well-known/jwks.json"
@@ -17,7 +20,11 @@ func (s *Server) jwksRoute() route {
 
 // jwks answers the public keys (RFC 7517 §5).
 func (s *Server) jwks(w http.ResponseWriter, r *http.Request) error {
-	body, err := json.Marshal(s.cfg.Issuer.JWKS())
+	keys, err := s.published()
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(keys)
 	if err != nil {
 		return fmt.Errorf("write key set: %w", err)
 	}
@@ -52,4 +59,17 @@ func matches(lines []string, tag string) bool {
 		}
 	}
 	return false
+}
+
+// published is the key set, with the keys of assertions if somebody is to verify them.
+func (s *Server) published() (*jwt.Set, error) {
+	set := s.cfg.Issuer.JWKS()
+	if !s.cfg.Assertions {
+		return set, nil
+	}
+	assertions, err := s.cfg.Issuer.AssertionKeys()
+	if err != nil {
+		return nil, err
+	}
+	return jwt.NewSet(slices.Concat(set.Keys(), assertions)...)
 }

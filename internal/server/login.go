@@ -43,7 +43,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if req.Cookie {
-		if err := s.sameSite(r); err != nil {
+		if err := s.cookieMode(r); err != nil {
 			return err
 		}
 	}
@@ -90,6 +90,14 @@ func askedScope(text string) (doorward.Scope, error) {
 		return nil, nil
 	}
 	return doorward.ParseScope(text)
+}
+
+// cookieMode refuses to make the cookie where a script of another application could use it.
+func (s *Server) cookieMode(r *http.Request) error {
+	if s.cfg.Upstream != nil {
+		return invalidRequest("there is no cookie mode in front of an upstream: its pages would share the origin of the cookie", nil)
+	}
+	return s.sameSite(r)
 }
 
 // sameSite refuses what a page of another origin has made a browser send, where

@@ -33,7 +33,7 @@ func (s *Server) password(w http.ResponseWriter, r *http.Request) error {
 		return password.ErrTooLong
 	}
 	if req.Cookie {
-		if err := s.sameSite(r); err != nil {
+		if err := s.cookieMode(r); err != nil {
 			return err
 		}
 	}

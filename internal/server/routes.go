@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -43,7 +44,6 @@ type route struct {
 // preflight answers are all made from it.
 func (s *Server) routes() []route {
 	routes := []route{
-		s.rootRoute(),
 		s.loginRoute(),
 		s.refreshRoute(),
 		s.logoutRoute(),
@@ -51,7 +51,6 @@ func (s *Server) routes() []route {
 		s.meRoute(),
 		s.sessionsRoute(),
 		s.sessionEndRoute(),
-		s.usersRoute(),
 		s.jwksRoute(),
 		s.metadataRoute(),
 		s.livezRoute(),
@@ -60,10 +59,33 @@ func (s *Server) routes() []route {
 	if s.cfg.Feed != nil {
 		routes = append(routes, s.revocationsRoute())
 	}
-	if !s.cfg.NoSample {
+	if s.cfg.Upstream == nil || s.cfg.Prefix != "" {
+		routes = append(routes, s.rootRoute())
+	}
+	if s.cfg.Upstream == nil {
+		routes = append(routes, s.usersRoute())
+	}
+	if s.cfg.Upstream == nil && !s.cfg.NoSample {
 		routes = append(routes, s.protectedRoute())
 	}
 	return routes
+}
+
+// Paths lists where this server itself answers, sorted, in the form of http.ServeMux: what
+// an upstream has there is hidden.
+func (s *Server) Paths() []string {
+	paths := slices.Collect(maps.Keys(s.resources))
+	if s.cfg.Prefix != "" {
+		paths = slices.DeleteFunc(paths, func(path string) bool { return s.reserves(path) })
+		paths = append(paths, s.cfg.Prefix+"/")
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// reserves reports whether a path is below the prefix, which is this server's as a whole.
+func (s *Server) reserves(path string) bool {
+	return s.cfg.Prefix != "" && (path == s.cfg.Prefix || strings.HasPrefix(path, s.cfg.Prefix+"/"))
 }
 
 // resource is what one path answers, method by method.
@@ -95,7 +117,7 @@ func (s *Server) build() {
 		res.cors = s.cors.answers(res.allow)
 		s.mux.Handle(pattern, s.dispatch(res))
 	}
-	s.missing = &resource{pattern: "none"}
+	s.missing, s.beyond = &resource{pattern: "none"}, &resource{pattern: "upstream"}
 }
 
 // pattern is where a route is, in the form of http.ServeMux.
@@ -143,19 +165,24 @@ func (s *Server) dispatch(res *resource) http.Handler {
 	})
 }
 
-// find returns the resource that serves the request's path, never nil. The
+// find returns the resource that serves the request's path, never nil: beyond or
+// missing if it is none of this server's. The
 // multiplexer would redirect a path with // or /../ in it; here it is not found,
 // since nobody should send credentials twice.
 func (s *Server) find(r *http.Request) *resource {
 	escaped := r.URL.EscapedPath()
+	missing := s.missing
+	if s.cfg.Upstream != nil && !s.reserves(escaped) {
+		missing = s.beyond
+	}
 	if !strings.HasPrefix(escaped, "/") || len(escaped) > 1 && path.Clean(escaped) != escaped {
-		return s.missing
+		return missing
 	}
 	_, pattern := s.mux.Handler(r)
 	if res, ok := s.resources[pattern]; ok {
 		return res
 	}
-	return s.missing
+	return missing
 }
 
 func allowed(routes map[string]route) []string {

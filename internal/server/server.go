@@ -50,6 +50,16 @@ type Config struct {
 	TokenHeader string
 	// NoSample leaves out /protected, the sample resource.
 	NoSample bool
+	// Upstream answers for every address that is none of this server's; nil means 404. With it
+	// there is no /protected, no / and no /admin/v1, and no cookie mode: an
+	// application behind Doorward shares an origin with it. It is given requests
+	// without the limits of this server's own endpoints, those on headers excepted,
+	// and tells who is asking by Identify.
+	Upstream http.Handler
+	// UpstreamReady is asked by /readyz too; nil means that there is nothing to ask.
+	UpstreamReady func(context.Context) error
+	// Assertions publishes the keys by which an upstream verifies what a gate tells it.
+	Assertions bool
 	// Origins are the origins whose scripts may call with a token of their own,
 	// each written as browsers write it: https://app.example.com. Empty, together
 	// with an empty CredentialOrigins, means no CORS at all.
@@ -77,6 +87,8 @@ type Server struct {
 	resources map[string]*resource // by mux pattern
 	mux       *http.ServeMux
 	missing   *resource // what answers where no resource is
+	beyond    *resource // what Config.Upstream answers for
+	successor atomic.Pointer[Server]
 	cors      *corsPolicy
 	csrf      *http.CrossOriginProtection
 	guards    map[access]guard
@@ -115,9 +127,24 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// Become makes next answer in the place of this server from now on: its
+// configuration was read again. Requests under way end as they began. Listener and
+// limits of connections stay.
+func (s *Server) Become(next *Server) {
+	if s.draining.Load() {
+		next.Drain()
+	}
+	s.successor.Store(next)
+}
+
 // Drain turns /readyz to 503, so that a load balancer sends no more. Requests
 // are answered as before. Serve calls it first when it stops.
-func (s *Server) Drain() { s.draining.Store(true) }
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	if next := s.successor.Load(); next != nil {
+		next.Drain()
+	}
+}
 
 var (
 	prefixForm = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)

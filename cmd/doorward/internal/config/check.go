@@ -22,6 +22,7 @@ func (c *Config) check(faults *Problems) {
 	c.checkTLS(faults)
 	c.checkLifetimes(faults)
 	c.checkRefresh(faults)
+	c.checkGate(faults)
 	if slices.Contains(c.Audiences, c.Audience) || slices.Contains(c.Audiences, c.Issuer) {
 		c.fault(faults, "audiences", "names the default audience or the issuer; both are there without it")
 	}
@@ -36,17 +37,24 @@ func (c *Config) check(faults *Problems) {
 // CheckSecrets refuses secret files that others may read or that are empty. The
 // master key is checked when it is read.
 func (c *Config) CheckSecrets() error {
-	if c.TLSKey == "" {
-		return nil
-	}
 	var faults Problems
-	if err := SecretFile(c.TLSKey, 0o007); err != nil {
-		c.fault(&faults, "tls.key", "%v", err)
-		if errors.Is(err, ErrMode) {
-			faults.hint("chmod o= " + c.TLSKey)
-		}
+	c.checkSecret(&faults, "tls.key", c.TLSKey)
+	if c.UpstreamToken != nil {
+		c.checkSecret(&faults, "upstream.token", c.UpstreamToken.SecretFile)
 	}
 	return faults.err()
+}
+
+func (c *Config) checkSecret(faults *Problems, key, path string) {
+	if path == "" {
+		return
+	}
+	if err := SecretFile(path, 0o007); err != nil {
+		c.fault(faults, key, "%v", err)
+		if errors.Is(err, ErrMode) {
+			faults.hint("chmod o= " + path)
+		}
+	}
 }
 
 // SecretFile checks that path is a file with something in it whose mode grants

@@ -38,6 +38,19 @@ type Config struct {
 	TLSKey       string
 	InsecureHTTP bool
 
+	Upstream            string // URL of the API that is guarded; "" for none
+	UpstreamAudience    string // "" means the URL
+	UpstreamTimeout     time.Duration
+	UpstreamConnections int
+	UpstreamCAFile      string
+	UpstreamToken       *UpstreamToken
+	Routes              []Route
+	RoutesDefault       string
+	RoutesCase          string
+	Identity            Identity
+	TokensCookie        string // a cookie that may carry the access token to the upstream
+	TrustedProxies      []string
+
 	Prefix            string // of Doorward's own endpoints
 	TokenField        string // second name of the access token in the answer of /login
 	CORSOrigins       []string
@@ -55,19 +68,25 @@ type Config struct {
 // Default returns the configuration of a machine on which nothing is set.
 func Default() *Config {
 	return &Config{
-		Data:              "doorward-data",
-		Listen:            "127.0.0.1:8080",
-		AccessTTL:         10 * time.Minute,
-		SessionIdle:       14 * day,
-		SessionAbsolute:   30 * day,
-		RecentLogin:       5 * time.Minute,
-		RefreshWindow:     10 * time.Second,
-		RefreshBudget:     3,
-		RefreshLimit:      30,
-		KeyAlgorithm:      "EdDSA",
-		KeyLifetime:       90 * day,
-		PublishLead:       10 * time.Minute,
-		TokensUsername:    true,
+		Data:            "doorward-data",
+		Listen:          "127.0.0.1:8080",
+		AccessTTL:       10 * time.Minute,
+		SessionIdle:     14 * day,
+		SessionAbsolute: 30 * day,
+		RecentLogin:     5 * time.Minute,
+		RefreshWindow:   10 * time.Second,
+		RefreshBudget:   3,
+		RefreshLimit:    30,
+		KeyAlgorithm:    "EdDSA",
+		KeyLifetime:     90 * day,
+		PublishLead:     10 * time.Minute,
+		TokensUsername:  true,
+
+		UpstreamTimeout:     time.Minute,
+		UpstreamConnections: 512,
+		RoutesDefault:       "token",
+		RoutesCase:          "ignore",
+
 		PasswordMinLength: 15,
 		LogLevel:          "info",
 		LogFormat:         "auto",

@@ -54,7 +54,7 @@ master_key_file: /etc/doorward/master.key
 listen: 0.0.0.0:8443
 metrics: {listen: "127.0.0.1:9090"}
 issuer: https://auth.example.com
-audience: https://api.example.com
+audience: https://auth.example.com
 audiences: [orders, "billing"]
 access_ttl: 5m
 session: {idle: 7d, absolute: 14d}
@@ -75,7 +75,27 @@ login: {token_field: token}
 cors:
   origins: ["https://app.example.com"]
   credentials: ["https://app.example.com:8443"]
-tokens: {header: x-access-token, username: false}
+tokens: {header: x-access-token, username: false, cookie: app_token}
+upstream: http://127.0.0.1:5000
+upstream.audience: api
+upstream.timeout: 5s
+upstream.connections: 7
+upstream.ca_file: ca.pem
+upstream.token: {header: x-access-token, alg: HS512, secret_file: s, claims: {user: "{username}", n: 1, fresh: false, none: null}}
+routes:
+  - {path: /, access: public, forward_authorization: true}
+  - path: /reports/**
+    methods: [GET]
+    require: {roles: [a, b], scope: ["x:y"], recent: 5m}
+    raw_path: true
+    websocket: true
+    timeout: 2s
+    cors: {origins: ["https://a.example"], credentials: true, methods: [GET], headers: [X-A], expose: [X-B], max_age: 10m, private_network: true}
+  - {path: /own, forward_token: true}
+routes.default: deny
+routes.case: exact
+identity: {subject: a, username: b, roles: c, scope: d, session: e, assertion: f}
+trusted_proxies: [127.0.0.1, "10.0.0.0/8", "::1"]
 password: {min_length: 8}
 log: {level: debug, format: json}
 limits: {connections: 50}
@@ -193,6 +213,22 @@ func TestAttack_H12(t *testing.T) {
 		{name: "short passwords", file: "password: {min_length: 4}\n", want: "want a whole number between 8 and"},
 		{name: "default audience twice", file: "audience: a\naudiences: [a]\n", want: "audiences: names the default audience"},
 		{name: "token field of the answer itself", file: "login: {token_field: expires_in}\n", want: "login.token_field: expires_in is a member of the answer already"},
+		{name: "upstream with a path", flags: map[string]string{"upstream": "http://127.0.0.1:5000/api"}, want: "--upstream: want scheme, host and port alone"},
+		{name: "upstream and another audience", file: "upstream: http://127.0.0.1:5000\naudience: orders\n", want: ":2:11: audience: is not the issuer", hint: "put orders under audiences"},
+		{name: "upstream is Doorward", file: "upstream: http://127.0.0.1:8080\n", want: ":1:11: upstream: is where Doorward itself listens"},
+		{name: "upstream named as the issuer", file: "upstream: http://127.0.0.1:5000\nupstream.audience: http://127.0.0.1:8080\n", want: "upstream.audience: must not be the issuer"},
+		{name: "token of no upstream", file: "upstream.token: {header: x-t, secret_file: s}\n", want: "upstream.token: means nothing without upstream"},
+		{name: "token without secret", file: "upstream: http://127.0.0.1:5000\nupstream.token: {header: x-t}\n", want: "upstream.token: header and secret_file are required"},
+		{name: "token with a key pair", file: "upstream.token: {alg: RS256}\n", want: ":1:23: upstream.token.alg: want HS256, HS384 or HS512"},
+		{name: "token with a nested claim", file: "upstream.token: {claims: {a: [1]}}\n", want: "upstream.token.claims.a: want a text"},
+		{name: "routes as text", file: "routes: /admin\n", want: "routes: want a list"},
+		{name: "routes in the environment", env: []string{"DOORWARD_ROUTES=/admin"}, want: "DOORWARD_ROUTES: is set in the configuration file alone"},
+		{name: "route as text", file: "routes:\n  - /admin\n", want: ":2:5: routes: want names and values"},
+		{name: "unknown word in a route", file: "routes:\n  - {path: /a, role: x}\n", want: ":2:16: routes: unknown key \"role\""},
+		{name: "access of a route", file: "routes:\n  - {path: /a, access: open}\n", want: ":2:24: routes.access: want token, optional, public or deny"},
+		{name: "roles as text", file: "routes:\n  - {path: /a, require: {roles: admin}}\n", want: ":2:33: routes.require.roles: want a list"},
+		{name: "everybody is trusted", file: "trusted_proxies: [0.0.0.0/0]\n", want: "would trust everybody"},
+		{name: "no network", file: "trusted_proxies: [10.1.2.3/8]\n", want: "is neither an address nor a network"},
 		{name: "database", env: []string{"DOORWARD_DATABASE=postgres://u:hunter2@h/db"}, want: "DOORWARD_DATABASE: this build keeps its data in the data folder"},
 		{name: "master key in the environment", env: []string{"DOORWARD_MASTER_KEY=hunter2"}, want: "DOORWARD_MASTER_KEY: the environment is no place"},
 	}

@@ -105,8 +105,17 @@ func (l layer) set(s Setting, n ast.Node) {
 		return
 	}
 	if err := s.bind(l.cfg).node(n); err != nil {
+		if part, ok := errors.AsType[*misplaced](err); ok {
+			l.faults.add(l.at(part.node), strings.TrimSuffix(s.Key+"."+part.name, "."), "%v", part.err)
+			return
+		}
 		l.faults.add(l.at(n), s.Key, "%v", err)
 		return
+	}
+	if s.Key == "routes" {
+		for i := range l.cfg.Routes {
+			l.cfg.Routes[i].Where = l.at(l.cfg.Routes[i].node)
+		}
 	}
 	l.cfg.origin[s.Key] = l.at(n)
 }

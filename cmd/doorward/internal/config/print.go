@@ -39,8 +39,8 @@ func (c *Config) write(want func(Setting) (ok bool, remark string)) string {
 			continue
 		}
 		head, name, nested := strings.Cut(s.Key, ".")
-		if !nested {
-			head, name = "", s.Key
+		if _, taken := Find(head); !nested || taken { // A setting with a value has no settings inside.
+			head, name, nested = "", s.Key, false
 		}
 		if s.bind(c).text() == "" {
 			fmt.Fprintf(&b, "# %s is not set\n", s.Key)

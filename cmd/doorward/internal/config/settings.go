@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,7 +47,9 @@ func (s Setting) Bool() bool {
 // DefaultText is the default as text, "" when there is none.
 func (s Setting) DefaultText() string { return s.bind(Default()).text() }
 
-var settings = []Setting{
+var settings = slices.Concat(baseSettings, gateSettings)
+
+var baseSettings = []Setting{
 	{
 		Key: "data", Flag: "data", Usage: "data folder `DIR`: store, master key, first password",
 		bind: func(c *Config) value { return text{&c.Data, isSomething} },
@@ -160,6 +163,10 @@ var settings = []Setting{
 	{
 		Key: "tokens.header", Usage: "a header that may carry the access token, such as x-access-token",
 		bind: func(c *Config) value { return text{&c.TokensHeader, isField} },
+	},
+	{
+		Key: "tokens.cookie", Usage: "a cookie that may carry the access token to the upstream's routes",
+		bind: func(c *Config) value { return text{&c.TokensCookie, isField} },
 	},
 	{
 		Key: "tokens.username", Shared: true, Usage: "write preferred_username into tokens",

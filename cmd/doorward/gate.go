@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/gate"
+	"github.com/doorward/doorward/internal/server"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/jwt"
+)
+
+// proxy makes what guards the upstream, nil where there is none.
+func (n *node) proxy(cfg *config.Config, iss *issuer.Issuer) (*gate.Proxy, error) {
+	if cfg.Upstream == "" {
+		return nil, nil
+	}
+	set, err := gateConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	set.Issuer, set.Logger = iss, n.log
+	if observer := n.shown.observer(); observer != nil {
+		set.Observe = observer.Verified
+	}
+	guard, err := gate.NewGuard(set)
+	if err != nil {
+		return nil, err
+	}
+	up := gate.Upstream{URL: cfg.Upstream, Connections: cfg.UpstreamConnections, Timeout: cfg.UpstreamTimeout}
+	if up.RootCAs, err = rootCAs(cfg); err != nil {
+		return nil, err
+	}
+	return gate.NewProxy(gate.ProxyConfig{Guard: guard, Upstream: up, Streams: n.streams, Identified: server.Identify})
+}
+
+// checkFiles says what is wrong with the files that settings name, and with the rules of the gate.
+func checkFiles(cfg *config.Config) error {
+	err := cfg.CheckSecrets()
+	if err != nil || cfg.Upstream == "" {
+		return err
+	}
+	_, err = gateConfig(cfg)
+	if err == nil {
+		_, err = rootCAs(cfg)
+	}
+	return err
+}
+
+// gateConfig translates the settings of the gate, and checks them.
+func gateConfig(cfg *config.Config) (gate.Config, error) {
+	set := gate.Config{
+		ExactCase:   cfg.RoutesCase == "exact",
+		TokenHeader: cfg.TokensHeader, TokenCookie: cfg.TokensCookie, TrustedOrigins: cfg.CORSCredentials,
+		Audience: cfg.UpstreamAudience, Names: gate.Names(cfg.Identity), TrustedProxies: cfg.Networks(),
+	}
+	if set.Audience == "" {
+		set.Audience = strings.TrimSuffix(cfg.Upstream, "/")
+	}
+	if cfg.RoutesDefault == "deny" {
+		set.Default = gate.AccessDeny
+	}
+	for _, route := range cfg.Routes {
+		set.Routes = append(set.Routes, gateRoute(route))
+	}
+	var err error
+	if set.Token, err = dialect(cfg); err != nil {
+		return set, err
+	}
+	err = set.Validate()
+	if wrong, ok := errors.AsType[*gate.RouteError](err); ok {
+		return set, config.Problems{{Where: cfg.Routes[wrong.Index].Where, Key: "routes", Text: wrong.Err.Error()}}
+	}
+	if err != nil {
+		return set, config.Problems{{Text: strings.TrimPrefix(err.Error(), "gate: ")}}
+	}
+	return set, nil
+}
+
+func gateRoute(r config.Route) gate.Route {
+	route := gate.Route{
+		Path: r.Path, Methods: r.Methods, Roles: r.Roles, Scope: r.Scope, Recent: r.Recent,
+		Access: map[string]gate.Access{
+			"": gate.AccessToken, "token": gate.AccessToken, "optional": gate.AccessOptional,
+			"public": gate.AccessPublic, "deny": gate.AccessDeny,
+		}[r.Access],
+		RawPath: r.RawPath, ForwardToken: r.ForwardToken, ForwardAuthorization: r.ForwardAuthorization,
+		WebSocket: r.WebSocket, Timeout: r.Timeout,
+	}
+	if r.CORS != nil {
+		cors := gate.CORS(*r.CORS)
+		route.CORS = &cors
+	}
+	return route
+}
+
+// dialect reads the secret that is shared with the upstream.
+func dialect(cfg *config.Config) (*gate.Dialect, error) {
+	t := cfg.UpstreamToken
+	if t == nil {
+		return nil, nil
+	}
+	secret, err := readSmall(t.SecretFile)
+	if err != nil {
+		return nil, config.Problems{{Where: cfg.Origin("upstream.token"), Key: "upstream.token.secret_file", Text: err.Error()}}
+	}
+	secret = bytes.TrimRight(secret, "\r\n")
+	return &gate.Dialect{Header: t.Header, Algorithm: jwt.Algorithm(t.Algorithm), Secret: secret, Claims: t.Claims}, nil
+}
+
+func rootCAs(cfg *config.Config) (*x509.CertPool, error) {
+	if cfg.UpstreamCAFile == "" {
+		return nil, nil
+	}
+	text, err := readSmall(cfg.UpstreamCAFile)
+	pool := x509.NewCertPool()
+	if err == nil && !pool.AppendCertsFromPEM(text) {
+		err = fmt.Errorf("%s holds no certificate in PEM", cfg.UpstreamCAFile)
+	}
+	if err != nil {
+		return nil, config.Problems{{Where: cfg.Origin("upstream.ca_file"), Key: "upstream.ca_file", Text: err.Error()}}
+	}
+	return pool, nil
+}
+
+// readSmall reads a file of at most 1 MiB.
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, cause(err))
+	}
+	defer func() { _ = f.Close() }()
+	const most = 1 << 20
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(text) > most {
+		err = fmt.Errorf("%s is larger than 1 MiB", path)
+	}
+	return text, err
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// upstream is an API that tells what it got.
+func upstream(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_ = json.NewEncoder(w).Encode(map[string]string{
+			"uri": r.RequestURI, "user": r.Header.Get("Doorward-Username"), "roles": r.Header.Get("Doorward-Roles"),
+			"assertion": r.Header.Get("Doorward-Assertion"), "authorization": r.Header.Get("Authorization"), "length": fmt.Sprint(len(body)),
+		})
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// TestGate puts the binary before an API: from the login to the logout.
+func TestGate(t *testing.T) {
+	t.Parallel()
+	dir, api := filepath.Join(t.TempDir(), "data"), upstream(t)
+	file := filepath.Join(t.TempDir(), "doorward.yaml")
+	rules := func(text string) { writeFile(t, file, "upstream: "+api+"\n"+text) }
+	rules("routes:\n  - {path: /open, access: public}\n  - {path: /admin/**, require: {roles: [admin]}}\n")
+	s := serve(t, dir, "--config", file, "--issuer", "http://127.0.0.1:8080")
+	out, _ := command(t, 0, "", "user", "add", "alice", "--role", "staff", "--data", dir)
+	secret := out[strings.LastIndexByte(strings.TrimSpace(out), '\n')+1:]
+	secret = strings.TrimSpace(secret[strings.LastIndexByte(strings.TrimSpace(secret), ' ')+1:])
+	login := must(t, 200, "POST", s.url+"/login", "", credentials("alice", secret))
+	token := login.member("access_token")
+
+	must(t, 401, "GET", s.url+"/orders", "", "")
+	got := must(t, 200, "GET", s.url+"/orders?x=1", token, "")
+	if got.member("uri") != "/orders?x=1" || got.member("user") != "alice" || got.member("roles") != "staff" || got.member("authorization") != "" || got.member("assertion") == "" {
+		t.Errorf("the API got %s", got.body)
+	}
+	if got.header.Get("Content-Security-Policy") != "" || got.header.Get("Cache-Control") != "private" {
+		t.Errorf("headers of Doorward's own are on the API's answer: %v", got.header)
+	}
+	must(t, 200, "GET", s.url+"/open", "", "")
+	must(t, 403, "GET", s.url+"/admin/v1/users", token, "") // the API's, since Doorward's is not here
+	must(t, 400, "GET", s.url+"//login", token, "")
+	must(t, 200, "GET", s.url+"/protected", token, "") // the API's too
+	must(t, 200, "POST", s.url+"/big", token, strings.Repeat("a", 1<<20))
+	must(t, 431, "GET", s.url+"/orders?"+strings.Repeat("a", 17<<10), token, "")
+	if refused := must(t, 400, "POST", s.url+"/login", "", strings.Replace(credentials("alice", secret), "}", `,"cookie":true}`, 1)); !contains(refused.body, "upstream") {
+		t.Errorf("cookie mode: %s", refused.body)
+	}
+	if keys := must(t, 200, "GET", s.url+"/.well-known/jwks.json", "", ""); strings.Count(keys.body, `"kid"`) != 2 {
+		t.Errorf("the assertion's key is not published: %s", keys.body)
+	}
+	must(t, 200, "GET", s.url+"/readyz", "", "")
+	must(t, 401, "GET", s.url+"/me", got.member("assertion"), "")
+	must(t, 401, "POST", s.url+"/logout", got.member("assertion"), "")
+	must(t, 204, "POST", s.url+"/logout", token, "")
+	must(t, 401, "GET", s.url+"/orders", token, "")
+	if logs := s.logs.text(); contains(logs, token) || !contains(logs, `"route":"upstream"`) || !contains(logs, `"hidden":["/.well-known`) {
+		t.Errorf("the log:\n%s", logs)
+	}
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReload changes the rules under load: each request is answered by the old or the new ones.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	dir, api := filepath.Join(t.TempDir(), "data"), upstream(t)
+	file := filepath.Join(t.TempDir(), "doorward.yaml")
+	rules := func(access, more string) {
+		writeFile(t, file, "issuer: http://127.0.0.1:8080\nupstream: "+api+"\nroutes:\n  - {path: /x, access: "+access+"}\n  - {path: /always, access: public}\n"+more)
+	}
+	rules("token", "")
+	s := serve(t, dir, "--config", file)
+	must(t, 401, "GET", s.url+"/x", "", "")
+
+	ctx, stop := context.WithCancel(t.Context())
+	var answered atomic.Int64
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				got, err := call("GET", s.url+"/always", "", "")
+				if err != nil || got.status != 200 {
+					t.Errorf("dropped: %v %d %s", err, got.status, got.body)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	hangup := func(access, more, logged string, status int) {
+		t.Helper()
+		rules(access, more)
+		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		if err := eventually(func() bool {
+			got, err := call("GET", s.url+"/x", "", "")
+			return err == nil && got.status == status && contains(s.logs.text(), logged)
+		}); err != nil {
+			t.Errorf("%s: %v\n%s", logged, err, s.logs.text())
+		}
+	}
+	hangup("public", "", "read again", 200)
+	hangup("open", "", file+":4:24: routes.access: want token", 200)
+	hangup("deny", "access_ttl: 5m\n", "access_ttl: changed, which needs a restart", 200)
+	hangup("deny", "  - {path: /a/../b}\n", file+":6:5: routes: /a/../b: want a path", 200)
+	hangup("deny", "", `"routes":2`, 404)
+	stop()
+	clients.Wait()
+	if answered.Load() == 0 {
+		t.Error("no request was made meanwhile")
+	}
+	must(t, 200, "GET", s.url+"/readyz", "", "")
+}
+
+// TestGateRefusesToStart wants a line that says why, and what to do.
+func TestGateRefusesToStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, secret := filepath.Join(dir, "doorward.yaml"), filepath.Join(dir, "secret")
+	writeFile(t, secret, "your-secret-key\n")
+	writeFile(t, file, "upstream: http://127.0.0.1:5000\nupstream.token: {header: x-token, secret_file: "+secret+"}\n")
+	for _, test := range []struct {
+		want string
+		args []string
+	}{
+		{"put orders under audiences", []string{"--upstream", "http://127.0.0.1:5000", "--audience", "orders"}},
+		{"want scheme, host and port", []string{"--upstream", "127.0.0.1:5000"}},
+		{"the secret of the upstream's token", []string{"--config", file}},
+	} {
+		_, errs := command(t, exitUsage, "", append([]string{"serve", "--data", filepath.Join(dir, "data")}, test.args...)...)
+		if !contains(errs, test.want) || contains(errs, "your-secret-key") {
+			t.Errorf("%q is not in %s", test.want, errs)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "data")); err == nil {
+		t.Error("a data folder was made")
+	}
+}
+
+// TestGatePage types what docs/gate.md says, and checks each of its configurations.
+func TestGatePage(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	s, err := startServerIn(folder, "doorward-data", nil, "--upstream", upstream(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	rest := typed(t, "docs/gate.md", folder, strings.TrimPrefix(s.url, "http://"))
+	for _, want := range []string{"missing_token", `"uri":"/orders"`, `"user":"admin"`, "session ended"} {
+		_, after, found := strings.Cut(rest, want)
+		if !found {
+			t.Fatalf("%q does not come in the rest of the output:\n%s", want, rest)
+		}
+		rest = after
+	}
+	page, err := os.ReadFile("../../docs/gate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(folder, "app-secret"), "abcdefghijklmnopqrstuvwxyz012345\n")
+	blocks := strings.Split(string(page), "```yaml\n")[1:]
+	if len(blocks) < 2 {
+		t.Fatalf("%d configurations on the page", len(blocks))
+	}
+	for _, block := range blocks {
+		text, _, _ := strings.Cut(block, "```")
+		file := filepath.Join(folder, "doorward.yaml")
+		writeFile(t, file, strings.ReplaceAll(text, "app-secret", filepath.Join(folder, "app-secret")))
+		command(t, 0, "", "config", "check", "--config", file, "--data", filepath.Join(folder, "doorward-data"))
+	}
+}

@@ -1,0 +1,229 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Route is one rule of the gate.
+type Route struct {
+	Path                 string
+	Methods              []string
+	Access               string // token if empty
+	Roles                []string
+	Scope                []string
+	Recent               time.Duration
+	RawPath              bool
+	ForwardToken         bool
+	ForwardAuthorization bool
+	WebSocket            bool
+	Timeout              time.Duration
+	CORS                 *CORS
+
+	Where string // file, line and column
+	node  ast.Node
+}
+
+// CORS is what scripts of other origins may do on a route.
+type CORS struct {
+	Origins        []string
+	Credentials    bool
+	Methods        []string
+	Headers        []string
+	Expose         []string
+	MaxAge         time.Duration
+	PrivateNetwork bool
+}
+
+// UpstreamToken is the dialect of an upstream that checks tokens of its own.
+type UpstreamToken struct {
+	Header     string
+	Algorithm  string // HS256 if empty
+	SecretFile string
+	Claims     map[string]any
+}
+
+// Identity names the headers that tell the upstream who is asking; an empty one has its default name.
+type Identity struct{ Subject, Username, Roles, Scope, Session, Assertion string }
+
+var gateSettings = []Setting{
+	{
+		Key: "upstream", Flag: "upstream", Usage: "guard the API at `URL`: what is not Doorward's goes there, with a good token",
+		bind: func(c *Config) value { return text{&c.Upstream, isUpstream} },
+	},
+	{
+		Key: "upstream.audience", Usage: "the upstream's name in assertions, and in tokens that are forwarded to it (default its URL)",
+		bind: func(c *Config) value { return text{&c.UpstreamAudience, isWord} },
+	},
+	{
+		Key: "upstream.timeout", Usage: "how long the upstream may take to begin an answer",
+		bind: func(c *Config) value { return span{&c.UpstreamTimeout, 10 * time.Millisecond, day} },
+	},
+	{
+		Key: "upstream.connections", Usage: "connections open to the upstream at once, WebSockets aside",
+		bind: func(c *Config) value { return number{&c.UpstreamConnections, 1, 100_000} },
+	},
+	{
+		Key: "upstream.ca_file", Usage: "`FILE` with the certificates, PEM, that the upstream's is signed by (default those of the machine)", path: true,
+		bind: func(c *Config) value { return text{&c.UpstreamCAFile, isSomething} },
+	},
+	{
+		Key: "upstream.token", Usage: "a token in the upstream's own dialect; in the file alone",
+		bind: func(c *Config) value { return optional[UpstreamToken]{&c.UpstreamToken, (*UpstreamToken).form} },
+	},
+	{
+		Key: "routes", Usage: "rules of the gate, first match wins; in the file alone",
+		bind: func(c *Config) value {
+			return objects[Route]{&c.Routes, (*Route).form, func(r *Route, n ast.Node) { r.node = n }}
+		},
+	},
+	{
+		Key: "routes.default", Usage: "token or deny: what holds where no rule fits",
+		bind: func(c *Config) value { return text{&c.RoutesDefault, isOneOf("token", "deny")} },
+	},
+	{
+		Key: "routes.case", Usage: "ignore or exact: whether rules heed case in paths",
+		bind: func(c *Config) value { return text{&c.RoutesCase, isOneOf("ignore", "exact")} },
+	},
+	{Key: "identity.subject", Usage: "header with the caller's id", bind: func(c *Config) value { return text{&c.Identity.Subject, isField} }},
+	{Key: "identity.username", Usage: "header with the user name", bind: func(c *Config) value { return text{&c.Identity.Username, isField} }},
+	{Key: "identity.roles", Usage: "header with the roles", bind: func(c *Config) value { return text{&c.Identity.Roles, isField} }},
+	{Key: "identity.scope", Usage: "header with the scope", bind: func(c *Config) value { return text{&c.Identity.Scope, isField} }},
+	{Key: "identity.session", Usage: "header with the session", bind: func(c *Config) value { return text{&c.Identity.Session, isField} }},
+	{Key: "identity.assertion", Usage: "header with the signed assertion", bind: func(c *Config) value { return text{&c.Identity.Assertion, isField} }},
+	{
+		Key: "trusted_proxies", Usage: "addresses or networks of proxies in front whose X-Forwarded-* count",
+		bind: func(c *Config) value { return list{&c.TrustedProxies, isNetwork} },
+	},
+}
+
+func (r *Route) form() object {
+	return object{
+		{"path", text{&r.Path, isSomething}},
+		{"methods", list{&r.Methods, isWord}},
+		{"access", text{&r.Access, isOneOf("token", "optional", "public", "deny")}},
+		{"require", object{
+			{"roles", list{&r.Roles, isWord}},
+			{"scope", list{&r.Scope, isWord}},
+			{"recent", span{&r.Recent, time.Second, 365 * day}},
+		}},
+		{"raw_path", toggle{&r.RawPath}},
+		{"forward_token", toggle{&r.ForwardToken}},
+		{"forward_authorization", toggle{&r.ForwardAuthorization}},
+		{"websocket", toggle{&r.WebSocket}},
+		{"timeout", span{&r.Timeout, 10 * time.Millisecond, day}},
+		{"cors", optional[CORS]{&r.CORS, (*CORS).form}},
+	}
+}
+
+func (c *CORS) form() object {
+	return object{
+		{"origins", list{&c.Origins, isWord}},
+		{"credentials", toggle{&c.Credentials}},
+		{"methods", list{&c.Methods, isWord}},
+		{"headers", list{&c.Headers, isField}},
+		{"expose", list{&c.Expose, isField}},
+		{"max_age", span{&c.MaxAge, 0, day}},
+		{"private_network", toggle{&c.PrivateNetwork}},
+	}
+}
+
+func (t *UpstreamToken) form() object {
+	return object{
+		{"header", text{&t.Header, isField}},
+		{"alg", text{&t.Algorithm, isOneOf("HS256", "HS384", "HS512")}},
+		{"secret_file", text{&t.SecretFile, isSomething}},
+		{"claims", literals{&t.Claims}},
+	}
+}
+
+// Networks returns the trusted proxies.
+func (c *Config) Networks() []netip.Prefix {
+	var networks []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if prefix, err := parseNetwork(text); err == nil {
+			networks = append(networks, prefix)
+		}
+	}
+	return networks
+}
+
+// live are the settings, or groups of them, that are read again while the server runs.
+var live = []string{
+	"upstream", "routes", "identity", "trusted_proxies", "cors", "recent_login",
+	"server.prefix", "login.token_field", "tokens.header", "tokens.cookie",
+}
+
+// Settled returns the settings that differ between two configurations and hold from the start to the end.
+func Settled(before, after *Config) []string {
+	var keys []string
+	for _, s := range settings {
+		isLive := slices.ContainsFunc(live, func(key string) bool { return s.Key == key || strings.HasPrefix(s.Key, key+".") })
+		if !isLive && s.bind(before).text() != s.bind(after).text() {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
+}
+
+// checkGate finds what does not go together with an upstream.
+func (c *Config) checkGate(faults *Problems) {
+	if c.Upstream == "" {
+		for _, key := range []string{"upstream.audience", "upstream.token", "upstream.ca_file"} {
+			if c.origin[key] != "" {
+				c.fault(faults, key, "means nothing without upstream")
+			}
+		}
+		return
+	}
+	if c.Audience != "" && c.Audience != c.Issuer {
+		c.fault(faults, "audience", "is not the issuer, and with an upstream it must be: the gate takes tokens for Doorward alone")
+		faults.hint("remove it; put " + c.Audience + " under audiences, and let the clients of that service ask for it at /login")
+	}
+	if u, err := url.Parse(c.Upstream); err == nil && u.Host == c.Listen {
+		c.fault(faults, "upstream", "is where Doorward itself listens")
+	}
+	if c.UpstreamAudience == c.Issuer && c.Issuer != "" {
+		c.fault(faults, "upstream.audience", "must not be the issuer: the upstream could use what it is given against Doorward")
+	}
+	if c.UpstreamToken != nil && (c.UpstreamToken.Header == "" || c.UpstreamToken.SecretFile == "") {
+		c.fault(faults, "upstream.token", "header and secret_file are required")
+	}
+}
+
+func isUpstream(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" {
+		return errors.New("want scheme, host and port alone, such as http://127.0.0.1:5000; schemes are http, https and h2c")
+	}
+	return nil
+}
+
+func isNetwork(s string) error {
+	_, err := parseNetwork(s)
+	return err
+}
+
+// parseNetwork reads an address or a network such as 10.0.0.0/8.
+func parseNetwork(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil || prefix.Masked() != prefix {
+		return prefix, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", s)
+	}
+	if _, _, err := net.ParseCIDR(s); err != nil || strings.HasSuffix(s, "/0") {
+		return prefix, errors.New("a network that holds every address would trust everybody")
+	}
+	return prefix, nil
+}

@@ -1,0 +1,199 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// member is one name of an object.
+type member struct {
+	name  string
+	value value
+}
+
+// object is a mapping that has no settings of its own, such as a rule: it stands in the file alone.
+type object []member
+
+// misplaced is what is wrong with a part of a value.
+type misplaced struct {
+	node ast.Node
+	name string // of the part, after that of the setting
+	err  error
+}
+
+func (m *misplaced) Error() string { return m.name + ": " + m.err.Error() }
+
+var errFileOnly = errors.New("is set in the configuration file alone")
+
+func (o object) parse(string) error { return errFileOnly }
+
+func (o object) node(n ast.Node) error {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return &misplaced{n, "", errors.New("want names and values, such as {path: /, access: public}")}
+	}
+	for _, pair := range m.Values {
+		name, ok := stringOf(pair.Key)
+		part := o.find(name)
+		if !ok || part == nil {
+			return &misplaced{pair.Key, "", fmt.Errorf("unknown key %q; want %s", name, orList(o.names()))}
+		}
+		if err := part.node(pair.Value); err != nil {
+			inner, ok := errors.AsType[*misplaced](err)
+			if !ok {
+				return &misplaced{pair.Value, name, err}
+			}
+			return &misplaced{inner.node, strings.TrimSuffix(name+"."+inner.name, "."), inner.err}
+		}
+	}
+	return nil
+}
+
+func (o object) text() string { return o.yaml() }
+
+// yaml writes the members that are set.
+func (o object) yaml() string {
+	var parts []string
+	for _, m := range o {
+		switch m.value.text() {
+		case "", "0s", "false", "0", "{}":
+		default:
+			parts = append(parts, m.name+": "+m.value.yaml())
+		}
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+func (o object) find(name string) value {
+	for _, m := range o {
+		if m.name == name {
+			return m.value
+		}
+	}
+	return nil
+}
+
+func (o object) names() []string {
+	names := make([]string, len(o))
+	for i, m := range o {
+		names[i] = m.name
+	}
+	return names
+}
+
+// optional is an object that is nil until it is set.
+type optional[T any] struct {
+	p    **T
+	form func(*T) object
+}
+
+func (v optional[T]) parse(string) error { return errFileOnly }
+
+func (v optional[T]) node(n ast.Node) error {
+	*v.p = new(T)
+	return v.form(*v.p).node(n)
+}
+
+func (v optional[T]) text() string {
+	if *v.p == nil {
+		return ""
+	}
+	return v.yaml()
+}
+
+func (v optional[T]) yaml() string { return v.form(*v.p).yaml() }
+
+// objects is a list of objects.
+type objects[T any] struct {
+	p    *[]T
+	form func(*T) object
+	mark func(*T, ast.Node) // told where each of them is
+}
+
+func (v objects[T]) parse(string) error { return errFileOnly }
+
+func (v objects[T]) node(n ast.Node) error {
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		return errors.New("want a list, such as [{path: /, access: public}]")
+	}
+	all := make([]T, len(seq.Values))
+	for i, item := range seq.Values {
+		v.mark(&all[i], item)
+		if err := v.form(&all[i]).node(item); err != nil {
+			return err
+		}
+	}
+	*v.p = all
+	return nil
+}
+
+func (v objects[T]) text() string {
+	if len(*v.p) == 0 {
+		return ""
+	}
+	return v.yaml()
+}
+
+func (v objects[T]) yaml() string {
+	parts := make([]string, len(*v.p))
+	for i := range *v.p {
+		parts[i] = v.form(&(*v.p)[i]).yaml()
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+// literals is a mapping from names to texts, numbers, switches and null.
+type literals struct{ p *map[string]any }
+
+func (v literals) parse(string) error { return errFileOnly }
+
+func (v literals) node(n ast.Node) error {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return errors.New("want names and values, such as {type: access}")
+	}
+	all := map[string]any{}
+	for _, pair := range m.Values {
+		name, ok := stringOf(pair.Key)
+		if !ok {
+			return &misplaced{pair.Key, "", errors.New("want a name")}
+		}
+		switch value := pair.Value.(type) {
+		case *ast.StringNode:
+			all[name] = value.Value
+		case *ast.IntegerNode:
+			all[name] = value.Value
+		case *ast.BoolNode:
+			all[name] = value.Value
+		case *ast.NullNode:
+			all[name] = nil
+		default:
+			return &misplaced{pair.Value, name, errors.New("want a text, a whole number, true, false or null")}
+		}
+	}
+	*v.p = all
+	return nil
+}
+
+func (v literals) text() string {
+	if len(*v.p) == 0 {
+		return ""
+	}
+	return v.yaml()
+}
+
+func (v literals) yaml() string {
+	parts := make([]string, 0, len(*v.p))
+	for _, name := range slices.Sorted(maps.Keys(*v.p)) {
+		value, _ := json.Marshal((*v.p)[name])
+		parts = append(parts, quote(name)+": "+string(value))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/gate"
+	"github.com/doorward/doorward/internal/server"
+	"github.com/doorward/doorward/issuer"
+)
+
+// reloader reads the configuration again when SIGHUP asks for it.
+type reloader struct {
+	*node
+	issuer  *issuer.Issuer
+	address string         // of the listener
+	server  *server.Server // that was started
+	proxy   *gate.Proxy    // in use; nil without an upstream
+	read    func() (*config.Config, error)
+}
+
+// follow waits for SIGHUP. The function that it returns ends that and waits.
+func (r *reloader) follow() func() {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range hangups {
+			r.reload()
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		<-done
+	}
+}
+
+// reload puts what the configuration says now in the place of what it said. Requests
+// under way end as they began. A configuration that is not good, or that
+// changes what is settled at the start, changes nothing.
+func (r *reloader) reload() {
+	next, err := r.read()
+	if err == nil {
+		next.Resolve(r.address)
+		err = r.adopt(next)
+	}
+	if problems := config.AsProblems(err); problems != nil {
+		for _, p := range problems {
+			r.log.Error("the new configuration is not used, the old one stays", "err", p.Error())
+		}
+		return
+	}
+	if err != nil {
+		r.log.Error("the new configuration is not used, the old one stays", "err", err)
+		return
+	}
+	r.log.Info("the configuration was read again", "routes", len(next.Routes))
+}
+
+func (r *reloader) adopt(next *config.Config) error {
+	if settled := config.Settled(r.cfg, next); len(settled) > 0 {
+		return config.Problems{{Text: strings.Join(settled, ", ") + ": changed, which needs a restart"}}
+	}
+	if err := checkFiles(next); err != nil {
+		return err
+	}
+	srv, proxy, err := r.node.server(next, r.issuer)
+	if err != nil {
+		return err
+	}
+	r.server.Become(srv)
+	if r.proxy != nil {
+		r.proxy.Close()
+	}
+	r.proxy = proxy
+	return nil
+}

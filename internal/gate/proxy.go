@@ -1,0 +1,221 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/jwt"
+)
+
+// ProxyConfig says what a [Proxy] is. Guard, Upstream and Streams are required.
+type ProxyConfig struct {
+	Guard    *Guard
+	Upstream Upstream
+	// Streams takes over what stays open. Somebody else runs Streams.Run.
+	Streams *Streams
+	// Identified, if set, is told who is asking, for the log.
+	Identified func(*http.Request, *doorward.Claims)
+}
+
+// Proxy passes requests that the guard lets pass to the upstream. It starts no goroutine
+// of its own and may be used concurrently.
+type Proxy struct {
+	guard      *Guard
+	upstream   *upstream
+	streams    *Streams
+	identified func(*http.Request, *doorward.Claims)
+	origins    *http.CrossOriginProtection
+	usual      *httputil.ReverseProxy
+	sockets    *httputil.ReverseProxy
+}
+
+// NewProxy checks cfg. It dials nobody.
+func NewProxy(cfg ProxyConfig) (*Proxy, error) {
+	if cfg.Guard == nil || cfg.Streams == nil {
+		return nil, errors.New("gate: ProxyConfig.Guard and Streams are required")
+	}
+	up, err := newUpstream(cfg.Upstream)
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{guard: cfg.Guard, upstream: up, streams: cfg.Streams, identified: cfg.Identified, origins: http.NewCrossOriginProtection()}
+	if p.identified == nil {
+		p.identified = func(*http.Request, *doorward.Claims) {}
+	}
+	for _, origin := range cfg.Guard.cfg.TrustedOrigins {
+		if err := p.origins.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("gate: Config.TrustedOrigins: %w", err)
+		}
+	}
+	p.usual, p.sockets = p.reverse(up.usual), p.reverse(up.sockets)
+	return p, nil
+}
+
+// Close closes connections to the upstream that no request uses. Those under way go on.
+func (p *Proxy) Close() { p.upstream.close() }
+
+// Healthy asks whether the upstream accepts connections, and waits a second at most.
+func (p *Proxy) Healthy(ctx context.Context) error { return p.upstream.healthy(ctx) }
+
+// ServeHTTP decides on a request and passes it on or refuses it.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v := p.guard.Decide(r)
+	if v.Claims != nil {
+		p.identified(r, v.Claims)
+	}
+	if v.Preflight && v.rule != nil && v.rule.cors != nil {
+		v.rule.cors.preflight(w, r)
+		return
+	}
+	t := &transit{Verdict: v, proxy: p, in: r, control: http.NewResponseController(w)}
+	if err := t.prepare(); err != nil {
+		p.refuse(w, r, &v, err)
+		return
+	}
+	defer t.finish()
+	out := r.WithContext(t.start())
+	if out.ContentLength != 0 {
+		_ = t.control.EnableFullDuplex() // HTTP/2 has it anyway.
+		out.Body = &upload{ReadCloser: r.Body, transit: t}
+	}
+	via := p.usual
+	if t.upgrade {
+		via = p.sockets
+	}
+	via.ServeHTTP(&writer{ResponseWriter: w, transit: t}, out)
+}
+
+// prepare finds out whatever may still lead to a refusal, and takes the limits
+// of Doorward's own endpoints off the request.
+func (t *transit) prepare() *doorward.Refusal {
+	if t.Refusal != nil {
+		return t.Refusal
+	}
+	if t.upgrade = upgrades(t.in, &t.Verdict); t.upgrade {
+		if err := t.proxy.foreignOrigin(t.in, &t.Verdict); err != nil {
+			return refusal(http.StatusForbidden, "cross_origin", "a page of another origin may not open this WebSocket", err)
+		}
+	}
+	var err error
+	if t.identity, err = t.proxy.guard.fields(t.Claims); err != nil {
+		return refusal(http.StatusInternalServerError, "server_error", "the request could not be passed on; the log has the reason under this request id", err)
+	}
+	t.timeout = t.Route.Timeout
+	if t.timeout == 0 {
+		t.timeout = t.proxy.upstream.timeout
+	}
+	_ = t.control.SetReadDeadline(time.Time{}) // Bodies have deadlines of their own, and not every writer has one.
+	_ = t.control.SetWriteDeadline(time.Time{})
+	return nil
+}
+
+// reverse is the proxy of the standard library, told what to do at each step.
+func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite: rewrite, Transport: transport, ModifyResponse: p.modify, ErrorHandler: p.failed,
+		FlushInterval: -1, BufferPool: buffers{},
+		ErrorLog: log.New(io.Discard, "", 0), // What it has to say comes through ErrorHandler.
+	}
+}
+
+// rewrite makes the request to the upstream. Hop-by-hop headers are gone already, those
+// included that the client has named in Connection.
+func rewrite(pr *httputil.ProxyRequest) {
+	t, out := transitOf(pr.In), pr.Out
+	up := t.proxy.upstream
+	u := *out.URL
+	u.Scheme, u.Host, u.User, u.Opaque, u.Fragment = up.scheme, up.host, nil, "", ""
+	u.Path, u.RawPath, u.RawQuery = t.text, t.Path, wireQuery(pr.In.URL.RawQuery)
+	out.URL, out.Host = &u, pr.In.Host
+	g := t.proxy.guard
+	g.drops.clean(out.Header)
+	for _, f := range t.identity {
+		out.Header[f.name] = f.values
+	}
+	g.passCredentials(out.Header, t)
+	g.setForwarded(out.Header, pr.In)
+	t.announceTrailers(out)
+}
+
+// passCredentials passes on what a rule says may be.
+func (g *Guard) passCredentials(h http.Header, t *transit) {
+	switch {
+	case t.Route.ForwardToken && t.Claims != nil:
+		if token, err := g.own.Token(t.in); err == nil {
+			h["Authorization"] = []string{"Bearer " + token}
+		}
+	case t.Route.ForwardAuthorization:
+		if values := t.in.Header["Authorization"]; len(values) == 1 && !g.isOurs(t.in) {
+			h["Authorization"] = values
+		}
+	}
+}
+
+// isOurs reports whether a request carries a token that this issuer has signed, good or not.
+func (g *Guard) isOurs(r *http.Request) bool {
+	probe := &http.Request{Header: http.Header{"Authorization": r.Header["Authorization"]}}
+	token, err := g.own.Token(probe)
+	if err != nil {
+		return true // It cannot be told: then it is safer to take it for one.
+	}
+	if token == "" {
+		return false
+	}
+	_, err = g.own.Verify(r.Context(), token)
+	return !errors.Is(err, jwt.ErrMalformed) && !errors.Is(err, jwt.ErrKey) && !errors.Is(err, jwt.ErrSignature)
+}
+
+// failed answers for an upstream that does not.
+func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
+	t := transitOf(r)
+	cause := context.Cause(r.Context())
+	switch {
+	case t.broken.Load():
+		w.Header().Set("Connection", "close")
+		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusBadRequest, "invalid_request", "the body of the request broke off", err))
+	case errors.Is(cause, errTimeout):
+		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusGatewayTimeout, "gateway_timeout", "the API behind this address took too long", errors.Join(cause, err)))
+	case cause != nil:
+		panic(http.ErrAbortHandler) // The client has gone, or its stream was ended.
+	default:
+		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusBadGateway, "bad_gateway", "the API behind this address cannot be reached", err))
+	}
+}
+
+// refuse writes a refusal in the one shape, and the record of it.
+func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, v *Verdict, refusal *doorward.Refusal) {
+	level := slog.LevelInfo
+	if refusal.Status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	id := doorward.RequestID(r.Context())
+	p.guard.log.LogAttrs(r.Context(), level, "refused",
+		slog.String("request_id", id), slog.Int("status", refusal.Status),
+		slog.String("error", refusal.Code), slog.String("reason", refusal.Err.Error()))
+	h := w.Header()
+	addVary(h, v.Vary)
+	if v.rule != nil && v.rule.cors != nil {
+		v.rule.cors.answer(h, r)
+	}
+	doorward.WriteRefusal(w, r, refusal)
+}
+
+// buffers are those that bodies are copied with.
+type buffers struct{}
+
+var bufferPool = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// Get returns a buffer.
+func (buffers) Get() []byte { return bufferPool.Get().(*[32 << 10]byte)[:] }
+
+// Put takes it back.
+func (buffers) Put(b []byte) { bufferPool.Put((*[32 << 10]byte)(b)) }

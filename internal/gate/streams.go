@@ -1,0 +1,159 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+)
+
+// How often open streams are looked at, and how many sessions are looked up each time.
+const (
+	sweepPace    = 250 * time.Millisecond
+	sweepLookups = 256
+)
+
+// Streams are the WebSockets and event streams that are open, whichever [Proxy] has let
+// them in. Run ends each when its session does: at a cut-off, at the session's
+// idle or absolute end, and when it cannot be known whether there was one. That the
+// access token expires ends none: the session goes on, and nobody could refresh
+// the token of a request that was sent long ago. It may be used concurrently.
+type Streams struct {
+	issuer *issuer.Issuer
+	log    *slog.Logger
+
+	mu     sync.Mutex // guards what follows
+	open   map[*stream]struct{}
+	closed bool
+}
+
+// stream is one of them. Only Run touches lookAt.
+type stream struct {
+	claims      *doorward.Claims // nil if nobody proved who they are
+	revocations doorward.Revocations
+	lookAt      time.Time // when to look the session up
+	end         context.CancelCauseFunc
+}
+
+// Why a stream was ended.
+var (
+	errSessionOver = errors.New("gate: the session is over")
+	errStopping    = errors.New("gate: stopping")
+)
+
+// NewStreams returns an empty set that asks iss for sessions. A nil log discards.
+func NewStreams(iss *issuer.Issuer, log *slog.Logger) *Streams {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Streams{issuer: iss, log: log, open: map[*stream]struct{}{}}
+}
+
+// Run ends streams whose session is over until ctx ends; then it ends them all and
+// those that are yet to come.
+func (s *Streams) Run(ctx context.Context) {
+	tick := time.NewTicker(sweepPace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.sweep(ctx, time.Now())
+		case <-ctx.Done():
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.closed = true
+			for st := range s.open {
+				st.end(errStopping)
+			}
+			return
+		}
+	}
+}
+
+// Len is how many streams are open.
+func (s *Streams) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
+
+// add takes a stream over; end must end it. The caller removes it when it has ended.
+func (s *Streams) add(c *doorward.Claims, revocations doorward.Revocations, end context.CancelCauseFunc) *stream {
+	st := &stream{claims: c, revocations: revocations, end: end}
+	if c != nil {
+		st.lookAt = c.ExpiresAt
+	}
+	if revocations == nil {
+		st.revocations = s.issuer.Revocations()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		end(errStopping)
+	}
+	s.open[st] = struct{}{}
+	return st
+}
+
+func (s *Streams) remove(st *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, st)
+}
+
+// sweep asks of every stream what is asked of every request, and of some whether
+// their session goes on. The rest of these wait for the next time, so that
+// cut-offs are never late.
+func (s *Streams) sweep(ctx context.Context, now time.Time) {
+	var due []*stream
+	for _, st := range s.known() {
+		if err := st.revocations.Check(st.claims); err != nil {
+			s.finish(st, err)
+		} else if !now.Before(st.lookAt) && len(due) < sweepLookups {
+			due = append(due, st)
+		}
+	}
+	for _, st := range due {
+		s.lookUp(ctx, st, now)
+	}
+}
+
+// known returns the streams of somebody.
+func (s *Streams) known() []*stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*stream, 0, len(s.open))
+	for st := range s.open {
+		if st.claims != nil {
+			list = append(list, st)
+		}
+	}
+	return list
+}
+
+// lookUp ends a stream whose session has lapsed, and settles when to look again. A
+// token without a session ends with itself. While the store does not answer,
+// revocations go stale, which ends the stream by itself.
+func (s *Streams) lookUp(ctx context.Context, st *stream, now time.Time) {
+	sessions, err := s.issuer.Sessions(ctx, issuer.SessionQuery{ID: st.claims.SessionID, Limit: 1})
+	switch {
+	case err != nil:
+		st.lookAt = now.Add(time.Second)
+	case len(sessions) == 0 || !sessions[0].Live(now):
+		s.finish(st, errSessionOver)
+	case sessions[0].IdleEnd.Before(sessions[0].AbsoluteEnd):
+		st.lookAt = sessions[0].IdleEnd
+	default:
+		st.lookAt = sessions[0].AbsoluteEnd
+	}
+}
+
+func (s *Streams) finish(st *stream, reason error) {
+	s.log.Info("a stream was ended", "reason", reason.Error(), "sub", st.claims.Subject, "sid", st.claims.SessionID)
+	st.end(reason)
+	s.remove(st)
+}

@@ -1,0 +1,101 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// transit is one request on its way through the gate.
+type transit struct {
+	Verdict
+	proxy    *Proxy
+	in       *http.Request // as the client sent it
+	control  *http.ResponseController
+	identity []field
+	upgrade  bool // to a WebSocket
+
+	timeout time.Duration
+	cancel  context.CancelCauseFunc
+	broken  atomic.Bool // the client's body broke off
+	stream  *stream     // nil until it is one
+	trailer http.Header // of the request to the upstream, to be filled when the body has been read
+
+	mu      sync.Mutex  // guards what follows: a body is sent by a goroutine of the transport
+	timer   *time.Timer // of the upstream
+	waiting bool        // for its answer to begin
+}
+
+// errTimeout says that the upstream took too long.
+var errTimeout = errors.New("gate: the upstream took too long")
+
+type transitKey struct{}
+
+func transitOf(r *http.Request) *transit {
+	return r.Context().Value(transitKey{}).(*transit)
+}
+
+// start begins the upstream's time. The context that it returns ends with the transit.
+func (t *transit) start() context.Context {
+	ctx, cancel := context.WithCancelCause(t.in.Context())
+	t.cancel, t.waiting = cancel, true
+	t.timer = time.AfterFunc(t.timeout, func() { cancel(errTimeout) })
+	return context.WithValue(ctx, transitKey{}, t)
+}
+
+// finish frees what start took.
+func (t *transit) finish() {
+	t.begun()
+	t.cancel(nil)
+	if t.stream != nil {
+		t.proxy.streams.remove(t.stream)
+	}
+}
+
+// progress starts the upstream's time anew while it is still being sent the request.
+func (t *transit) progress() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.waiting {
+		t.timer.Reset(t.timeout)
+	}
+}
+
+// begun notes that the upstream answers. It reports false if its time was up.
+func (t *transit) begun() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waiting = false
+	return t.timer.Stop()
+}
+
+// follow makes the answer a stream, which ends with the session.
+func (t *transit) follow() {
+	t.stream = t.proxy.streams.add(t.Claims, t.Route.Revocations, t.cancel)
+}
+
+// announceTrailers promises the upstream the trailers that the client has promised, except
+// those that a client has no say in.
+func (t *transit) announceTrailers(out *http.Request) {
+	out.Trailer = nil
+	for name := range t.in.Trailer {
+		if t.proxy.guard.drops.has(name) || name == "Cookie" || name == "Host" {
+			continue
+		}
+		if out.Trailer == nil {
+			out.Trailer = http.Header{}
+		}
+		out.Trailer[name] = nil
+	}
+	t.trailer = out.Trailer
+}
+
+// passTrailers fills in what was promised, once the body has been read.
+func (t *transit) passTrailers() {
+	for name := range t.trailer {
+		t.trailer[name] = t.in.Trailer[name]
+	}
+}

@@ -1,0 +1,65 @@
+package gate
+
+import (
+	"bufio"
+	"bytes"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// upgrades reports whether r asks for a WebSocket and its rule allows that. Every other
+// wish for another protocol is taken out of r: an h2c tunnel, for one, would lead past the gate.
+func upgrades(r *http.Request, v *Verdict) bool {
+	wished := r.Header["Upgrade"]
+	r.Header.Del("Http2-Settings")
+	if len(wished) == 0 {
+		return false
+	}
+	r.Header.Del("Upgrade")
+	if !v.Route.WebSocket || v.Preflight || len(wished) != 1 || !strings.EqualFold(wished[0], "websocket") ||
+		r.Method != http.MethodGet || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.ContentLength != 0 || !nominates(r.Header, "upgrade") {
+		return false
+	}
+	r.Header.Set("Upgrade", "websocket")
+	return true
+}
+
+// nominates reports whether Connection names a header.
+func nominates(h http.Header, name string) bool {
+	return slices.ContainsFunc(h["Connection"], func(line string) bool {
+		return slices.ContainsFunc(strings.Split(line, ","), func(word string) bool {
+			return strings.EqualFold(strings.TrimSpace(word), name)
+		})
+	})
+}
+
+// foreignOrigin reports whether a page of another origin asks for the WebSocket, which
+// no CORS stands in the way of (RFC 6455 §10.2).
+func (p *Proxy) foreignOrigin(r *http.Request, v *Verdict) error {
+	unsafe := *r
+	unsafe.Method = http.MethodPost // A WebSocket begins with GET, and does more than read.
+	err := p.origins.Check(&unsafe)
+	if err != nil && v.rule.cors != nil && slices.Contains(v.rule.cors.Origins, r.Header.Get("Origin")) {
+		return nil
+	}
+	return err
+}
+
+// Hijack gives the connection of a client away, for a WebSocket.
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := w.transit.control.Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	t := &tunnel{Conn: conn}
+	if n := buffered.Reader.Buffered(); n > 0 {
+		early, err := buffered.Peek(n)
+		if err != nil {
+			return nil, nil, err
+		}
+		t.early = bytes.NewReader(bytes.Clone(early))
+	}
+	return t, buffered, nil
+}

@@ -1,0 +1,107 @@
+package gate
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Upstream is the API that is guarded. URL is required.
+type Upstream struct {
+	// URL has one of the schemes http, https and h2c, which is HTTP/2 without TLS,
+	// a host, a port if it is not the scheme's, and no path.
+	URL string
+	// RootCAs signed its certificate; nil means those of the machine.
+	RootCAs *x509.CertPool
+	// Connections bounds those open to it at once, WebSockets aside: 512 if zero.
+	Connections int
+	// Timeout is how long it may take to begin an answer once it has the request, and
+	// to go on with one whose length is known: 60 seconds if zero.
+	Timeout time.Duration
+}
+
+// Times that are nobody's setting.
+const (
+	dialTimeout   = 5 * time.Second
+	healthTimeout = time.Second
+	keepIdle      = time.Minute
+)
+
+// upstream is an Upstream made ready.
+type upstream struct {
+	scheme, host string
+	address      string // to dial
+	timeout      time.Duration
+	usual        *http.Transport
+	sockets      *http.Transport // for WebSockets, which hold their connection for long
+}
+
+func newUpstream(cfg Upstream) (*upstream, error) {
+	u, err := url.Parse(cfg.URL)
+	switch {
+	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
+		return nil, errors.New("gate: Upstream.URL must be scheme, host and port alone, such as http://127.0.0.1:5000")
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c":
+		return nil, fmt.Errorf("gate: Upstream.URL: scheme %q is none of http, https and h2c", u.Scheme)
+	case cfg.Connections < 0 || cfg.Timeout < 0:
+		return nil, errors.New("gate: Upstream.Connections and Timeout must not be negative")
+	}
+	up := &upstream{scheme: u.Scheme, host: u.Host, timeout: cfg.Timeout}
+	if up.timeout == 0 {
+		up.timeout = time.Minute
+	}
+	if cfg.Connections == 0 {
+		cfg.Connections = 512
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443", "h2c": "80"}[u.Scheme]
+	}
+	up.address = net.JoinHostPort(u.Hostname(), port)
+	up.usual, up.sockets = transport(cfg), transport(cfg)
+	if u.Scheme == "h2c" {
+		up.scheme = "http"
+		up.usual.Protocols = new(http.Protocols)
+		up.usual.Protocols.SetUnencryptedHTTP2(true)
+	} else {
+		up.usual.MaxConnsPerHost = cfg.Connections
+	}
+	return up, nil
+}
+
+// transport dials the upstream alone, whatever the environment says of proxies.
+func transport(cfg Upstream) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	return &http.Transport{
+		DialContext: dialer.DialContext, Protocols: protocols,
+		TLSClientConfig:     &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout: dialTimeout, ExpectContinueTimeout: time.Second,
+		MaxIdleConnsPerHost: cfg.Connections, IdleConnTimeout: keepIdle,
+		MaxResponseHeaderBytes: 256 << 10, DisableCompression: true,
+	}
+}
+
+// healthy dials.
+func (u *upstream) healthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.address)
+	if err != nil {
+		return fmt.Errorf("gate: the upstream does not answer: %w", err)
+	}
+	return conn.Close()
+}
+
+func (u *upstream) close() {
+	u.usual.CloseIdleConnections()
+	u.sockets.CloseIdleConnections()
+}
