@@ -34,6 +34,9 @@ func (n *node) firstAdmin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := n.folder.make(); err != nil { // a node on a database has made none yet
+			return failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
+		}
 		if err := writeOver(path, secret+"\n"); err != nil {
 			return failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
 		}

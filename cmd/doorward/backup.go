@@ -23,7 +23,11 @@ Keep both, and not in the same place: together they are worth every token.`,
 		Args:    want("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.beside(cmd, func(ctx context.Context, b *backend) error {
-				err := b.store.Backup(ctx, args[0])
+				file, ok := b.store.(*sqlite.Store)
+				if !ok {
+					return refused("pg_dump --schema=doorward, or the base backups of your PostgreSQL", "the store is a PostgreSQL database, which has tools of its own for that")
+				}
+				err := file.Backup(ctx, args[0])
 				if errors.Is(err, sqlite.ErrExists) {
 					return refused("choose another name, or remove it first", "%s is there already", args[0])
 				}

@@ -61,6 +61,9 @@ func (f folder) checkOwner() error {
 
 // masterKey reads the master key.
 func (f folder) masterKey() (issuer.MasterKey, error) {
+	if err := sharedKey(f.cfg); err != nil {
+		return issuer.MasterKey{}, err
+	}
 	path := f.cfg.MasterKeyFile
 	if err := config.SecretFile(path, f.forbidden()); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -95,6 +98,9 @@ func (f folder) forbidden() fs.FileMode {
 // masterKeyOrNew reads the master key and makes it first where there is none and
 // no store that another one sealed. Several processes may do so at once.
 func (f folder) masterKeyOrNew() (issuer.MasterKey, error) {
+	if f.cfg.OnPostgres() {
+		return f.masterKey()
+	}
 	path := f.cfg.MasterKeyFile
 	_, noKey := os.Stat(path)
 	_, noStore := os.Stat(f.cfg.DatabasePath())

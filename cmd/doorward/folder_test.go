@@ -14,6 +14,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/sqlite"
 )
 
 // TestOwner runs commands on a data folder of somebody else.
@@ -113,11 +114,16 @@ func TestAttack_G07(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := openBackend(t.Context(), f)
+	cfg.Database = config.NewSecret("postgres://doorward:hunter2hunter2@db.example.com/doorward")
+	store, err := sqlite.Open(t.Context(), cfg.DatabasePath())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = b.store.Close() }()
+	defer func() { _ = store.Close() }()
+	b, err := newBackend(f, store)
+	if err != nil {
+		t.Fatal(err)
+	}
 	iss, err := b.issuer(t.Context(), key, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -131,6 +137,9 @@ func TestAttack_G07(t *testing.T) {
 		text := fmt.Sprintf("%v %+v %#v %s", v, v, v, v)
 		if data, err := json.Marshal(v); err == nil {
 			text += string(data)
+		}
+		if contains(text, "hunter2") {
+			t.Errorf("%T prints the password of the database", v)
 		}
 		if contains(text, key.Text()) {
 			t.Errorf("%T prints the master key", v)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/doorward/doorward/issuer"
@@ -10,7 +12,29 @@ import (
 
 func (a *app) keyCommand() *cobra.Command {
 	return newGroup("key", "List, rotate and revoke the keys that sign tokens",
-		a.keyListCommand(), a.keyRotateCommand(), a.keyRevokeCommand())
+		a.keyListCommand(), a.keyRotateCommand(), a.keyRevokeCommand(), a.keyNewMasterCommand())
+}
+
+func (a *app) keyNewMasterCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "new-master FILE",
+		Short: "Make a master key for nodes that share a database",
+		Long: `Make a master key and write it to FILE, mode 0600, which must not exist. Every node on
+one database needs the same: DOORWARD_MASTER_KEY_FILE names its file. Keep a copy where the
+database's backups are not; one is nothing without the other.`,
+		Args: want("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			err := writeOnce(args[0], issuer.GenerateMasterKey().Text()+"\n")
+			if errors.Is(err, fs.ErrExist) {
+				return refused("choose another name", "%s is there already", args[0])
+			}
+			if err != nil {
+				return failed(err, "", "cannot write the master key: %v", err)
+			}
+			a.note("%s holds a new master key", args[0])
+			return nil
+		},
+	}
 }
 
 func (a *app) keyListCommand() *cobra.Command {

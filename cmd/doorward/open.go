@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"os"
@@ -23,35 +24,79 @@ import (
 type backend struct {
 	cfg    *config.Config
 	folder folder
-	store  *sqlite.Store
+	store  store
 	hasher *password.Hasher
 	people *account.People
 	feed   *feed.Feed // of a server
 }
 
-// beside opens the store of an existing data folder for cmd, passes it to do,
-// and closes it.
-func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) error) error {
-	cfg, err := a.load(cmd, true)
-	if err != nil {
-		return err
-	}
-	f := folder{a, cfg}
-	if err := f.mustExist(); err != nil {
-		return err
-	}
-	b, err := openBackend(cmd.Context(), f)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(cmd.Context(), b), b.store.Close())
+// store is a *sqlite.Store or a *postgres.Store.
+type store interface {
+	issuer.Store
+	feed.Source
+	accounts
+	Serving(ctx context.Context) (string, error)
+	SetServing(ctx context.Context, text string) error
+	Pools() map[string]sql.DBStats
+	Close() error
 }
 
-func openBackend(ctx context.Context, f folder) (*backend, error) {
-	store, err := sqlite.Open(ctx, f.cfg.DatabasePath())
+// accounts is what the stores keep of people and programs.
+type accounts interface {
+	account.Store
+	account.BulkStore
+	account.Throttle
+	account.ClientStore
+}
+
+// beside opens the store of a server for cmd, passes it to do, and closes it.
+func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) error) error {
+	cfg, err := a.load(cmd, true, "")
 	if err != nil {
-		return nil, unopened(err, f.cfg.DatabasePath())
+		return err
 	}
+	if !cfg.OnPostgres() {
+		if err := (folder{a, cfg}).mustExist(); err != nil {
+			return err
+		}
+	}
+	store, err := openStore(cmd.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.besideStore(cmd, cfg, store, do), store.Close())
+}
+
+// besideStore takes the settings of the last serve from the store, where they are kept there.
+func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store store, do func(context.Context, *backend) error) error {
+	if cfg.OnPostgres() {
+		serving, err := store.Serving(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if cfg, err = a.load(cmd, true, serving); err != nil {
+			return err
+		}
+	}
+	b, err := newBackend(folder{a, cfg}, store)
+	if err != nil {
+		return err
+	}
+	return do(cmd.Context(), b)
+}
+
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store, error) {
+	if cfg.OnPostgres() {
+		return openPostgres(ctx, cfg, log)
+	}
+	s, err := sqlite.Open(ctx, cfg.DatabasePath())
+	if err != nil {
+		return nil, unopened(err, cfg.DatabasePath())
+	}
+	return s, nil
+}
+
+func newBackend(f folder, store store) (*backend, error) {
 	hasher := password.New(password.Config{})
 	people, err := account.New(account.Config{
 		Store: store, Bulk: store, Throttle: store,
@@ -59,7 +104,7 @@ func openBackend(ctx context.Context, f folder) (*backend, error) {
 		MinPassword: f.cfg.PasswordMinLength,
 	})
 	if err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, err
 	}
 	return &backend{cfg: f.cfg, folder: f, store: store, hasher: hasher, people: people}, nil
 }

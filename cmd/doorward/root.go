@@ -12,7 +12,8 @@ const rootHelp = `Doorward gives any HTTP API login, short-lived access tokens, 
 logout that works.
 
 "doorward serve" is the server. The other commands work beside it on the same
-data folder; what they change holds in the server within two seconds.
+data folder, or with --database on the same database; what they change holds in
+the server within two seconds.
 
 Settings come from flags, then the environment (DOORWARD_DATA, DOORWARD_LISTEN,
 …), then the file that --config or DOORWARD_CONFIG names, then defaults;
@@ -104,10 +105,10 @@ func addFlags(cmd *cobra.Command, keys ...string) {
 // ttlFlag is what token issue calls the setting access_ttl.
 const ttlFlag = "ttl"
 
-// load reads the configuration for cmd. Commands other than serve take what is
-// not set from the last serve on the data folder.
-func (a *app) load(cmd *cobra.Command, beside bool) (*config.Config, error) {
-	src := config.Source{Flags: map[string]string{}, Environ: os.Environ(), Beside: beside}
+// load reads the configuration for cmd. Commands other than serve take what is not set from
+// the last serve on the data folder, or from what it left in the database.
+func (a *app) load(cmd *cobra.Command, beside bool, serving string) (*config.Config, error) {
+	src := config.Source{Flags: map[string]string{}, Environ: os.Environ(), Beside: beside, Serving: serving}
 	for _, s := range config.Settings() {
 		if f := cmd.Flags().Lookup(s.Flag); s.Flag != "" && f != nil && f.Changed && !isOwnFlag(cmd, s.Flag) {
 			src.Flags[s.Key] = f.Value.String()

@@ -36,22 +36,27 @@ another.
 SIGHUP makes it read the configuration file again; one that is not good is refused
 with its faults in the log, and the old one stays.
 
+With --database several servers on several machines are one: give them the same
+database, --issuer and DOORWARD_MASTER_KEY_FILE. The one that makes the user admin
+shows the password, or writes it to its own DIR.
+
 SIGTERM and SIGINT end it: /readyz turns to 503, requests under way have 15
 seconds to finish, and the exit code is 0. Several servers may run on one data
 folder of one machine; give them the same --issuer.`,
 		Example: `  doorward serve
   doorward serve --upstream http://127.0.0.1:5000
   doorward serve --listen 0.0.0.0:8443 --issuer https://auth.example.com --tls-cert chain.pem --tls-key key.pem
-  doorward serve --listen 10.0.0.5:8080 --issuer https://auth.example.com --insecure-http`,
+  doorward serve --listen 10.0.0.5:8080 --issuer https://auth.example.com --insecure-http
+  doorward serve --database postgres://doorward@db.example.com/doorward --issuer https://auth.example.com`,
 		Args: want(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.load(cmd, false)
+			cfg, err := a.load(cmd, false, "")
 			if err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return a.serve(ctx, cfg, func() (*config.Config, error) { return a.load(cmd, false) })
+			return a.serve(ctx, cfg, func() (*config.Config, error) { return a.load(cmd, false, "") })
 		},
 	}
 	addFlags(cmd, serveSettings...)
@@ -72,19 +77,25 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*confi
 	if err != nil {
 		return err
 	}
-	if err := f.make(); err != nil {
-		return err
+	if !cfg.OnPostgres() {
+		if err := f.make(); err != nil {
+			return err
+		}
 	}
 	key, err := f.masterKeyOrNew()
 	if err != nil {
 		return err
 	}
-	b, err := openBackend(ctx, f)
+	store, err := openStore(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
+	b, err := newBackend(f, store)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
 	n := &node{app: a, backend: b, log: log, tls: tlsConfig, read: read}
-	return errors.Join(n.run(ctx, key), b.store.Close())
+	return errors.Join(n.run(ctx, key), store.Close())
 }
 
 // node is one running server.
@@ -119,12 +130,8 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 	if err != nil {
 		return err
 	}
-	if last := n.cfg.LastIssuer(); last != "" && last != n.cfg.Issuer {
-		n.log.Warn("the last serve on this data folder had another issuer: its access tokens are refused here, and several servers need one --issuer",
-			"last", last, "issuer", n.cfg.Issuer)
-	}
-	if err := writeOver(n.cfg.ServingPath(), n.cfg.Serving()); err != nil {
-		return failed(err, "", "cannot write to the data folder: %v", err)
+	if err := n.takeOver(ctx); err != nil {
+		return err
 	}
 	if err := n.firstAdmin(ctx); err != nil {
 		return err
@@ -135,8 +142,21 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 	if proxy != nil {
 		n.log.Info("guarding", "upstream", n.cfg.Upstream, "routes", len(n.cfg.Routes), "hidden", srv.Paths())
 	}
-	n.log.Info("serving", "url", n.cfg.URL(ln.Addr().String()), "issuer", n.cfg.Issuer, "data", n.cfg.Data, "version", readVersion().Version)
+	n.log.Info("serving", "url", n.cfg.URL(ln.Addr().String()), "issuer", n.cfg.Issuer, at(n.cfg), "version", readVersion().Version)
 	return n.work(ctx, iss, srv, ln)
+}
+
+// takeOver compares the settings with those of the last serve, and leaves this one's.
+func (n *node) takeOver(ctx context.Context) error {
+	serving, err := n.lastServing(ctx)
+	if err != nil {
+		return err
+	}
+	if last := n.cfg.LastIssuer(serving); last != "" && last != n.cfg.Issuer {
+		n.log.Warn("the last serve on this store had another issuer: its access tokens are refused here, and several servers need one --issuer",
+			"last", last, "issuer", n.cfg.Issuer)
+	}
+	return n.leaveServing(ctx, serving)
 }
 
 // work serves until ctx ends, when streams end too. The issuer follows the store until the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ func (s *Store) RevocationPage(ctx context.Context, after issuer.Cursor, limit i
 		if err != nil {
 			return err
 		}
-		page.Lineage, page.Snapshot = at.lineage, at.from == 0
+		page.Lineage, page.Snapshot = at.lineage, at.from.From == 0
 		rows, err := at.rows(ctx, tx, now, limit+1)
 		if err != nil {
 			return err
@@ -60,7 +61,7 @@ func (s *Store) RevocationPage(ctx context.Context, after issuer.Cursor, limit i
 type place struct {
 	lineage string
 	end     issuer.Cursor // of the sequence: where the record ended when it began
-	from    int64         // the position at which the sequence began; 0 for a snapshot
+	from    Place         // where the sequence began
 	last    *pageRow      // of the page before; nil for the first page
 }
 
@@ -85,23 +86,20 @@ func (s *Store) pageAt(ctx context.Context, tx Tx, after issuer.Cursor) (place, 
 		p.lineage = found.Lineage
 		return p, nil
 	}
-	return place{lineage: found.Lineage, end: found.Next, from: found.From}, nil
+	return place{lineage: found.Lineage, end: found.Next, from: found}, nil
 }
 
 // rows reads what comes at or after the place.
 func (p place) rows(ctx context.Context, tx Tx, now time.Time, limit int) (list []pageRow, err error) {
-	where, args := `position >= $1`, []any{p.from}
-	if p.from == 0 {
-		where, args = `(expires_at = 0 OR expires_at > $1)`, []any{millis(now)}
-	}
+	where, args := p.from.unread(now)
 	if l := p.last; l != nil {
-		where += ` AND (position, kind, id, before) > ($3, $4, $5, $6)`
-		args = append(args, limit, l.position, string(l.cut.Kind), l.cut.ID, l.cut.Before)
-	} else {
-		args = append(args, limit)
+		n := len(args)
+		where += fmt.Sprintf(` AND (position, kind, id, before) > ($%d, $%d, $%d, $%d)`, n+1, n+2, n+3, n+4)
+		args = append(args, l.position, string(l.cut.Kind), l.cut.ID, l.cut.Before)
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT position, kind, id, before, expires_at FROM revocations
-		WHERE `+where+` ORDER BY position, kind, id, before LIMIT $2`, args...)
+	args = append(args, limit)
+	rows, err := tx.QueryContext(ctx, fmt.Sprintf(`SELECT position, kind, id, before, expires_at FROM revocations
+		WHERE `+where+` ORDER BY position, kind, id, before LIMIT $%d`, len(args)), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +121,7 @@ func (p place) rows(ctx context.Context, tx Tx, now time.Time, limit int) (list 
 func (p place) cursor() issuer.Cursor {
 	row := strings.Join([]string{string(p.last.cut.Kind), p.last.cut.ID, p.last.cut.Before}, "\x00")
 	return issuer.Cursor(strings.Join([]string{
-		string(p.end), strconv.FormatInt(p.from, 10), strconv.FormatInt(p.last.position, 10),
+		string(p.end), joinPositions(append([]int64{p.from.From}, p.from.Also...)), strconv.FormatInt(p.last.position, 10),
 		base64.RawURLEncoding.EncodeToString([]byte(row)),
 	}, "~"))
 }
@@ -134,14 +132,38 @@ func parsePage(text issuer.Cursor) (place, bool) {
 	if len(parts) != 4 {
 		return place{}, false
 	}
-	from, errFrom := strconv.ParseInt(parts[1], 10, 64)
+	from, errFrom := splitPositions(parts[1])
 	position, errPosition := strconv.ParseInt(parts[2], 10, 64)
 	row, errRow := base64.RawURLEncoding.DecodeString(parts[3])
 	names := strings.Split(string(row), "\x00")
-	if errors.Join(errFrom, errPosition, errRow) != nil || len(names) != 3 || from < 0 || checkText(names...) != nil {
+	if errors.Join(errFrom, errPosition, errRow) != nil || len(names) != 3 || from[0] < 0 || checkText(names...) != nil {
 		return place{}, false
 	}
-	return place{end: issuer.Cursor(parts[0]), from: from, last: &pageRow{
+	return place{end: issuer.Cursor(parts[0]), from: Place{From: from[0], Also: from[1:]}, last: &pageRow{
 		position: position, cut: doorward.Revocation{Kind: doorward.Kind(names[0]), ID: names[1], Before: names[2]},
 	}}, true
+}
+
+func joinPositions(positions []int64) string {
+	texts := make([]string, len(positions))
+	for i, p := range positions {
+		texts[i] = strconv.FormatInt(p, 10)
+	}
+	return strings.Join(texts, ",")
+}
+
+// splitPositions reads what joinPositions wrote of one or more.
+func splitPositions(text string) ([]int64, error) {
+	texts := strings.Split(text, ",")
+	if len(texts) > maxAlso+1 {
+		return nil, errors.New("too many positions")
+	}
+	positions := make([]int64, len(texts))
+	var err error
+	for i, t := range texts {
+		if positions[i], err = strconv.ParseInt(t, 10, 64); err != nil {
+			return nil, err
+		}
+	}
+	return positions, nil
 }

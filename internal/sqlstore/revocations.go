@@ -40,7 +40,7 @@ func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (issu
 		}
 		page.Lineage, page.Next = place.Lineage, place.Next
 		where, args := place.unread(now)
-		page.Entries, err = cutOffs(ctx, tx, where+` ORDER BY position, kind, id, before`, args...)
+		page.Entries, err = cutOffs(ctx, tx, `WHERE `+where+` ORDER BY position, kind, id, before`, args...)
 		return err
 	})
 	if err != nil {
@@ -53,14 +53,14 @@ func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (issu
 // expired if it has read nothing.
 func (p Place) unread(now time.Time) (where string, args []any) {
 	if p.From == 0 {
-		return `WHERE expires_at = 0 OR expires_at > $1`, []any{millis(now)}
+		return `(expires_at = 0 OR expires_at > $1)`, []any{millis(now)}
 	}
-	where, args = `WHERE position >= $1`, []any{p.From}
+	where, args = `(position >= $1`, []any{p.From}
 	for i, position := range p.Also {
 		where += fmt.Sprintf(` OR position = $%d`, i+2)
 		args = append(args, position)
 	}
-	return where, args
+	return where + `)`, args
 }
 
 // WaitChange returns when the store may have changed.

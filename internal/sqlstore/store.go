@@ -58,12 +58,15 @@ type Place struct {
 	// From is the position from which the reader has not read yet. It is 0 for the
 	// zero cursor and for one that is not of this history.
 	From int64
-	// Also are positions before From that the reader has not read either.
+	// Also are positions before From that the reader has not read either, at most 64.
 	Also []int64
 	// Next is the cursor after all that this transaction sees. A reader that goes on
 	// there misses nothing that this transaction does not see.
 	Next issuer.Cursor
 }
+
+// maxAlso bounds Place.Also, which is a part of cursors.
+const maxAlso = 64
 
 // Tx is a transaction. Its statements bind $1, $2, … by number.
 type Tx interface {

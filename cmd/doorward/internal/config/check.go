@@ -18,6 +18,9 @@ func (c *Config) check(faults *Problems) {
 	if len(*faults) > 0 {
 		return
 	}
+	if c.Database.Reveal() != "" && c.DatabaseFile != "" {
+		c.fault(faults, "database_file", "and database are both set; one of them names the database")
+	}
 	c.checkListener(faults)
 	c.checkTLS(faults)
 	c.checkLifetimes(faults)
@@ -39,6 +42,7 @@ func (c *Config) check(faults *Problems) {
 func (c *Config) CheckSecrets() error {
 	var faults Problems
 	c.checkSecret(&faults, "tls.key", c.TLSKey)
+	c.checkSecret(&faults, "database_file", c.DatabaseFile)
 	if c.UpstreamToken != nil {
 		c.checkSecret(&faults, "upstream.token", c.UpstreamToken.SecretFile)
 	}

@@ -8,11 +8,15 @@ import (
 	"time"
 )
 
-// Config is the effective configuration. It holds paths of secrets, never a secret.
+// Config is the effective configuration. It holds paths of secrets, and of secrets only
+// the URL of a database.
 type Config struct {
 	Data          string // data folder
-	Database      string // only the empty one is served by this build
 	MasterKeyFile string // file with the master key
+
+	Database            Secret // URL of a PostgreSQL database
+	DatabaseFile        string // file with that URL
+	DatabaseConnections int    // of this process, at most
 
 	Listen        string   // host:port
 	MetricsListen string   // host:port; "" for no metrics
@@ -82,6 +86,8 @@ func Default() *Config {
 		PublishLead:     10 * time.Minute,
 		TokensUsername:  true,
 
+		DatabaseConnections: 16,
+
 		UpstreamTimeout:     time.Minute,
 		UpstreamConnections: 512,
 		RoutesDefault:       "token",
@@ -104,7 +110,10 @@ func (c *Config) Origin(key string) string {
 	return "default"
 }
 
-// DatabasePath is the file of the store.
+// OnPostgres reports whether the store is a PostgreSQL database, and not a file in the data folder.
+func (c *Config) OnPostgres() bool { return c.Database.Reveal() != "" || c.DatabaseFile != "" }
+
+// DatabasePath is the file of the store, where it is one.
 func (c *Config) DatabasePath() string { return filepath.Join(c.Data, "doorward.db") }
 
 // ServingPath is the file in which the last serve on the data folder left what

@@ -51,6 +51,8 @@ func TestEverySettingFromFile(t *testing.T) {
 	text := `
 data: /var/lib/doorward
 master_key_file: /etc/doorward/master.key
+database_file: /etc/doorward/database
+database_connections: 8
 listen: 0.0.0.0:8443
 metrics: {listen: "127.0.0.1:9090"}
 issuer: https://auth.example.com
@@ -229,7 +231,8 @@ func TestAttack_H12(t *testing.T) {
 		{name: "roles as text", file: "routes:\n  - {path: /a, require: {roles: admin}}\n", want: ":2:33: routes.require.roles: want a list"},
 		{name: "everybody is trusted", file: "trusted_proxies: [0.0.0.0/0]\n", want: "would trust everybody"},
 		{name: "no network", file: "trusted_proxies: [10.1.2.3/8]\n", want: "is neither an address nor a network"},
-		{name: "database", env: []string{"DOORWARD_DATABASE=postgres://u:hunter2@h/db"}, want: "DOORWARD_DATABASE: this build keeps its data in the data folder"},
+		{name: "another database", env: []string{"DOORWARD_DATABASE=mysql://u:hunter2@h/db"}, want: "DOORWARD_DATABASE: want the URL of a PostgreSQL database"},
+		{name: "two databases", env: []string{"DOORWARD_DATABASE=postgres://u:hunter2@h/db", "DOORWARD_DATABASE_FILE=url"}, want: "DOORWARD_DATABASE_FILE: and database are both set"},
 		{name: "master key in the environment", env: []string{"DOORWARD_MASTER_KEY=hunter2"}, want: "DOORWARD_MASTER_KEY: the environment is no place"},
 	}
 	for _, tt := range tests {
@@ -313,6 +316,26 @@ func TestBesideTakesWhatServeLeft(t *testing.T) {
 	}
 	if beside.Listen != "127.0.0.1:8080" {
 		t.Errorf("the address of another process was taken: %s", beside.Listen)
+	}
+}
+
+// On a database there is no file: what serve left comes with the source.
+func TestBesideTakesWhatServeLeftInTheDatabase(t *testing.T) {
+	t.Parallel()
+	flags := map[string]string{"data": t.TempDir(), "database": "postgres://h/db"}
+	served, err := config.Load(config.Source{Flags: flags, Environ: []string{"DOORWARD_ISSUER=https://auth.example.com", "DOORWARD_LISTEN=127.0.0.1:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside, err := config.Load(config.Source{Flags: flags, Environ: []string{"DOORWARD_KEYS_ALGORITHM=RS256"}, Beside: true, Serving: served.Serving()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if beside.Issuer != "https://auth.example.com" || beside.KeyAlgorithm != "RS256" || beside.Listen != "127.0.0.1:8080" {
+		t.Errorf("beside a server: %+v", beside)
+	}
+	if last := beside.LastIssuer(served.Serving()); last != "https://auth.example.com" {
+		t.Errorf("the last issuer is %q", last)
 	}
 }
 

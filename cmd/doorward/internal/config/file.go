@@ -25,7 +25,7 @@ func (p Problem) Excerpt(coloured bool) string {
 	return yaml.FormatError(p.source, coloured, true)
 }
 
-// layer is one source of values: a file.
+// layer is one source of values: a file, or the text of one.
 type layer struct {
 	cfg    *Config
 	name   string
@@ -40,6 +40,11 @@ func (l layer) read(path string) {
 		l.faults.add(path, "", "%v", errors.Unwrap(err))
 		return
 	}
+	l.parse(data)
+}
+
+// parse applies the text of a file.
+func (l layer) parse(data []byte) {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		l.syntax(err)

@@ -20,8 +20,10 @@ type Source struct {
 	Environ []string
 	// File is the configuration file; "" means what DOORWARD_CONFIG names, or none.
 	File string
-	// Beside takes shared settings that are not set from the last serve on the data folder.
-	Beside bool
+	// Beside takes shared settings that are not set from the last serve on the data folder, or
+	// from Serving where that is set.
+	Beside  bool
+	Serving string
 }
 
 // Load reads the configuration and checks it. It returns [Problems] with every
@@ -38,7 +40,7 @@ func Load(src Source) (*Config, error) {
 	cfg.fromEnvironment(env, &faults)
 	cfg.fromFlags(src, &faults)
 	if src.Beside && len(faults) == 0 {
-		cfg.fromServing(&faults)
+		cfg.fromServing(src.Serving, &faults)
 	}
 	cfg.derive()
 	cfg.check(&faults)
@@ -98,29 +100,34 @@ func (c *Config) fromFlags(src Source, faults *Problems) {
 func (c *Config) apply(s Setting, where, val string, faults *Problems) {
 	if err := s.bind(c).parse(val); err != nil {
 		faults.add(where, "", "%v", err)
-		if s.Key == "database" {
-			faults.hint("remove it, and name the data folder with --data")
-		}
 		return
 	}
 	c.origin[s.Key] = where
 }
 
 // fromServing takes the shared settings that nothing has set yet.
-func (c *Config) fromServing(faults *Problems) {
+func (c *Config) fromServing(text string, faults *Problems) {
+	unset := func(s Setting) bool { return s.Shared && c.origin[s.Key] == "" }
+	if text != "" {
+		layer{c, "the database", unset, faults}.parse([]byte(text))
+		return
+	}
+	if c.OnPostgres() {
+		return
+	}
 	path := c.ServingPath()
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return
 	}
-	unset := func(s Setting) bool { return s.Shared && c.origin[s.Key] == "" }
 	layer{c, path, unset, faults}.read(path)
 }
 
-// LastIssuer returns the issuer of the last serve on the data folder, "" if there is none.
-func (c *Config) LastIssuer() string {
+// LastIssuer returns the issuer of the last serve, "" if there is none. Serving is what it
+// left in the database; without one it is what it left in the data folder.
+func (c *Config) LastIssuer(serving string) string {
 	last := Default()
-	last.Data = c.Data
-	last.fromServing(&Problems{})
+	last.Data, last.Database, last.DatabaseFile = c.Data, c.Database, c.DatabaseFile
+	last.fromServing(serving, &Problems{})
 	return last.Issuer
 }
 

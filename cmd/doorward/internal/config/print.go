@@ -2,11 +2,33 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"strings"
 )
 
 // Redacted stands for a secret.
 const Redacted = "redacted"
+
+// Secret is a text that is printed nowhere, not even as an unexported field. The zero
+// Secret is empty.
+type Secret struct{ text *string }
+
+// NewSecret returns text as a Secret.
+func NewSecret(text string) Secret { return Secret{&text} }
+
+// Reveal returns the text.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// Format prints a placeholder for every verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Redacted) }
+
+// MarshalText gives encoders a placeholder.
+func (Secret) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
 
 // YAML writes the effective configuration as a file that can be fed back. Each
 // line says where its value came from.
@@ -44,6 +66,10 @@ func (c *Config) write(want func(Setting) (ok bool, remark string)) string {
 		}
 		if s.bind(c).text() == "" {
 			fmt.Fprintf(&b, "# %s is not set\n", s.Key)
+			continue
+		}
+		if s.secret {
+			fmt.Fprintf(&b, "# %s is set, and not shown%s\n", s.Key, remark)
 			continue
 		}
 		if head != group && nested {

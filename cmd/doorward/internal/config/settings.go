@@ -55,8 +55,16 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.Data, isSomething} },
 	},
 	{
-		Key: "database", Flag: "database", Usage: "database `URL`; this build keeps its data in --data", secret: true,
-		bind: func(c *Config) value { return text{&c.Database, isNoDatabase} },
+		Key: "database", Flag: "database", Usage: "`URL` of a PostgreSQL database, for many nodes (default a file in --data)", secret: true,
+		bind: func(c *Config) value { return secret{&c.Database, isDatabase} },
+	},
+	{
+		Key: "database_file", Usage: "`FILE` with the URL of the database, which holds a password", path: true,
+		bind: func(c *Config) value { return text{&c.DatabaseFile, isSomething} },
+	},
+	{
+		Key: "database_connections", Usage: "connections of this process to the PostgreSQL database, at most",
+		bind: func(c *Config) value { return number{&c.DatabaseConnections, 2, 1000} },
 	},
 	{
 		Key: "master_key_file", Usage: "`FILE` with the master key (default DIR/master.key)", path: true,

@@ -31,9 +31,10 @@ func isSomething(s string) error {
 	return nil
 }
 
-func isNoDatabase(s string) error {
-	if s != "" {
-		return errors.New("this build keeps its data in the data folder and knows no other database")
+// isDatabase does not repeat the URL: it may hold a password.
+func isDatabase(s string) error {
+	if s != "" && !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
+		return errors.New("want the URL of a PostgreSQL database, postgres://user@host:5432/name")
 	}
 	return nil
 }

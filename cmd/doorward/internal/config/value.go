@@ -45,6 +45,30 @@ func (v text) node(n ast.Node) error {
 func (v text) text() string { return *v.p }
 func (v text) yaml() string { return quote(*v.p) }
 
+type secret struct {
+	p     *Secret
+	check func(string) error
+}
+
+func (v secret) parse(s string) error {
+	if err := v.check(s); err != nil {
+		return err
+	}
+	*v.p = NewSecret(s)
+	return nil
+}
+
+func (v secret) node(n ast.Node) error {
+	s, ok := stringOf(n)
+	if !ok {
+		return errors.New("want a text; put it in quotes if it looks like something else")
+	}
+	return v.parse(s)
+}
+
+func (v secret) text() string { return v.p.Reveal() }
+func (v secret) yaml() string { return quote(v.p.Reveal()) }
+
 type list struct {
 	p     *[]string
 	check func(string) error

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/postgres"
+)
+
+// openPostgres opens the store in the database that cfg names.
+func openPostgres(ctx context.Context, cfg *config.Config, log *slog.Logger) (*postgres.Store, error) {
+	url, err := databaseURL(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s, err := postgres.Open(ctx, postgres.Config{URL: url, Connections: cfg.DatabaseConnections, Logger: log})
+	if err == nil {
+		return s, nil
+	}
+	hint := ""
+	switch {
+	case errors.Is(err, postgres.ErrURL):
+		return nil, misused("postgres://user@host:5432/name?sslmode=verify-full; docs/operate.md has the parameters", "%s", strings.TrimPrefix(err.Error(), "postgres: "))
+	case errors.Is(err, postgres.ErrNewer):
+		hint = "install the newer version on this node, too; others go on meanwhile"
+	}
+	return nil, failed(err, hint, "cannot open the store: %s", strings.TrimPrefix(err.Error(), "postgres: "))
+}
+
+// databaseURL returns the URL of the database, which may hold a password.
+func databaseURL(cfg *config.Config) (string, error) {
+	if cfg.DatabaseFile == "" {
+		return cfg.Database.Reveal(), nil
+	}
+	if err := cfg.CheckSecrets(); err != nil {
+		return "", err
+	}
+	const most = 1 << 16
+	f, err := os.Open(cfg.DatabaseFile)
+	if err != nil {
+		return "", failed(err, "", "the file with the URL of the database: %v", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, most))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", failed(err, "", "the file with the URL of the database: %v", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// lastServing returns what the last serve on the store left in it, "" if it is a file.
+func (b *backend) lastServing(ctx context.Context) (string, error) {
+	if !b.cfg.OnPostgres() {
+		return "", nil
+	}
+	return b.store.Serving(ctx)
+}
+
+// leaveServing leaves what commands beside this server have to know.
+func (b *backend) leaveServing(ctx context.Context, last string) error {
+	text := b.cfg.Serving()
+	if b.cfg.OnPostgres() {
+		if text == last {
+			return nil
+		}
+		return b.store.SetServing(ctx, text)
+	}
+	if err := writeOver(b.cfg.ServingPath(), text); err != nil {
+		return failed(err, "", "cannot write to the data folder: %v", err)
+	}
+	return nil
+}
+
+// sharedKey refuses to make up a master key for a database: every node needs the same one.
+func sharedKey(cfg *config.Config) error {
+	if cfg.OnPostgres() && cfg.Origin("master_key_file") == "default" {
+		return misused("doorward key new-master FILE makes one; give it to every node as DOORWARD_MASTER_KEY_FILE",
+			"with a database the master key has to be given, since all nodes share it")
+	}
+	return nil
+}
+
+// at says where the store is, for logs.
+func at(cfg *config.Config) slog.Attr {
+	if cfg.OnPostgres() {
+		return slog.String("database", "postgres")
+	}
+	return slog.String("data", cfg.Data)
+}
