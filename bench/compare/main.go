@@ -9,6 +9,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"time"
 )
@@ -19,20 +20,23 @@ type effort struct {
 	slice      time.Duration // of one row in one round
 	httpRounds int
 	httpSlice  time.Duration
-	entries    int   // revocations in the set that is searched
-	sessions   []int // in the stores in which sessions are refreshed
-	refreshed  int   // of them in turn: enough that none comes again within its millisecond, whatever the callers
-	counted    int   // operations whose allocations are counted
+	entries    int       // revocations in the set that is searched
+	sessions   []int     // in the stores in which sessions are refreshed
+	refreshed  int       // of them in turn: enough that none comes again within its millisecond, whatever the callers
+	progress   io.Writer // is told what is measured
+	counted    int       // operations whose allocations are counted
 }
 
 var (
 	full = effort{
 		rounds: 25, slice: 20 * time.Millisecond, httpRounds: 15, httpSlice: 400 * time.Millisecond,
 		entries: 1_000_000, counted: 100, sessions: []int{1_000, 10_000, 100_000, 1_000_000}, refreshed: 960,
+		progress: os.Stderr,
 	}
 	quick = effort{
 		rounds: 2, slice: time.Millisecond, httpRounds: 1, httpSlice: 20 * time.Millisecond,
 		entries: 10_000, counted: 3, sessions: []int{1_000, 2_000}, refreshed: 64,
+		progress: io.Discard,
 	}
 )
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -64,39 +63,40 @@ type rejection struct {
 	figures []figure
 }
 
+// measure measures everything: some minutes, so it says what it is at.
 func (f *field) measure(ctx context.Context, e effort, self string) (*result, error) {
 	r := &result{verify: make(map[jwt.Algorithm][]figure), sign: make(map[jwt.Algorithm][]figure), effort: e, entries: e.entries}
-	var err error
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{
+		{"verify and sign", func() error { return f.measureCodecs(e, r) }},
+		{"refuse", func() (err error) { r.reject, err = f.measureReject(e); return err }},
+		{"revocations", func() error { return r.measureRevocation(e) }},
+		{"middleware in process", func() (err error) { r.inProcess, err = f.measureInProcess(e); return err }},
+		{"HTTP over loopback", func() (err error) { r.loopback, err = f.measureLoopback(ctx, e, self); return err }},
+		{"Flask", func() error { return r.measureFlask(ctx, e, self) }},
+		{"refresh", func() (err error) { r.refresh, err = measureRefresh(ctx, e); return err }},
+		{"refresh among many sessions", func() (err error) { r.growth, err = measureGrowth(ctx, e); return err }},
+	} {
+		fmt.Fprintln(e.progress, "compare:", part.name)
+		if err := part.run(); err != nil {
+			return nil, fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	return r, nil
+}
+
+func (f *field) measureCodecs(e effort, r *result) (err error) {
 	for _, alg := range algorithms {
 		if r.verify[alg], err = f.measureVerify(e, f.keys[alg]); err != nil {
-			return nil, fmt.Errorf("verify %s: %w", alg, err)
+			return fmt.Errorf("verify %s: %w", alg, err)
 		}
 		if r.sign[alg], err = f.measureSign(e, f.keys[alg]); err != nil {
-			return nil, fmt.Errorf("sign %s: %w", alg, err)
+			return fmt.Errorf("sign %s: %w", alg, err)
 		}
 	}
-	if r.reject, err = f.measureReject(e); err != nil {
-		return nil, err
-	}
-	if err = r.measureRevocation(e); err != nil {
-		return nil, err
-	}
-	if r.inProcess, err = f.measureInProcess(e); err != nil {
-		return nil, err
-	}
-	if r.loopback, err = f.measureLoopback(ctx, e, self); err != nil {
-		return nil, err
-	}
-	if r.versions, err = flaskVersions(ctx); errors.Is(err, errNoFlask) {
-		fmt.Fprintln(os.Stderr, "compare: left out:", err)
-	} else if r.flask, err = measureFlask(ctx, e, self); err != nil {
-		return nil, err
-	}
-	if r.refresh, err = measureRefresh(ctx, e); err != nil {
-		return nil, err
-	}
-	r.growth, err = measureGrowth(ctx, e)
-	return r, err
+	return nil
 }
 
 func (f *field) measureVerify(e effort, k *keys) ([]figure, error) {
