@@ -44,7 +44,7 @@ type FeedConfig struct {
 	Poll time.Duration
 	// NoStream leaves out the stream, which brings news at once.
 	NoStream bool
-	// MaxEntries is how many revocations are kept, of about 50 bytes each. With more of them the
+	// MaxEntries is how many revocations are kept, of 20 to 80 bytes each. With more of them the
 	// feed goes stale. 0 means 2,000,000.
 	MaxEntries int
 	// Logger gets one record for each change: the issuer cannot be asked and can be again, the knowledge

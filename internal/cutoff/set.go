@@ -90,7 +90,7 @@ func (s *Set) Ends(t Subject) bool {
 
 // ended reports whether the cut-off of id, if there is one, ends the session.
 func (s *Set) ended(cutoffs *table[cutoff], id, session string) bool {
-	if cutoffs.len() == 0 {
+	if !cutoffs.used.Load() {
 		return false
 	}
 	c, ok := cutoffs.get(s.hash(id))

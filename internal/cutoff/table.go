@@ -20,6 +20,7 @@ type value[V any] interface {
 // refuse a good token, never pass a revoked one, and with 64 bits that happens to one session in 10¹³ beside a million
 // entries. All methods may be called concurrently.
 type table[V value[V]] struct {
+	used    atomic.Bool // before the first entry is found, and for ever
 	entries atomic.Int64
 	parts   [parts]part[V]
 }
@@ -31,10 +32,16 @@ func (t *table[V]) has(hash uint64) bool {
 
 func (t *table[V]) get(hash uint64) (v V, ok bool) { return t.part(hash).get(hash) }
 
-func (t *table[V]) add(hash uint64, v V) { t.entries.Add(t.part(hash).add(hash, v)) }
+func (t *table[V]) add(hash uint64, v V) {
+	t.used.Store(true)
+	t.entries.Add(t.part(hash).add(hash, v))
+}
 
 // take makes the content of from, which nobody else uses, that of t.
 func (t *table[V]) take(from *table[V]) {
+	if from.used.Load() {
+		t.used.Store(true)
+	}
 	for i := range t.parts {
 		t.entries.Add(t.parts[i].replace(from.parts[i].slots.Load()))
 	}

@@ -100,3 +100,21 @@ func TestFoundAllTheWhile(t *testing.T) {
 		t.Errorf("Len = %d, want 200", s.Len())
 	}
 }
+
+// Whoever has added the first cut-off finds it, also when another adds the same at the same time.
+func TestFirstEntryTwice(t *testing.T) {
+	t.Parallel()
+	for range 2000 {
+		s := cutoff.NewSet()
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				s.EndSubject("ann", high, time.Time{})
+				if !s.Ends(cutoff.Subject{Session: low, Subject: "ann"}) {
+					t.Error("ann goes on")
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
