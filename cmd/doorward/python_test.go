@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -92,14 +91,7 @@ func newOrders(t *testing.T) *orders {
 	if err := exec.CommandContext(t.Context(), debianPython, "-c", "import flask, jwt, cryptography").Run(); err != nil {
 		t.Skipf("%s has no modules flask, jwt and cryptography: run make deps", debianPython)
 	}
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
+	addr := "127.0.0.1:" + freePort(t)
 	folder := t.TempDir()
 	config := filepath.Join(folder, "doorward.yaml")
 	if err := os.WriteFile(config, []byte("audiences: [orders]\nlisten: "+addr+"\n"), 0o600); err != nil {
