@@ -149,8 +149,12 @@ func refreshKeyEndsAll(f *fixture) {
 	f.fails(err, issuer.ErrConflict)
 	_, err = f.store.EndSession(f.Context(), live.ID, "logout", event)
 	f.ok(err)
-	read, _ = f.read(live.Handle)
-	f.same("reason after it was ended again", read.EndReason, issuer.ReasonKeyRemoved)
+	_, err = f.store.EndSubject(f.Context(), other.Subject, "logout_everywhere", event)
+	f.ok(err)
+	for _, s := range []issuer.Session{live, other} {
+		read, _ = f.read(s.Handle)
+		f.same("reason after it was ended again", read.EndReason, issuer.ReasonKeyRemoved)
+	}
 
 	all := slices.IndexFunc(f.since(start).Entries, func(c doorward.Revocation) bool { return c.Kind == doorward.KindAll })
 	f.holds(all >= 0, "there is no cut-off of all sessions in %+v", f.since(start).Entries)

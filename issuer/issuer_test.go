@@ -57,12 +57,17 @@ func newWorld(t *testing.T, adjust func(*issuer.Config)) *world {
 // newWorldOn opens an issuer on the store at path, which others may have open too.
 func newWorldOn(t *testing.T, path string, adjust func(*issuer.Config)) *world {
 	t.Helper()
+	return newWorldWith(t, openSQLite(t, path), adjust)
+}
+
+func openSQLite(t *testing.T, path string) *sqlite.Store {
+	t.Helper()
 	store, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	return newWorldWith(t, store, adjust)
+	return store
 }
 
 // worlds makes worlds on one kind of store.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -17,8 +18,9 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/issuer"
-	"github.com/doorward/doorward/sqlite"
+	"github.com/doorward/doorward/postgres"
 )
 
 // soak asks for the long variants.
@@ -131,10 +133,15 @@ func (s subjectState) endAll(reason string) subjectState {
 	return s
 }
 
+// recordedWorld is a world whose users are in a database: their passwords change there.
+type recordedWorld struct {
+	*world
+	users account.Store
+}
+
 // recorder makes a history: its callers work on the sessions of one subject at once.
 type recorder struct {
-	w     *world
-	users *sqlite.Store
+	w     *recordedWorld
 	start time.Time
 
 	mu      sync.Mutex // guards what follows
@@ -143,14 +150,14 @@ type recorder struct {
 }
 
 // record lets callers make some calls each and returns what they saw.
-func (w *world) record(users *sqlite.Store, callers, calls int) []porcupine.Operation {
+func (w *recordedWorld) record(callers, calls int) []porcupine.Operation {
 	w.t.Helper()
 	id := fmt.Sprintf("u_%d", rand.Uint64())
 	w.people.set(id, issuer.Subject{Active: true})
-	if _, err := users.CreateUser(w.t.Context(), account.Row{ID: id, Name: id, Canonical: id, Hash: "0"}, issuer.Event{}); err != nil {
+	if _, err := w.users.CreateUser(w.t.Context(), account.Row{ID: id, Name: id, Canonical: id, Hash: "0"}, issuer.Event{}); err != nil {
 		w.t.Fatal(err)
 	}
-	r := &recorder{w: w, users: users, start: time.Now()}
+	r := &recorder{w: w, start: time.Now()}
 	for n := range r.tokens {
 		r.tokens[n] = []string{w.login(id).RefreshToken}
 	}
@@ -223,7 +230,7 @@ func (r *recorder) run(o op, id, token string) (issuer.TokenSet, error) {
 	case "revoke":
 		return issuer.TokenSet{}, r.w.RevokeSubject(ctx, id, issuer.Event{})
 	case "password":
-		_, err := r.users.SetPassword(ctx, id, account.NewPassword{Old: fmt.Sprint(o.old), Hash: fmt.Sprint(o.new)},
+		_, err := r.w.users.SetPassword(ctx, id, account.NewPassword{Old: fmt.Sprint(o.old), Hash: fmt.Sprint(o.new)},
 			issuer.Event{Kind: account.EventPasswordChange})
 		return issuer.TokenSet{}, err
 	}
@@ -245,30 +252,39 @@ func (w *world) checkHistory(history []porcupine.Operation) porcupine.CheckResul
 	return got
 }
 
-// linearWorld is a world whose store is wrapped.
-func linearWorld(t *testing.T, wrap func(issuer.Store) issuer.Store) (*world, *sqlite.Store) {
+// linearWorld is a world on a store that may be a faulty form of the one with the users.
+func linearWorld(t *testing.T, store issuer.Store, users account.Store) *recordedWorld {
 	t.Helper()
-	var users *sqlite.Store
-	w := newWorld(t, func(c *issuer.Config) {
-		users = c.Store.(*sqlite.Store)
-		c.Store = wrap(c.Store)
+	return &recordedWorld{users: users, world: newWorldWith(t, store, func(c *issuer.Config) {
 		c.Window, c.Budget, c.RefreshLimit = linearWindow, linearBudget, 1_000_000
-	})
-	return w, users
+	})}
 }
 
 // Attack_F02, Standard_S03, Standard_S07: what concurrent callers see of refresh, logout, the
 // end of everything and the change of password is what they could have seen one after the other.
 func TestLinearizable(t *testing.T) {
 	t.Parallel()
-	histories := 25
-	if soak {
-		histories = 2000
-	}
-	w, users := linearWorld(t, func(s issuer.Store) issuer.Store { return s })
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		store := openSQLite(t, filepath.Join(t.TempDir(), "doorward.db"))
+		checkHistories(t, linearWorld(t, store, store), rounds(25, 2000))
+	})
+	t.Run("Postgres", func(t *testing.T) {
+		t.Parallel()
+		store, err := postgres.Open(t.Context(), postgres.Config{URL: postgrestest.URL(t), Connections: 8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = store.Close() })
+		checkHistories(t, linearWorld(t, store, store), rounds(25, 1000))
+	})
+}
+
+func checkHistories(t *testing.T, w *recordedWorld, histories int) {
+	t.Helper()
 	seen := map[string]int{}
 	for range histories {
-		history := w.record(users, 5, 12)
+		history := w.record(5, 12)
 		if got := w.checkHistory(history); got != porcupine.Ok {
 			t.Fatalf("%s:\n%s", got, described(history))
 		}
@@ -322,12 +338,11 @@ func TestLinearizableFindsFaults(t *testing.T) {
 	for name, fault := range map[string]forgetful{"lost swaps": {swaps: true}, "lost ends": {ends: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, users := linearWorld(t, func(s issuer.Store) issuer.Store {
-				fault.Store = s
-				return fault
-			})
+			store := openSQLite(t, filepath.Join(t.TempDir(), "doorward.db"))
+			fault.Store = store
+			w := linearWorld(t, fault, store)
 			for range 200 {
-				if w.checkHistory(w.record(users, 5, 12)) == porcupine.Illegal {
+				if w.checkHistory(w.record(5, 12)) == porcupine.Illegal {
 					return
 				}
 			}

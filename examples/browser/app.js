@@ -14,6 +14,7 @@ const reasons = {
   refresh_reuse: "Somebody else used this session, so it was ended. Log in again, and change your password if that was not you.",
   idle: "You were away for long. Log in again.",
   expired: "This session has reached its end. Log in again.",
+  key_removed: "The server had to log everybody out. Log in again.",
   admin: "An administrator ended this session.",
 };
 

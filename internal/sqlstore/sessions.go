@@ -26,6 +26,12 @@ const covering = `(c.kind = 'session' AND c.id = sessions.id)
 // covers all others.
 const coveringAll = `c.kind = 'all' AND sessions.id < c.before`
 
+// notWithAll says that a session did not end with all others, of which its row does not tell.
+const notWithAll = `NOT EXISTS (SELECT 1 FROM revocations AS c WHERE ` + coveringAll + `)`
+
+// notOver says that nobody has ended a session, so that this is its first end.
+const notOver = `ended_at = 0 AND ` + notWithAll
+
 // coveredAt is when the first cut-off that covers a session was recorded, or 0, and when
 // the first of all sessions was.
 const coveredAt = `COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE ` + covering + `), 0),
@@ -121,7 +127,7 @@ func (s *Store) EndSession(ctx context.Context, id, reason string, ev issuer.Eve
 		var subject string
 		err := tx.QueryRowContext(ctx, `
 			UPDATE sessions SET ended_at = $2, end_reason = $3, rev = rev + 1
-			WHERE id = $1 AND ended_at = 0 RETURNING subject`, id, millis(now), reason).Scan(&subject)
+			WHERE id = $1 AND `+notOver+` RETURNING subject`, id, millis(now), reason).Scan(&subject)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -246,7 +252,7 @@ func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int
 			idle_end = CASE WHEN CAST($10 AS BIGINT) = 1 THEN CAST($9 AS BIGINT) + idle ELSE idle_end END,
 			end_reason = CASE WHEN CAST($11 AS BIGINT) = 1 AND ended_at = 0 THEN $12 ELSE end_reason END,
 			ended_at = CASE WHEN CAST($11 AS BIGINT) = 1 AND ended_at = 0 THEN CAST($9 AS BIGINT) ELSE ended_at END
-		WHERE id = $1 AND rev = $2 AND NOT EXISTS (SELECT 1 FROM revocations AS c WHERE `+coveringAll+`)
+		WHERE id = $1 AND rev = $2 AND `+notWithAll+`
 		RETURNING `+sessionColumns,
 		id, rev, int64(st.Generation), millis(st.HeldSince), st.LateRun, st.Late, st.Mixed, st.Quiet,
 		millis(now), used, end, ch.End))
@@ -290,15 +296,16 @@ func scanSession(row scanner, more ...any) (issuer.Session, error) {
 	return s, nil
 }
 
-// scanCovered scans a session and coveredAt, and shows it as ended if a cut-off ended it
-// first. Only the removal of a refresh key ends all sessions.
+// scanCovered scans a session and coveredAt, and shows it as ended if a cut-off covers it. Only
+// the removal of a refresh key ends all sessions. What the row says itself comes first, whatever
+// the times: of two transactions the later one may have read the clock before the other.
 func scanCovered(row scanner) (issuer.Session, error) {
 	var covered, withAll int64
 	s, err := scanSession(row, &covered, &withAll)
 	if err != nil {
 		return issuer.Session{}, err
 	}
-	if covered == 0 || !s.EndedAt.IsZero() && millis(s.EndedAt) <= covered {
+	if covered == 0 || !s.EndedAt.IsZero() {
 		return s, nil
 	}
 	s.EndedAt, s.EndReason = moment(covered), issuer.ReasonAdmin

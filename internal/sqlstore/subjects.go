@@ -54,7 +54,7 @@ func endSubject(ctx context.Context, tx Tx, now time.Time, subject, reason strin
 	}
 	_, err = tx.ExecContext(ctx, `
 		UPDATE sessions SET ended_at = $2, end_reason = $3, rev = rev + 1
-		WHERE subject = $1 AND ended_at = 0`, subject, millis(now), reason)
+		WHERE subject = $1 AND `+notOver, subject, millis(now), reason)
 	if err != nil {
 		return none, err
 	}
