@@ -26,7 +26,7 @@ func (i *Issuer) Run(ctx context.Context) error {
 	pruning.Go(func() { i.keepPruning(ctx) })
 	defer pruning.Wait()
 	var maintained time.Time
-	for failing := false; ; {
+	for failing, stale := false, false; ; {
 		err := i.cfg.Store.WaitChange(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -46,6 +46,13 @@ func (i *Issuer) Run(ctx context.Context) error {
 			i.cfg.Logger.Info("the store answers again")
 		}
 		failing = err != nil
+		if age := i.RevocationAge(); stale != (age > i.cfg.MaxStaleness) {
+			if stale = !stale; stale {
+				i.cfg.Logger.Error("revocations are out of date: tokens cannot be judged", "age", age, "limit", i.cfg.MaxStaleness)
+			} else {
+				i.cfg.Logger.Info("revocations are up to date again")
+			}
+		}
 	}
 }
 

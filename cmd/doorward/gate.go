@@ -56,8 +56,9 @@ func checkFiles(cfg *config.Config) error {
 // gateConfig translates the settings of the gate, and checks them.
 func gateConfig(cfg *config.Config) (gate.Config, error) {
 	set := gate.Config{
-		ExactCase:   cfg.RoutesCase == "exact",
-		TokenHeader: cfg.TokensHeader, TokenCookie: cfg.TokensCookie, TrustedOrigins: cfg.CORSCredentials,
+		ExactCase:      cfg.RoutesCase == "exact",
+		YoungWhenStale: cfg.YoungWhenStale(),
+		TokenHeader:    cfg.TokensHeader, TokenCookie: cfg.TokensCookie, TrustedOrigins: cfg.CORSCredentials,
 		Audience: cfg.UpstreamAudience, Names: gate.Names(cfg.Identity), TrustedProxies: cfg.Networks(),
 	}
 	if set.Audience == "" {

@@ -137,7 +137,7 @@ func (b *backend) issuer(ctx context.Context, key issuer.MasterKey, log *slog.Lo
 		AccessTTL: b.cfg.AccessTTL, IdleTTL: b.cfg.SessionIdle, AbsoluteTTL: b.cfg.SessionAbsolute,
 		StrictRefresh: b.cfg.RefreshStrict, RefreshLimit: b.cfg.RefreshLimit,
 		KeyTTL: b.cfg.KeyLifetime, PublishLead: b.cfg.PublishLead,
-		Username: b.cfg.TokensUsername, Logger: log,
+		MaxStaleness: b.cfg.MaxStaleness, Username: b.cfg.TokensUsername, Logger: log,
 	}
 	if b.feed != nil {
 		cfg.Followed = b.feed.Publish

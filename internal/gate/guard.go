@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
@@ -46,6 +47,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Observe, if set, is called with the outcome of each check of a token.
 	Observe func(doorward.Outcome)
+	// YoungWhenStale is that of doorward.Config.
+	YoungWhenStale time.Duration
 }
 
 // Guard decides which requests may pass. It dials nobody and may be used
@@ -240,7 +243,7 @@ func (g *Guard) verifier(audience string, revocations doorward.Revocations) (*do
 	}
 	return doorward.NewVerifier(doorward.Config{
 		Issuer: g.cfg.Issuer.URL(), Audience: audience,
-		Keys: g.cfg.Issuer.Keys(), Revocations: revocations,
+		Keys: g.cfg.Issuer.Keys(), Revocations: revocations, YoungWhenStale: g.cfg.YoungWhenStale,
 		Extractors: places, Realm: realm, ErrorHandler: refuseInstead,
 		Logger:  slog.New(slog.DiscardHandler), // Whoever acts on the verdict logs it.
 		Observe: g.cfg.Observe,

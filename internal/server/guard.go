@@ -31,9 +31,9 @@ func (s *Server) newGuards() (map[access]guard, error) {
 		accessPublic: func(next http.Handler) http.Handler { return next },
 		accessAny:    anyAudience(all),
 		accessOwn:    require(s.own),
-		accessRecent: require(s.own, doorward.LoggedInWithin(s.cfg.RecentLogin)),
+		accessRecent: require(s.own, doorward.YoungWhenStale(0), doorward.LoggedInWithin(s.cfg.RecentLogin)),
 		accessAdmin: func(next http.Handler) http.Handler {
-			return require(s.own)(s.handler(func(w http.ResponseWriter, r *http.Request) error {
+			return require(s.own, doorward.YoungWhenStale(0))(s.handler(func(w http.ResponseWriter, r *http.Request) error {
 				if err := checkAdmin(claimsOf(r)); err != nil {
 					return err
 				}
@@ -51,10 +51,10 @@ func (s *Server) verifier(audience string) (*doorward.Verifier, error) {
 		places = append(places, doorward.Header(s.cfg.TokenHeader))
 	}
 	return doorward.NewVerifier(doorward.Config{
-		Issuer:       s.cfg.Issuer.URL(),
-		Audience:     audience,
-		Keys:         s.cfg.Issuer.Keys(),
-		Revocations:  s.cfg.Issuer.Revocations(),
+		Issuer:      s.cfg.Issuer.URL(),
+		Audience:    audience,
+		Keys:        s.cfg.Issuer.Keys(),
+		Revocations: s.cfg.Issuer.Revocations(), YoungWhenStale: s.cfg.YoungWhenStale,
 		Extractors:   places,
 		Realm:        realm,
 		Logger:       slog.New(slog.DiscardHandler), // fail logs the refusal.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/doorward/doorward"
 )
 
 func (s *Server) livezRoute() route {
@@ -33,7 +35,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err := s.checkReady(r.Context()); err != nil {
 		return &failure{
 			status: http.StatusServiceUnavailable, code: "not_ready",
-			description: "this node cannot serve now", retryAfter: time.Second, cause: err,
+			description: "this node cannot serve now", retryAfter: time.Second, cause: err, reason: reasonNotReady(err),
 		}
 	}
 	writeJSON(w, http.StatusOK, healthAnswer{Status: "ready"})
@@ -42,10 +44,10 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) checkReady(ctx context.Context) error {
 	if s.draining.Load() {
-		return errors.New("server: stopping")
+		return errStopping
 	}
 	if age := s.cfg.Issuer.RevocationAge(); age >= s.cfg.MaxStaleness {
-		return fmt.Errorf("server: revocations were last read %s ago", age.Round(time.Millisecond))
+		return fmt.Errorf("%w: last read %s ago", doorward.ErrStale, age.Round(time.Millisecond))
 	}
 	return s.ready.ask(ctx, func(ctx context.Context) error {
 		_, err := s.cfg.Issuer.KeyList(ctx)
@@ -54,6 +56,19 @@ func (s *Server) checkReady(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+var errStopping = errors.New("server: stopping")
+
+// reasonNotReady is the word that /readyz says, for whoever looks.
+func reasonNotReady(err error) string {
+	switch {
+	case errors.Is(err, errStopping):
+		return "stopping"
+	case errors.Is(err, doorward.ErrStale):
+		return "stale"
+	}
+	return "unavailable"
 }
 
 // readiness keeps the store's last answer for a second: whoever asks /readyz

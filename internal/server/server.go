@@ -36,6 +36,9 @@ type Config struct {
 	// MaxStaleness is the age of what is known of revocations at which /readyz
 	// turns to 503: 60 seconds if zero. It should be the issuer's.
 	MaxStaleness time.Duration
+	// YoungWhenStale is how long ago a token may have been issued that is accepted when what is known
+	// is older: none if zero. What wants a recent login or the role admin is refused all the same.
+	YoungWhenStale time.Duration
 	// RecentLogin is how old a login may be that changes the password: 5 minutes if zero.
 	RecentLogin time.Duration
 

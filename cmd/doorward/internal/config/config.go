@@ -29,6 +29,9 @@ type Config struct {
 	SessionAbsolute time.Duration
 	RecentLogin     time.Duration
 
+	MaxStaleness time.Duration
+	Stale        string // "refuse", or "young:" and a time
+
 	RefreshWindow time.Duration
 	RefreshBudget int
 	RefreshStrict bool
@@ -78,6 +81,8 @@ func Default() *Config {
 		SessionIdle:     14 * day,
 		SessionAbsolute: 30 * day,
 		RecentLogin:     5 * time.Minute,
+		MaxStaleness:    time.Minute,
+		Stale:           "refuse",
 		RefreshWindow:   10 * time.Second,
 		RefreshBudget:   3,
 		RefreshLimit:    30,
@@ -108,6 +113,13 @@ func (c *Config) Origin(key string) string {
 		return where
 	}
 	return "default"
+}
+
+// YoungWhenStale is how long ago a token may have been issued that is accepted while
+// revocations are out of date; 0 for none.
+func (c *Config) YoungWhenStale() time.Duration {
+	young, _ := parseStale(c.Stale) // it was checked when it was read
+	return young
 }
 
 // OnPostgres reports whether the store is a PostgreSQL database, and not a file in the data folder.

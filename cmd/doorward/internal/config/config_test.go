@@ -61,6 +61,8 @@ audiences: [orders, "billing"]
 access_ttl: 5m
 session: {idle: 7d, absolute: 14d}
 recent_login: 1m
+max_staleness: 30s
+stale: young:20s
 refresh:
   window: 20s
   budget: 4

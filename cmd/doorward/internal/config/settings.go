@@ -108,6 +108,14 @@ var baseSettings = []Setting{
 		Key: "recent_login", Usage: "a change of password wants a login not older than this",
 		bind: func(c *Config) value { return span{&c.RecentLogin, time.Second, day} },
 	},
+	{
+		Key: "max_staleness", Usage: "revocations that were not heard of for so long are out of date",
+		bind: func(c *Config) value { return span{&c.MaxStaleness, 2 * time.Second, time.Hour} },
+	},
+	{
+		Key: "stale", Usage: "while they are: refuse, or young:D for tokens issued less than D ago",
+		bind: func(c *Config) value { return text{&c.Stale, isStale} },
+	},
 
 	{
 		Key: "refresh.window", Shared: true, Usage: "a spent refresh token is answered without a note for so long",

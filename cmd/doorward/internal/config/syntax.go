@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Loopback reports whether only this machine can reach the host part of an
@@ -97,6 +98,24 @@ func isWord(s string) error {
 		return errors.New("want a name without spaces")
 	}
 	return nil
+}
+
+func isStale(s string) error {
+	_, err := parseStale(s)
+	return err
+}
+
+// parseStale reads refuse, as 0, and young:D.
+func parseStale(s string) (time.Duration, error) {
+	if s == "refuse" {
+		return 0, nil
+	}
+	text, found := strings.CutPrefix(s, "young:")
+	young, err := ParseDuration(strings.TrimSpace(text))
+	if !found || err != nil || young <= 0 || young > 10*time.Minute {
+		return 0, errors.New("want refuse, or young:30s with a time of at most 10m")
+	}
+	return young, nil
 }
 
 func isOneOf(words ...string) func(string) error {
