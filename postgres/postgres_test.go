@@ -18,9 +18,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// Every other call goes to another node.
 func TestStore(t *testing.T) {
 	t.Parallel()
-	doorwardtest.TestStore(t, func(t *testing.T) issuer.Store { return open(t, template(t)) })
+	doorwardtest.TestStore(t, func(t *testing.T) issuer.Store {
+		url := template(t)
+		return &pair{nodes: [2]*postgres.Store{open(t, url), open(t, url)}}
+	})
 }
 
 func TestPeople(t *testing.T) {
