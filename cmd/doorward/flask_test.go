@@ -16,9 +16,7 @@ const fromFlask = "../../docs/from-flask-jwt-extended.md"
 // What docs/from-flask-jwt-extended.md tells people to write is written, and what it tells them to type is typed.
 func TestFromFlaskJWTExtended(t *testing.T) {
 	t.Parallel()
-	if err := exec.CommandContext(t.Context(), debianPython, "-c", "import flask, jwt, cryptography").Run(); err != nil {
-		t.Skipf("%s has no modules flask, jwt and cryptography: run make deps", debianPython)
-	}
+	needPython(t, "flask, jwt, cryptography")
 	folder := t.TempDir()
 	config := filepath.Join(folder, "doorward.yaml")
 	if err := os.WriteFile(config, []byte(block(t, fromFlask, "yaml")), 0o600); err != nil {

@@ -78,6 +78,50 @@ func TestPythonWorkers(t *testing.T) {
 	}
 }
 
+// A service behind the gate takes what the gate has signed, and nobody else's word.
+func TestPythonBehindGate(t *testing.T) {
+	t.Parallel()
+	needPython(t, "flask, jwt, cryptography")
+	folder, addr := t.TempDir(), "127.0.0.1:"+freePort(t)
+	o := &orders{env: append(clean(os.Environ()), "PYTHONDONTWRITEBYTECODE=1", "BEHIND=1", "ISSUER=http://"+addr)}
+	o.start(t, debianPython, "orders.py")
+	config := filepath.Join(folder, "doorward.yaml")
+	text := "upstream: " + o.url + "\nupstream.audience: orders\nroutes:\n  - {path: /greeting, access: optional}\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.server = serve(t, filepath.Join(folder, "data"), "--config", config, "--listen", addr)
+	command(t, exitDone, aliceSecret, "user", "add", "alice", "--role", "editor", "--password-stdin", "--data", o.server.dir)
+	token := o.login(t, "")
+	direct, gate := o.url, o.server.url
+	o.url = gate
+	if got := o.call(t, http.StatusOK, "GET", "/orders", token); got.member("username") != "alice" || got.member("subject") == "" {
+		t.Errorf("claims: %s", got.body)
+	}
+	o.testNeeds(t, token)
+	if got := o.call(t, http.StatusOK, "GET", "/wsgi/", token); got.body != "alice" {
+		t.Errorf("middleware: %s", got.body)
+	}
+	if got := o.call(t, http.StatusOK, "GET", "/greeting", ""); got.member("hello") != "stranger" {
+		t.Errorf("nobody: %s", got.body)
+	}
+	for name, headers := range map[string]http.Header{
+		"past the gate":        {"Authorization": {"Bearer " + token}},
+		"the token instead":    {"Doorward-Assertion": {token}},
+		"headers of one's own": {"Doorward-Subject": {"u_1"}, "Doorward-Username": {"alice"}},
+		"twice":                {"Doorward-Assertion": {token, token}},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, direct+"/orders", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = headers
+		if got, err := exchange(req); err != nil || got.status != 401 && got.status != 400 {
+			t.Errorf("%s: %d %s %v", name, got.status, got.body, err)
+		}
+	}
+}
+
 // orders is testdata/orders.py beside a server.
 type orders struct {
 	server *process
@@ -88,9 +132,7 @@ type orders struct {
 
 func newOrders(t *testing.T) *orders {
 	t.Helper()
-	if err := exec.CommandContext(t.Context(), debianPython, "-c", "import flask, jwt, cryptography").Run(); err != nil {
-		t.Skipf("%s has no modules flask, jwt and cryptography: run make deps", debianPython)
-	}
+	needPython(t, "flask, jwt, cryptography")
 	addr := "127.0.0.1:" + freePort(t)
 	folder := t.TempDir()
 	config := filepath.Join(folder, "doorward.yaml")
@@ -105,6 +147,14 @@ func newOrders(t *testing.T) *orders {
 	o.env = append(clean(os.Environ()), "PYTHONDONTWRITEBYTECODE=1", "WARM=1", "ISSUER="+o.server.url,
 		"CLIENT_ID="+credential.member("client_id"), "CLIENT_SECRET="+credential.member("client_secret"))
 	return o
+}
+
+// needPython skips the test without these modules of Debian's.
+func needPython(t *testing.T, modules string) {
+	t.Helper()
+	if err := exec.CommandContext(t.Context(), debianPython, "-c", "import "+modules).Run(); err != nil {
+		t.Skipf("%s has not all of the modules %s: run make deps", debianPython, modules)
+	}
 }
 
 // start starts the service and waits until it says where it listens.

@@ -11,9 +11,12 @@ from flask import Flask  # noqa: E402
 from werkzeug.middleware.dispatcher import DispatcherMiddleware  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 
-tokens = doorward.Verifier(
-    os.environ["ISSUER"], audience="orders", client_id=os.environ["CLIENT_ID"], client_secret=os.environ["CLIENT_SECRET"],
-    pace=0.1, max_staleness=1)
+if "BEHIND" in os.environ:
+    tokens = doorward.Assertions(os.environ["ISSUER"], audience="orders")
+else:
+    tokens = doorward.Verifier(
+        os.environ["ISSUER"], audience="orders", client_id=os.environ["CLIENT_ID"], client_secret=os.environ["CLIENT_SECRET"],
+        pace=0.1, max_staleness=1)
 app = Flask(__name__)
 
 
