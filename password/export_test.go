@@ -45,3 +45,9 @@ func CostOf(hash string) (scheme string, memory uint64, work time.Duration, err 
 	st, err := read(hash)
 	return st.scheme, st.memory, st.work, err
 }
+
+// FoldCommon is the form in which common.bin has passwords.
+func FoldCommon(text string) string { return foldCommon(text) }
+
+// CommonDigest is the length of a digest in common.bin.
+const CommonDigest = commonDigest

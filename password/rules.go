@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Bounds of the least number of characters that [Check] asks for.
+// Bounds of the least number of characters that [Rules] ask for.
 const (
 	// DefaultMin is for a password that is the only factor (NIST SP 800-63B-4 §3.1.1.2).
 	DefaultMin = 15
@@ -18,15 +18,25 @@ const (
 	LeastMin = 8
 )
 
-// ErrTooShort says that the password has too few characters.
-var ErrTooShort = errors.New("password: too short")
+// Why a new password is refused: the Err of a [RuleError].
+var (
+	// ErrTooShort says that the password has too few characters.
+	ErrTooShort = errors.New("password: too short")
+	// ErrCommon says that the password is one of those that are tried first: common
+	// ones, rows of the keyboard, and short texts that repeat.
+	ErrCommon = errors.New("password: common")
+	// ErrNamed says that the password is little more than a name that everybody knows.
+	ErrNamed = errors.New("password: made of a known name")
+	// ErrBreached says that the password is known from a breach.
+	ErrBreached = errors.New("password: known from a breach")
+)
 
 // RuleError says why a new password is refused and what to do. Both texts may be
 // shown to the person; neither holds the password.
 type RuleError struct {
 	Reason string // "the password has 7 characters"
 	Advice string // "choose a password of at least 15 characters; …"
-	Err    error  // ErrTooShort, ErrTooLong or ErrText
+	Err    error  // ErrTooShort, ErrTooLong, ErrText, ErrCommon, ErrNamed or ErrBreached
 }
 
 // Error returns reason and advice.
@@ -35,15 +45,54 @@ func (e *RuleError) Error() string { return "password: " + e.Reason + ": " + e.A
 // Unwrap returns Err.
 func (e *RuleError) Unwrap() error { return e.Err }
 
-// Check reports whether a new password may be used. It needs at least
-// least characters, counted as code points in NFC, and at most [MaxBytes] bytes; 0
-// means [DefaultMin], and less than [LeastMin] means LeastMin. Every character is
-// allowed and none is required. The error is a *[RuleError].
-func Check(password string, least int) error {
+// Rules are what a new password has to keep to (NIST SP 800-63B-4 §3.1.1.2). The
+// zero Rules are good ones. They ask for no kinds of characters, and every
+// character is allowed.
+type Rules struct {
+	// Min is the least number of characters, counted as code points in NFC. 0 means
+	// [DefaultMin], and less than [LeastMin] means LeastMin.
+	Min int
+	// Names are what everybody knows about the service: its name and its host.
+	Names []string
+	// Breached, if not nil, holds the passwords of a file.
+	Breached *Breached
+}
+
+// Check reports whether a new password may be used by somebody with these names:
+// a user name, an e-mail address. The error is a *[RuleError], or what kept it
+// from reading the file of breached passwords.
+func (r Rules) Check(password string, names ...string) error {
+	least := r.Min
 	if least == 0 {
 		least = DefaultMin
 	}
-	least = max(least, LeastMin)
+	if err := checkLength(password, max(least, LeastMin)); err != nil {
+		return err
+	}
+	text := foldCommon(password)
+	if isCommon(text) {
+		return &RuleError{
+			Reason: "the password is one of the first that are tried",
+			Advice: adviceWords,
+			Err:    ErrCommon,
+		}
+	}
+	if isNamed(text, append(names, r.Names...)) {
+		return &RuleError{
+			Reason: "the password is little more than your name or that of this service",
+			Advice: adviceWords,
+			Err:    ErrNamed,
+		}
+	}
+	return r.checkBreached(password)
+}
+
+// Check is Rules{Min: least}.Check.
+func Check(password string, least int) error { return Rules{Min: least}.Check(password) }
+
+const adviceWords = "choose another one; four or five unrelated words are easy to remember"
+
+func checkLength(password string, least int) error {
 	if len(password) > MaxBytes {
 		return &RuleError{
 			Reason: fmt.Sprintf("the password has %d bytes", len(password)),
@@ -63,6 +112,24 @@ func Check(password string, least int) error {
 			Reason: fmt.Sprintf("the password has %d characters", n),
 			Advice: fmt.Sprintf("choose a password of at least %d characters; four or five unrelated words are easy to remember", least),
 			Err:    ErrTooShort,
+		}
+	}
+	return nil
+}
+
+func (r Rules) checkBreached(password string) error {
+	if r.Breached == nil {
+		return nil
+	}
+	known, err := r.Breached.Contains(password)
+	if err != nil {
+		return err
+	}
+	if known {
+		return &RuleError{
+			Reason: "the password is known from a breach of some service",
+			Advice: "choose another one, and change it wherever else it is in use",
+			Err:    ErrBreached,
 		}
 	}
 	return nil

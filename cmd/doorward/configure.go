@@ -66,6 +66,11 @@ func (a *app) checkConfig(cmd *cobra.Command, _ []string) error {
 	if _, err := listenerTLS(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
+	if breached, err := openBreached(cfg); err != nil {
+		return err
+	} else if breached != nil {
+		defer func() { _ = breached.Close() }()
+	}
 	if _, err := (folder{a, cfg}).masterKey(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -27,7 +27,11 @@ type backend struct {
 	store  store
 	hasher *password.Hasher
 	people *account.People
-	feed   *feed.Feed // of a server
+	// breached is the file of breached passwords, nil if there is none or, with
+	// unread set, if it cannot be read.
+	breached *password.Breached
+	unread   error
+	feed     *feed.Feed // of a server
 }
 
 // store is a *sqlite.Store or a *postgres.Store.
@@ -82,7 +86,7 @@ func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store store, d
 	if err != nil {
 		return err
 	}
-	return do(cmd.Context(), b)
+	return errors.Join(do(cmd.Context(), b), b.close())
 }
 
 func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store, error) {
@@ -98,15 +102,16 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 
 func newBackend(f folder, store store) (*backend, error) {
 	hasher := password.New(password.Config{})
+	breached, unread := openBreached(f.cfg)
 	people, err := account.New(account.Config{
 		Store: store, Bulk: store, Throttle: store,
 		Hasher:      hasher,
-		MinPassword: f.cfg.PasswordMinLength,
+		MinPassword: f.cfg.PasswordMinLength, ServiceNames: serviceNames(f.cfg), Breached: breached,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &backend{cfg: f.cfg, folder: f, store: store, hasher: hasher, people: people}, nil
+	return &backend{cfg: f.cfg, folder: f, store: store, hasher: hasher, people: people, breached: breached, unread: unread}, nil
 }
 
 // unopened says why the store at path does not open and what to do about it.

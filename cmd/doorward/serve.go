@@ -94,8 +94,11 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*confi
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
+	if b.unread != nil {
+		return errors.Join(b.unread, store.Close())
+	}
 	n := &node{app: a, backend: b, log: log, tls: tlsConfig, read: read}
-	return errors.Join(n.run(ctx, key), store.Close())
+	return errors.Join(n.run(ctx, key), b.close(), store.Close())
 }
 
 // node is one running server.

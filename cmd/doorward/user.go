@@ -36,7 +36,7 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.beside(cmd, func(ctx context.Context, b *backend) error {
-			secret, err := a.newPassword(*stdin)
+			secret, err := a.newPassword(b, *stdin)
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ the role admin must be changed within 24 hours and gives no admin rights until i
 	stdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
-		secret, err := a.newPassword(*stdin)
+		secret, err := a.newPassword(b, *stdin)
 		if err != nil {
 			return err
 		}
@@ -198,7 +198,10 @@ func mustChange(roles []string, chosen bool) bool {
 	return !chosen && slices.Contains(roles, account.RoleAdmin)
 }
 
-func (a *app) newPassword(stdin bool) (string, error) {
+func (a *app) newPassword(b *backend, stdin bool) (string, error) {
+	if b.unread != nil {
+		return "", b.unread
+	}
 	if !stdin {
 		return password.Generate(), nil
 	}

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"io"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -15,8 +13,6 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/roster"
-	"github.com/doorward/doorward/internal/account"
-	"github.com/doorward/doorward/password"
 	"github.com/spf13/cobra"
 )
 
@@ -71,8 +67,7 @@ func (a *app) userImportCommand() *cobra.Command {
 			if err != nil {
 				return unopenedSource(f, err)
 			}
-			run := &importRun{app: a, people: b.people, source: source, flags: f, place: place, bar: a.progress("users")}
-			return errors.Join(run.all(ctx), source.Close())
+			return errors.Join(a.importUsers(ctx, b, source, place, f), source.Close())
 		})
 	}
 	return cmd
@@ -129,157 +124,37 @@ func unopenedSource(f importFlags, err error) error {
 	return err
 }
 
-// importRun is one run of the command.
-type importRun struct {
-	*app
-	people *account.People
-	source roster.Reader
-	flags  importFlags
-	place  string // "line" or "row"
-	bar    *progress
-	sum    importSum
-	would  map[uint64]uint64 // in a dry run: who would be there, and with which hash
-	seed   maphash.Seed
-}
-
-// importSum is what the run has done. Its JSON names are stable.
-type importSum struct {
-	DryRun   bool           `json:"dry_run"`
-	Rows     int            `json:"rows"`
-	Added    int            `json:"added"`
-	Present  int            `json:"present"`
-	Conflict int            `json:"conflict"`
-	Refused  int            `json:"refused"`
-	Schemes  map[string]int `json:"schemes"` // of those added
-}
-
-// all reads to the end, in batches.
-func (r *importRun) all(ctx context.Context) error {
-	r.sum.DryRun, r.sum.Schemes = r.flags.dry, map[string]int{}
-	r.would, r.seed = map[uint64]uint64{}, maphash.MakeSeed()
-	for {
-		batch, stopped := r.batch()
-		if err := r.add(ctx, batch); err != nil {
-			return err
-		}
-		read, whole := r.source.Progress()
-		r.bar.show(r.sum.Rows, read, whole)
-		if stopped == nil {
-			continue
-		}
-		r.bar.clear()
-		if errors.Is(stopped, io.EOF) {
-			return r.summarise()
-		}
-		return errors.Join(r.summarise(), unopenedSource(r.flags, stopped))
-	}
-}
-
-// batch returns the next rows, and the error that there are no more after them.
-func (r *importRun) batch() (rows []roster.Row, stopped error) {
-	for len(rows) < account.MaxImport {
-		row, err := r.source.Next()
-		if bad, ok := errors.AsType[*roster.RowError](err); ok {
-			r.sum.Rows++
-			err = r.refuse(bad.Place, bad.Name, bad.Reason)
-		} else if err == nil {
-			rows = append(rows, row)
-		}
-		if err != nil {
-			return rows, err
-		}
-	}
-	return rows, nil
-}
-
-// add imports a batch and tells who was not added.
-func (r *importRun) add(ctx context.Context, batch []roster.Row) error {
-	users := make([]account.Imported, len(batch))
-	for i, row := range batch {
-		users[i] = account.Imported{Name: row.Name, Hash: row.Hash, Roles: slices.Concat(row.Roles, r.flags.roles), Disabled: row.Disabled}
-	}
+func (a *app) importUsers(ctx context.Context, b *backend, source roster.Reader, place string, f importFlags) error {
 	ev := event()
-	ev.Reason = "import from " + filepath.Base(r.flags.from)
-	verdicts, err := r.people.Import(ctx, users, r.flags.dry, ev)
+	ev.Reason = "import from " + filepath.Base(f.from)
+	bar := a.progress("users")
+	sum, err := roster.Import{
+		People: b.people, Source: source, Roles: f.roles, Dry: f.dry, Event: ev,
+		Tell: func(row *roster.RowError) error {
+			bar.clear()
+			return a.tellRow(place, row, f.asJSON)
+		},
+		Progress: bar.show,
+	}.Run(ctx)
+	bar.clear()
 	if err != nil {
-		return err
+		return errors.Join(a.summarise(sum, f.asJSON), unopenedSource(f, err))
 	}
-	for i, verdict := range verdicts {
-		r.sum.Rows++
-		if verdict == nil && r.flags.dry {
-			verdict = r.again(batch[i])
-		}
-		if err := r.count(batch[i], verdict); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.summarise(sum, f.asJSON)
 }
 
-func (r *importRun) count(row roster.Row, verdict error) error {
-	switch {
-	case verdict == nil:
-		r.sum.Added++
-		if scheme, err := password.Recognize(row.Hash); err == nil {
-			r.sum.Schemes[scheme]++
-		}
-		return nil
-	case errors.Is(verdict, account.ErrPresent):
-		r.sum.Present++
-		return nil
-	case errors.Is(verdict, account.ErrNameTaken):
-		r.sum.Conflict++
-		return r.tell(row.Place, row.Name, "a user of this name is here already with another hash, and stays as they are")
+// tellRow prints a row that was not added. The name is what the source says, so it is quoted.
+func (a *app) tellRow(place string, row *roster.RowError, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(a.out).Encode(map[string]any{place: row.Place, "username": fmt.Sprintf("%.80s", row.Name), "reason": row.Reason})
 	}
-	return r.refuse(row.Place, row.Name, reasonOf(verdict))
-}
-
-// again says what a row of a dry run would meet that an earlier row would have left.
-func (r *importRun) again(row roster.Row) error {
-	_, canonical, err := account.ParseName(row.Name)
-	if err != nil {
-		return err
-	}
-	name, hash := maphash.String(r.seed, canonical), maphash.String(r.seed, row.Hash)
-	before, there := r.would[name]
-	switch {
-	case !there:
-		r.would[name] = hash
-		return nil
-	case before == hash:
-		return account.ErrPresent
-	}
-	return account.ErrNameTaken
-}
-
-func (r *importRun) refuse(place int, name, reason string) error {
-	r.sum.Refused++
-	return r.tell(place, name, reason)
-}
-
-// tell prints a row that was not added. The name is what the source says, so it is quoted.
-func (r *importRun) tell(place int, name, reason string) error {
-	r.bar.clear()
-	if r.flags.asJSON {
-		return json.NewEncoder(r.out).Encode(map[string]any{r.place: place, "username": fmt.Sprintf("%.80s", name), "reason": reason})
-	}
-	_, err := fmt.Fprintf(r.out, "%s %d\t%.80q\t%s\n", r.place, place, name, reason)
+	_, err := fmt.Fprintf(a.out, "%s %d\t%.80q\t%s\n", place, row.Place, row.Name, row.Reason)
 	return err
 }
 
-// reasonOf is why a row is refused, for people.
-func reasonOf(err error) string {
-	text := strings.TrimPrefix(err.Error(), "account: ")
-	if errors.Is(err, password.ErrHash) {
-		return "the hash is not taken: " + strings.TrimPrefix(text, password.ErrHash.Error()+": ")
-	}
-	return text
-}
-
-func (r *importRun) summarise() error {
-	s := r.sum
-	if r.flags.asJSON {
-		if err := json.NewEncoder(r.out).Encode(s); err != nil {
+func (a *app) summarise(s roster.Sum, asJSON bool) error {
+	if asJSON {
+		if err := json.NewEncoder(a.out).Encode(s); err != nil {
 			return err
 		}
 	} else {
@@ -287,19 +162,13 @@ func (r *importRun) summarise() error {
 		if s.DryRun {
 			done = "would be added"
 		}
-		r.note("%d rows: %d %s, %d here already, %d in conflict, %d refused", s.Rows, s.Added, done, s.Present, s.Conflict, s.Refused)
-	}
-	weak := 0
-	for _, scheme := range slices.Sorted(maps.Keys(s.Schemes)) {
-		if strings.HasPrefix(scheme, "salted ") {
-			weak += s.Schemes[scheme]
-		}
-		if !r.flags.asJSON {
-			r.note("  %d with %s", s.Schemes[scheme], scheme)
+		a.note("%d rows: %d %s, %d here already, %d in conflict, %d refused", s.Rows, s.Added, done, s.Present, s.Conflict, s.Refused)
+		for _, scheme := range slices.Sorted(maps.Keys(s.Schemes)) {
+			a.note("  %d with %s", s.Schemes[scheme], scheme)
 		}
 	}
-	if weak > 0 {
-		r.note("%d of the hashes are one cheap digest: until their owners have logged in, whoever gets hold of the database guesses them fast", weak)
+	if weak := s.Weak(); weak > 0 {
+		a.note("%d of the hashes are one cheap digest: until their owners have logged in, whoever gets hold of the database guesses them fast", weak)
 	}
 	if s.Conflict+s.Refused > 0 {
 		return refused("", "%d of %d rows were not taken", s.Conflict+s.Refused, s.Rows)

@@ -96,11 +96,11 @@ func (p *People) Authenticate(ctx context.Context, b Beginner, name, text string
 // changed the password or disabled the user at the same moment.
 func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, next string, ev issuer.Event) (issuer.Attempt, doorward.Revocation, error) {
 	none, uncut := issuer.Attempt{}, doorward.Revocation{}
-	if err := p.checkChange(current, next); err != nil {
-		return none, uncut, err
-	}
 	u, err := p.ByID(ctx, id)
 	if err != nil {
+		return none, uncut, err
+	}
+	if err := p.checkChange(current, next, u.Name); err != nil {
 		return none, uncut, err
 	}
 	key := throttleKey(u.Name)
@@ -111,9 +111,9 @@ func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, ne
 	if err != nil {
 		return none, uncut, err
 	}
-	hash, err := p.hashNew(ctx, next)
+	hash, err := p.hasher.Hash(ctx, next)
 	if err != nil {
-		return none, uncut, err
+		return none, uncut, fmt.Errorf("hash password: %w", err)
 	}
 	ev.Kind, ev.Subject = EventPasswordChange, id
 	cut, err := p.store.SetPassword(ctx, id, NewPassword{Hash: hash, Old: c.Hash}, ev)
@@ -258,9 +258,9 @@ func (p *People) rehash(ctx context.Context, c Credential, text string, ev issue
 }
 
 // checkChange refuses a new password that breaks the rules or changes nothing.
-func (p *People) checkChange(current, next string) error {
-	if err := password.Check(next, p.least); err != nil {
-		return fmt.Errorf("%w: %w", ErrPassword, err)
+func (p *People) checkChange(current, next, name string) error {
+	if err := p.checkNew(next, name); err != nil {
+		return err
 	}
 	if norm.NFC.String(current) == norm.NFC.String(next) {
 		return fmt.Errorf("%w: %w", ErrPassword, &password.RuleError{

@@ -18,7 +18,7 @@ func (p *People) SetPassword(ctx context.Context, id, next string, mustChange bo
 	if err != nil {
 		return doorward.Revocation{}, err
 	}
-	hash, err := p.hashNew(ctx, next)
+	hash, err := p.hashNew(ctx, next, u.Name)
 	if err != nil {
 		return doorward.Revocation{}, err
 	}

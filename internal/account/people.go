@@ -4,7 +4,6 @@
 package account
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -60,6 +59,11 @@ type Config struct {
 	// MinPassword is the least number of characters of a new password. 0 means 15;
 	// the least is 8.
 	MinPassword int
+	// ServiceNames are names that no password may be made of, beside that of its
+	// user: of the product, of the host.
+	ServiceNames []string
+	// Breached, if not nil, holds passwords that are refused.
+	Breached *password.Breached
 }
 
 // People is everybody who can log in. It is safe for concurrent use, keeps nothing
@@ -69,7 +73,7 @@ type People struct {
 	bulk     BulkStore
 	throttle Throttle
 	hasher   Hasher
-	least    int
+	rules    password.Rules
 }
 
 // New returns the People of a store.
@@ -84,8 +88,8 @@ func New(cfg Config) (*People, error) {
 	case cfg.MinPassword != 0 && cfg.MinPassword < password.LeastMin:
 		return nil, fmt.Errorf("account: Config.MinPassword is %d, the least is %d", cfg.MinPassword, password.LeastMin)
 	}
-	least := cmp.Or(cfg.MinPassword, password.DefaultMin)
-	return &People{store: cfg.Store, bulk: cfg.Bulk, throttle: cfg.Throttle, hasher: cfg.Hasher, least: least}, nil
+	rules := password.Rules{Min: cfg.MinPassword, Names: cfg.ServiceNames, Breached: cfg.Breached}
+	return &People{store: cfg.Store, bulk: cfg.Bulk, throttle: cfg.Throttle, hasher: cfg.Hasher, rules: rules}, nil
 }
 
 // NewUser is a person to add.
@@ -201,7 +205,7 @@ func (p *People) add(ctx context.Context, n NewUser, first bool, ev issuer.Event
 	if err != nil {
 		return User{}, err
 	}
-	hash, err := p.hashNew(ctx, n.Password)
+	hash, err := p.hashNew(ctx, n.Password, name)
 	if err != nil {
 		return User{}, err
 	}
@@ -217,15 +221,24 @@ func (p *People) add(ctx context.Context, n NewUser, first bool, ev issuer.Event
 }
 
 // hashNew checks a new password before it spends a hash on it.
-func (p *People) hashNew(ctx context.Context, text string) (string, error) {
-	if err := password.Check(text, p.least); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrPassword, err)
+func (p *People) hashNew(ctx context.Context, text, name string) (string, error) {
+	if err := p.checkNew(text, name); err != nil {
+		return "", err
 	}
 	hash, err := p.hasher.Hash(ctx, text)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
 	return hash, nil
+}
+
+// checkNew asks whether a password may be set by the user of a name.
+func (p *People) checkNew(text, name string) error {
+	err := p.rules.Check(text, name)
+	if _, ok := errors.AsType[*password.RuleError](err); ok {
+		return fmt.Errorf("%w: %w", ErrPassword, err)
+	}
+	return err
 }
 
 // expired reports whether the password stopped working because nobody changed it in time.

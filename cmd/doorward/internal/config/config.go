@@ -65,9 +65,11 @@ type Config struct {
 	TokensHeader      string // a header that may carry the access token, beside Authorization
 	TokensUsername    bool
 	PasswordMinLength int
-	LogLevel          string
-	LogFormat         string
-	Connections       int
+	// PasswordBreachedFile is absolute; "" for none.
+	PasswordBreachedFile string
+	LogLevel             string
+	LogFormat            string
+	Connections          int
 
 	origin map[string]string
 }

@@ -136,6 +136,10 @@ func (c *Config) derive() {
 	if c.MasterKeyFile == "" {
 		c.MasterKeyFile = filepath.Join(c.Data, "master.key")
 	}
+	// Commands beside a server are called in other folders.
+	if path, err := filepath.Abs(c.PasswordBreachedFile); err == nil && c.PasswordBreachedFile != "" {
+		c.PasswordBreachedFile = path
+	}
 	if c.RefreshStrict && c.origin["refresh.window"] == "" {
 		c.RefreshWindow = 0
 	}

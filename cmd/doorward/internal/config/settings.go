@@ -193,6 +193,10 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return number{&c.PasswordMinLength, 8, 256} },
 	},
 	{
+		Key: "password.breached_file", Shared: true, Usage: "`FILE` of SHA-1 digests, sorted, of passwords that are refused (default none)",
+		bind: func(c *Config) value { return text{&c.PasswordBreachedFile, isSomething} },
+	},
+	{
 		Key: "log.level", Usage: "debug, info, warn or error",
 		bind: func(c *Config) value { return text{&c.LogLevel, isOneOf("debug", "info", "warn", "error")} },
 	},

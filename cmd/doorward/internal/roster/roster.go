@@ -1,4 +1,4 @@
-// Package roster reads and writes lists of users with the hashes of their
+// Package roster reads, imports and writes lists of users with the hashes of their
 // passwords: CSV, JSON lines, and a table of an SQLite database.
 //
 // What is read was written by another program and is bounded before it is parsed:

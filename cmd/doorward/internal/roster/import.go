@@ -1,0 +1,166 @@
+package roster
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/password"
+)
+
+// Import adds the users of a source. All fields but Roles are required.
+type Import struct {
+	People *account.People
+	Source Reader
+	Roles  []string // for everybody
+	Dry    bool     // do nothing
+	Event  issuer.Event
+	// Tell hears of each row that was not added, except for users who are there already.
+	Tell func(*RowError) error
+	// Progress hears now and then how far it is.
+	Progress func(rows int, read, whole int64)
+}
+
+// Sum is what an import has done. Its JSON names are stable.
+type Sum struct {
+	DryRun   bool           `json:"dry_run"`
+	Rows     int            `json:"rows"`
+	Added    int            `json:"added"`
+	Present  int            `json:"present"`
+	Conflict int            `json:"conflict"`
+	Refused  int            `json:"refused"`
+	Schemes  map[string]int `json:"schemes"` // of those added
+}
+
+// Weak is how many of those added have a hash that is one cheap digest.
+func (s Sum) Weak() int {
+	weak := 0
+	for scheme, n := range s.Schemes {
+		if strings.HasPrefix(scheme, "salted ") {
+			weak += n
+		}
+	}
+	return weak
+}
+
+// Run reads the source to its end, in batches that are each one transaction. The
+// Sum says what was done also beside an error; a second run goes on from there.
+func (i Import) Run(ctx context.Context) (Sum, error) {
+	r := &run{Import: i, sum: Sum{DryRun: i.Dry, Schemes: map[string]int{}}, would: map[uint64]uint64{}, seed: maphash.MakeSeed()}
+	for {
+		batch, stopped := r.batch()
+		if err := r.add(ctx, batch); err != nil {
+			return r.sum, err
+		}
+		read, whole := r.Source.Progress()
+		r.Progress(r.sum.Rows, read, whole)
+		if errors.Is(stopped, io.EOF) {
+			return r.sum, nil
+		}
+		if stopped != nil {
+			return r.sum, stopped
+		}
+	}
+}
+
+// run is one run of an Import.
+type run struct {
+	Import
+	sum   Sum
+	would map[uint64]uint64 // in a dry run: who would be there, and with which hash
+	seed  maphash.Seed
+}
+
+// batch returns the next rows, and the error that there are no more after them.
+func (r *run) batch() (rows []Row, stopped error) {
+	for len(rows) < account.MaxImport {
+		row, err := r.Source.Next()
+		if bad, ok := errors.AsType[*RowError](err); ok {
+			r.sum.Rows++
+			err = r.refuse(bad.Place, bad.Name, bad.Reason)
+		} else if err == nil {
+			rows = append(rows, row)
+		}
+		if err != nil {
+			return rows, err
+		}
+	}
+	return rows, nil
+}
+
+// add imports a batch and tells who was not added.
+func (r *run) add(ctx context.Context, batch []Row) error {
+	users := make([]account.Imported, len(batch))
+	for i, row := range batch {
+		users[i] = account.Imported{Name: row.Name, Hash: row.Hash, Roles: slices.Concat(row.Roles, r.Roles), Disabled: row.Disabled}
+	}
+	verdicts, err := r.People.Import(ctx, users, r.Dry, r.Event)
+	if err != nil {
+		return err
+	}
+	for i, verdict := range verdicts {
+		r.sum.Rows++
+		if verdict == nil && r.Dry {
+			verdict = r.again(batch[i])
+		}
+		if err := r.count(batch[i], verdict); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) count(row Row, verdict error) error {
+	switch {
+	case verdict == nil:
+		r.sum.Added++
+		if scheme, err := password.Recognize(row.Hash); err == nil {
+			r.sum.Schemes[scheme]++
+		}
+		return nil
+	case errors.Is(verdict, account.ErrPresent):
+		r.sum.Present++
+		return nil
+	case errors.Is(verdict, account.ErrNameTaken):
+		r.sum.Conflict++
+		return r.Tell(&RowError{Place: row.Place, Name: row.Name, Reason: "a user of this name is here already with another hash, and stays as they are"})
+	}
+	return r.refuse(row.Place, row.Name, reasonOf(verdict))
+}
+
+// again says what a row of a dry run would meet that an earlier row would have left.
+func (r *run) again(row Row) error {
+	_, canonical, err := account.ParseName(row.Name)
+	if err != nil {
+		return err
+	}
+	name, hash := maphash.String(r.seed, canonical), maphash.String(r.seed, row.Hash)
+	before, there := r.would[name]
+	switch {
+	case !there:
+		r.would[name] = hash
+		return nil
+	case before == hash:
+		return account.ErrPresent
+	}
+	return account.ErrNameTaken
+}
+
+func (r *run) refuse(place int, name, reason string) error {
+	r.sum.Refused++
+	return r.Tell(&RowError{Place: place, Name: name, Reason: reason})
+}
+
+// reasonOf is why a row is refused, for people.
+func reasonOf(err error) string {
+	text := strings.TrimPrefix(err.Error(), "account: ")
+	if errors.Is(err, password.ErrHash) {
+		return "the hash is not taken: " + strings.TrimPrefix(text, password.ErrHash.Error()+": ")
+	}
+	return text
+}

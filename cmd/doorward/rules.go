@@ -1,0 +1,44 @@
+package main
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/password"
+)
+
+// close closes what the backend opened beside its store.
+func (b *backend) close() error {
+	if b.breached == nil {
+		return nil
+	}
+	return b.breached.Close()
+}
+
+// openBreached opens the file of breached passwords, if one is set.
+func openBreached(cfg *config.Config) (*password.Breached, error) {
+	path := cfg.PasswordBreachedFile
+	if path == "" {
+		return nil, nil
+	}
+	b, err := password.OpenBreached(path)
+	if errors.Is(err, password.ErrBreachedFile) {
+		return nil, misused(`it has to be the SHA-1 list "ordered by hash", unpacked; sort -u sorts another one`,
+			"password.breached_file: %s: %s", path, strings.TrimPrefix(err.Error(), "password: "))
+	}
+	if err != nil {
+		return nil, misused("name a file that is there, or remove the setting", "password.breached_file: %s: %v", path, cause(err))
+	}
+	return b, nil
+}
+
+// serviceNames are what everybody knows about the service.
+func serviceNames(cfg *config.Config) []string {
+	names := []string{"doorward"}
+	if u, err := url.Parse(cfg.Issuer); err == nil && u.Hostname() != "" {
+		names = append(names, u.Hostname())
+	}
+	return names
+}
