@@ -91,6 +91,32 @@ func Example_severalIssuers() {
 	// doorward: token of another issuer
 }
 
+// A service that hears of logouts, too. Until the first answer nobody can say what was revoked, so no token passes.
+func ExampleNewFeed() {
+	id := exampleIssuer() // in a service: "https://id.example.com"
+
+	feed, err := remote.NewFeed(remote.FeedConfig{
+		URL: id.url + "/revocations", ClientID: "dwc_…", ClientSecret: "dws_…", // what "doorward client add" has printed
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := doorward.NewVerifier(doorward.Config{
+		Issuer: id.url, Audience: "https://orders.example.com", Keys: id.key, Revocations: feed,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = v.Verify(context.Background(), id.token(nil))
+	fmt.Println(err)
+	fmt.Println(feed.Ready()) // for the service's /readyz
+	// and, for as long as the service runs: go feed.Run(ctx)
+
+	// Output:
+	// doorward: revocations are out of date
+	// doorward: revocations are out of date: nothing was heard yet
+}
+
 // Whether the issuer can be reached, at the start of a service.
 func ExampleKeySet_Refresh() {
 	keys, err := remote.NewKeySet(remote.Config{URL: "http://127.0.0.1:1/keys"})

@@ -24,6 +24,7 @@ func TestDocuments(t *testing.T) {
 	}{
 		{"README.md", []string{`"message"`, "logged out: 204"}},
 		{"docs/start.md", []string{"alice", `"username":"alice"`, `"access_token"`, "session ended"}},
+		{"docs/revocations.md", []string{"client_id", "dwc_", "client_secret", "dws_", `"snapshot":true`}},
 		{"docs/operate.md", []string{"data:", `"name": "bob"`, "current", "is published", "eyJ", "does not hold the master key"}},
 	}
 	for _, test := range tests {

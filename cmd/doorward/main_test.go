@@ -19,6 +19,9 @@ import (
 // without the race detector: servers are tested as they are run.
 var binary string
 
+// scratch is a folder for what tests build once. It goes when they have ended.
+var scratch string
+
 // soak asks for the long variants.
 var soak bool
 
@@ -40,16 +43,16 @@ func (s suite) Run() int {
 			_ = os.Unsetenv(name)
 		}
 	}
-	if binary != "" {
-		return s.m.Run()
-	}
-	dir, err := os.MkdirTemp("", "doorward-binary-*")
-	if err != nil {
+	var err error
+	if scratch, err = os.MkdirTemp("", "doorward-binary-*"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	binary = filepath.Join(dir, "doorward")
+	defer func() { _ = os.RemoveAll(scratch) }()
+	if binary != "" {
+		return s.m.Run()
+	}
+	binary = filepath.Join(scratch, "doorward")
 	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", binary, ".")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
