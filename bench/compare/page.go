@@ -136,20 +136,21 @@ func (r *result) pageFlask(w io.Writer) {
 
 func (r *result) pageRefresh(w io.Writer) {
 	fmt.Fprint(w, "## Refresh a session\n\n![Refreshes per second](img/refresh-rate.svg)\n\n", refreshText)
-	fmt.Fprint(w, "| | each second, median | × the disk alone | × strict rotation |\n|---|--:|--:|--:|\n")
+	fmt.Fprint(w, "| | each second, median | × the disk alone | × strict rotation | processor time, median |\n|---|--:|--:|--:|--:|\n")
 	disk := findLoad(r.refresh, diskSync)
-	fmt.Fprintf(w, "| %s | %.0f | 1.00 | |\n", disk.name, median(disk.rate))
+	fmt.Fprintf(w, "| %s | %.0f | 1.00 | | %s |\n", disk.name, median(disk.rate), duration(median(disk.cpu)))
 	for _, rule := range []string{ruleOwn, ruleStrict} {
 		for _, callers := range callerCounts {
 			l := findLoad(r.refresh, refreshRow(rule, callers))
-			fmt.Fprintf(w, "| %s | %.0f | %s | %s |\n", l.name, median(l.rate), ratio(l.against(disk)),
-				ratio(l.against(findLoad(r.refresh, refreshRow(ruleStrict, callers)))))
+			fmt.Fprintf(w, "| %s | %.0f | %s | %s | %s |\n", l.name, median(l.rate), ratio(l.against(disk)),
+				ratio(l.against(findLoad(r.refresh, refreshRow(ruleStrict, callers)))), duration(median(l.cpu)))
 		}
 	}
 	fmt.Fprint(w, "\n### Among many sessions\n\n", growthText)
-	fmt.Fprintf(w, "| | refreshes each second, median | × %s |\n|---|--:|--:|\n", r.growth[0].name)
+	few := r.growth[0]
+	fmt.Fprintf(w, "| | each second, median | × %s | processor time, median | × %s |\n|---|--:|--:|--:|--:|\n", few.name, few.name)
 	for _, l := range r.growth {
-		fmt.Fprintf(w, "| %s | %.0f | %.2f |\n", l.name, median(l.rate), l.against(r.growth[0]))
+		fmt.Fprintf(w, "| %s | %.0f | %.2f | %s | %.2f |\n", l.name, median(l.rate), l.against(few), duration(median(l.cpu)), l.cpuAgainst(few))
 	}
 	fmt.Fprintln(w)
 }

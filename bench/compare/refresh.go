@@ -82,7 +82,7 @@ func (r *refresher) login(ctx context.Context, n int) (id string, err error) {
 	return id, nil
 }
 
-// refresh lets callers refresh for a while, each time with the token whose turn it is. It returns how many a second rotated.
+// refresh lets callers refresh for a while, each time with the token whose turn it is. It returns how many rotated.
 func (r *refresher) refresh(ctx context.Context, callers int, d time.Duration) (float64, error) {
 	begin := time.Now()
 	var rotated atomic.Int64
@@ -101,12 +101,12 @@ func (r *refresher) refresh(ctx context.Context, callers int, d time.Duration) (
 		})
 	}
 	wg.Wait()
-	return float64(rotated.Load()) / time.Since(begin).Seconds(), errors.Join(errs...)
+	return float64(rotated.Load()), errors.Join(errs...)
 }
 
-// syncPages appends and syncs for a while, and returns how often a second.
-func syncPages(file *os.File, d time.Duration) (float64, error) {
-	begin, n := time.Now(), 0.0
+// syncPages appends and syncs for a while, and returns how often.
+func syncPages(file *os.File, d time.Duration) (n float64, err error) {
+	begin := time.Now()
 	for page := make([]byte, 4096); time.Since(begin) < d; n++ {
 		if _, err := file.Write(page); err != nil {
 			return 0, err
@@ -115,10 +115,10 @@ func syncPages(file *os.File, d time.Duration) (float64, error) {
 			return 0, err
 		}
 	}
-	return n / time.Since(begin).Seconds(), nil
+	return n, nil
 }
 
-// pace is what is done for a while, and how often a second it is done.
+// pace is something that is done again and again for a while. run returns how often.
 type pace struct {
 	name string
 	run  func(d time.Duration) (float64, error)
@@ -129,12 +129,15 @@ func alternate(e effort, paces []pace) ([]load, error) {
 	loads := make([]load, len(paces))
 	for round := range e.httpRounds {
 		for _, i := range order(len(paces), round) {
-			rate, err := paces[i].run(e.httpSlice)
+			begin, used := time.Now(), processorTime()
+			n, err := paces[i].run(e.httpSlice)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", paces[i].name, err)
 			}
+			n = max(n, 1)
 			loads[i].name = paces[i].name
-			loads[i].rate = append(loads[i].rate, rate)
+			loads[i].rate = append(loads[i].rate, n/time.Since(begin).Seconds())
+			loads[i].cpu = append(loads[i].cpu, float64(processorTime()-used)/n)
 		}
 	}
 	return loads, nil

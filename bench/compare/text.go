@@ -85,11 +85,12 @@ and system, of the whole tree of processes.
 const refreshText = `Durable refreshes on SQLite, through ` + "`issuer.Refresh`" + `: each one rotates, signs an access token, and is on the disk when it
 returns (WAL, synchronous=FULL). Callers at the same time share commits. Strict rotation is the same store with ` + "`StrictRefresh`" + `: any
 second use of a token ends the session. The disk alone is a page appended to a file and synced, again and again, in the same rounds;
-so with one caller nothing durable is faster than that.
+so with one caller nothing durable is faster than that. On a machine that does other things, the rates share its disk with them; the
+processor time does not.
 
 `
 
-const growthText = `32 callers refresh sessions that lie scattered among all the others.
+const growthText = `32 callers refresh sessions that lie scattered among all the others. What a refresh costs must not grow with them.
 
 `
 
