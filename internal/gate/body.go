@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -15,36 +16,89 @@ const stall = time.Minute
 // armEvery is how often a deadline is moved at most.
 const armEvery = time.Second
 
-// upload is the body of a request on its way to the upstream.
+// farewell is how long a client may go on sending a body that nobody reads any more, so
+// that it comes to read its answer.
+const farewell = time.Second
+
+// upload is the body of a request on its way to the upstream. A goroutine of the
+// transport reads it, which may outlive the request's.
 type upload struct {
 	io.ReadCloser
 	transit *transit
-	armed   time.Time
+
+	mu       sync.Mutex // guards what follows, and the deadline for reading
+	armed    time.Time
+	complete bool // has been read to its end
+	over     bool // nobody may wait for it any more
 }
 
 // Read waits for the client as long as it goes on sending, and starts the upstream's time anew.
 func (u *upload) Read(p []byte) (int, error) {
-	t := u.transit
-	now := time.Now()
-	if now.Sub(u.armed) > armEvery {
-		u.armed = now
-		_ = t.control.SetReadDeadline(now.Add(stall)) // not every writer has one
+	if !u.wait() {
+		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := u.ReadCloser.Read(p)
-	if t.in.ProtoMajor > 1 {
-		_ = t.control.SetReadDeadline(time.Time{}) // An idle stream would be reset.
-		u.armed = time.Time{}
-	}
-	t.progress()
+	u.transit.progress()
 	switch {
 	case errors.Is(err, io.EOF):
-		_ = t.control.SetReadDeadline(time.Time{}) // The server goes on reading, to see the client go.
-		t.passTrailers()
+		u.transit.passTrailers()
+		u.finish()
 	case err != nil:
-		t.broken.Store(true)
+		u.transit.broken.Store(true)
+	case u.transit.in.ProtoMajor > 1:
+		u.rest()
 	}
 	return n, err
 }
+
+// wait sets the deadline for the next bytes. It reports false if there is no next read.
+func (u *upload) wait() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if now := time.Now(); !u.over && now.Sub(u.armed) > armEvery {
+		u.armed = now
+		u.deadline(now.Add(stall))
+	}
+	return !u.over
+}
+
+// rest lifts the deadline between two reads: an idle stream of HTTP/2 would be reset.
+func (u *upload) rest() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.armed = time.Time{}
+	if !u.over {
+		u.deadline(time.Time{})
+	}
+}
+
+// finish lifts the deadline for good: the server goes on reading, to see the client go.
+func (u *upload) finish() {
+	u.rest()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.complete = true
+}
+
+// done reports whether the body has been read to its end.
+func (u *upload) done() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.complete
+}
+
+// leave gives the client a moment to stop sending, if it has not yet.
+func (u *upload) leave() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.over = true
+	if !u.complete {
+		u.deadline(time.Now().Add(farewell))
+	}
+}
+
+// deadline is for HTTP of both versions; a writer of a test may have none.
+func (u *upload) deadline(at time.Time) { _ = u.transit.control.SetReadDeadline(at) }
 
 // download is the body of an answer whose length is known: the upstream may not pause in it for too long.
 type download struct {

@@ -85,7 +85,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := r.WithContext(t.start())
 	if out.ContentLength != 0 {
 		_ = t.control.EnableFullDuplex() // HTTP/2 has it anyway.
-		out.Body = &upload{ReadCloser: r.Body, transit: t}
+		t.body = &upload{ReadCloser: r.Body, transit: t}
+		out.Body = t.body
 	}
 	via := p.usual
 	if t.upgrade {
@@ -178,9 +179,11 @@ func (g *Guard) isOurs(r *http.Request) bool {
 func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	t := transitOf(r)
 	cause := context.Cause(r.Context())
+	if t.unread() {
+		w.Header().Set("Connection", "close")
+	}
 	switch {
 	case t.broken.Load():
-		w.Header().Set("Connection", "close")
 		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusBadRequest, "invalid_request", "the body of the request broke off", err))
 	case errors.Is(cause, errTimeout):
 		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusGatewayTimeout, "gateway_timeout", "the API behind this address took too long", errors.Join(cause, err)))

@@ -28,6 +28,9 @@ func (p *Proxy) modify(res *http.Response) error {
 	} else if res.ContentLength > 0 {
 		res.Body = &download{ReadCloser: res.Body, transit: t}
 	}
+	if t.unread() {
+		res.Header.Set("Connection", "close")
+	}
 	p.cleanAnswer(res.Header)
 	if t.Claims != nil {
 		keepPrivate(res.Header)

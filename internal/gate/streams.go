@@ -26,12 +26,14 @@ type Streams struct {
 	issuer *issuer.Issuer
 	log    *slog.Logger
 
+	sweeping sync.Mutex // one sweep at a time; guards lookAt of the streams
+
 	mu     sync.Mutex // guards what follows
 	open   map[*stream]struct{}
 	closed bool
 }
 
-// stream is one of them. Only Run touches lookAt.
+// stream is one of them.
 type stream struct {
 	claims      *doorward.Claims // nil if nobody proved who they are
 	revocations doorward.Revocations
@@ -109,6 +111,8 @@ func (s *Streams) remove(st *stream) {
 // their session goes on. The rest of these wait for the next time, so that
 // cut-offs are never late.
 func (s *Streams) sweep(ctx context.Context, now time.Time) {
+	s.sweeping.Lock()
+	defer s.sweeping.Unlock()
 	var due []*stream
 	for _, st := range s.known() {
 		if err := st.revocations.Check(st.claims); err != nil {

@@ -21,6 +21,7 @@ type transit struct {
 	timeout time.Duration
 	cancel  context.CancelCauseFunc
 	broken  atomic.Bool // the client's body broke off
+	body    *upload     // nil if there is none
 	stream  *stream     // nil until it is one
 	trailer http.Header // of the request to the upstream, to be filled when the body has been read
 
@@ -50,6 +51,9 @@ func (t *transit) start() context.Context {
 func (t *transit) finish() {
 	t.begun()
 	t.cancel(nil)
+	if t.body != nil {
+		t.body.leave()
+	}
 	if t.stream != nil {
 		t.proxy.streams.remove(t.stream)
 	}
@@ -70,6 +74,13 @@ func (t *transit) begun() bool {
 	defer t.mu.Unlock()
 	t.waiting = false
 	return t.timer.Stop()
+}
+
+// unread reports whether an answer begins before the request has been read to its end.
+// On HTTP/1.1 the connection is of no further use then, and the client is told so: what is
+// still to come of the body must never be taken for the next request.
+func (t *transit) unread() bool {
+	return t.body != nil && t.in.ProtoMajor == 1 && !t.body.done()
 }
 
 // follow makes the answer a stream, which ends with the session.

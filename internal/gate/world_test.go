@@ -2,8 +2,11 @@ package gate_test
 
 import (
 	"context"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -47,6 +50,17 @@ type world struct {
 
 func newWorld(t testing.TB, adjust ...func(*issuer.Config)) *world {
 	t.Helper()
+	w := newWorldAlone(t, adjust...)
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var running sync.WaitGroup
+	running.Go(func() { must(t, w.Run(ctx)) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	return w
+}
+
+// newWorldAlone is newWorld with an issuer that nobody keeps up to date.
+func newWorldAlone(t testing.TB, adjust ...func(*issuer.Config)) *world {
+	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
@@ -59,10 +73,6 @@ func newWorld(t testing.TB, adjust ...func(*issuer.Config)) *world {
 	}
 	iss, err := issuer.New(t.Context(), cfg)
 	must(t, err)
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	var running sync.WaitGroup
-	running.Go(func() { must(t, iss.Run(ctx)) })
-	t.Cleanup(func() { stop(); running.Wait() })
 	return &world{iss, t, store}
 }
 
@@ -132,3 +142,12 @@ func within(t testing.TB, d time.Duration, what string, condition func() bool) {
 		}
 	}
 }
+
+func mustPrefix(t testing.TB, text string) netip.Prefix {
+	t.Helper()
+	prefix, err := netip.ParsePrefix(text)
+	must(t, err)
+	return prefix
+}
+
+func discard() *log.Logger { return log.New(io.Discard, "", 0) }
