@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/doorward/doorward/doorwardtest"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/account/accounttest"
 	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/issuer"
@@ -31,6 +32,19 @@ func TestPeople(t *testing.T) {
 	t.Parallel()
 	var databases sync.Map // the URL of each folder's database
 	accounttest.TestStore(t, func(t *testing.T, dir string) accounttest.Store {
+		url, ok := databases.Load(filepath.Clean(dir))
+		if !ok {
+			url = template(t)
+			databases.Store(filepath.Clean(dir), url)
+		}
+		return open(t, url.(string))
+	})
+}
+
+func TestClients(t *testing.T) {
+	t.Parallel()
+	var databases sync.Map // the URL of each folder's database
+	accounttest.TestClients(t, func(t *testing.T, dir string) account.ClientStore {
 		url, ok := databases.Load(filepath.Clean(dir))
 		if !ok {
 			url = template(t)

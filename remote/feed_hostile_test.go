@@ -75,7 +75,7 @@ func TestAttack_F13_HostileFeed(t *testing.T) {
 		{"long lineage", "content", with(`"lineage":"a"`, `"lineage":"`+strings.Repeat("a", 129)+`"`)},
 		{"no next", "content", with(`"next":"a.1",`, "")},
 		{"next with a space", "content", with(`"a.1"`, `"a 1"`)},
-		{"long next", "content", with(`"a.1"`, `"`+strings.Repeat("a", 1025)+`"`)},
+		{"long next", "content", with(`"a.1"`, `"`+strings.Repeat("a", 4097)+`"`)},
 		{"snapshot is a word", "content", with(`"snapshot":true`, `"snapshot":"true"`)},
 		{"no more", "content", with(`"more":false,`, "")},
 		{"no age", "content", with(`,"age_ms":0`, "")},

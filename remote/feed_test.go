@@ -253,7 +253,7 @@ func TestFeedHistoryChanges(t *testing.T) {
 		f.with(func() { f.entries = f.entries[:1] }) // a backup was restored
 		pass(5 * time.Second)
 		f.want("s3", doorward.ErrRevoked)
-		if log := f.log.String(); !strings.Contains(log, "has lost history") || strings.Contains(log, "another history") {
+		if log := f.log.String(); !strings.Contains(log, "cannot go on from here") || strings.Contains(log, "another history") {
 			t.Error(log)
 		}
 		f.with(func() { f.lineage, f.limit, f.entries = "b", 1, []string{session("n1"), session("n2")} })

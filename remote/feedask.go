@@ -154,7 +154,7 @@ func (f *Feed) checkHistory(after string, a page) error {
 	case inside && !a.snapshot:
 		return failed("content", "the pages do not go on")
 	case after != "" && a.snapshot && !inside:
-		f.cfg.Logger.Warn("the issuer's store has lost history; all revocations are read again", "lineage", a.lineage)
+		f.cfg.Logger.Warn("the issuer's store cannot go on from here, as after a restart or a restore of it; all revocations are read again", "lineage", a.lineage)
 	}
 	if a.lineage != known {
 		f.sequence = nil

@@ -10,7 +10,7 @@ import (
 
 // Limits of what the wire form holds.
 const (
-	maxCursor  = 1 << 10
+	maxCursor  = 4 << 10
 	maxLineage = 128
 	maxAge     = 1e12 // milliseconds
 )

@@ -22,7 +22,7 @@ const (
 	// eventTimeout is how long one event may take to be written.
 	eventTimeout = 10 * time.Second
 	// cursorLimit is how long a cursor may be.
-	cursorLimit = 1024
+	cursorLimit = 4096
 )
 
 func (s *Server) revocationsRoute() route {

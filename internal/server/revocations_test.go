@@ -98,7 +98,7 @@ func TestRevocationsRefuses(t *testing.T) {
 		{"after twice", "?after=a&after=b", []with{orders}, 400, "invalid_request"},
 		{"after with a space", "?after=a%20b", []with{orders}, 400, "invalid_request"},
 		{"after empty", "?after=", []with{orders}, 400, "invalid_request"},
-		{"after too long", "?after=" + strings.Repeat("a", 1025), []with{orders}, 400, "invalid_request"},
+		{"after too long", "?after=" + strings.Repeat("a", 4097), []with{orders}, 400, "invalid_request"},
 		{"nonce too short", "?nonce=abc", []with{orders}, 400, "invalid_request"},
 		{"nonce that is JSON", `?nonce=%22%7D0123456789abcdef`, []with{orders}, 400, "invalid_request"},
 		{"unknown parameter", "?since=1", []with{orders}, 400, "invalid_request"},
@@ -107,7 +107,7 @@ func TestRevocationsRefuses(t *testing.T) {
 		{"stream with a nonce", "?after=a&nonce=" + nonce, []with{orders, header("Accept", "text/event-stream")}, 400, "invalid_request"},
 		{"stream of nobody", "?after=a", []with{header("Accept", "text/event-stream")}, 401, "invalid_client"},
 		{"a cursor of nowhere is a snapshot", "?after=nowhere", []with{orders}, 200, ""},
-		{"a cursor of the greatest length", "?after=" + strings.Repeat("a", 1024), []with{orders}, 200, ""},
+		{"a cursor of the greatest length", "?after=" + strings.Repeat("a", 4096), []with{orders}, 200, ""},
 	} {
 		a := w.do("GET", "/revocations"+tt.query, nil, tt.with...)
 		if a.status != tt.status || a.text("error") != tt.code {

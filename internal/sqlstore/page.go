@@ -149,12 +149,12 @@ func joinPositions(positions []int64) string {
 	for i, p := range positions {
 		texts[i] = strconv.FormatInt(p, 10)
 	}
-	return strings.Join(texts, ",")
+	return strings.Join(texts, ".")
 }
 
 // splitPositions reads what joinPositions wrote of one or more.
 func splitPositions(text string) ([]int64, error) {
-	texts := strings.Split(text, ",")
+	texts := strings.Split(text, ".")
 	if len(texts) > maxAlso+1 {
 		return nil, errors.New("too many positions")
 	}
