@@ -49,6 +49,7 @@ type store interface {
 type accounts interface {
 	account.Store
 	account.BulkStore
+	account.ResetStore
 	account.Throttle
 	account.ClientStore
 }
@@ -104,7 +105,7 @@ func newBackend(f folder, store store) (*backend, error) {
 	hasher := password.New(password.Config{})
 	breached, unread := openBreached(f.cfg)
 	people, err := account.New(account.Config{
-		Store: store, Bulk: store, Throttle: store,
+		Store: store, Bulk: store, Resets: store, Throttle: store,
 		Hasher:      hasher,
 		MinPassword: f.cfg.PasswordMinLength, ServiceNames: serviceNames(f.cfg), Breached: breached,
 	})

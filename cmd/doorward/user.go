@@ -15,7 +15,7 @@ import (
 func (a *app) userCommand() *cobra.Command {
 	return newGroup("user", "Add, list and change the people who can log in",
 		a.userAddCommand(), a.userListCommand(), a.userShowCommand(),
-		a.userDisableCommand(), a.userEnableCommand(), a.userDeleteCommand(), a.userPasswdCommand(),
+		a.userDisableCommand(), a.userEnableCommand(), a.userDeleteCommand(), a.userPasswdCommand(), a.userResetCommand(),
 		a.userImportCommand(), a.userExportCommand())
 }
 

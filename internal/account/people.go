@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
@@ -53,7 +54,9 @@ type Beginner interface {
 type Config struct {
 	Store Store
 	// Bulk is needed by Import and Export alone, and is the same database.
-	Bulk     BulkStore
+	Bulk BulkStore
+	// Resets is needed by StartReset and Reset alone, and is the same database.
+	Resets   ResetStore
 	Throttle Throttle
 	Hasher   Hasher
 	// MinPassword is the least number of characters of a new password. 0 means 15;
@@ -67,13 +70,16 @@ type Config struct {
 }
 
 // People is everybody who can log in. It is safe for concurrent use, keeps nothing
-// in memory, and runs no goroutine.
+// in memory but counters of a minute, and runs no goroutine.
 type People struct {
 	store    Store
 	bulk     BulkStore
+	resets   ResetStore
 	throttle Throttle
 	hasher   Hasher
 	rules    password.Rules
+	// wrongResets counts by network.
+	wrongResets quota.Spread
 }
 
 // New returns the People of a store.
@@ -89,7 +95,7 @@ func New(cfg Config) (*People, error) {
 		return nil, fmt.Errorf("account: Config.MinPassword is %d, the least is %d", cfg.MinPassword, password.LeastMin)
 	}
 	rules := password.Rules{Min: cfg.MinPassword, Names: cfg.ServiceNames, Breached: cfg.Breached}
-	return &People{store: cfg.Store, bulk: cfg.Bulk, throttle: cfg.Throttle, hasher: cfg.Hasher, rules: rules}, nil
+	return &People{store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, throttle: cfg.Throttle, hasher: cfg.Hasher, rules: rules}, nil
 }
 
 // NewUser is a person to add.

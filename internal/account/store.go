@@ -182,5 +182,7 @@ const (
 	EventUserDelete     issuer.EventKind = "user_delete"
 	EventPasswordChange issuer.EventKind = "password_change" // by the user
 	EventPasswordSet    issuer.EventKind = "password_set"    // by an operator
+	EventPasswordReset  issuer.EventKind = "password_reset"  // by the user, with a link
+	EventResetStart     issuer.EventKind = "password_reset_link"
 	EventPasswordRehash issuer.EventKind = "password_rehash"
 )

@@ -81,7 +81,7 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 	for _, f := range adjust {
 		f(&set)
 	}
-	w.people, err = account.New(account.Config{Store: w.store, Throttle: w.store, Hasher: password.New(set.hasher)})
+	w.people, err = account.New(account.Config{Store: w.store, Resets: w.store, Throttle: w.store, Hasher: password.New(set.hasher)})
 	must(t, err)
 	w.set = set
 	w.build()

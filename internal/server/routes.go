@@ -48,6 +48,7 @@ func (s *Server) routes() []route {
 		s.refreshRoute(),
 		s.logoutRoute(),
 		s.passwordRoute(),
+		s.resetRoute(),
 		s.meRoute(),
 		s.sessionsRoute(),
 		s.sessionEndRoute(),

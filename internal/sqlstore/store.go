@@ -143,7 +143,7 @@ func (s *Store) run(ctx context.Context, in runner, what string, f func(context.
 func saysSomething(err error) bool {
 	return slices.ContainsFunc([]error{
 		issuer.ErrNotFound, issuer.ErrConflict, issuer.ErrEpoch,
-		account.ErrNotFound, account.ErrConflict, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient,
+		account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient,
 		context.Canceled, context.DeadlineExceeded,
 	}, func(known error) bool { return errors.Is(err, known) })
 }

@@ -77,12 +77,21 @@ func (s *Store) SetPassword(ctx context.Context, id string, p account.NewPasswor
 		return doorward.Revocation{}, err
 	}
 	return s.endUser(ctx, "set password", id, ev, func(ctx context.Context, tx Tx, now time.Time) error {
-		set, err := changedOne(tx.ExecContext(ctx, `
-			UPDATE users SET hash = $3, must_change = $4, password_expires_at = $5, password_changed_at = $6
-			WHERE id = $1 AND (hash = $2 OR $2 = '')`,
-			id, p.Old, p.Hash, p.MustChange, expiryAfter(now, p.Lifetime), millis(now)))
-		return missed(ctx, tx, id, set, err)
+		if err := setHash(ctx, tx, now, id, p); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM resets WHERE user_id = $1`, id)
+		return err
 	})
+}
+
+// setHash is what every change of a password writes.
+func setHash(ctx context.Context, tx Tx, now time.Time, id string, p account.NewPassword) error {
+	set, err := changedOne(tx.ExecContext(ctx, `
+		UPDATE users SET hash = $3, must_change = $4, password_expires_at = $5, password_changed_at = $6
+		WHERE id = $1 AND (hash = $2 OR $2 = '')`,
+		id, p.Old, p.Hash, p.MustChange, expiryAfter(now, p.Lifetime), millis(now)))
+	return missed(ctx, tx, id, set, err)
 }
 
 // ReplaceHash stores another hash of the same password.

@@ -25,6 +25,7 @@ import (
 type Store interface {
 	account.Store
 	account.BulkStore
+	account.ResetStore
 	account.Throttle
 	issuer.SessionStore
 	issuer.RevocationLog
@@ -66,6 +67,9 @@ var tests = []struct {
 	{"many users in one transaction", testBulk},
 	{"a failure in the middle adds nobody", testBulkWhole},
 	{"many users from two processes", testBulkTogether},
+	{"Attack_E12 a reset link works once", testReset},
+	{"Attack_E12 a reset link used from two processes works once", testResetTogether},
+	{"Attack_E12 what ends a reset link", testResetEnds},
 	{"tries up to the limit", testThrottle},
 	{"Attack_E06 tries are counted exactly, from two processes", testThrottleTogether},
 	{"Attack_E06 tries survive a restart", testThrottleRestart},

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) userResetCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "reset NAME",
+		Short: "Make a link with which the user sets a password",
+		Long: `Make a token with which the user sets a password of their own choice, once. Send
+it to them in a way that only they read. It is printed here and kept nowhere; it
+replaces one made before, and ends with any other change of the password. Until it
+is used the old password works; when it is used, all sessions of the user end.
+
+POST /password/reset takes it, with the new password:
+
+  {"token": "dwp_…", "new": "…"}
+
+With --url what is printed is a link to a page of yours that does so. The token
+stands behind the #, which browsers send to nobody.`,
+		Example: `  doorward user reset alice
+  doorward user reset alice --expires-in 24h --url https://app.example.com/new-password`,
+		Args: want("NAME"),
+	}
+	lifetime := cmd.Flags().Duration("expires-in", account.ResetLifetime, "how long it works; at most 168h")
+	page := cmd.Flags().String("url", "", "print a link to the page `URL`")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
+		if *lifetime < time.Minute || *lifetime > account.MaxResetLifetime {
+			return misused("", "--expires-in: want 1m to 168h")
+		}
+		if to, err := url.Parse(*page); *page != "" && (err != nil || to.Host == "" || to.Fragment != "" || to.Scheme != "https" && to.Scheme != "http") {
+			return misused("", "--url: want the address of a page, such as https://app.example.com/new-password")
+		}
+		token, expires, err := b.people.StartReset(ctx, u.ID, *lifetime, event())
+		if err != nil {
+			return explain(err)
+		}
+		return a.printReset(b, u, token, expires, *page, *asJSON)
+	})
+	return cmd
+}
+
+// printReset prints the link, on stdout and nothing else there.
+func (a *app) printReset(b *backend, u account.User, token string, expires time.Time, page string, asJSON bool) error {
+	link := token
+	if page != "" {
+		link = page + "#token=" + token
+	}
+	if asJSON {
+		return a.printJSON(struct {
+			Username  string    `json:"username"`
+			Token     string    `json:"token"`
+			Link      string    `json:"link"`
+			ExpiresAt time.Time `json:"expires_at"`
+		}{u.Name, token, link, expires})
+	}
+	a.note("for user %s, once, until %s", u.Name, when(expires))
+	if u.Disabled {
+		a.note("the user is disabled: the link works once they are enabled")
+	}
+	if page == "" {
+		a.note("it goes to %s%s/password/reset", strings.TrimSuffix(b.cfg.Issuer, "/"), b.cfg.Prefix)
+	}
+	_, err := a.out.Write([]byte(link + "\n"))
+	return err
+}

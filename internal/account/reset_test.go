@@ -1,0 +1,115 @@
+package account_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/password"
+)
+
+func (w *world) startReset(id string) string {
+	w.Helper()
+	token, _, err := w.people.StartReset(w.Context(), id, time.Hour, event)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return token
+}
+
+func TestReset_Attack_E12(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u := w.add("Margarethe")
+	set := w.mustLogin("margarethe", right)
+	for range account.TryLimit + 1 {
+		_, _ = w.enter("margarethe", wrong)
+	}
+	token := w.startReset(u.ID)
+	if !regexp.MustCompile(`^dwp_[A-Za-z0-9_-]{43}$`).MatchString(token) || w.startReset(u.ID) == token {
+		t.Errorf("token %q", token)
+	}
+	token = w.startReset(u.ID)
+
+	// A refused password leaves the link as it is, and spends no hash.
+	before := w.hasher.n.Load()
+	for text, want := range map[string]error{"short": password.ErrTooShort, "Margarethe-Margarethe": password.ErrNamed} {
+		_, err := w.people.Reset(t.Context(), token, text, event)
+		w.wantError(err, account.ErrPassword)
+		w.wantError(err, want)
+	}
+	// So does whatever is no link, and the answer to all of it is one.
+	digest := sha256.Sum256([]byte(token))
+	for _, bad := range []string{"", "dwp_", token[:46], token + "A", strings.ToUpper(token), " " + token, fmt.Sprintf("%x", digest), "dwp_" + strings.Repeat("A", 43), strings.Repeat("x", 1<<20)} {
+		_, err := w.people.Reset(t.Context(), bad, other, event)
+		if !errors.Is(err, account.ErrReset) || len(bad) > 4 && strings.Contains(err.Error(), bad) {
+			t.Errorf("Reset(%.50q) = %v", bad, err)
+		}
+	}
+	if n := w.hasher.n.Load(); n != before {
+		t.Errorf("%d hashes for links and passwords that were refused", n-before)
+	}
+
+	cut, err := w.people.Reset(t.Context(), token, other, event)
+	if err != nil || cut.ID != u.ID {
+		t.Fatalf("Reset = %+v, %v", cut, err)
+	}
+	w.issuer.Apply(cut)
+	w.wantOver(set)
+	w.mustLogin("margarethe", other) // at once, after all those tries
+	_, err = w.enter("margarethe", right)
+	w.wantError(err, account.ErrCredentials)
+	_, err = w.people.Reset(t.Context(), token, right, event)
+	w.wantError(err, account.ErrReset)
+}
+
+func TestResetLifetime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u := w.add("Ada")
+	for _, d := range []time.Duration{0, -1, account.MaxResetLifetime + 1} {
+		if _, _, err := w.people.StartReset(t.Context(), u.ID, d, event); err == nil {
+			t.Errorf("a link for %v", d)
+		}
+	}
+	_, _, err := w.people.StartReset(t.Context(), "u_nobody", time.Hour, event)
+	w.wantError(err, account.ErrNotFound)
+}
+
+// Wrong links of one network are refused unseen after a while, those of another are not.
+func TestResetThrottle_Attack_E12(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := worldIn(t, dir, plain{})
+		u := w.add("Ada")
+		token := w.startReset(u.ID)
+		from := func(address string) issuer.Event { return issuer.Event{Address: address} }
+		tries := 0
+		for ; tries < 1000; tries++ {
+			_, err := w.people.Reset(t.Context(), "dwp_"+strings.Repeat("A", 43), other, from(fmt.Sprintf("192.0.2.%d", tries%256)))
+			if errors.Is(err, account.ErrResetThrottled) {
+				break
+			}
+			w.wantError(err, account.ErrReset)
+		}
+		if tries != 100 {
+			t.Errorf("%d wrong links were looked up, want 100", tries)
+		}
+		_, err := w.people.Reset(t.Context(), token, other, from("192.0.2.77"))
+		w.wantError(err, account.ErrResetThrottled)
+		if _, err := w.people.Reset(t.Context(), token, other, from("2001:db8::1")); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute) // in the bubble
+		_, err = w.people.Reset(t.Context(), token, other, from("192.0.2.77"))
+		w.wantError(err, account.ErrReset)
+	})
+}
