@@ -62,7 +62,8 @@ export class Session extends EventTarget {
     this.#end("logout");
   }
 
-  // As fetch, with the access token: renewed before it expires, and once after a 401.
+  // As fetch, with the access token: renewed before it expires, and once after a 401. A body has to be one that can be
+  // sent twice: text, a form or a blob, not a stream.
   async fetch(url, init = {}) {
     if (this.remaining < margin) await this.#refresh();
     const sent = this.#token;

@@ -108,7 +108,7 @@ export class Device {
     }
   }
 
-  // One request; null if no whole answer came.
+  // One request; null if no whole answer of Doorward's came.
   async #ask(method, path, { body, headers = {} }) {
     try {
       const answer = await fetch(this.#server + path, {
@@ -119,6 +119,7 @@ export class Device {
         signal: AbortSignal.timeout(this.#timeout),
       });
       const content = await answer.text();
+      if (body && answer.status === 200 && !told(content, "refresh_token")) return null; // the login page of a hotel's network
       return {
         status: answer.status,
         text: content,
@@ -152,7 +153,7 @@ export class Device {
   }
 }
 
-// A member of a refusal, "" if it has none: something on the way may have answered instead.
+// A member of an answer, "" if it has none: something on the way may have answered instead.
 function told(content, member) {
   try {
     return JSON.parse(content)[member] ?? "";

@@ -107,13 +107,17 @@ class Device:
             wait = min(2 * wait, 30)
 
     def _ask(self, method, path, **request):
-        """One request; None if no whole answer came. That a body was cut off, requests does not say."""
+        """One request; None if no whole answer of Doorward's came. That a body was cut off, requests does not say."""
         try:
             answer = self.http.request(
                 method, self.server + path, timeout=self.timeout, allow_redirects=False, **request)
         except UNANSWERED:
             return None
-        return answer if answer.raw.tell() >= int(answer.headers.get("Content-Length", 0)) else None
+        if answer.raw.tell() < int(answer.headers.get("Content-Length", 0)):
+            return None
+        if method == "POST" and answer.status_code == 200 and not told(answer, "refresh_token"):
+            return None  # the login page of a hotel's network
+        return answer
 
     def _keep(self, answer):
         """Writes the tokens so that after a crash the file holds either the old ones or the new ones."""
@@ -140,7 +144,7 @@ class Device:
 
 
 def told(answer, member):
-    """A member of a refusal, "" if it has none: something on the way may have answered instead."""
+    """A member of an answer, "" if it has none: something on the way may have answered instead."""
     try:
         return answer.json().get(member, "")
     except (ValueError, AttributeError):
