@@ -31,7 +31,7 @@ func TestFill(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sessions, subjects, malformed int
-	err = db.QueryRow(`SELECT count(DISTINCT handle), count(DISTINCT subject), sum(length(id) <> 36 OR substr(id, 15, 1) <> '7') FROM sessions`).
+	err = db.QueryRowContext(t.Context(), `SELECT count(DISTINCT handle), count(DISTINCT subject), sum(length(id) <> 36 OR substr(id, 15, 1) <> '7') FROM sessions`).
 		Scan(&sessions, &subjects, &malformed)
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
