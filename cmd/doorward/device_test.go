@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -75,7 +76,7 @@ func newDevice(t *testing.T, program, file string) *device {
 
 func (d *device) prepare(session string, args ...string) (cmd *exec.Cmd, out, errs *bytes.Buffer) {
 	all := slices.Concat(d.command, []string{"--server", d.url, "--file", session}, args)
-	cmd = exec.Command(all[0], all[1:]...)
+	cmd = exec.CommandContext(context.Background(), all[0], all[1:]...)
 	cmd.Stdin = strings.NewReader(aliceSecret + "\n")
 	out, errs = &bytes.Buffer{}, &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = out, errs

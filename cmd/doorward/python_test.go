@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -160,7 +161,7 @@ func needPython(t *testing.T, modules string) {
 // start starts the service and waits until it says where it listens.
 func (o *orders) start(t *testing.T, program string, args ...string) {
 	t.Helper()
-	cmd := exec.Command(program, args...)
+	cmd := exec.CommandContext(context.Background(), program, args...)
 	cmd.Dir, cmd.Env = "testdata", o.env
 	out, err := cmd.StderrPipe()
 	if err != nil {
