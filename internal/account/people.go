@@ -4,6 +4,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -78,8 +79,9 @@ type People struct {
 	throttle Throttle
 	hasher   Hasher
 	rules    password.Rules
-	// wrongResets counts by network.
-	wrongResets quota.Spread
+	// wrongResets and registering count by network, registered counts all.
+	wrongResets, registering quota.Spread
+	registered               quota.PerMinute[struct{}]
 }
 
 // New returns the People of a store.
@@ -215,7 +217,7 @@ func (p *People) add(ctx context.Context, n NewUser, first bool, ev issuer.Event
 	if err != nil {
 		return User{}, err
 	}
-	ev.Kind = EventUserAdd
+	ev.Kind = cmp.Or(ev.Kind, EventUserAdd)
 	u, err := p.store.CreateUser(ctx, Row{
 		ID: newID(), Name: name, Canonical: canonical, Roles: roles, Hash: hash,
 		MustChange: n.MustChange, Lifetime: n.Lifetime, First: first,

@@ -175,6 +175,7 @@ const (
 	EventLoginFailed    issuer.EventKind = "login_failed"
 	EventLoginThrottled issuer.EventKind = "login_throttled"
 	EventUserAdd        issuer.EventKind = "user_add"
+	EventUserRegister   issuer.EventKind = "user_register" // by the user
 	EventUserImport     issuer.EventKind = "user_import"
 	EventUserExport     issuer.EventKind = "user_export" // of all users, with their hashes
 	EventUserDisable    issuer.EventKind = "user_disable"

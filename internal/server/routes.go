@@ -57,6 +57,9 @@ func (s *Server) routes() []route {
 		s.livezRoute(),
 		s.readyzRoute(),
 	}
+	if s.cfg.Registration {
+		routes = append(routes, s.registerRoute())
+	}
 	if s.cfg.Feed != nil {
 		routes = append(routes, s.revocationsRoute())
 	}

@@ -51,6 +51,8 @@ type Config struct {
 	// TokenHeader is a header that may carry the access token, as its whole value,
 	// in the place of "Authorization: Bearer": x-access-token for example. Empty means none.
 	TokenHeader string
+	// Registration lets anybody add themselves as a user, without a role, at /register.
+	Registration bool
 	// NoSample leaves out /protected, the sample resource.
 	NoSample bool
 	// Upstream answers for every address that is none of this server's; nil means 404. With it

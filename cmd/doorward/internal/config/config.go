@@ -64,6 +64,7 @@ type Config struct {
 	CORSCredentials   []string
 	TokensHeader      string // a header that may carry the access token, beside Authorization
 	TokensUsername    bool
+	Registration      string // closed or open
 	PasswordMinLength int
 	// PasswordBreachedFile is absolute; "" for none.
 	PasswordBreachedFile string
@@ -100,6 +101,7 @@ func Default() *Config {
 		RoutesDefault:       "token",
 		RoutesCase:          "ignore",
 
+		Registration:      "closed",
 		PasswordMinLength: 15,
 		LogLevel:          "info",
 		LogFormat:         "auto",

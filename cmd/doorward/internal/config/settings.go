@@ -189,6 +189,10 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return toggle{&c.TokensUsername} },
 	},
 	{
+		Key: "accounts.registration", Usage: "closed, or open: anybody may register at /register",
+		bind: func(c *Config) value { return text{&c.Registration, isOneOf("closed", "open")} },
+	},
+	{
 		Key: "password.min_length", Shared: true, Usage: "shortest password that is accepted, in characters",
 		bind: func(c *Config) value { return number{&c.PasswordMinLength, 8, 256} },
 	},

@@ -1,0 +1,86 @@
+package account_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/password"
+)
+
+func TestRegister_Attack_E01_E05_E11(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add("Ada", "admin")
+	u, err := w.people.Register(t.Context(), "Bob", right, event)
+	if err != nil || u.Name != "Bob" || len(u.Roles) != 0 || u.MustChange {
+		t.Fatalf("Register = %+v, %v", u, err)
+	}
+	w.mustLogin("bob", right)
+	tests := []struct {
+		name, text string
+		want       error
+		hashes     int64
+	}{
+		{"ada", right, account.ErrNameTaken, 1}, // as many as for a name that is free
+		{"ＡＤＡ", right, account.ErrNameTaken, 1}, // wide letters
+		{"аdmin", right, account.ErrName, 0},    // a Cyrillic а
+		{"admin ", right, account.ErrName, 0},
+		{"admin\x00", right, account.ErrName, 0},
+		{"ad\u200bmin", right, account.ErrName, 0},
+		{"Admin", right, account.ErrReserved, 0},
+		{"carol", "short", account.ErrPassword, 0},
+		{"margarethe", "margarethe-margarethe", password.ErrNamed, 0},
+	}
+	for i, tt := range tests {
+		before := w.hasher.n.Load()
+		from := issuer.Event{Address: fmt.Sprintf("10.%d.0.1", i)}
+		_, err := w.people.Register(t.Context(), tt.name, tt.text, from)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("Register(%q) = %v, want %v", tt.name, err, tt.want)
+		}
+		if n := w.hasher.n.Load() - before; n != tt.hashes {
+			t.Errorf("Register(%q) computed %d hashes, want %d", tt.name, n, tt.hashes)
+		}
+	}
+	if _, err := w.people.ByName(t.Context(), "carol"); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("carol is there: %v", err)
+	}
+}
+
+func TestRegisterThrottle(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := worldIn(t, dir, plain{})
+		n := 0
+		register := func(address string) error {
+			n++
+			_, err := w.people.Register(t.Context(), fmt.Sprintf("user%d", n), other, issuer.Event{Address: address})
+			return err
+		}
+		for range 10 {
+			if err := register("2001:db8:7::1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.wantError(register("2001:db8:7:ffff::2"), account.ErrRegisterThrottled) // of the same /48
+		refused := 0
+		for i := range 200 {
+			if errors.Is(register(fmt.Sprintf("10.%d.%d.1", i/100, i%100)), account.ErrRegisterThrottled) {
+				refused++
+			}
+		}
+		if refused != 200-110 {
+			t.Errorf("%d of 200 networks were refused, want 90", refused)
+		}
+		time.Sleep(time.Minute) // in the bubble
+		if err := register("2001:db8:7::1"); err != nil {
+			t.Errorf("a minute later: %v", err)
+		}
+	})
+}
