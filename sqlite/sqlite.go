@@ -36,6 +36,8 @@ var (
 	// ErrGone says that the file was removed, moved or replaced while it was open. What
 	// was written to it now would be lost.
 	ErrGone = errors.New("sqlite: the file was removed, moved or replaced while it was open; put it back, or restart")
+	// ErrInUse says that another process has the file open, or has it for itself.
+	ErrInUse = errors.New("sqlite: another process uses the database")
 	// ErrExists says that a backup would overwrite a file.
 	ErrExists = errors.New("sqlite: the file exists")
 )
@@ -57,6 +59,20 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: open %q: %w", path, err)
 	}
 	e, err := openFree(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %q: %w", path, explain(err))
+	}
+	return &Store{Store: sqlstore.New(e), engine: e, close: sync.OnceValue(e.close)}, nil
+}
+
+// OpenAlone is [Open] for one process at a time: until Close no other can open the file. It
+// returns [ErrInUse] if one has it open.
+func OpenAlone(ctx context.Context, path string) (*Store, error) {
+	path, err := prepare(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %q: %w", path, err)
+	}
+	e, err := openAlone(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %q: %w", path, explain(err))
 	}
@@ -95,6 +111,30 @@ func openFree(ctx context.Context, path string) (*engine, error) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// openAlone is openEngine with one connection that holds the file until it is closed.
+func openAlone(ctx context.Context, path string) (*engine, error) {
+	db, err := openPool(path, 1, time.Second, "_txlock", "immediate",
+		"_pragma", "locking_mode(EXCLUSIVE)", "_pragma", "journal_mode(WAL)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetConnMaxIdleTime(0)
+	e := &engine{path: path, writers: db, readers: db, writer: newWriter(db), watch: &watch{db: db}, now: time.Now}
+	if e.file, err = os.Stat(path); err == nil {
+		err = checkOwner(ctx, db)
+	}
+	if err == nil {
+		err = sqlstore.Migrate(ctx, db, sqlstore.SQLite)
+	}
+	if err == nil { // takes the lock, which is kept
+		_, err = db.ExecContext(ctx, `UPDATE meta SET value = '' WHERE name = 'users'`)
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
 }
 
 func openEngine(ctx context.Context, path string) (*engine, error) {
@@ -147,7 +187,7 @@ func (e *engine) Write(ctx context.Context, f func(context.Context, sqlstore.Tx)
 
 // WriteAlone is Write: writers come one after the other anyway.
 func (e *engine) WriteAlone(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
-	return e.writer.do(ctx, f)
+	return e.Write(ctx, f)
 }
 
 // Read runs f on one snapshot.
@@ -235,6 +275,8 @@ func explain(err error) error {
 		return err
 	}
 	switch e.Code() & 0xff {
+	case lib.SQLITE_BUSY:
+		return fmt.Errorf("%w: %w", ErrInUse, err)
 	case lib.SQLITE_NOTADB:
 		return fmt.Errorf("%w: %w", ErrNotDatabase, err)
 	case lib.SQLITE_CORRUPT:

@@ -90,15 +90,20 @@ func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store store, d
 	return errors.Join(do(cmd.Context(), b), b.close())
 }
 
+// openStore opens the store of a configuration, unless a move of it has begun.
 func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store, error) {
 	if cfg.OnPostgres() {
-		return openPostgres(ctx, cfg, log)
+		s, err := openPostgres(ctx, cfg, log)
+		if err != nil {
+			return nil, err
+		}
+		return settled(ctx, s, s.Store)
 	}
 	s, err := sqlite.Open(ctx, cfg.DatabasePath())
 	if err != nil {
 		return nil, unopened(err, cfg.DatabasePath())
 	}
-	return s, nil
+	return settled(ctx, s, s.Store)
 }
 
 func newBackend(f folder, store store) (*backend, error) {
@@ -124,6 +129,7 @@ func unopened(err error, path string) error {
 	}{
 		{sqlite.ErrNotDatabase, restore},
 		{sqlite.ErrDamaged, restore},
+		{sqlite.ErrInUse, "doorward migrate has it for itself, or needs it and the server must be stopped first"},
 		{sqlite.ErrForeign, "--data names another folder"},
 		{sqlite.ErrNewer, "install the newer version, or restore the backup made before the upgrade"},
 	} {

@@ -46,8 +46,7 @@ func startNodes(t *testing.T, n int, args ...string) *nodes {
 }
 
 func (ns *nodes) start(dir string, args ...string) (*process, error) {
-	env := []string{"DOORWARD_DATABASE=" + ns.database, "DOORWARD_MASTER_KEY_FILE=" + ns.key}
-	return startServer(dir, env, append([]string{"--issuer", "http://127.0.0.1:8080"}, args...)...)
+	return startServer(dir, ns.environment(), append([]string{"--issuer", "http://127.0.0.1:8080"}, args...)...)
 }
 
 // command runs a command on the database.

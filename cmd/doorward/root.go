@@ -46,7 +46,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.PersistentFlags().String("config", "", "configuration `FILE` (YAML); also DOORWARD_CONFIG")
 	root.AddCommand(
 		a.serveCommand(), a.userCommand(), a.clientCommand(), a.sessionCommand(), a.keyCommand(), a.tokenCommand(),
-		a.backupCommand(), a.configCommand(), a.versionCommand(),
+		a.backupCommand(), a.migrateCommand(), a.configCommand(), a.versionCommand(),
 	)
 	return root
 }

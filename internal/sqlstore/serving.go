@@ -1,21 +1,12 @@
 package sqlstore
 
-import (
-	"context"
-	"database/sql"
-	"errors"
-	"time"
-)
+import "context"
+
+const metaServing = "serving" // a row of meta
 
 // Serving returns the text that SetServing stored last, "" if there is none.
 func (s *Store) Serving(ctx context.Context) (text string, err error) {
-	err = s.read(ctx, "read settings", func(ctx context.Context, tx Tx, _ time.Time) error {
-		err := tx.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'serving'`).Scan(&text)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
+	text, _, err = s.meta(ctx, metaServing)
 	return text, err
 }
 
@@ -24,10 +15,5 @@ func (s *Store) SetServing(ctx context.Context, text string) error {
 	if err := checkText(text); err != nil {
 		return err
 	}
-	return s.write(ctx, "write settings", func(ctx context.Context, tx Tx, _ time.Time) error {
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO meta (name, value) VALUES ('serving', $1)
-			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, text)
-		return err
-	})
+	return s.setMeta(ctx, metaServing, metaServing, text)
 }

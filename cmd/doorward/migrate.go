@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/sqlite"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) migrateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Move a data folder into a PostgreSQL database, and log nobody out",
+		Long: `Move everything in the data folder into an empty PostgreSQL database: people, sessions,
+cut-offs, keys, the audit record. Stop the server first. Tokens stay good, access and
+refresh tokens alike, once nodes serve from the database with the master key of the folder.
+
+It may be interrupted, and goes on where it was when it is run again. Until it is
+complete no server starts on either side, and afterwards none on the folder. Both sides are
+compared at the end, by the number of rows and the SHA-256 of every table.
+
+--back takes the mark off the folder, so that it can be used again as it was before the
+move; what has happened in the database since is not in it.`,
+		Example: `  doorward migrate --to postgres://doorward@db.example.com/doorward
+  DOORWARD_DATABASE_FILE=/etc/doorward/database doorward migrate`,
+		Args: want(),
+	}
+	to := cmd.Flags().String("to", "", "`URL` of the database (default what --database or DOORWARD_DATABASE_FILE names)")
+	back := cmd.Flags().Bool("back", false, "make the folder usable again")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := a.load(cmd, false, "")
+		if err != nil {
+			return err
+		}
+		if *to != "" {
+			cfg.Database, cfg.DatabaseFile = config.NewSecret(*to), ""
+		}
+		if !*back && !cfg.OnPostgres() {
+			return misused(cmd.CommandPath()+" --help", "--to is missing")
+		}
+		return a.migrate(cmd.Context(), cfg, *back)
+	}
+	return cmd
+}
+
+func (a *app) migrate(ctx context.Context, cfg *config.Config, back bool) error {
+	if err := (folder{a, cfg}).mustExist(); err != nil {
+		return err
+	}
+	from, err := sqlite.OpenAlone(ctx, cfg.DatabasePath())
+	if errors.Is(err, sqlite.ErrInUse) {
+		return refused("stop the server and other commands on this folder first", "%s is in use", cfg.DatabasePath())
+	}
+	if err != nil {
+		return unopened(err, cfg.DatabasePath())
+	}
+	if back {
+		if err := errors.Join(sqlstore.Stay(ctx, from.Store), from.Close()); err != nil {
+			return err
+		}
+		a.note("%s can be used again; do not serve from it and from the database at once", cfg.Data)
+		return nil
+	}
+	return errors.Join(a.moveInto(ctx, cfg, from), from.Close())
+}
+
+func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Store) error {
+	to, err := openPostgres(ctx, cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	bar := &progressBar{app: a}
+	err = errors.Join(sqlstore.Move(ctx, from.Store, to.Store, bar.show), to.Close())
+	bar.end()
+	const anew = "empty the database (DROP SCHEMA doorward CASCADE) and run this again"
+	switch {
+	case errors.Is(err, sqlstore.ErrOccupied):
+		return refused(anew, "%s", innermost(err, sqlstore.ErrOccupied))
+	case errors.Is(err, sqlstore.ErrDiffers):
+		return failed(err, anew, "%v", err)
+	case err != nil:
+		return failed(err, "run the same again: it goes on where it stopped; or --back to use the folder as it was", "the move is not complete: %v", err)
+	}
+	a.note("everything in %s is in the database, and was compared", cfg.Data)
+	a.note("start every node with this database and a copy of the master key %s; the folder is not used any more", cfg.MasterKeyFile)
+	return nil
+}
+
+// innermost returns the text of err from the message of kind on.
+func innermost(err, kind error) string {
+	text := err.Error()
+	return text[max(0, strings.Index(text, kind.Error())):]
+}
+
+// progressBar shows how far something is, on a terminal alone.
+type progressBar struct {
+	app   *app
+	last  time.Time
+	shown bool
+}
+
+func (p *progressBar) show(done, all int64) {
+	if !isTerminal(p.app.errs) || done < all && time.Since(p.last) < 100*time.Millisecond {
+		return
+	}
+	const width = 40
+	p.last, p.shown = time.Now(), true
+	part := int(done * width / max(all, 1))
+	fmt.Fprintf(p.app.errs, "\r[%s%s] %3d %%", strings.Repeat("#", part), strings.Repeat(".", width-part), done*100/max(all, 1))
+}
+
+func (p *progressBar) end() {
+	if p.shown {
+		fmt.Fprintln(p.app.errs)
+	}
+}
+
+// settled refuses a store that is being moved, or was moved to another place.
+func settled(ctx context.Context, s store, inner *sqlstore.Store) (store, error) {
+	err := sqlstore.CheckMoved(ctx, inner)
+	switch {
+	case err == nil:
+		return s, nil
+	case errors.Is(err, sqlstore.ErrMoved):
+		err = failed(err, "--database names it; doorward migrate --back makes the folder usable again, as it was then", "the content of this data folder was moved to a database")
+	case errors.Is(err, sqlstore.ErrMoving):
+		err = failed(err, "run doorward migrate again: it goes on where it stopped; --back makes the folder usable again", "a move from a data folder to a database is not complete")
+	}
+	return nil, errors.Join(err, s.Close())
+}

@@ -1,0 +1,226 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors of [Move] and [CheckMoved].
+var (
+	// ErrMoving says that a move from or to this store has begun and is not complete.
+	ErrMoving = errors.New("a move of this store is not complete")
+	// ErrMoved says that the content of this store was moved to another.
+	ErrMoved = errors.New("this store was moved to another database")
+	// ErrOccupied says that a store is to be moved into one that holds something.
+	ErrOccupied = errors.New("the database to move to is not empty")
+	// ErrDiffers says that the copy is not what was copied.
+	ErrDiffers = errors.New("the copy differs from the original")
+)
+
+// Rows of meta by which a move is known. In the store that is moved the value is empty; in
+// the other one it is the lineage of the first.
+const (
+	metaLeaving  = "moving"      // the store is being moved
+	metaLeft     = "moved"       // it was
+	metaArriving = "moving_from" // the store is being filled
+	metaArrived  = "moved_from"  // it was
+)
+
+// Mover is an [Engine] with something to do in a store that Move has filled, such as
+// setting its sequences.
+type Mover interface {
+	Moved(ctx context.Context, tx Tx) error
+}
+
+// CheckMoved returns ErrMoving or ErrMoved for a store that must not be used.
+func CheckMoved(ctx context.Context, s *Store) error {
+	var mark string
+	err := s.read(ctx, "read meta", func(ctx context.Context, tx Tx, _ time.Time) error {
+		return tx.QueryRowContext(ctx, `SELECT COALESCE(MIN(name), '') FROM meta WHERE name IN ($1, $2, $3)`,
+			metaArriving, metaLeaving, metaLeft).Scan(&mark)
+	})
+	switch {
+	case err != nil || mark == "":
+		return err
+	case mark == metaLeft:
+		return ErrMoved
+	}
+	return ErrMoving
+}
+
+// Stay takes the marks of a move off a store that was, or was to be, moved, so that it can be used again.
+func Stay(ctx context.Context, s *Store) error {
+	return s.write(ctx, "unmark", func(ctx context.Context, tx Tx, _ time.Time) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name IN ($1, $2)`, metaLeaving, metaLeft)
+		return err
+	})
+}
+
+// Move copies everything in from to an empty store, compares both, and marks from as moved.
+// Nobody else may use either meanwhile; the marks see to it that a server does not, also
+// between a Move that was interrupted and the next one, which goes on where the first ended.
+// It calls progress after each batch with the steps done and of all.
+func Move(ctx context.Context, from, to *Store, progress func(done, all int64)) error {
+	m := &move{from: from, to: to, progress: progress}
+	lineage, _, err := from.meta(ctx, "lineage")
+	if err != nil {
+		return err
+	}
+	arrived, there, err := to.meta(ctx, metaArrived)
+	if err != nil {
+		return err
+	}
+	if !there || arrived != lineage {
+		if err := m.run(ctx, lineage); err != nil {
+			return err
+		}
+	}
+	return from.setMeta(ctx, metaLeaving, metaLeft, "")
+}
+
+// move is one run of Move.
+type move struct {
+	from, to  *Store
+	progress  func(done, all int64)
+	done, all int64
+}
+
+func (m *move) run(ctx context.Context, lineage string) error {
+	if err := m.begin(ctx, lineage); err != nil {
+		return err
+	}
+	for _, t := range moved {
+		n, err := m.from.countRows(ctx, t)
+		if err != nil {
+			return err
+		}
+		m.all += 3 * n // copied, and read on both sides
+	}
+	for _, t := range moved {
+		if err := m.copy(ctx, t); err != nil {
+			return err
+		}
+	}
+	for _, t := range moved {
+		if err := m.compare(ctx, t); err != nil {
+			return err
+		}
+	}
+	return m.finish(ctx, lineage)
+}
+
+// begin marks both stores, the one to fill only if it is empty.
+func (m *move) begin(ctx context.Context, lineage string) error {
+	if err := m.from.setMeta(ctx, metaLeft, metaLeaving, ""); err != nil {
+		return err
+	}
+	arriving, there, err := m.to.meta(ctx, metaArriving)
+	switch {
+	case err != nil:
+		return err
+	case there && arriving == lineage:
+		return nil
+	case there:
+		return fmt.Errorf("%w: another move into it is not complete", ErrOccupied)
+	}
+	return m.to.writeAlone(ctx, "begin the move", func(ctx context.Context, tx Tx, _ time.Time) error {
+		for _, t := range moved {
+			var n int64
+			if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+t.name).Scan(&n); err != nil {
+				return err
+			}
+			if n > 0 && t.name != "ring" {
+				return fmt.Errorf("%w: there are %s", ErrOccupied, t.name)
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM ring`); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2)`, metaArriving, lineage)
+		return err
+	})
+}
+
+// copy copies the rows that come after the last one in the store to fill.
+func (m *move) copy(ctx context.Context, t table) error {
+	last, err := m.to.lastKey(ctx, t)
+	if err != nil {
+		return err
+	}
+	there, err := m.to.countRows(ctx, t)
+	if err != nil {
+		return err
+	}
+	m.step(int(there))
+	for {
+		list, err := m.from.rowsAfter(ctx, t, last)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		if err := m.to.insertRows(ctx, t, list); err != nil {
+			return err
+		}
+		m.step(len(list))
+		last = list[len(list)-1][:len(t.key)]
+	}
+}
+
+func (m *move) compare(ctx context.Context, t table) error {
+	n, sum, err := m.from.digest(ctx, t, m.step)
+	if err != nil {
+		return err
+	}
+	copies, copied, err := m.to.digest(ctx, t, m.step)
+	if err != nil {
+		return err
+	}
+	if n != copies || sum != copied {
+		return fmt.Errorf("%w: %s has %d rows, the copy %d, with digests %x and %x", ErrDiffers, t.name, n, copies, sum[:4], copied[:4])
+	}
+	return nil
+}
+
+func (m *move) finish(ctx context.Context, lineage string) error {
+	err := m.to.writeAlone(ctx, "finish the move", func(ctx context.Context, tx Tx, _ time.Time) error {
+		if engine, ok := m.to.engine.(Mover); ok {
+			return engine.Moved(ctx, tx)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return m.to.setMeta(ctx, metaArriving, metaArrived, lineage)
+}
+
+func (m *move) step(rows int) {
+	m.done += int64(rows)
+	m.progress(min(m.done, m.all), m.all)
+}
+
+// meta returns a row of meta, and whether there is one.
+func (s *Store) meta(ctx context.Context, name string) (value string, there bool, err error) {
+	err = s.read(ctx, "read meta", func(ctx context.Context, tx Tx, _ time.Time) error {
+		err := tx.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = $1`, name).Scan(&value)
+		there = err == nil
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return value, there, err
+}
+
+// setMeta writes a row of meta in the place of another.
+func (s *Store) setMeta(ctx context.Context, old, name, value string) error {
+	return s.write(ctx, "write meta", func(ctx context.Context, tx Tx, _ time.Time) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name IN ($1, $2)`, old, name); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2)`, name, value)
+		return err
+	})
+}
