@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/issuer"
 )
@@ -37,7 +38,7 @@ func (n *node) firstAdmin(ctx context.Context) error {
 		if err := n.folder.make(); err != nil { // a node on a database has made none yet
 			return failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
 		}
-		if err := writeOver(path, secret+"\n"); err != nil {
+		if err := durable.Replace(path, secret+"\n"); err != nil {
 			return failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
 		}
 		n.log.Warn("the user admin was made; change the password within 24 hours", "password_file", path)

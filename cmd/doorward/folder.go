@@ -4,11 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -105,45 +105,10 @@ func (f folder) masterKeyOrNew() (issuer.MasterKey, error) {
 	_, noKey := os.Stat(path)
 	_, noStore := os.Stat(f.cfg.DatabasePath())
 	if errors.Is(noKey, fs.ErrNotExist) && errors.Is(noStore, fs.ErrNotExist) {
-		err := writeOnce(path, issuer.GenerateMasterKey().Text()+"\n")
+		err := durable.Create(path, issuer.GenerateMasterKey().Text()+"\n")
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return issuer.MasterKey{}, failed(err, "", "cannot write the master key: %v", err)
 		}
 	}
 	return f.masterKey()
-}
-
-// writeOnce makes a file with all of text, or returns fs.ErrExist and leaves
-// what is there. The file survives a crash.
-func writeOnce(path, text string) error {
-	return writeThen(path, text, os.Link)
-}
-
-// writeOver makes a file with all of text in the place of what is there.
-func writeOver(path, text string) error {
-	return writeThen(path, text, os.Rename)
-}
-
-func writeThen(path, text string, place func(from, to string) error) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
-	_, err = tmp.WriteString(text)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if err := place(tmp.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
@@ -24,7 +25,7 @@ one database needs the same: DOORWARD_MASTER_KEY_FILE names its file. Keep a cop
 database's backups are not; one is nothing without the other.`,
 		Args: want("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			err := writeOnce(args[0], issuer.GenerateMasterKey().Text()+"\n")
+			err := durable.Create(args[0], issuer.GenerateMasterKey().Text()+"\n")
 			if errors.Is(err, fs.ErrExist) {
 				return refused("choose another name", "%s is there already", args[0])
 			}

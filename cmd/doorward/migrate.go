@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/sqlstore"
@@ -76,9 +74,10 @@ func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Sto
 	if err != nil {
 		return err
 	}
-	bar := &progressBar{app: a}
-	err = errors.Join(sqlstore.Move(ctx, from.Store, to.Store, bar.show), to.Close())
-	bar.end()
+	bar := a.progress("rows copied or compared")
+	show := func(done, all int64) { bar.show(int(done), done, all) }
+	err = errors.Join(sqlstore.Move(ctx, from.Store, to.Store, show), to.Close())
+	bar.clear()
 	const anew = "empty the database (DROP SCHEMA doorward CASCADE) and run this again"
 	switch {
 	case errors.Is(err, sqlstore.ErrOccupied):
@@ -97,29 +96,6 @@ func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Sto
 func innermost(err, kind error) string {
 	text := err.Error()
 	return text[max(0, strings.Index(text, kind.Error())):]
-}
-
-// progressBar shows how far something is, on a terminal alone.
-type progressBar struct {
-	app   *app
-	last  time.Time
-	shown bool
-}
-
-func (p *progressBar) show(done, all int64) {
-	if !isTerminal(p.app.errs) || done < all && time.Since(p.last) < 100*time.Millisecond {
-		return
-	}
-	const width = 40
-	p.last, p.shown = time.Now(), true
-	part := int(done * width / max(all, 1))
-	fmt.Fprintf(p.app.errs, "\r[%s%s] %3d %%", strings.Repeat("#", part), strings.Repeat(".", width-part), done*100/max(all, 1))
-}
-
-func (p *progressBar) end() {
-	if p.shown {
-		fmt.Fprintln(p.app.errs)
-	}
 }
 
 // settled refuses a store that is being moved, or was moved to another place.

@@ -3,18 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
-	"os"
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/postgres"
 )
 
 // openPostgres opens the store in the database that cfg names.
 func openPostgres(ctx context.Context, cfg *config.Config, log *slog.Logger) (*postgres.Store, error) {
-	url, err := databaseURL(cfg)
+	url, err := cfg.DatabaseURL()
 	if err != nil {
 		return nil, err
 	}
@@ -30,26 +29,6 @@ func openPostgres(ctx context.Context, cfg *config.Config, log *slog.Logger) (*p
 		hint = "install the newer version on this node, too; others go on meanwhile"
 	}
 	return nil, failed(err, hint, "cannot open the store: %s", strings.TrimPrefix(err.Error(), "postgres: "))
-}
-
-// databaseURL returns the URL of the database, which may hold a password.
-func databaseURL(cfg *config.Config) (string, error) {
-	if cfg.DatabaseFile == "" {
-		return cfg.Database.Reveal(), nil
-	}
-	if err := cfg.CheckSecrets(); err != nil {
-		return "", err
-	}
-	const most = 1 << 16
-	f, err := os.Open(cfg.DatabaseFile)
-	if err != nil {
-		return "", failed(err, "", "the file with the URL of the database: %v", err)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, most))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", failed(err, "", "the file with the URL of the database: %v", err)
-	}
-	return strings.TrimSpace(string(text)), nil
 }
 
 // lastServing returns what the last serve on the store left in it, "" if it is a file.
@@ -69,7 +48,7 @@ func (b *backend) leaveServing(ctx context.Context, last string) error {
 		}
 		return b.store.SetServing(ctx, text)
 	}
-	if err := writeOver(b.cfg.ServingPath(), text); err != nil {
+	if err := durable.Replace(b.cfg.ServingPath(), text); err != nil {
 		return failed(err, "", "cannot write to the data folder: %v", err)
 	}
 	return nil

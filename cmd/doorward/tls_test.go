@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 )
 
 // writePair writes a certificate for 127.0.0.1 and for hosts with this serial number, and its key.
@@ -39,7 +41,7 @@ func writePair(t *testing.T, certFile, keyFile string, serial int64, hosts ...st
 		t.Fatal(err)
 	}
 	for path, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: cert}, keyFile: {Type: "PRIVATE KEY", Bytes: der}} {
-		if err := writeOver(path, string(pem.EncodeToMemory(block))); err != nil {
+		if err := durable.Replace(path, string(pem.EncodeToMemory(block))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,7 +101,7 @@ func TestAttack_H15(t *testing.T) {
 	if err := eventually(presents(2)); err != nil {
 		t.Fatalf("the new certificate: %v", err)
 	}
-	if err := writeOver(certFile, "no certificate\n"); err != nil {
+	if err := durable.Replace(certFile, "no certificate\n"); err != nil {
 		t.Fatal(err)
 	}
 	if err := eventually(func() bool {

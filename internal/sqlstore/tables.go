@@ -61,6 +61,7 @@ var moved = []table{
 		columns(number, "password_expires_at", "password_changed_at", "created_at"),
 	)},
 	{"user_roles", columns(text, "user_id", "role"), nil},
+	{"resets", columns(text, "user_id"), join(columns(bytes, "digest"), columns(number, "expires_at"))},
 	{"clients", columns(text, "id"), join(
 		columns(text, "name", "scope", "audiences"), columns(truth, "disabled"), columns(number, "created_at"),
 	)},
