@@ -111,6 +111,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// Behaviour_C2, Behaviour_C8: TestExactCaseAndDeny heeds case where that is wanted; the first rule decides, whatever its length.
 func TestExactCaseAndDeny(t *testing.T) {
 	t.Parallel()
 	g := newWorld(t).guard(gate.Config{

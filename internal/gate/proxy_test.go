@@ -157,6 +157,7 @@ func code(t testing.TB, res *http.Response, text string) string {
 	return body.Error
 }
 
+// Attack_C07: TestProxy nominates identity headers in Connection, too: what the gate sets comes after that.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

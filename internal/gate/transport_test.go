@@ -304,7 +304,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestForwarded believes what proxies in front say if they are listed, and nobody else.
+// Attack_C08, Attack_C09: TestForwarded believes what proxies in front say if they are listed, and nobody else.
 func TestForwarded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
