@@ -24,7 +24,8 @@ func TestOpenRefuses(t *testing.T) {
 	// A new database as another program, a newer doorward and a bad disk leave it.
 	foreign := func(path string) error { return execute(t.Context(), path, `CREATE TABLE users (name TEXT)`) }
 	newer := func(path string) error {
-		return errors.Join(opened(t.Context(), path), execute(t.Context(), path, `INSERT INTO schema_migrations (version_id, is_applied) VALUES (9999, 1)`))
+		return errors.Join(opened(t.Context(), path), execute(t.Context(), path,
+			`INSERT INTO schema_migrations (version_id, is_applied) VALUES (9999, 1); UPDATE meta SET value = '9999' WHERE name = 'usable_from'`))
 	}
 	damaged := func(path string) error {
 		err := opened(t.Context(), path)

@@ -40,8 +40,13 @@ func startServer(dir string, env []string, args ...string) (*process, error) {
 
 // startServerIn is startServer with a working folder.
 func startServerIn(folder, dir string, env []string, args ...string) (*process, error) {
+	return startProgram(binary, folder, dir, env, args...)
+}
+
+// startProgram is startServerIn with another binary.
+func startProgram(program, folder, dir string, env []string, args ...string) (*process, error) {
 	s := &process{dir: dir, done: make(chan struct{})}
-	s.cmd = exec.CommandContext(context.Background(), binary, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, args...)...)
+	s.cmd = exec.CommandContext(context.Background(), program, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, args...)...)
 	s.cmd.Env = append(clean(os.Environ()), env...)
 	s.cmd.Stdout, s.cmd.Dir = &s.out, folder
 	stderr, err := s.cmd.StderrPipe()
