@@ -24,6 +24,7 @@ type pythonHash struct {
 	Scheme   string `json:"scheme"`
 	Password string `json:"password"`
 	Hash     string `json:"hash"`
+	Default  bool   `json:"default"` // the cost is the library's own
 }
 
 // What Debian's Werkzeug, Django, passlib, bcrypt and argon2 make of random
@@ -41,6 +42,9 @@ func TestPythonHashes_Standard_U12(t *testing.T) {
 			t.Errorf("Recognize of a hash by %s = %q, %v", m.Scheme, scheme, err)
 			continue
 		}
+		if m.Default && os.Getenv("DOORWARD_SOAK") == "" {
+			continue
+		}
 		cut := strings.TrimPrefix(scheme, "django ") == "bcrypt" && len(m.Password) > 72 ||
 			strings.HasSuffix(scheme, "_crypt") && len(m.Password) > 256 ||
 			!strings.Contains(scheme, "argon2") && strings.Contains(m.Password, "\x00")
@@ -53,7 +57,7 @@ func TestPythonHashes_Standard_U12(t *testing.T) {
 		}
 	}
 	for i, m := range made {
-		if i%37 != 0 { // A wrong password costs 20 ms, whatever the hash.
+		if i%61 != 0 { // A wrong password costs 20 ms, whatever the hash.
 			continue
 		}
 		for _, wrong := range []string{m.Password + "x", ""} {
@@ -71,10 +75,10 @@ func passwordsForPython(t *testing.T) []string {
 		asciiPrintable(), "żółćęśąźń ŻÓŁĆ", "пароль надёжный", "パスワード安全", "كلمة السر", "🦊🐢🦉🐝 👩‍🚀",
 	}
 	texts := []string{
-		"correct horse battery staple", "x", strings.Repeat("a", 72), strings.Repeat("b", 73), strings.Repeat("ä", 128), strings.Repeat("c", 257),
-		"cafe\u0301 s\u0307\u0323 au lait", "caf\u00e9 \u1e69 au lait", " spaces at the ends ", "a$b:c$d", "\x00", "a\x00b",
+		"correct horse battery staple", strings.Repeat("a", 72), strings.Repeat("b", 73), strings.Repeat("ä", 128), strings.Repeat("c", 257),
+		"cafe\u0301 s\u0307\u0323 au lait", " a$b:c ", "\x00",
 	}
-	for i := range 6 {
+	for _, i := range []int{random(t, 2), 2 + random(t, 2), 4 + random(t, 2)} {
 		runes := []rune(alphabets[i])
 		var b strings.Builder
 		for range 1 + random(t, 24) {
