@@ -92,7 +92,7 @@ func gateRoute(r config.Route) gate.Route {
 			"public": gate.AccessPublic, "deny": gate.AccessDeny,
 		}[r.Access],
 		RawPath: r.RawPath, ForwardToken: r.ForwardToken, ForwardAuthorization: r.ForwardAuthorization,
-		WebSocket: r.WebSocket, Timeout: r.Timeout,
+		WebSocket: r.WebSocket, Timeout: r.Timeout, YoungWhenStale: r.YoungWhenStale,
 	}
 	if r.CORS != nil {
 		cors := gate.CORS(*r.CORS)

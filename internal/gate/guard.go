@@ -119,7 +119,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 		return nil, err
 	}
 	var err error
-	if g.own, err = g.verifier(cfg.Issuer.URL(), nil); err != nil {
+	if g.own, err = g.verifier(cfg.Issuer.URL()); err != nil {
 		return nil, err
 	}
 	g.drops = newDropSet(cfg, g.table.methods)
@@ -183,7 +183,7 @@ var (
 // makeTable makes the rules ready, each with the check of its tokens.
 func (g *Guard) makeTable() error {
 	g.table.exact = g.cfg.ExactCase
-	verifiers := map[verifierKey]*doorward.Verifier{}
+	verifiers := map[string]*doorward.Verifier{} // by audience
 	for _, route := range g.cfg.Routes {
 		r, err := newRule(route, g.cfg.ExactCase)
 		if err != nil {
@@ -200,27 +200,22 @@ func (g *Guard) makeTable() error {
 	return g.guardRule(&g.table.fallback, verifiers)
 }
 
-type verifierKey struct {
-	audience    string
-	revocations doorward.Revocations
-}
-
 // guardRule gives a rule the check of its tokens. Rules that check alike share a verifier and its cache.
-func (g *Guard) guardRule(r *rule, verifiers map[verifierKey]*doorward.Verifier) error {
+func (g *Guard) guardRule(r *rule, verifiers map[string]*doorward.Verifier) error {
 	if r.Access != AccessToken && r.Access != AccessOptional {
 		return nil
 	}
-	key := verifierKey{g.cfg.Issuer.URL(), r.Revocations}
+	audience := g.cfg.Issuer.URL()
 	if r.ForwardToken {
-		key.audience = g.cfg.Audience
+		audience = g.cfg.Audience
 	}
-	v, ok := verifiers[key]
+	v, ok := verifiers[audience]
 	if !ok {
 		var err error
-		if v, err = g.verifier(key.audience, key.revocations); err != nil {
+		if v, err = g.verifier(audience); err != nil {
 			return err
 		}
-		verifiers[key] = v
+		verifiers[audience] = v
 	}
 	wrap := v.Optional()
 	if r.Access == AccessToken {
@@ -230,7 +225,7 @@ func (g *Guard) guardRule(r *rule, verifiers map[verifierKey]*doorward.Verifier)
 	return nil
 }
 
-func (g *Guard) verifier(audience string, revocations doorward.Revocations) (*doorward.Verifier, error) {
+func (g *Guard) verifier(audience string) (*doorward.Verifier, error) {
 	places := []doorward.Extractor{doorward.BearerHeader()}
 	if g.cfg.TokenHeader != "" {
 		places = append(places, doorward.Header(g.cfg.TokenHeader))
@@ -238,12 +233,9 @@ func (g *Guard) verifier(audience string, revocations doorward.Revocations) (*do
 	if g.cfg.TokenCookie != "" {
 		places = append(places, doorward.Cookie(g.cfg.TokenCookie, g.cfg.TrustedOrigins...))
 	}
-	if revocations == nil {
-		revocations = g.cfg.Issuer.Revocations()
-	}
 	return doorward.NewVerifier(doorward.Config{
 		Issuer: g.cfg.Issuer.URL(), Audience: audience,
-		Keys: g.cfg.Issuer.Keys(), Revocations: revocations, YoungWhenStale: g.cfg.YoungWhenStale,
+		Keys: g.cfg.Issuer.Keys(), Revocations: g.cfg.Issuer.Revocations(), YoungWhenStale: g.cfg.YoungWhenStale,
 		Extractors: places, Realm: realm, ErrorHandler: refuseInstead,
 		Logger:  slog.New(slog.DiscardHandler), // Whoever acts on the verdict logs it.
 		Observe: g.cfg.Observe,

@@ -45,8 +45,9 @@ type Route struct {
 	// ForwardToken passes the token on. Then it must be for Config.Audience, which is
 	// the upstream's own name, and one for Doorward is refused.
 	ForwardToken bool
-	// Revocations answer for this rule; nil means the issuer's.
-	Revocations doorward.Revocations
+	// YoungWhenStale is how long ago a token may have been issued that passes although it
+	// cannot be known whether its session has ended since. 0 means that none does: 503.
+	YoungWhenStale time.Duration
 
 	// The rest is for the reverse proxy alone.
 
@@ -111,7 +112,7 @@ func newRule(route Route, exact bool) (rule, error) {
 }
 
 func (r Route) validate() error {
-	needs := len(r.Roles) > 0 || len(r.Scope) > 0 || r.Recent != 0
+	needs := len(r.Roles) > 0 || len(r.Scope) > 0 || r.Recent != 0 || r.YoungWhenStale != 0
 	switch {
 	case needs && r.Access != AccessToken:
 		return errors.New("what is required of a token needs access: token")
@@ -119,7 +120,7 @@ func (r Route) validate() error {
 		return errors.New("forwarding the token needs access: token")
 	case r.ForwardAuthorization && r.Access != AccessPublic:
 		return errors.New("forwarding a foreign Authorization needs access: public")
-	case r.Recent < 0 || r.Timeout < 0:
+	case r.Recent < 0 || r.Timeout < 0 || r.YoungWhenStale < 0:
 		return errors.New("a time is negative")
 	case slices.Contains(r.Roles, "") || slices.Contains(r.Scope, ""):
 		return errors.New("a role or a word of the scope is empty")
@@ -142,6 +143,9 @@ func (r *rule) needs() []doorward.Need {
 	}
 	if r.Recent > 0 {
 		needs = append(needs, doorward.LoggedInWithin(r.Recent))
+	}
+	if r.YoungWhenStale > 0 {
+		needs = append(needs, doorward.YoungWhenStale(r.YoungWhenStale))
 	}
 	return needs
 }

@@ -35,10 +35,9 @@ type Streams struct {
 
 // stream is one of them.
 type stream struct {
-	claims      *doorward.Claims // nil if nobody proved who they are
-	revocations doorward.Revocations
-	lookAt      time.Time // when to look the session up
-	end         context.CancelCauseFunc
+	claims *doorward.Claims // nil if nobody proved who they are
+	lookAt time.Time        // when to look the session up
+	end    context.CancelCauseFunc
 }
 
 // Why a stream was ended.
@@ -84,13 +83,10 @@ func (s *Streams) Len() int {
 }
 
 // add takes a stream over; end must end it. The caller removes it when it has ended.
-func (s *Streams) add(c *doorward.Claims, revocations doorward.Revocations, end context.CancelCauseFunc) *stream {
-	st := &stream{claims: c, revocations: revocations, end: end}
+func (s *Streams) add(c *doorward.Claims, end context.CancelCauseFunc) *stream {
+	st := &stream{claims: c, end: end}
 	if c != nil {
 		st.lookAt = c.ExpiresAt
-	}
-	if revocations == nil {
-		st.revocations = s.issuer.Revocations()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,8 +110,9 @@ func (s *Streams) sweep(ctx context.Context, now time.Time) {
 	s.sweeping.Lock()
 	defer s.sweeping.Unlock()
 	var due []*stream
+	revocations := s.issuer.Revocations()
 	for _, st := range s.known() {
-		if err := st.revocations.Check(st.claims); err != nil {
+		if err := revocations.Check(st.claims); err != nil {
 			s.finish(st, err)
 		} else if !now.Before(st.lookAt) && len(due) < sweepLookups {
 			due = append(due, st)

@@ -85,7 +85,7 @@ func (t *transit) unread() bool {
 
 // follow makes the answer a stream, which ends with the session.
 func (t *transit) follow() {
-	t.stream = t.proxy.streams.add(t.Claims, t.Route.Revocations, t.cancel)
+	t.stream = t.proxy.streams.add(t.Claims, t.cancel)
 }
 
 // announceTrailers promises the upstream the trailers that the client has promised, except

@@ -256,17 +256,24 @@ func TestStreamsEnd(t *testing.T) {
 	}
 }
 
-// TestStreamsEndWhenStale cuts the verifier off from what is revoked.
+// TestStreamsEndWhenStale cuts the verifier off from what is revoked. Requests follow their rule.
 func TestStreamsEndWhenStale(t *testing.T) {
 	t.Parallel()
 	w := newWorldAlone(t, func(c *issuer.Config) { c.MaxStaleness = 2 * time.Second })
-	f := newFront(w, gate.Config{Routes: socketRoutes}, http.HandlerFunc(echoSocket))
-	s := f.mustOpen("/socket", w.token("u_alice"), "hello alice")
+	f := newFront(w, gate.Config{Routes: append([]gate.Route{{Path: "/menu", YoungWhenStale: time.Minute}}, socketRoutes...)}, http.HandlerFunc(echoSocket))
+	token := w.token("u_alice")
+	s := f.mustOpen("/socket", token, "hello alice")
 	if s.closed(500 * time.Millisecond) {
 		t.Error("closed while revocations were known")
 	}
 	if !s.closed(4 * time.Second) {
 		t.Error("open, although nobody knows what was revoked")
+	}
+	if res, text := f.call("GET", "/orders", nil, bearer(token)...); res.StatusCode != 503 || code(t, res, text) != "unavailable" || res.Header.Get("Retry-After") == "" {
+		t.Errorf("%d %s", res.StatusCode, text)
+	}
+	if res, text := f.call("GET", "/menu", nil, bearer(token)...); res.StatusCode != 200 {
+		t.Errorf("a young token: %d %s", res.StatusCode, text)
 	}
 }
 

@@ -92,6 +92,7 @@ routes:
     methods: [GET]
     require: {roles: [a, b], scope: ["x:y"], recent: 5m}
     raw_path: true
+    young_when_stale: 10s
     websocket: true
     timeout: 2s
     cors: {origins: ["https://a.example"], credentials: true, methods: [GET], headers: [X-A], expose: [X-B], max_age: 10m, private_network: true}

@@ -21,6 +21,7 @@ type Route struct {
 	Roles                []string
 	Scope                []string
 	Recent               time.Duration
+	YoungWhenStale       time.Duration
 	RawPath              bool
 	ForwardToken         bool
 	ForwardAuthorization bool
@@ -115,6 +116,7 @@ func (r *Route) form() object {
 			{"scope", list{&r.Scope, isWord}},
 			{"recent", span{&r.Recent, time.Second, 365 * day}},
 		}},
+		{"young_when_stale", span{&r.YoungWhenStale, time.Second, 10 * time.Minute}},
 		{"raw_path", toggle{&r.RawPath}},
 		{"forward_token", toggle{&r.ForwardToken}},
 		{"forward_authorization", toggle{&r.ForwardAuthorization}},
