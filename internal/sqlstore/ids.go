@@ -37,12 +37,28 @@ func nextID(now time.Time, floors ...string) (string, error) {
 	if tick < 0 || tick > maxTick {
 		return "", errIDs
 	}
+	var random [8]byte
+	rand.Read(random[:])
+	return idOf(tick, random), nil
+}
+
+// firstID is less than every ID made at or after a time; "" if none is made then.
+func firstID(at time.Time) string {
+	tick := at.UnixMilli() * ticksPerMilli
+	if tick < 0 || tick > maxTick {
+		return ""
+	}
+	return idOf(tick, [8]byte{})
+}
+
+// idOf writes a UUIDv7.
+func idOf(tick int64, random [8]byte) string {
 	var id [16]byte
-	rand.Read(id[8:])
 	const version7 = 7 << 12
 	binary.BigEndian.PutUint64(id[:], uint64(tick)/ticksPerMilli<<16|version7|uint64(tick)%ticksPerMilli)
+	copy(id[8:], random[:])
 	id[8] = id[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]), nil
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
 // tickOf is the tick of an ID that nextID made.

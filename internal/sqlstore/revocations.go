@@ -128,8 +128,8 @@ func (s *Store) prune(ctx context.Context, what string, statement func(time.Time
 }
 
 // sessionSweep returns a function that deletes one batch of sessions that are long
-// over. Which ones is looked up outside the writing transaction, as it reads them all: an
-// index on their ends would cost each refresh another write.
+// over. Which ones is looked up outside the writing transaction, and only among those that
+// began long enough ago: of many sessions most did not.
 func (s *Store) sessionSweep() func(context.Context) (int64, bool, error) {
 	const over = `(ended_at > 0 AND ended_at < $2) OR idle_end < $2 OR absolute_end < $2
 		OR id < (SELECT COALESCE(MAX(before), '') FROM revocations WHERE kind = 'all' AND recorded_at < $2)`
@@ -139,8 +139,8 @@ func (s *Store) sessionSweep() func(context.Context) (int64, bool, error) {
 		err = s.read(ctx, "find sessions to prune", func(ctx context.Context, tx Tx, now time.Time) error {
 			return tx.QueryRowContext(ctx, `
 				SELECT COALESCE(MAX(id), '') FROM (
-					SELECT id FROM sessions WHERE id > $1 AND (`+over+`) ORDER BY id LIMIT $3) AS batch`,
-				after, millis(now.Add(-sessionsKept)), pruneBatch).Scan(&last)
+					SELECT id FROM sessions WHERE id > $1 AND id < $4 AND (`+over+`) ORDER BY id LIMIT $3) AS batch`,
+				after, millis(now.Add(-sessionsKept)), pruneBatch, firstID(now.Add(-sessionsKept))).Scan(&last)
 		})
 		if err != nil || last == "" {
 			return 0, false, err
