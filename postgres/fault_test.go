@@ -107,6 +107,7 @@ func TestURL(t *testing.T) {
 		{"password as a parameter", "postgres://u@h/d?password=hunter2&sslmode=maybe", "sslmode"},
 		{"prefer", "postgres://u:hunter2@db.example.com/d?sslmode=prefer", "sslmode=prefer lets anyone"},
 		{"allow", "postgres://u:hunter2@192.0.2.1/d?sslmode=allow", "sslmode=allow lets anyone"},
+		{"one host of two", "postgres://u:hunter2@localhost,db.example.com/d?sslmode=prefer", "sslmode=prefer lets anyone"},
 		{"schema", "postgres://u:hunter2@/d?search_path=a,public", "search_path must name one schema"},
 		{"schema with a quote", "postgres://u:hunter2@/d?search_path=%22x", "search_path must name one schema"},
 	} {

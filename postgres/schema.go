@@ -70,7 +70,7 @@ func checkServer(ctx context.Context, db *sql.DB, log *slog.Logger) error {
 
 // checkTransport warns of a connection whose text can be read or changed on its way.
 func checkTransport(ctx context.Context, db *sql.DB, conn *pgx.ConnConfig, log *slog.Logger) error {
-	if local(conn.Host) {
+	if !hasRemote(conn) {
 		return nil
 	}
 	var encrypted bool

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,15 +38,14 @@ func connection(cfg Config) (*pgx.ConnConfig, error) {
 		password, inURL = query.Get("password"), true
 		query.Del("password")
 	}
+	conn, err := parse(u, query)
 	mode := query.Get("sslmode")
-	if mode == "" && hasRemote(u, query) {
+	if err == nil && mode == "" && hasRemote(conn) { // whatever PGSSLMODE says
 		query.Set("sslmode", "verify-full")
+		conn, err = parse(u, query)
 	}
-	u.RawQuery = query.Encode()
-	// What is parsed here holds no password, so that no error can.
-	conn, err := pgx.ParseConfig(u.String())
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrURL, err)
+		return nil, err
 	}
 	if inURL {
 		conn.Password = password
@@ -53,21 +53,19 @@ func connection(cfg Config) (*pgx.ConnConfig, error) {
 	return conn, complete(conn, mode)
 }
 
-// hasRemote reports whether a host of the URL is not this machine.
-func hasRemote(u *url.URL, query url.Values) bool {
-	hosts := strings.Split(u.Host, ",")
-	if query.Has("host") {
-		hosts = strings.Split(query.Get("host"), ",")
+// parse parses a URL without a password, so that no error can hold one.
+func parse(u *url.URL, query url.Values) (*pgx.ConnConfig, error) {
+	u.RawQuery = query.Encode()
+	conn, err := pgx.ParseConfig(u.String())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrURL, err)
 	}
-	for _, host := range hosts {
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		if !local(strings.Trim(host, "[]")) {
-			return true
-		}
-	}
-	return false
+	return conn, nil
+}
+
+// hasRemote reports whether a host is not this machine.
+func hasRemote(conn *pgx.ConnConfig) bool {
+	return !local(conn.Host) || slices.ContainsFunc(conn.Fallbacks, func(f *pgconn.FallbackConfig) bool { return !local(f.Host) })
 }
 
 // local reports whether a host is this machine: loopback or the folder of a unix socket.
@@ -79,7 +77,7 @@ func local(host string) bool {
 
 // complete sets what every connection has.
 func complete(conn *pgx.ConnConfig, mode string) error {
-	if remote := !local(conn.Host); remote && (mode == "allow" || mode == "prefer") {
+	if hasRemote(conn) && (mode == "allow" || mode == "prefer") {
 		return fmt.Errorf("%w: sslmode=%s lets anyone on the way switch TLS off; use verify-full, or disable where the network is trusted", ErrURL, mode)
 	}
 	if conn.ConnectTimeout == 0 || conn.ConnectTimeout > connectTimeout {
