@@ -329,3 +329,25 @@ func TestStreamIsCut(t *testing.T) {
 		t.Errorf("a question after Close: %v", err)
 	}
 }
+
+// The place of a store may move without an entry. That of a stream moves with its events alone, so that each goes on
+// where the one before ended.
+func TestStreamPlacesMoveWithEvents(t *testing.T) {
+	t.Parallel()
+	r, f := newRecord()
+	r.add("s0")
+	at := r.follow(t, f, "")
+	s, err := f.Follow(t.Context(), at, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &reader{t: t, cursor: string(at)}
+	client.apply(s.First())
+	f.Publish(issuer.RevocationPage{Lineage: "a", Next: "a.1.later"})
+	r.add("s1")
+	r.follow(t, f, at)
+	client.drain(s)
+	if !slices.Equal(client.ids, []string{"s1"}) || client.cursor != "a.2" {
+		t.Errorf("%v, next %q", client.ids, client.cursor)
+	}
+}
