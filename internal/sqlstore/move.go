@@ -217,10 +217,12 @@ func (s *Store) meta(ctx context.Context, name string) (value string, there bool
 // setMeta writes a row of meta in the place of another.
 func (s *Store) setMeta(ctx context.Context, old, name, value string) error {
 	return s.write(ctx, "write meta", func(ctx context.Context, tx Tx, _ time.Time) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name IN ($1, $2)`, old, name); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name = $1 AND name <> $2`, old, name); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2)`, name, value)
+		// Two nodes that start at once write the same row.
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
 		return err
 	})
 }
