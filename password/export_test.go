@@ -37,6 +37,21 @@ func Hold(h *Hasher) (release func()) {
 	}
 }
 
+// HoldLine takes as many slots as the callers of h may have together.
+func HoldLine(h *Hasher) (release func()) {
+	n := cap(h.line.open)
+	for range n {
+		h.line.open <- struct{}{}
+		h.slots.free <- struct{}{}
+	}
+	return func() {
+		for range n {
+			<-h.slots.free
+			<-h.line.open
+		}
+	}
+}
+
 // CapWork is the greatest time that a stored hash may ask for.
 const CapWork = maxWork
 

@@ -44,8 +44,13 @@ type Config struct {
 	// and one core, and up to 128 MiB while a hash of another program is verified.
 	// 0 means GOMAXPROCS.
 	Slots int
+	// Reserved is how many of the Slots are kept for the calls of [Hasher.Reserved]:
+	// more than 0 keeps strangers from holding them all. 0 means none; the greatest
+	// is Slots-1.
+	Reserved int
 	// Queue is how many callers may wait for a slot; the next gets ErrBusy at
-	// once. 0 means four times Slots.
+	// once. 0 means four times Slots. Those of [Hasher.Reserved] wait in a queue of
+	// their own, of the same length.
 	Queue int
 	// Wait is how long a caller waits for a slot before it gets ErrBusy. 0 means 2 s.
 	Wait time.Duration
@@ -59,7 +64,8 @@ type Config struct {
 // Hasher hashes passwords, a bounded number at once. It is safe for concurrent
 // use. It runs no goroutine of its own.
 type Hasher struct {
-	slots slots
+	slots *slots
+	line  *line
 }
 
 // New returns a Hasher. Make one for the whole program: the bounds are its own.
@@ -73,10 +79,15 @@ func New(cfg Config) *Hasher {
 	if cfg.Wait <= 0 {
 		cfg.Wait = 2 * time.Second
 	}
-	h := &Hasher{}
-	h.slots.init(cfg)
-	return h
+	cfg.Reserved = min(max(cfg.Reserved, 0), cfg.Slots-1)
+	s := newSlots(cfg)
+	return &Hasher{slots: s, line: &s.anybody}
 }
+
+// Reserved returns a Hasher on the same slots that may use every one of them, those of
+// Config.Reserved too, and that waits in a queue of its own. Strangers can neither hold
+// its slots nor fill its queue.
+func (h *Hasher) Reserved() *Hasher { return &Hasher{slots: h.slots, line: &h.slots.reserved} }
 
 // Stats is how busy a [Hasher] is, and what it has done since it was made.
 type Stats struct {
@@ -104,10 +115,10 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	p := current
 	p.salt = make([]byte, saltBytes)
 	rand.Read(p.salt)
-	if err := h.slots.acquire(ctx); err != nil {
+	if err := h.slots.acquire(ctx, h.line); err != nil {
 		return "", err
 	}
-	defer h.slots.release()
+	defer h.slots.release(h.line)
 	p.key = p.derive(text, keyBytes)
 	return p.String(), nil
 }
@@ -133,10 +144,10 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (rehash bool
 	if err != nil {
 		return false, err
 	}
-	if err := h.slots.acquire(ctx); err != nil {
+	if err := h.slots.acquire(ctx, h.line); err != nil {
 		return false, err
 	}
-	defer h.slots.release()
+	defer h.slots.release(h.line)
 	right := st.match(text)
 	if !right && string(text) != password {
 		right = st.match([]byte(password))

@@ -16,11 +16,12 @@ const (
 
 // slots bounds how many hashes are computed at once and how many callers wait.
 type slots struct {
-	free    chan struct{}
-	queue   int64
-	wait    time.Duration
-	keep    bool
-	waiting atomic.Int64
+	free              chan struct{}
+	anybody, reserved line
+	queue             int64 // of each line
+	wait              time.Duration
+	keep              bool
+
 	refused atomic.Int64
 	hashed  atomic.Int64
 	waited  atomic.Int64 // nanoseconds, of all who have waited
@@ -31,31 +32,35 @@ type slots struct {
 	gaveAt time.Time
 }
 
-func (s *slots) init(cfg Config) {
-	s.free = make(chan struct{}, cfg.Slots)
-	s.queue = int64(cfg.Queue)
-	s.wait = cfg.Wait
-	s.keep = cfg.KeepMemory
+// line is who waits together. Its callers hold at most as many slots as open has room for.
+type line struct {
+	open    chan struct{}
+	waiting atomic.Int64
+}
+
+func newSlots(cfg Config) *slots {
+	s := &slots{free: make(chan struct{}, cfg.Slots), queue: int64(cfg.Queue), wait: cfg.Wait, keep: cfg.KeepMemory}
+	s.anybody.open = make(chan struct{}, cfg.Slots-cfg.Reserved)
+	s.reserved.open = make(chan struct{}, cfg.Slots)
+	return s
 }
 
 // stats reads what a metric wants to know.
 func (s *slots) stats() Stats {
 	return Stats{
-		Slots: cap(s.free), InUse: len(s.free), Waiting: int(s.waiting.Load()),
+		Slots: cap(s.free), InUse: len(s.free), Waiting: int(s.anybody.waiting.Load() + s.reserved.waiting.Load()),
 		Hashed: s.hashed.Load(), Refused: s.refused.Load(), Waited: time.Duration(s.waited.Load()),
 	}
 }
 
-// acquire takes a slot. Callers get slots in the order in which they came: a
+// acquire takes a slot. Callers of a line get slots in the order in which they came: a
 // channel hands each one that is released to whoever waits longest.
-func (s *slots) acquire(ctx context.Context) error {
+func (s *slots) acquire(ctx context.Context, l *line) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("password: wait for a slot: %w", err)
 	}
-	select {
-	case s.free <- struct{}{}:
-	default:
-		if err := s.enqueue(ctx); err != nil {
+	if !s.try(l) {
+		if err := s.enqueue(ctx, l); err != nil {
 			return err
 		}
 	}
@@ -69,7 +74,7 @@ func (s *slots) acquire(ctx context.Context) error {
 	return nil
 }
 
-func (s *slots) release() {
+func (s *slots) release(l *line) {
 	s.mu.Lock()
 	s.busy--
 	if s.busy == 0 && !s.keep {
@@ -77,11 +82,28 @@ func (s *slots) release() {
 	}
 	s.mu.Unlock()
 	<-s.free
+	<-l.open
 }
 
-func (s *slots) enqueue(ctx context.Context) error {
-	defer s.waiting.Add(-1)
-	if s.waiting.Add(1) > s.queue {
+// try takes a slot for which nobody has to wait.
+func (s *slots) try(l *line) bool {
+	select {
+	case l.open <- struct{}{}:
+	default:
+		return false
+	}
+	select {
+	case s.free <- struct{}{}:
+		return true
+	default:
+		<-l.open
+		return false
+	}
+}
+
+func (s *slots) enqueue(ctx context.Context, l *line) error {
+	defer l.waiting.Add(-1)
+	if l.waiting.Add(1) > s.queue {
 		s.refused.Add(1)
 		return ErrBusy
 	}
@@ -89,8 +111,20 @@ func (s *slots) enqueue(ctx context.Context) error {
 	defer func() { s.waited.Add(int64(time.Since(begun))) }()
 	timer := time.NewTimer(s.wait)
 	defer timer.Stop()
+	if err := s.await(ctx, l.open, timer); err != nil {
+		return err
+	}
+	if err := s.await(ctx, s.free, timer); err != nil {
+		<-l.open
+		return err
+	}
+	return nil
+}
+
+// await takes a place in c before the timer ends.
+func (s *slots) await(ctx context.Context, c chan<- struct{}, timer *time.Timer) error {
 	select {
-	case s.free <- struct{}{}:
+	case c <- struct{}{}:
 		return nil
 	case <-timer.C:
 		s.refused.Add(1)

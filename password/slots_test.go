@@ -86,6 +86,69 @@ func TestQueue_Attack_E03(t *testing.T) {
 	})
 }
 
+// Strangers hold no more than their part of the slots, and their queue is their own.
+func TestReserved_Attack_E03_E07(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := password.New(password.Config{Slots: 4, Reserved: 2, Queue: 8})
+		known := h.Reserved()
+		release := password.HoldLine(h) // as many as strangers get
+		if got := h.Stats(); got.InUse != 2 || got.Slots != 4 {
+			t.Fatalf("strangers hold %d of %d slots, want 2 of 4", got.InUse, got.Slots)
+		}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrBusy) {
+					t.Errorf("a stranger in the queue: %v, want ErrBusy", err)
+				}
+			})
+		}
+		synctest.Wait()
+		if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrBusy) {
+			t.Errorf("a stranger beyond the queue: %v, want ErrBusy", err)
+		}
+		start := time.Now()
+		if err := known.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrMismatch) || time.Since(start) != 0 {
+			t.Errorf("a known one: %v after %v, want a hash at once", err, time.Since(start))
+		}
+		wg.Wait()
+		release()
+		if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrMismatch) {
+			t.Errorf("a stranger after them: %v, want ErrMismatch", err)
+		}
+	})
+}
+
+// Callers of both lines, some of whom give up, leave every slot free.
+func TestLinesLeaveNothing_Attack_E03(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := password.New(password.Config{Slots: 2, Reserved: 1})
+		release := password.Hold(h)
+		var wg sync.WaitGroup
+		for i := range 12 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%4+1)*time.Second)
+			defer cancel()
+			wg.Go(func() {
+				if err := [2]*password.Hasher{h, h.Reserved()}[i%2].VerifyNothing(ctx, good); errors.Is(err, password.ErrMismatch) {
+					t.Error("hashed while every slot is held")
+				}
+			})
+		}
+		wg.Wait()
+		release()
+		for _, h := range []*password.Hasher{h, h.Reserved(), h.Reserved(), h} {
+			if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrMismatch) {
+				t.Errorf("with free slots: %v, want ErrMismatch", err)
+			}
+		}
+		if got := h.Stats(); got.InUse != 0 || got.Waiting != 0 {
+			t.Errorf("at the end: %+v", got)
+		}
+	})
+}
+
 // Not parallel, as the tests below: they look at the memory of the whole process.
 func TestMemoryIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

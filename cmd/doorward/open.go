@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,7 @@ type accounts interface {
 	account.Store
 	account.BulkStore
 	account.ResetStore
+	account.DeviceStore
 	account.Throttle
 	account.ClientStore
 }
@@ -107,11 +109,12 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 }
 
 func newBackend(f folder, store store) (*backend, error) {
-	hasher := password.New(password.Config{})
+	slots := max(2, runtime.GOMAXPROCS(0))
+	hasher := password.New(password.Config{Slots: slots, Reserved: slots / 2})
 	breached, unread := openBreached(f.cfg)
 	people, err := account.New(account.Config{
-		Store: store, Bulk: store, Resets: store, Throttle: store,
-		Hasher:      hasher,
+		Store: store, Bulk: store, Resets: store, Devices: store, Throttle: store,
+		Hasher: hasher, Reserved: hasher.Reserved(),
 		MinPassword: f.cfg.PasswordMinLength, ServiceNames: serviceNames(f.cfg), Breached: breached,
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -57,13 +58,14 @@ func (e *ThrottledError) Unwrap() error { return ErrThrottled }
 // was begun for them. The caller goes on with issuer.Issuer.Login.
 //
 // A try is counted before its password is looked at, under the name that was
-// sent, whether it exists or not. After [TryLimit] tries without a success in
+// sent, whether it exists or not; one from a known device counts for that device
+// and for nobody else. After [TryLimit] tries without a success in
 // [TryWindow] the answer is a *[ThrottledError] at once, also to the right
 // password. Every other failure is ErrCredentials and takes exactly one hash.
 // password.ErrBusy means that nothing was looked at, and counts for nothing.
-func (p *People) Authenticate(ctx context.Context, b Beginner, name, text string, ev issuer.Event) (User, issuer.Attempt, error) {
-	key := throttleKey(name)
-	if err := p.reserve(ctx, key, ev); err != nil {
+func (p *People) Authenticate(ctx context.Context, b Beginner, name, text string, from Device, ev issuer.Event) (User, issuer.Attempt, error) {
+	t := p.turnOf(name, from)
+	if err := p.reserve(ctx, t, ev); err != nil {
 		return User{}, issuer.Attempt{}, err
 	}
 	// A user who does not exist is asked for like one who does: the ID leads nowhere.
@@ -71,17 +73,22 @@ func (p *People) Authenticate(ctx context.Context, b Beginner, name, text string
 	if u, err := p.ByName(ctx, name); err == nil {
 		id = u.ID
 	} else if !errors.Is(err, ErrNotFound) {
-		return User{}, issuer.Attempt{}, p.undecided(ctx, key, err)
+		return User{}, issuer.Attempt{}, p.undecided(ctx, t, err)
 	}
 	// The attempt begins before the hash is read: a password that is changed from
 	// here on ends it.
 	attempt, err := b.Begin(ctx, id)
 	if err != nil {
-		return User{}, issuer.Attempt{}, p.undecided(ctx, key, err)
+		return User{}, issuer.Attempt{}, p.undecided(ctx, t, err)
 	}
-	c, err := p.verify(ctx, key, id, text, ev)
+	c, err := p.verify(ctx, t, id, text, ev)
 	if err != nil {
 		return User{}, issuer.Attempt{}, err
+	}
+	if from.known {
+		if err := p.devices.UseDevice(ctx, from.digest); err != nil {
+			return User{}, issuer.Attempt{}, fmt.Errorf("use device: %w", err)
+		}
 	}
 	return c.User, attempt, nil
 }
@@ -91,7 +98,8 @@ func (p *People) Authenticate(ctx context.Context, b Beginner, name, text string
 // goes on with issuer.Issuer.Login. If the Revocation has a Kind the password was
 // changed, even beside an error, and the caller applies it.
 //
-// Tries count and errors are as in Authenticate; a refused new password is
+// Errors are as in Authenticate, and tries count alike, but apart from those of a
+// login: nobody without a session can use them up. A refused new password is
 // ErrPassword and counts for nothing. ErrConflict means that somebody else
 // changed the password or disabled the user at the same moment.
 func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, next string, ev issuer.Event) (issuer.Attempt, doorward.Revocation, error) {
@@ -103,15 +111,15 @@ func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, ne
 	if err := p.checkChange(current, next, u.Name); err != nil {
 		return none, uncut, err
 	}
-	key := throttleKey(u.Name)
-	if err := p.reserve(ctx, key, ev); err != nil {
+	t := turn{key: sha256.Sum256([]byte("\x00change\x00" + id)), hasher: p.reserved}
+	if err := p.reserve(ctx, t, ev); err != nil {
 		return none, uncut, err
 	}
-	c, err := p.verify(ctx, key, id, current, ev)
+	c, err := p.verify(ctx, t, id, current, ev)
 	if err != nil {
 		return none, uncut, err
 	}
-	hash, err := p.hasher.Hash(ctx, next)
+	hash, err := t.hasher.Hash(ctx, next)
 	if err != nil {
 		return none, uncut, fmt.Errorf("hash password: %w", err)
 	}
@@ -124,10 +132,16 @@ func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, ne
 	return attempt, cut, err
 }
 
+// turn is one try: what it counts for, and who hashes it.
+type turn struct {
+	key    [32]byte
+	hasher Hasher
+}
+
 // reserve counts a try or refuses it.
-func (p *People) reserve(ctx context.Context, key [32]byte, ev issuer.Event) error {
+func (p *People) reserve(ctx context.Context, t turn, ev issuer.Event) error {
 	ev.Kind, ev.Reason = EventLoginThrottled, ""
-	wait, err := p.throttle.Reserve(ctx, key, TryLimit, TryWindow, ev)
+	wait, err := p.throttle.Reserve(ctx, t.key, TryLimit, TryWindow, ev)
 	if err != nil {
 		return fmt.Errorf("count the try: %w", err)
 	}
@@ -139,43 +153,43 @@ func (p *People) reserve(ctx context.Context, key [32]byte, ev issuer.Event) err
 
 // verify reads the user's hash and computes exactly one, whatever it finds. It
 // returns the credential as it is stored now if the password was right and may be used.
-func (p *People) verify(ctx context.Context, key [32]byte, id, text string, ev issuer.Event) (Credential, error) {
+func (p *People) verify(ctx context.Context, t turn, id, text string, ev issuer.Event) (Credential, error) {
 	c, err := p.store.Credential(ctx, id)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Credential{}, p.undecided(ctx, key, fmt.Errorf("read the hash: %w", err))
+		return Credential{}, p.undecided(ctx, t, fmt.Errorf("read the hash: %w", err))
 	}
-	rehash, err := p.compare(ctx, c.Hash, text)
+	rehash, err := compare(ctx, t.hasher, c.Hash, text)
 	why := judge(c.User, err)
 	switch {
 	case why == nil:
 	case reason(why) == "":
-		return Credential{}, p.undecided(ctx, key, why)
+		return Credential{}, p.undecided(ctx, t, why)
 	default:
 		ev.Subject = c.User.ID
 		return Credential{}, p.failed(ctx, why, ev)
 	}
-	if err := p.throttle.Clear(ctx, key); err != nil {
+	if err := p.throttle.Clear(ctx, t.key); err != nil {
 		return Credential{}, fmt.Errorf("forget the tries: %w", err)
 	}
 	if rehash {
 		ev.Subject = id
-		return p.rehash(ctx, c, text, ev)
+		return p.rehash(ctx, t.hasher, c, text, ev)
 	}
 	return c, nil
 }
 
 // compare computes one hash, also where there is nothing to compare with: for no
 // user, for a password that cannot be one, for a hash that cannot be read.
-func (p *People) compare(ctx context.Context, hash, text string) (rehash bool, err error) {
+func compare(ctx context.Context, h Hasher, hash, text string) (rehash bool, err error) {
 	if hash == "" {
-		err = p.hasher.VerifyNothing(ctx, text)
+		err = h.VerifyNothing(ctx, text)
 	} else {
-		rehash, err = p.hasher.Verify(ctx, hash, text)
+		rehash, err = h.Verify(ctx, hash, text)
 	}
 	if !errors.Is(err, password.ErrTooLong) && !errors.Is(err, password.ErrText) && !errors.Is(err, password.ErrHash) {
 		return rehash, err
 	}
-	if none := p.hasher.VerifyNothing(ctx, ""); !errors.Is(none, password.ErrMismatch) {
+	if none := h.VerifyNothing(ctx, ""); !errors.Is(none, password.ErrMismatch) {
 		return false, none
 	}
 	return false, err
@@ -231,14 +245,14 @@ func (p *People) failed(ctx context.Context, why error, ev issuer.Event) error {
 }
 
 // undecided gives a try back whose password was not looked at, also when the caller has gone away.
-func (p *People) undecided(ctx context.Context, key [32]byte, why error) error {
-	return errors.Join(why, p.throttle.Release(context.WithoutCancel(ctx), key))
+func (p *People) undecided(ctx context.Context, t turn, why error) error {
+	return errors.Join(why, p.throttle.Release(context.WithoutCancel(ctx), t.key))
 }
 
 // rehash stores a stronger hash of the password that was just right. When that is
 // not possible now, the next login does it.
-func (p *People) rehash(ctx context.Context, c Credential, text string, ev issuer.Event) (Credential, error) {
-	hash, err := p.hasher.Hash(ctx, text)
+func (p *People) rehash(ctx context.Context, h Hasher, c Credential, text string, ev issuer.Event) (Credential, error) {
+	hash, err := h.Hash(ctx, text)
 	if errors.Is(err, password.ErrBusy) {
 		return c, nil
 	}

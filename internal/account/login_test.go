@@ -269,7 +269,7 @@ func TestGoneCallerGetsTheTryBack(t *testing.T) {
 	w.add("ada")
 	for range 30 {
 		ctx, cancel := context.WithCancel(t.Context())
-		_, _, err := w.people.Authenticate(context.WithValue(ctx, leaveKey{}, cancel), w.issuer, "ada", right, event)
+		_, _, err := w.people.Authenticate(context.WithValue(ctx, leaveKey{}, cancel), w.issuer, "ada", right, account.Device{}, event)
 		w.wantError(err, context.Canceled)
 		cancel()
 	}
@@ -285,7 +285,7 @@ func TestGoneCallerIsOnRecord(t *testing.T) {
 	w.store.take()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	_, _, err := w.people.Authenticate(context.WithValue(ctx, leaveKey{}, cancel), w.issuer, "ada", wrong, event)
+	_, _, err := w.people.Authenticate(context.WithValue(ctx, leaveKey{}, cancel), w.issuer, "ada", wrong, account.Device{}, event)
 	w.wantError(err, account.ErrCredentials)
 	if events, _ := w.store.take(); len(events) != 1 || events[0].Kind != account.EventLoginFailed {
 		t.Errorf("recorded %+v, want the failed login", events)

@@ -57,9 +57,14 @@ type Config struct {
 	// Bulk is needed by Import and Export alone, and is the same database.
 	Bulk BulkStore
 	// Resets is needed by StartReset and Reset alone, and is the same database.
-	Resets   ResetStore
+	Resets ResetStore
+	// Devices is needed by Recognize and Remember alone, and is the same database.
+	Devices  DeviceStore
 	Throttle Throttle
 	Hasher   Hasher
+	// Reserved hashes for devices that are known and for users who have logged in, so
+	// that strangers cannot keep them waiting. Nil means Hasher.
+	Reserved Hasher
 	// MinPassword is the least number of characters of a new password. 0 means 15;
 	// the least is 8.
 	MinPassword int
@@ -76,8 +81,10 @@ type People struct {
 	store    Store
 	bulk     BulkStore
 	resets   ResetStore
+	devices  DeviceStore
 	throttle Throttle
 	hasher   Hasher
+	reserved Hasher
 	rules    password.Rules
 	// wrongResets and registering count by network, registered counts all.
 	wrongResets, registering quota.Spread
@@ -96,8 +103,14 @@ func New(cfg Config) (*People, error) {
 	case cfg.MinPassword != 0 && cfg.MinPassword < password.LeastMin:
 		return nil, fmt.Errorf("account: Config.MinPassword is %d, the least is %d", cfg.MinPassword, password.LeastMin)
 	}
+	if cfg.Reserved == nil {
+		cfg.Reserved = cfg.Hasher
+	}
 	rules := password.Rules{Min: cfg.MinPassword, Names: cfg.ServiceNames, Breached: cfg.Breached}
-	return &People{store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, throttle: cfg.Throttle, hasher: cfg.Hasher, rules: rules}, nil
+	return &People{
+		store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, devices: cfg.Devices, throttle: cfg.Throttle,
+		hasher: cfg.Hasher, reserved: cfg.Reserved, rules: rules,
+	}, nil
 }
 
 // NewUser is a person to add.

@@ -186,4 +186,5 @@ const (
 	EventPasswordReset  issuer.EventKind = "password_reset"  // by the user, with a link
 	EventResetStart     issuer.EventKind = "password_reset_link"
 	EventPasswordRehash issuer.EventKind = "password_rehash"
+	EventDeviceNew      issuer.EventKind = "device_new" // somebody logged in on a new device
 )

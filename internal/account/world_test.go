@@ -42,7 +42,7 @@ func worldIn(t *testing.T, dir string, hasher account.Hasher) *world {
 	db := open(t, dir)
 	w := &world{T: t, dir: dir, store: &watched{Store: db, KeyStore: db}, hasher: &counter{Hasher: hasher}}
 	var err error
-	w.people, err = account.New(account.Config{Store: w.store, Bulk: w.store, Resets: w.store, Throttle: w.store, Hasher: w.hasher})
+	w.people, err = account.New(account.Config{Store: w.store, Bulk: w.store, Resets: w.store, Devices: w.store, Throttle: w.store, Hasher: w.hasher})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,13 +80,13 @@ func (w *world) add(name string, roles ...string) account.User {
 
 // enter authenticates.
 func (w *world) enter(name, text string) (account.User, error) {
-	u, _, err := w.people.Authenticate(w.Context(), w.issuer, name, text, event)
+	u, _, err := w.people.Authenticate(w.Context(), w.issuer, name, text, account.Device{}, event)
 	return u, err
 }
 
 // login authenticates and logs in.
 func (w *world) login(name, text string) (issuer.TokenSet, error) {
-	_, attempt, err := w.people.Authenticate(w.Context(), w.issuer, name, text, event)
+	_, attempt, err := w.people.Authenticate(w.Context(), w.issuer, name, text, account.Device{}, event)
 	if err != nil {
 		return issuer.TokenSet{}, err
 	}

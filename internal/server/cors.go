@@ -35,7 +35,7 @@ const corsMaxAge = 600
 func newCORSPolicy(plain, credentials []string, tokenHeader string) (*corsPolicy, error) {
 	p := &corsPolicy{
 		plain: plain, credentials: credentials, kinds: map[string]corsKind{},
-		headers: []string{"Authorization", "Content-Type"},
+		headers: []string{"Authorization", "Content-Type", deviceHeader},
 	}
 	if tokenHeader != "" {
 		p.headers = append(p.headers, tokenHeader)

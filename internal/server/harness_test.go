@@ -81,7 +81,10 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 	for _, f := range adjust {
 		f(&set)
 	}
-	w.people, err = account.New(account.Config{Store: w.store, Resets: w.store, Throttle: w.store, Hasher: password.New(set.hasher)})
+	hasher := password.New(set.hasher)
+	w.people, err = account.New(account.Config{
+		Store: w.store, Resets: w.store, Devices: w.store, Throttle: w.store, Hasher: hasher, Reserved: hasher.Reserved(),
+	})
 	must(t, err)
 	w.set = set
 	w.build()
@@ -343,7 +346,7 @@ func (w *world) checkEvery(name, method string, a answer) {
 	if a.status >= 400 && method != http.MethodHead {
 		w.checkRefusal(name, a)
 	}
-	w.secret(a.text("access_token"), a.text("refresh_token"))
+	w.secret(a.text("access_token"), a.text("refresh_token"), a.text("device"))
 	if c := a.cookie(); c != nil {
 		w.secret(c.Value)
 	}

@@ -48,7 +48,12 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	ctx := r.Context()
-	user, attempt, err := s.cfg.People.Authenticate(ctx, s.cfg.Issuer, req.Username, req.Password, event(r, ""))
+	device := deviceSecret(r)
+	from, err := s.cfg.People.Recognize(ctx, req.Username, device)
+	if err != nil {
+		return err
+	}
+	user, attempt, err := s.cfg.People.Authenticate(ctx, s.cfg.Issuer, req.Username, req.Password, from, event(r, ""))
 	if err != nil {
 		return err
 	}
@@ -66,7 +71,16 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if req.Cookie {
 		s.endReplaced(r)
 	}
-	s.writeTokens(w, set, req.Cookie)
+	if !from.Known() {
+		device = s.remember(r, user.ID)
+	}
+	if req.Cookie && device != "" {
+		setDevice(w, device)
+	}
+	if req.Cookie || from.Known() {
+		device = ""
+	}
+	s.writeTokens(w, set, req.Cookie, device)
 	return nil
 }
 

@@ -16,7 +16,7 @@ func TestLogin(t *testing.T) {
 	if a.text("token_type") != "Bearer" || a.object["expires_in"].(float64) < 500 || !strings.HasPrefix(a.text("refresh_token"), "dwr_") {
 		t.Errorf("answer: %s", a.body)
 	}
-	if _, ok := a.object["scope"]; !ok || len(a.object) != 5 {
+	if _, ok := a.object["scope"]; !ok || len(a.object) != 6 || !strings.HasPrefix(a.text("device"), "dwd_") {
 		t.Errorf("members: %v", len(a.object))
 	}
 	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Pragma") != "no-cache" {
@@ -153,7 +153,7 @@ func TestLoginCookieMode(t *testing.T) {
 		t.Error("the refresh token is in the body too")
 	}
 	c := a.cookie()
-	if c == nil || len(a.header.Values("Set-Cookie")) != 1 {
+	if c == nil || len(a.header.Values("Set-Cookie")) != 2 || a.text("device") != "" {
 		t.Fatalf("cookies: %q", a.header.Values("Set-Cookie"))
 	}
 	checkCookie(t, c)

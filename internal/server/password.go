@@ -52,7 +52,7 @@ func (s *Server) password(w http.ResponseWriter, r *http.Request) error {
 		return passwordFailure(err)
 	}
 	identify(r, set.Subject, set.SessionID)
-	s.writeTokens(w, set, req.Cookie)
+	s.writeTokens(w, set, req.Cookie, "")
 	return nil
 }
 

@@ -38,7 +38,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	identify(r, set.Subject, set.SessionID)
-	s.writeTokens(w, set, cookie)
+	s.writeTokens(w, set, cookie, "")
 	return nil
 }
 

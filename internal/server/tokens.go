@@ -15,24 +15,27 @@ type tokenAnswer struct {
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 	RefreshToken string `json:"refresh_token,omitzero"`
 	Scope        string `json:"scope"`
+	// Device is what a device shows at its next login, on its first one.
+	Device string `json:"device,omitzero"`
 	// Named is the access token once more, under Config.TokenField.
 	Named map[string]string `json:",embed"`
 }
 
 // isTokenMember reports whether a tokenAnswer has the name already.
 func isTokenMember(name string) bool {
-	return slices.Contains([]string{"access_token", "token_type", "expires_in", "refresh_token", "scope"}, name)
+	return slices.Contains([]string{"access_token", "token_type", "expires_in", "refresh_token", "scope", "device"}, name)
 }
 
-// writeTokens answers with a token set. In cookie mode the refresh token is in
-// the cookie and nowhere else.
-func (s *Server) writeTokens(w http.ResponseWriter, set issuer.TokenSet, cookie bool) {
+// writeTokens answers with a token set, and with the secret of a new device if there is
+// one. In cookie mode the refresh token is in the cookie and nowhere else.
+func (s *Server) writeTokens(w http.ResponseWriter, set issuer.TokenSet, cookie bool, device string) {
 	answer := tokenAnswer{
 		AccessToken:  set.AccessToken,
 		TokenType:    set.TokenType,
 		ExpiresIn:    int64(set.ExpiresIn / time.Second),
 		RefreshToken: set.RefreshToken,
 		Scope:        set.Scope.String(),
+		Device:       device,
 	}
 	if cookie {
 		answer.RefreshToken = ""

@@ -26,6 +26,7 @@ type Store interface {
 	account.Store
 	account.BulkStore
 	account.ResetStore
+	account.DeviceStore
 	account.Throttle
 	issuer.SessionStore
 	issuer.RevocationLog
@@ -76,6 +77,9 @@ var tests = []struct {
 	{"a window ends", testThrottleWindow},
 	{"a try that is given back", testRelease},
 	{"Standard_U15 tries that are forgotten", testClear},
+	{"Attack_E07 a device is known to its user alone", testDevice},
+	{"Attack_E07 a user has a bounded number of devices", testDeviceBound},
+	{"Attack_E07 devices added at once are bounded", testDeviceTogether},
 	{"Attack_E14 hostile texts are stored as they are", testHostile},
 }
 

@@ -1,0 +1,49 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/doorward/doorward"
+)
+
+const (
+	deviceHeader = "Doorward-Device"
+	deviceCookie = "__Host-dw_device"
+	// deviceLifetime is how long a browser keeps the cookie: as long as any does (RFC 6265bis §5.5).
+	deviceLifetime = 400 * 24 * time.Hour
+)
+
+// deviceSecret is what a request says about its device, from the header or else from the
+// cookie. It is no credential: what cannot be read, or came twice, is a stranger's.
+func deviceSecret(r *http.Request) string {
+	if values := r.Header.Values(deviceHeader); len(values) > 0 {
+		if len(values) == 1 {
+			return values[0]
+		}
+		return ""
+	}
+	if cookies := r.CookiesNamed(deviceCookie); len(cookies) == 1 {
+		return cookies[0].Value
+	}
+	return ""
+}
+
+// remember makes a device known from which somebody has just logged in. A login is good without it.
+func (s *Server) remember(r *http.Request, subject string) string {
+	secret, err := s.cfg.People.Remember(afterCommit(r.Context()), subject, event(r, subject))
+	if err != nil {
+		s.log.LogAttrs(r.Context(), slog.LevelWarn, "the device of this login was not remembered",
+			slog.String("request_id", doorward.RequestID(r.Context())), slog.String("reason", capped(err.Error())))
+	}
+	return secret
+}
+
+// setDevice gives a browser the secret of its device, or lets it keep it for longer.
+func setDevice(w http.ResponseWriter, secret string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: deviceCookie, Value: secret, Path: "/", MaxAge: int(deviceLifetime / time.Second),
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+}

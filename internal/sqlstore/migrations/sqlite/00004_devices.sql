@@ -1,0 +1,11 @@
+-- +goose Up
+
+-- Devices that have logged in as a user. digest is the SHA-256 of what a device keeps.
+-- used_at is created_at until the device came back.
+CREATE TABLE devices (
+    digest     BLOB    NOT NULL PRIMARY KEY,
+    user_id    TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    used_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX devices_user ON devices (user_id);
