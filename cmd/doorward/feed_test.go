@@ -208,6 +208,9 @@ func TestAttack_F13_Service(t *testing.T) {
 		if err := far.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
+		if err := eventually(func() bool { return isStopped(far.cmd.Process.Pid) }); err != nil {
+			t.Fatal(err)
+		}
 		logout(t, s, token)
 		link.cut(true) // so that nothing but its clock can tell it
 		first := make(chan int, 1)
@@ -280,6 +283,13 @@ func TestAttack_F11_LargeSnapshot(t *testing.T) {
 	t.Logf("%d revocations after %v", entries, took)
 	logout(t, s, token)
 	v.await("/orders", token, 401, 20*time.Second)
+}
+
+// isStopped reports whether no thread of a process runs any more: it may still answer for
+// a moment after the signal. Where there is no /proc to ask, the signal is taken for it.
+func isStopped(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || bytes.Contains(stat, []byte(") T "))
 }
 
 func fillRevocations(t *testing.T, path string, n int) {
