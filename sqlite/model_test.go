@@ -128,7 +128,7 @@ func (m *model) Swap(rt *rapid.T) {
 	want.Rev++
 	want.State = ch.State
 	if ch.Used {
-		want.LastUsedAt, want.IdleEnd = m.now(), m.now().Add(want.Idle)
+		want.LastUsedAt, want.IdleEnd = latest(want.LastUsedAt, m.now()), m.now().Add(want.Idle)
 	}
 	if ch.End != "" {
 		want = m.ended(want, ch.End)
@@ -305,10 +305,28 @@ func (m *model) cut(kind doorward.Kind, id, before string) doorward.Revocation {
 		for _, k := range m.ring.Keys {
 			longest = max(longest, k.AccessTTL)
 		}
-		c.ExpiresAt = m.now().Add(longest + time.Minute)
+		c.ExpiresAt = m.lastUse(kind, id).Add(longest + time.Minute)
 	}
 	m.log = append(m.log, c)
 	return c
+}
+
+// lastUse is when the last token was made that a cut-off ends: now, or later if the clock went back.
+func (m *model) lastUse(kind doorward.Kind, id string) time.Time {
+	at := m.now()
+	for _, s := range m.sessions {
+		if kind == doorward.KindSession && s.ID == id || kind == doorward.KindSubject && s.Subject == id {
+			at = latest(at, s.LastUsedAt)
+		}
+	}
+	return at
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func (m *model) anySession(rt *rapid.T) (issuer.Session, bool) {
