@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +17,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // upstream is an API that tells what it got.
@@ -194,5 +198,59 @@ func TestGatePage(t *testing.T) {
 		file := filepath.Join(folder, "doorward.yaml")
 		writeFile(t, file, strings.ReplaceAll(text, "app-secret", filepath.Join(folder, "app-secret")))
 		command(t, 0, "", "config", "check", "--config", file, "--data", filepath.Join(folder, "doorward-data"))
+	}
+}
+
+// TestGateWebSocket opens one through the binary. It ends with the session, and SIGTERM does not wait for it.
+func TestGateWebSocket(t *testing.T) {
+	t.Parallel()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+		_, _ = io.Copy(conn, conn)
+	}))
+	t.Cleanup(api.Close)
+	file := filepath.Join(t.TempDir(), "doorward.yaml")
+	writeFile(t, file, "upstream: "+api.URL+"\nroutes:\n  - {path: /socket, websocket: true}\n")
+	s := serve(t, filepath.Join(t.TempDir(), "data"), "--config", file, "--issuer", "http://127.0.0.1:8080")
+	token, _ := command(t, 0, "", "token", "issue", "admin", "--data", s.dir)
+	open := func() *bufio.ReadWriter {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		both := bufio.NewReadWriter(bufio.NewReader(conn), bufio.NewWriter(conn))
+		_, _ = fmt.Fprintf(both, "GET /socket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nAuthorization: Bearer %s\r\n\r\n", strings.TrimSpace(token))
+		_ = both.Flush()
+		res, err := http.ReadResponse(both.Reader, nil)
+		if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("%v %v\n%s", err, res, s.logs.text())
+		}
+		_, _ = both.WriteString("ping\n")
+		_ = both.Flush()
+		if line, err := both.ReadString('\n'); err != nil || line != "ping\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+		return both
+	}
+	first := open()
+	must(t, 204, "POST", s.url+"/logout", strings.TrimSpace(token), "")
+	if _, err := first.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after the logout: %v", err)
+	}
+	if err := eventually(func() bool { return contains(s.logs.text(), `"status":101`) }); err != nil {
+		t.Errorf("the log: %s", s.logs.text())
+	}
+	token, _ = command(t, 0, "", "token", "issue", "admin", "--data", s.dir)
+	open()
+	began := time.Now()
+	if err := s.stop(); err != nil || time.Since(began) > 10*time.Second {
+		t.Errorf("stopped after %s: %v", time.Since(began), err)
 	}
 }

@@ -440,3 +440,37 @@ func TestLeaks(t *testing.T) {
 	f.proxy.Close()
 	must(t, goleak.Find(leaks, goleak.IgnoreAnyFunction("net/http.(*conn).serve"), goleak.IgnoreAnyFunction("net/http.(*connReader).backgroundRead")))
 }
+
+// Attack_C14: TestEarlyAnswer answers while a body is still to come. What comes of it is never taken for a request.
+func TestEarlyAnswer(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	f := newFront(newWorld(t), public, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		_ = http.NewResponseController(w).EnableFullDuplex() // Else net/http waits for the body there.
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		_ = http.NewResponseController(w).Flush()
+	}))
+	const hidden = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
+	conn, err := net.Dial("tcp", f.address)
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n12345", 5+len(hidden))
+	must(t, err)
+	r := bufio.NewReader(conn)
+	res, err := http.ReadResponse(r, nil)
+	must(t, err)
+	_, _ = io.Copy(io.Discard, res.Body)
+	if res.StatusCode != http.StatusRequestEntityTooLarge || !res.Close {
+		t.Errorf("%d, closing %t", res.StatusCode, res.Close)
+	}
+	_, _ = io.WriteString(conn, hidden)
+	must(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+	if second, err := http.ReadResponse(r, nil); err == nil {
+		t.Errorf("the rest of the body is answered: %d", second.StatusCode)
+	}
+	if n := requests.Load(); n != 1 {
+		t.Errorf("the API got %d requests", n)
+	}
+}
