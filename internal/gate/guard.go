@@ -61,6 +61,8 @@ type Guard struct {
 	drops    dropSet
 	identity identities
 	proxies  []netip.Prefix
+	told     []string // headers that Tell always writes
+	origins  *http.CrossOriginProtection
 }
 
 // RouteError says which of Config.Routes is wrong.
@@ -114,7 +116,15 @@ func NewGuard(cfg Config) (*Guard, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Guard{cfg: cfg, log: cfg.Logger, proxies: slices.Clone(cfg.TrustedProxies)}
+	g := &Guard{
+		cfg: cfg, log: cfg.Logger, proxies: slices.Clone(cfg.TrustedProxies),
+		told: toldNames(cfg), origins: http.NewCrossOriginProtection(),
+	}
+	for _, origin := range cfg.TrustedOrigins {
+		if err := g.origins.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("gate: Config.TrustedOrigins: %w", err)
+		}
+	}
 	if err := g.makeTable(); err != nil {
 		return nil, err
 	}
@@ -178,6 +188,7 @@ func (g *Guard) Decide(r *http.Request) Verdict {
 var (
 	errDenied = errors.New("gate: no rule lets it pass")
 	errMethod = errors.New("gate: no rule names the method")
+	errSocket = errors.New("gate: the rule allows no WebSocket")
 )
 
 // makeTable makes the rules ready, each with the check of its tokens.

@@ -127,15 +127,17 @@ func foldName(name string) string { return string(appendFolded(nil, name)) }
 
 func appendFolded(dst []byte, name string) []byte {
 	for i := range len(name) {
-		c := name[i]
-		switch {
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
-		default:
-			c = '-'
-		}
-		dst = append(dst, c)
+		dst = append(dst, foldByte(name[i]))
 	}
 	return dst
+}
+
+func foldByte(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
+		return c
+	}
+	return '-'
 }

@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -33,7 +32,6 @@ type Proxy struct {
 	upstream   *upstream
 	streams    *Streams
 	identified func(*http.Request, *doorward.Claims)
-	origins    *http.CrossOriginProtection
 	usual      *httputil.ReverseProxy
 	sockets    *httputil.ReverseProxy
 }
@@ -47,14 +45,9 @@ func NewProxy(cfg ProxyConfig) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{guard: cfg.Guard, upstream: up, streams: cfg.Streams, identified: cfg.Identified, origins: http.NewCrossOriginProtection()}
+	p := &Proxy{guard: cfg.Guard, upstream: up, streams: cfg.Streams, identified: cfg.Identified}
 	if p.identified == nil {
 		p.identified = func(*http.Request, *doorward.Claims) {}
-	}
-	for _, origin := range cfg.Guard.cfg.TrustedOrigins {
-		if err := p.origins.AddTrustedOrigin(origin); err != nil {
-			return nil, fmt.Errorf("gate: Config.TrustedOrigins: %w", err)
-		}
 	}
 	p.usual, p.sockets = p.reverse(up.usual), p.reverse(up.sockets)
 	return p, nil
@@ -102,8 +95,8 @@ func (t *transit) prepare() *doorward.Refusal {
 		return t.Refusal
 	}
 	if t.upgrade = upgrades(t.in, &t.Verdict); t.upgrade {
-		if err := t.proxy.foreignOrigin(t.in, &t.Verdict); err != nil {
-			return refusal(http.StatusForbidden, "cross_origin", "a page of another origin may not open this WebSocket", err)
+		if foreign := t.proxy.guard.foreignOrigin(&t.Verdict, t.in); foreign != nil {
+			return foreign
 		}
 	}
 	var err error
@@ -142,20 +135,20 @@ func rewrite(pr *httputil.ProxyRequest) {
 	for _, f := range t.identity {
 		out.Header[f.name] = f.values
 	}
-	g.passCredentials(out.Header, t)
+	g.passCredentials(out.Header, &t.Verdict, t.in)
 	g.setForwarded(out.Header, pr.In)
 	t.announceTrailers(out)
 }
 
 // passCredentials passes on what a rule says may be.
-func (g *Guard) passCredentials(h http.Header, t *transit) {
+func (g *Guard) passCredentials(h http.Header, v *Verdict, in *http.Request) {
 	switch {
-	case t.Route.ForwardToken && t.Claims != nil:
-		if token, err := g.own.Token(t.in); err == nil {
+	case v.Route.ForwardToken && v.Claims != nil:
+		if token, err := g.own.Token(in); err == nil {
 			h["Authorization"] = []string{"Bearer " + token}
 		}
-	case t.Route.ForwardAuthorization:
-		if values := t.in.Header["Authorization"]; len(values) == 1 && !g.isOurs(t.in) {
+	case v.Route.ForwardAuthorization:
+		if values := in.Header["Authorization"]; len(values) == 1 && !g.isOurs(in) {
 			h["Authorization"] = values
 		}
 	}

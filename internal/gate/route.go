@@ -49,13 +49,14 @@ type Route struct {
 	// cannot be known whether its session has ended since. 0 means that none does: 503.
 	YoungWhenStale time.Duration
 
-	// The rest is for the reverse proxy alone.
-
 	// ForwardAuthorization passes the Authorization header of a public route on,
 	// unless it holds a token of ours.
 	ForwardAuthorization bool
 	// WebSocket allows the upgrade to a WebSocket.
 	WebSocket bool
+
+	// The rest is for the reverse proxy alone.
+
 	// Timeout is how long the upstream may take to begin its answer. 0 means the upstream's.
 	Timeout time.Duration
 	// CORS answers for the upstream; nil leaves CORS to it.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/doorward/doorward"
 )
 
 // upgrades reports whether r asks for a WebSocket and its rule allows that. Every other
@@ -35,16 +37,16 @@ func nominates(h http.Header, name string) bool {
 	})
 }
 
-// foreignOrigin reports whether a page of another origin asks for the WebSocket, which
+// foreignOrigin refuses a WebSocket that a page of another origin asks for, which
 // no CORS stands in the way of (RFC 6455 §10.2).
-func (p *Proxy) foreignOrigin(r *http.Request, v *Verdict) error {
+func (g *Guard) foreignOrigin(v *Verdict, r *http.Request) *doorward.Refusal {
 	unsafe := *r
 	unsafe.Method = http.MethodPost // A WebSocket begins with GET, and does more than read.
-	err := p.origins.Check(&unsafe)
-	if err != nil && v.rule.cors != nil && slices.Contains(v.rule.cors.Origins, r.Header.Get("Origin")) {
+	err := g.origins.Check(&unsafe)
+	if err == nil || v.rule.cors != nil && slices.Contains(v.rule.cors.Origins, r.Header.Get("Origin")) {
 		return nil
 	}
-	return err
+	return refusal(http.StatusForbidden, "cross_origin", "a page of another origin may not open this WebSocket", err)
 }
 
 // Hijack gives the connection of a client away, for a WebSocket.
