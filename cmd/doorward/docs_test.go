@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -124,7 +125,11 @@ func TestTroubleshootingNamesEveryCode(t *testing.T) {
 	if err != nil || len(more) == 0 {
 		t.Fatalf("%d sources of the gate, %v", len(more), err)
 	}
-	sources = append(append(sources, more...), "../../refusal.go")
+	asked, err := filepath.Glob("../../internal/forward/*.go")
+	if err != nil || len(asked) == 0 {
+		t.Fatalf("%d sources of forward-auth, %v", len(asked), err)
+	}
+	sources = append(slices.Concat(sources, more, asked), "../../refusal.go")
 	code := regexp.MustCompile(`(?:(?:code|Code)\w*(?::|\s*=)\s*|refusal\(http\.\w+, )"([a-z_]+)"`)
 	found := map[string]bool{}
 	for _, source := range sources {

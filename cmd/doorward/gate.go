@@ -10,17 +10,15 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/forward"
 	"github.com/doorward/doorward/internal/gate"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 )
 
-// proxy makes what guards the upstream, nil where there is none.
-func (n *node) proxy(cfg *config.Config, iss *issuer.Issuer) (*gate.Proxy, error) {
-	if cfg.Upstream == "" {
-		return nil, nil
-	}
+// guard makes what decides for the upstream and for forward-auth.
+func (n *node) guard(cfg *config.Config, iss *issuer.Issuer) (*gate.Guard, error) {
 	set, err := gateConfig(cfg)
 	if err != nil {
 		return nil, err
@@ -29,10 +27,15 @@ func (n *node) proxy(cfg *config.Config, iss *issuer.Issuer) (*gate.Proxy, error
 	if observer := n.shown.observer(); observer != nil {
 		set.Observe = observer.Verified
 	}
-	guard, err := gate.NewGuard(set)
-	if err != nil {
-		return nil, err
+	return gate.NewGuard(set)
+}
+
+// proxy makes what passes requests to the upstream, nil where there is none.
+func (n *node) proxy(cfg *config.Config, guard *gate.Guard) (*gate.Proxy, error) {
+	if cfg.Upstream == "" {
+		return nil, nil
 	}
+	var err error
 	up := gate.Upstream{URL: cfg.Upstream, Connections: cfg.UpstreamConnections, Timeout: cfg.UpstreamTimeout}
 	if up.RootCAs, err = rootCAs(cfg); err != nil {
 		return nil, err
@@ -40,10 +43,19 @@ func (n *node) proxy(cfg *config.Config, iss *issuer.Issuer) (*gate.Proxy, error
 	return gate.NewProxy(gate.ProxyConfig{Guard: guard, Upstream: up, Streams: n.streams, Identified: server.Identify})
 }
 
+// forwardAuth makes what answers other proxies.
+func (n *node) forwardAuth(cfg *config.Config, guard *gate.Guard) (*forward.Handler, error) {
+	return forward.New(forward.Config{
+		Guard: guard, Path: cfg.Prefix + server.ForwardAuthPath,
+		LoginPage: cfg.LoginPage, LoginHosts: cfg.LoginHosts,
+		Logger: n.log, Identified: server.Identify,
+	})
+}
+
 // checkFiles says what is wrong with the files that settings name, and with the rules of the gate.
 func checkFiles(cfg *config.Config) error {
 	err := cfg.CheckSecrets()
-	if err != nil || cfg.Upstream == "" {
+	if err != nil {
 		return err
 	}
 	_, err = gateConfig(cfg)

@@ -25,6 +25,9 @@ var scratch string
 // soak asks for the long variants.
 var soak bool
 
+// corpora is the folder of collections of hostile input; empty if there is none.
+var corpora string
+
 func TestMain(m *testing.M) {
 	testscript.Main(suite{m}, map[string]func(){
 		"doorward": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
@@ -37,6 +40,7 @@ type suite struct{ m *testing.M }
 func (s suite) Run() int {
 	binary = os.Getenv("DOORWARD_BINARY")
 	soak = os.Getenv("DOORWARD_SOAK") != ""
+	corpora = os.Getenv("DOORWARD_CORPORA")
 	// What is set for the tests is not meant for the commands that they run.
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); name == "NO_COLOR" || strings.HasPrefix(name, "DOORWARD_") {

@@ -204,7 +204,15 @@ func notListening(err error, flag, address string) error {
 
 // server makes the endpoints and, where there is an upstream, the gate before it.
 func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *gate.Proxy, error) {
-	proxy, err := n.proxy(cfg, iss)
+	guard, err := n.guard(cfg, iss)
+	if err != nil {
+		return nil, nil, err
+	}
+	proxy, err := n.proxy(cfg, guard)
+	if err != nil {
+		return nil, nil, err
+	}
+	others, err := n.forwardAuth(cfg, guard)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -214,6 +222,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 		RecentLogin: cfg.RecentLogin, Prefix: cfg.Prefix, TokenField: cfg.TokenField, TokenHeader: cfg.TokensHeader,
 		Registration: cfg.Registration == "open", Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.shown.observer(),
 		TLS: n.tls, Connections: cfg.Connections, Logger: n.log,
+		ForwardAuth: others, Assertions: cfg.ForwardAuth(),
 	}
 	if proxy != nil {
 		set.Upstream, set.UpstreamReady, set.Assertions = proxy, proxy.Healthy, true

@@ -30,9 +30,10 @@ var remote = path.Join(core, "remote")
 // arrows is the import direction. An arrow includes what its target may import; there is no other.
 // A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
-	"cmd/doorward":                 {"internal/server", "internal/gate", "internal/metrics", "sqlite", "postgres", remote},
+	"cmd/doorward":                 {"internal/server", "internal/forward", "internal/metrics", "sqlite", "postgres", remote},
 	"internal/server":              {"internal/account", "internal/audit", "internal/feed", "issuer", core, "jwt"},
 	"internal/metrics":             {"internal/server"},
+	"internal/forward":             {"internal/gate"},
 	"internal/gate":                {"internal/account", "internal/audit", "issuer", core, "jwt"},
 	"internal/account":             {"issuer", "password", "internal/quota"},
 	"internal/account/accounttest": {"internal/account"},

@@ -40,7 +40,8 @@ type Config struct {
 	Names Names
 	// Token makes a token in the upstream's own dialect; nil means none.
 	Token *Dialect
-	// TrustedProxies are the peers whose X-Forwarded-* headers count. Nil means none.
+	// TrustedProxies are the peers whose X-Forwarded-* headers count, and that may use
+	// forward-auth. Nil means none.
 	TrustedProxies []netip.Prefix
 
 	// Logger gets one record for each refusal. Nil discards them.

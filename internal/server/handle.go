@@ -20,6 +20,10 @@ import (
 // is given more, so that the refusal can be written here, as JSON.
 const headerLimit = 16 << 10
 
+const textHeaders = "the request headers are longer than 16 KiB"
+
+var errHeaders = errors.New("server: the request headers are too long")
+
 // logLimit caps every text in a log record that comes from outside.
 const logLimit = 512
 
@@ -106,6 +110,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.cfg.Upstream.ServeHTTP(x, r)
 		return
 	}
+	if x.resource == s.forward {
+		s.answerProxy(x, r)
+		return
+	}
 	s.secure(x.Header())
 	if s.cors.write(x, r, x.resource) {
 		return
@@ -114,13 +122,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case headerSize(r) > headerLimit:
 		s.fail(x, r, &failure{
 			status: http.StatusRequestHeaderFieldsTooLarge, code: "headers_too_large",
-			description: "the request headers are longer than 16 KiB",
+			description: textHeaders,
 		})
 	case x.resource == s.missing:
 		s.fail(x, r, errNotFound)
 	default:
 		s.mux.ServeHTTP(x, r)
 	}
+}
+
+// answerProxy answers forward-auth. Limits are told in the proxy's own way too.
+func (s *Server) answerProxy(x *exchange, r *http.Request) {
+	if headerSize(r) <= headerLimit {
+		s.cfg.ForwardAuth.ServeHTTP(x, r)
+		return
+	}
+	s.cfg.ForwardAuth.Refuse(x, r, &doorward.Refusal{
+		Status: http.StatusRequestHeaderFieldsTooLarge, Code: "headers_too_large", Description: textHeaders,
+		Header: http.Header{"Cache-Control": {"no-store"}}, Err: errHeaders,
+	})
 }
 
 // secure sets the headers that every answer has. Each is safe for an API and

@@ -79,6 +79,9 @@ func (s *Server) routes() []route {
 // an upstream has there is hidden.
 func (s *Server) Paths() []string {
 	paths := slices.Collect(maps.Keys(s.resources))
+	if s.cfg.ForwardAuth != nil {
+		paths = append(paths, s.cfg.Prefix+ForwardAuthPath)
+	}
 	if s.cfg.Prefix != "" {
 		paths = slices.DeleteFunc(paths, func(path string) bool { return s.reserves(path) })
 		paths = append(paths, s.cfg.Prefix+"/")
@@ -121,7 +124,7 @@ func (s *Server) build() {
 		res.cors = s.cors.answers(res.allow)
 		s.mux.Handle(pattern, s.dispatch(res))
 	}
-	s.missing, s.beyond = &resource{pattern: "none"}, &resource{pattern: "upstream"}
+	s.missing, s.beyond, s.forward = &resource{pattern: "none"}, &resource{pattern: "upstream"}, &resource{pattern: "forward-auth"}
 }
 
 // pattern is where a route is, in the form of http.ServeMux.
@@ -170,11 +173,15 @@ func (s *Server) dispatch(res *resource) http.Handler {
 }
 
 // find returns the resource that serves the request's path, never nil: beyond or
-// missing if it is none of this server's. The
+// missing if it is none of this server's. A question of forward-auth may end in another
+// request's path, which is not looked at here. The
 // multiplexer would redirect a path with // or /../ in it; here it is not found,
 // since nobody should send credentials twice.
 func (s *Server) find(r *http.Request) *resource {
 	escaped := r.URL.EscapedPath()
+	if s.cfg.ForwardAuth != nil && strings.HasPrefix(r.RequestURI, s.cfg.Prefix+ForwardAuthPath) {
+		return s.forward
+	}
 	missing := s.missing
 	if s.cfg.Upstream != nil && !s.reserves(escaped) {
 		missing = s.beyond

@@ -63,6 +63,9 @@ type Config struct {
 	Upstream http.Handler
 	// UpstreamReady is asked by /readyz too; nil means that there is nothing to ask.
 	UpstreamReady func(context.Context) error
+	// ForwardAuth answers below Prefix/forward-auth/; nil means 404. It is given requests as
+	// Upstream is.
+	ForwardAuth ForwardAuth
 	// Assertions publishes the keys by which an upstream verifies what a gate tells it.
 	Assertions bool
 	// Origins are the origins whose scripts may call with a token of their own,
@@ -84,6 +87,16 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// ForwardAuth answers proxies that ask whether a request may pass.
+type ForwardAuth interface {
+	http.Handler
+	// Refuse writes a refusal in the way that the proxy understands.
+	Refuse(w http.ResponseWriter, r *http.Request, refusal *doorward.Refusal)
+}
+
+// ForwardAuthPath is below Config.Prefix where Config.ForwardAuth answers.
+const ForwardAuthPath = "/forward-auth/"
+
 // Server answers HTTP requests. It is safe for concurrent use.
 type Server struct {
 	cfg       Config
@@ -93,6 +106,7 @@ type Server struct {
 	mux       *http.ServeMux
 	missing   *resource // what answers where no resource is
 	beyond    *resource // what Config.Upstream answers for
+	forward   *resource // what Config.ForwardAuth answers for
 	successor atomic.Pointer[Server]
 	cors      *corsPolicy
 	csrf      *http.CrossOriginProtection

@@ -60,6 +60,8 @@ type Config struct {
 
 	Prefix            string // of Doorward's own endpoints
 	TokenField        string // second name of the access token in the answer of /login
+	LoginPage         string // where forward-auth sends browsers
+	LoginHosts        []string
 	CORSOrigins       []string
 	CORSCredentials   []string
 	TokensHeader      string // a header that may carry the access token, beside Authorization

@@ -75,7 +75,7 @@ keys:
 tls: {cert: a.pem, key: b.pem}
 insecure_http: false
 server: {prefix: /auth}
-login: {token_field: token}
+login: {token_field: token, page: /login.html, hosts: [app.example.com, "app.example.com:8443"]}
 cors:
   origins: ["https://app.example.com"]
   credentials: ["https://app.example.com:8443"]

@@ -101,7 +101,7 @@ var gateSettings = []Setting{
 	{Key: "identity.session", Usage: "header with the session", bind: func(c *Config) value { return text{&c.Identity.Session, isField} }},
 	{Key: "identity.assertion", Usage: "header with the signed assertion", bind: func(c *Config) value { return text{&c.Identity.Assertion, isField} }},
 	{
-		Key: "trusted_proxies", Usage: "addresses or networks of proxies in front whose X-Forwarded-* count",
+		Key: "trusted_proxies", Usage: "addresses or networks of proxies in front: their X-Forwarded-* count, and they may use forward-auth",
 		bind: func(c *Config) value { return list{&c.TrustedProxies, isNetwork} },
 	},
 }
@@ -161,7 +161,7 @@ func (c *Config) Networks() []netip.Prefix {
 // live are the settings, or groups of them, that are read again while the server runs.
 var live = []string{
 	"upstream", "routes", "identity", "trusted_proxies", "cors", "recent_login",
-	"server.prefix", "login.token_field", "tokens.header", "tokens.cookie",
+	"server.prefix", "login", "tokens.header", "tokens.cookie",
 }
 
 // Settled returns the settings that differ between two configurations and hold from the start to the end.
@@ -178,12 +178,8 @@ func Settled(before, after *Config) []string {
 
 // checkGate finds what does not go together with an upstream.
 func (c *Config) checkGate(faults *Problems) {
+	c.checkIdentity(faults)
 	if c.Upstream == "" {
-		for _, key := range []string{"upstream.audience", "upstream.token", "upstream.ca_file"} {
-			if c.origin[key] != "" {
-				c.fault(faults, key, "means nothing without upstream")
-			}
-		}
 		return
 	}
 	if c.Audience != "" && c.Audience != c.Issuer {
@@ -193,12 +189,45 @@ func (c *Config) checkGate(faults *Problems) {
 	if u, err := url.Parse(c.Upstream); err == nil && u.Host == c.Listen {
 		c.fault(faults, "upstream", "is where Doorward itself listens")
 	}
+}
+
+// checkIdentity finds what is wrong with what an upstream is told, which is guarded here or by a proxy that asks.
+func (c *Config) checkIdentity(faults *Problems) {
+	if c.Upstream == "" && c.origin["upstream.ca_file"] != "" {
+		c.fault(faults, "upstream.ca_file", "means nothing without upstream")
+	}
+	for _, key := range []string{"upstream.audience", "upstream.token"} {
+		if c.Upstream == "" && len(c.TrustedProxies) == 0 && c.origin[key] != "" {
+			c.fault(faults, key, "means nothing without upstream or trusted_proxies")
+		}
+	}
 	if c.UpstreamAudience == c.Issuer && c.Issuer != "" {
 		c.fault(faults, "upstream.audience", "must not be the issuer: the upstream could use what it is given against Doorward")
 	}
 	if c.UpstreamToken != nil && (c.UpstreamToken.Header == "" || c.UpstreamToken.SecretFile == "") {
 		c.fault(faults, "upstream.token", "header and secret_file are required")
 	}
+}
+
+// ForwardAuth reports whether proxies that ask are given assertions.
+func (c *Config) ForwardAuth() bool { return len(c.TrustedProxies) > 0 && c.UpstreamAudience != "" }
+
+func isPage(s string) error {
+	u, err := url.Parse(s)
+	isPath := err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//")
+	isURL := err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http")
+	if !isPath && !isURL || u.Fragment != "" || strings.ContainsAny(s, "\\ \t") {
+		return errors.New("want a path such as /login.html, or a URL of https or http")
+	}
+	return nil
+}
+
+func isHost(s string) error {
+	u, err := url.Parse("https://" + s)
+	if err != nil || u.Host != s || s == "" {
+		return fmt.Errorf("%q is no host: want a name such as app.example.com, with the port where there is one", s)
+	}
+	return nil
 }
 
 func isUpstream(s string) error {

@@ -169,6 +169,14 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.TokenField, isField} },
 	},
 	{
+		Key: "login.page", Usage: "path or `URL` of a page where forward-auth sends browsers that have no good token",
+		bind: func(c *Config) value { return text{&c.LoginPage, isPage} },
+	},
+	{
+		Key: "login.hosts", Usage: "hosts, such as app.example.com, whose whole addresses the login page is told to return to",
+		bind: func(c *Config) value { return list{&c.LoginHosts, isHost} },
+	},
+	{
 		Key: "cors.origins", Usage: "origins whose scripts may call the API with a token",
 		bind: func(c *Config) value { return list{&c.CORSOrigins, isOrigin} },
 	},

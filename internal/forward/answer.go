@@ -1,0 +1,98 @@
+package forward
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/doorward/doorward"
+)
+
+// refuse writes a refusal as the proxy understands it, and the record of it. A nil proxy is no proxy of ours.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *proxy, refusal *doorward.Refusal) {
+	level, name := slog.LevelInfo, "none"
+	if refusal.Status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if p != nil {
+		name = p.name
+	}
+	h.log.LogAttrs(r.Context(), level, "refused",
+		slog.String("request_id", doorward.RequestID(r.Context())), slog.Int("status", refusal.Status),
+		slog.String("error", refusal.Code), slog.String("reason", refusal.Err.Error()), slog.String("proxy", name))
+	if p == nil || !p.three {
+		doorward.WriteRefusal(w, r, refusal)
+		return
+	}
+	whole := answer{header: w.Header()}
+	doorward.WriteRefusal(&whole, r, refusal)
+	w.Header().Set("Doorward-Status", strconv.Itoa(whole.status))
+	w.Header().Set("Doorward-Refusal", strings.TrimSpace(string(whole.body)))
+	w.WriteHeader(ofThree(whole.status))
+	_, _ = w.Write(whole.body) // the proxy has gone
+}
+
+// ofThree is the one of the statuses that nginx knows that stands for another: 401 lets the client
+// try again with a token, 403 does not. Anything else would be a 500 there.
+func ofThree(status int) int {
+	if status == http.StatusUnauthorized || status == http.StatusFound {
+		return http.StatusUnauthorized
+	}
+	return http.StatusForbidden
+}
+
+// answer takes down an answer that is written elsewhere in another form.
+type answer struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+func (a *answer) Header() http.Header  { return a.header }
+func (a *answer) WriteHeader(code int) { a.status = code }
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.body = append(a.body, p...)
+	return len(p), nil
+}
+
+// refusal makes a refusal that no token is to blame for. The texts are constants of ours.
+func refusal(status int, code, description string, cause error) *doorward.Refusal {
+	return &doorward.Refusal{
+		Status: status, Code: code, Description: description, Err: cause,
+		Header: http.Header{"Cache-Control": {"no-store"}},
+	}
+}
+
+// mostStrangers bounds how many peers are told of in the log.
+const mostStrangers = 64
+
+// strangers are the peers that asked and may not.
+type strangers struct {
+	mu   sync.Mutex // guards seen
+	seen map[string]bool
+}
+
+// warn tells the operator of a peer, once.
+func (s *strangers) warn(log *slog.Logger, address string) {
+	peer := address
+	if parsed, err := netip.ParseAddrPort(address); err == nil {
+		peer = parsed.Addr().Unmap().WithZone("").String()
+	}
+	s.mu.Lock()
+	known := s.seen[peer] || len(s.seen) >= mostStrangers
+	if !known {
+		if s.seen == nil {
+			s.seen = map[string]bool{}
+		}
+		s.seen[peer] = true
+	}
+	s.mu.Unlock()
+	if !known {
+		log.Warn("a peer asked for forward-auth that is not trusted; if it is your proxy, and clients cannot come from there, allow it",
+			"peer", peer, "setting", "trusted_proxies: ["+peer+"]")
+	}
+}

@@ -1,0 +1,140 @@
+// Package forward answers proxies that people already run: they ask about each request, one
+// by one, and pass it on themselves. What is decided is what [gate.Guard] decides; here is what
+// nginx, Caddy, Traefik and Envoy each ask and can be told.
+package forward
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/gate"
+)
+
+// Config says what a [Handler] is. Guard and Path are required.
+type Config struct {
+	// Guard decides, and knows which peers may ask.
+	Guard *gate.Guard
+	// Path is what stands before a proxy's name in addresses, such as /auth/forward-auth/.
+	Path string
+	// LoginPage is where a browser that opens a page without a good token is sent: a path on
+	// the host that it asked for, or a URL. Empty means nowhere: it reads a 401 as everybody does.
+	LoginPage string
+	// LoginHosts are hosts, with the port where browsers write one, to which the login page is
+	// told to return. On any other host it is told the path alone.
+	LoginHosts []string
+	// Logger gets one record for each refusal, and one for each peer that may not ask. Nil discards them.
+	Logger *slog.Logger
+	// Identified, if set, is told who is asking, for the log.
+	Identified func(*http.Request, *doorward.Claims)
+}
+
+// Handler answers proxies. It may be used concurrently.
+type Handler struct {
+	guard      *gate.Guard
+	path       string
+	login      *loginPage // nil if there is none
+	log        *slog.Logger
+	strangers  strangers
+	identified func(*http.Request, *doorward.Claims)
+}
+
+// New checks cfg.
+func New(cfg Config) (*Handler, error) {
+	if cfg.Guard == nil || !strings.HasPrefix(cfg.Path, "/") || !strings.HasSuffix(cfg.Path, "/") {
+		return nil, errors.New("forward: Config.Guard and Path, between slashes, are required")
+	}
+	h := &Handler{guard: cfg.Guard, path: cfg.Path, log: cfg.Logger, identified: cfg.Identified}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.identified == nil {
+		h.identified = func(*http.Request, *doorward.Claims) {}
+	}
+	var err error
+	h.login, err = newLoginPage(cfg.LoginPage, cfg.LoginHosts)
+	return h, err
+}
+
+// ServeHTTP answers whether the request that a proxy describes may pass: 200 with the
+// headers for the upstream, or a refusal for the client.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p, rest := h.proxy(r)
+	switch {
+	case p == nil:
+		h.Refuse(w, r, refusal(http.StatusNotFound, "not_found", "there is nothing at this address", errProxy))
+		return
+	case !h.guard.Trusts(r.RemoteAddr):
+		h.strangers.warn(h.log, r.RemoteAddr)
+		h.Refuse(w, r, refusal(http.StatusForbidden, "untrusted_proxy", "this peer may not ask; the server's log says how to allow it", errStranger))
+		return
+	}
+	asked, err := p.read(r, rest)
+	if err == nil {
+		if name := h.guard.Disguised(r.Header); name != "" {
+			err = errDisguised
+		}
+	}
+	if err != nil {
+		h.refuse(w, r, p, refusal(http.StatusBadRequest, "invalid_request", "the proxy's question cannot be read in one way", err))
+		return
+	}
+	h.decide(w, r, p, asked)
+}
+
+// Refuse refuses a request that this handler was not given, in the way that its proxy understands.
+func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, refusal *doorward.Refusal) {
+	p, _ := h.proxy(r)
+	h.refuse(w, r, p, refusal)
+}
+
+// decide answers for a request as its client has sent it.
+func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked *http.Request) {
+	v := h.guard.Decide(asked)
+	if v.Claims != nil {
+		h.identified(r, v.Claims)
+	}
+	if v.Refusal == nil && isHandshake(asked) {
+		v.Refusal = h.guard.Handshake(&v, asked)
+	}
+	if v.Vary != "" {
+		w.Header().Set("Vary", v.Vary)
+	}
+	if v.Refusal != nil {
+		if to := h.login.redirect(asked, &v); to != "" {
+			v.Refusal = seeLogin(to, v.Refusal)
+		}
+		h.refuse(w, r, p, v.Refusal)
+		return
+	}
+	answer := w.Header()
+	if err := h.guard.Tell(answer, &v, asked); err != nil {
+		clear(answer)
+		h.refuse(w, r, p, refusal(http.StatusInternalServerError, "server_error", "the request could not be answered; the log has the reason under this request id", err))
+		return
+	}
+	answer["Cache-Control"] = noStore
+	if p.removes {
+		nameEmpty(answer)
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+var noStore = []string{"no-store"}
+
+// isHandshake reports whether the client wants a WebSocket. Proxies keep Upgrade to
+// themselves, but not what else belongs to it (RFC 6455 §4.1).
+func isHandshake(asked *http.Request) bool { return asked.Header.Get("Upgrade") != "" }
+
+// nameEmpty lists the headers without a value where Envoy looks for those that it has to remove.
+func nameEmpty(answer http.Header) {
+	var names []string
+	for name, values := range answer {
+		if len(values) == 1 && values[0] == "" {
+			names = append(names, name)
+		}
+	}
+	answer["X-Envoy-Auth-Headers-To-Remove"] = []string{strings.Join(names, ",")}
+}
