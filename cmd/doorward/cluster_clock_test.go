@@ -1,4 +1,261 @@
 package main
 
-// clockVariable holds the seconds by which the clock of a process is wrong, in a binary of skewedBinary.
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// clockVariable holds the seconds by which the wall clock of a process is wrong, if it is one of skewedBinary.
 const clockVariable = "TEST_CLOCK_SECONDS"
+
+// skewedBinary is the doorward of the tests in which time.Now, the one function through which the process and all its
+// libraries read time, adds clockVariable. The source of Go's package time is replaced for this build alone, so that no
+// code of Doorward's knows of it. The clock of PostgreSQL stays.
+var skewedBinary = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(runtime.GOROOT(), "src", "time")
+	source, err := os.ReadFile(filepath.Join(dir, "time.go"))
+	if err != nil {
+		return "", err
+	}
+	const reading = "\tsec, nsec, mono := runtimeNow()\n"
+	before, after, found := strings.Cut(string(source), "func Now() Time {\n"+reading)
+	if !found {
+		return "", fmt.Errorf("time.Now of %s is not what it was", runtime.Version())
+	}
+	overlay := map[string]string{}
+	for name, text := range map[string]string{
+		"time.go":  before + "func Now() Time {\n" + reading + "\tsec += testShift\n" + after,
+		"shift.go": clockShift,
+	} {
+		path := filepath.Join(scratch, "skewed-"+name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		overlay[filepath.Join(dir, name)] = path
+	}
+	text, err := json.Marshal(map[string]any{"Replace": overlay})
+	if err != nil {
+		return "", err
+	}
+	file, program := filepath.Join(scratch, "skewed.json"), filepath.Join(scratch, "doorward-skewed")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return "", err
+	}
+	build := exec.CommandContext(context.Background(), "go", "build", "-overlay", file, "-trimpath", "-o", program, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return program, nil
+})
+
+// clockShift is what is added to package time.
+const clockShift = `package time
+
+import "syscall"
+
+var testShift = func() (seconds int64) {
+	text, _ := syscall.Getenv("` + clockVariable + `")
+	sign := int64(1)
+	for _, c := range []byte(text) {
+		if c == '-' {
+			sign = -1
+		} else {
+			seconds = seconds*10 + int64(c-'0')
+		}
+	}
+	return sign * seconds
+}()
+`
+
+// Attack_F10, over three nodes whose clocks differ by a minute: what ends all sessions of somebody ends each that there
+// was, and none that comes after, also within the same second.
+func TestAttack_F10_ClocksOfNodes(t *testing.T) {
+	t.Parallel()
+	rounds := 20
+	if soak {
+		rounds = 1000
+	}
+	program, err := skewedBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := startCluster(t, clusterConfig{
+		nodes: 3, services: 2, bound: 10 * time.Second,
+		program: program, clocks: []string{"34", "0", "-26"},
+	})
+	c.checkClocks(34*time.Second, 0, -26*time.Second)
+	c.awaitAll(c.mint(1)[0].AccessToken, 20*time.Second)
+	t.Run("everywhere, and again", func(t *testing.T) {
+		same := 0
+		c.rounds(rounds, func(round int, p *someone) {
+			if p.endAndReturn(t, round) {
+				same++
+			}
+		})
+		t.Logf("%d rounds, %d of them within one second", rounds, same)
+	})
+	t.Run("a login during a change of the password", func(t *testing.T) {
+		ended, refused := 0, 0
+		c.rounds(rounds, func(round int, p *someone) {
+			for _, status := range p.changeDuringLogin(t, round) {
+				if status == 200 {
+					ended++
+				} else {
+					refused++
+				}
+			}
+		})
+		t.Logf("%d rounds: %d logins were too late, and %d sessions ended", rounds, refused, ended)
+	})
+}
+
+// checkClocks wants that the clocks of the nodes are as wrong as they were asked to be.
+func (c *cluster) checkClocks(wanted ...time.Duration) {
+	c.t.Helper()
+	for i, shift := range wanted {
+		got := must(c.t, 200, "GET", c.nodes[i].address+"/livez", "", "")
+		date, err := time.Parse(time.RFC1123, got.header.Get("Date"))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if off := time.Until(date) - shift; off.Abs() > 5*time.Second {
+			c.t.Fatalf("the clock of node %d is %v off, want %v", i, time.Until(date), shift)
+		}
+	}
+}
+
+// someone is a user of a cluster.
+type someone struct {
+	c            *cluster
+	name, secret string
+}
+
+// rounds runs rounds. Each user has five of them, so that wrong passwords do not become too many.
+func (c *cluster) rounds(n int, round func(int, *someone)) {
+	const each = 5
+	var p *someone
+	for i := range n {
+		if i%each == 0 {
+			p = c.someone()
+		}
+		round(i, p)
+	}
+}
+
+func (c *cluster) someone() *someone {
+	name := "u" + strings.ToLower(rand.Text()[:10])
+	return &someone{c, name, firstLine(c.command("user", "add", name))}
+}
+
+// at is the URL of a node; the next number is another node.
+func (p *someone) at(i int) string { return p.c.nodes[i%len(p.c.nodes)].address }
+
+// endAndReturn logs in at one node, ends all sessions at another and logs in again at the third. It reports whether
+// all that was within one second of the database's clock.
+func (p *someone) endAndReturn(t *testing.T, round int) bool {
+	before := must(t, 200, "POST", p.at(round)+"/login", "", credentials(p.name, p.secret))
+	must(t, 204, "POST", p.at(round+1)+"/logout?everywhere=true", before.member("access_token"), "")
+	after := must(t, 200, "POST", p.at(round+2)+"/login", "", credentials(p.name, p.secret))
+	p.wantEnded(t, before)
+	p.wantLive(t, after)
+	return issuedAt(t, before) == issuedAt(t, after)
+}
+
+// changeDuringLogin changes the password at one node while somebody logs in with the old one at the others. It returns
+// what those logins were answered.
+func (p *someone) changeDuringLogin(t *testing.T, round int) []int {
+	old := must(t, 200, "POST", p.at(round)+"/login", "", credentials(p.name, p.secret))
+	next := rand.Text()
+	var logins [2]answer
+	var errs [3]error
+	var changed answer
+	var all sync.WaitGroup
+	for i := range logins {
+		all.Go(func() {
+			logins[i], errs[i] = call("POST", p.at(round+1+i)+"/login", "", credentials(p.name, p.secret))
+		})
+	}
+	all.Go(func() {
+		body := fmt.Sprintf(`{"current":%q,"new":%q}`, p.secret, next)
+		changed, errs[2] = call("POST", p.at(round)+"/password", old.member("access_token"), body)
+	})
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if changed.status != 200 {
+		t.Errorf("password: %d %s", changed.status, changed.body)
+		return nil
+	}
+	p.secret = next
+	p.wantEnded(t, old)
+	p.wantLive(t, changed)
+	var statuses []int
+	for _, login := range logins {
+		statuses = append(statuses, login.status)
+		switch login.status {
+		case 200:
+			p.wantEnded(t, login)
+		case 401:
+		default:
+			t.Errorf("login: %d %s", login.status, login.body)
+		}
+	}
+	return statuses
+}
+
+// wantEnded wants that a session has ended: at once where it would be refreshed, and within the bound at every judge.
+func (p *someone) wantEnded(t *testing.T, session answer) {
+	t.Helper()
+	for i := range p.c.nodes {
+		if got, err := call("POST", p.at(i)+"/refresh", "", refreshBody(session.member("refresh_token"))); err != nil || got.status != 400 {
+			t.Errorf("refresh of a session that was ended: %d %s, %v", got.status, got.body, err)
+		}
+	}
+	for _, j := range p.c.judges() {
+		if _, err := j.await(session.member("access_token"), 401, p.c.bound); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// wantLive wants that no judge refuses a session, and that it goes on.
+func (p *someone) wantLive(t *testing.T, session answer) {
+	t.Helper()
+	for _, j := range p.c.judges() {
+		if got := j.status(session.member("access_token")); got != 200 {
+			t.Errorf("%s says %d of a session that was begun after the end of all", j.name, got)
+		}
+	}
+	if got, err := call("POST", p.at(0)+"/refresh", "", refreshBody(session.member("refresh_token"))); err != nil || got.status != 200 {
+		t.Errorf("refresh: %d %s, %v", got.status, got.body, err)
+	}
+}
+
+// issuedAt returns the second in which an access token was made.
+func issuedAt(t *testing.T, session answer) int64 {
+	t.Helper()
+	_, text, err := decode(session.member("access_token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims struct {
+		IssuedAt int64 `json:"iat"`
+	}
+	if err := json.Unmarshal(text, &claims); err != nil {
+		t.Fatal(err)
+	}
+	return claims.IssuedAt
+}

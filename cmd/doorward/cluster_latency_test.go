@@ -86,7 +86,7 @@ func (c *cluster) revoke(d *delays, at int, token string) {
 			c.t.Errorf("%s says %d to a token before it is revoked", j.name, got)
 		}
 	}
-	if got, err := call("POST", c.nodes[at].url+"/logout", token, ""); err != nil || got.status != 204 {
+	if got, err := call("POST", c.nodes[at].address+"/logout", token, ""); err != nil || got.status != 204 {
 		c.t.Errorf("logout: %d %s, %v", got.status, got.body, err)
 		return
 	}

@@ -31,7 +31,8 @@ type cluster struct {
 	key      string // file of the master key
 	config   string // file of settings that all nodes have
 	bound    time.Duration
-	front    *wire // leads to a node that is up, and is the issuer's URL
+	login    string // the body of a login that is good
+	front    *wire  // leads to a node that is up, and is the issuer's URL
 	nodes    []*member
 	services []*follower
 }
@@ -41,16 +42,17 @@ type clusterConfig struct {
 	nodes, services int
 	bound           time.Duration // max_staleness of all
 	settings        string        // further lines of the configuration file
-	binary          string        // that nodes run; "" is the usual one
+	program         string        // that nodes run; "" is the usual one
 	clocks          []string      // by how many seconds the clocks of the nodes are wrong
 }
 
 // member is one server of a cluster.
 type member struct {
 	*process
-	link *wire // to the database
-	env  []string
-	args []string
+	address string // its URL, which outlives the process
+	link    *wire  // to the database
+	env     []string
+	args    []string
 }
 
 // follower is one process of examples/service.
@@ -74,18 +76,20 @@ func startCluster(t *testing.T, cfg clusterConfig) *cluster {
 	if err := os.WriteFile(c.config, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c.front = newWire(t, func() []string { return c.addresses(0) })
+	c.front = newWire(t)
 	c.nodes = make([]*member, cfg.nodes)
 	for i := range c.nodes {
 		c.nodes[i] = c.newMember(filepath.Join(base, fmt.Sprint("node", i)), cfg, i)
 	}
-	c.startNodes(cmp.Or(cfg.binary, binary))
+	c.startNodes(cmp.Or(cfg.program, binary))
+	c.front.lead(c.addresses(0)...)
 	c.startServices(cfg.services)
+	c.login = credentials("alice", firstLine(c.command("user", "add", "alice")))
 	return c
 }
 
 func (c *cluster) newMember(dir string, cfg clusterConfig, i int) *member {
-	m := &member{link: newWire(c.t, func() []string { return []string{c.pg.Socket()} })}
+	m := &member{link: newWire(c.t, c.pg.Socket())}
 	address := url.URL{
 		Scheme: "postgres", User: url.User(postgrestest.Role), Host: m.link.address(),
 		Path: "/" + postgrestest.Name(c.url), RawQuery: "sslmode=disable",
@@ -100,12 +104,12 @@ func (c *cluster) newMember(dir string, cfg clusterConfig, i int) *member {
 }
 
 // startNodes starts all nodes at once.
-func (c *cluster) startNodes(binary string) {
+func (c *cluster) startNodes(program string) {
 	c.t.Helper()
 	errs := make([]error, len(c.nodes))
 	var starting sync.WaitGroup
 	for i, m := range c.nodes {
-		starting.Go(func() { errs[i] = m.start(binary) })
+		starting.Go(func() { errs[i] = m.start(program) })
 	}
 	starting.Wait()
 	for i, m := range c.nodes {
@@ -120,17 +124,17 @@ func (c *cluster) startNodes(binary string) {
 	}
 }
 
-func (m *member) start(binary string) error {
-	p, err := startProgram(binary, "", m.dir, m.env, m.args...)
+func (m *member) start(program string) error {
+	p, err := startProgram(program, "", m.dir, m.env, m.args...)
 	if err == nil {
-		m.process = p
+		m.process, m.address = p, p.url
 	}
 	return err
 }
 
 // restart starts a node that was killed, at the address that it had.
 func (m *member) restart() error {
-	p, err := startServer(m.dir, m.env, append(m.args, "--listen", strings.TrimPrefix(m.url, "http://"))...)
+	p, err := startServer(m.dir, m.env, append(m.args, "--listen", strings.TrimPrefix(m.address, "http://"))...)
 	if err == nil {
 		m.process = p
 	}
@@ -141,7 +145,7 @@ func (m *member) restart() error {
 func (c *cluster) addresses(first int) []string {
 	var all []string
 	for i := range c.nodes {
-		all = append(all, strings.TrimPrefix(c.nodes[(first+i)%len(c.nodes)].url, "http://"))
+		all = append(all, strings.TrimPrefix(c.nodes[(first+i)%len(c.nodes)].address, "http://"))
 	}
 	return all
 }
@@ -166,7 +170,7 @@ func (c *cluster) startServices(n int) {
 		c.t.Fatal(err)
 	}
 	for i := range n {
-		link := newWire(c.t, func() []string { return c.addresses(i) })
+		link := newWire(c.t, c.addresses(i)...)
 		c.services = append(c.services, startFollower(c.t, link, path, "-listen", "127.0.0.1:0",
 			"-issuer", c.front.url(), "-audience", c.front.url(), "-revocations", link.url()+"/revocations",
 			"-client", added.ID, "-secret-file", secret, "-max-staleness", c.bound.String()))
@@ -211,7 +215,7 @@ func (c *cluster) command(args ...string) string {
 func (c *cluster) judges() []judge {
 	var all []judge
 	for i, m := range c.nodes {
-		all = append(all, judge{fmt.Sprint("node ", i), m.url + "/protected"})
+		all = append(all, judge{fmt.Sprint("node ", i), m.address + "/protected"})
 	}
 	for i, f := range c.services {
 		all = append(all, judge{fmt.Sprint("service ", i), f.url + "/orders"})

@@ -13,12 +13,12 @@ import (
 // wire is a TCP proxy that a test can delay, halve and cut.
 type wire struct {
 	listener net.Listener
-	targets  func() []string // where it leads, tried in turn: host:port, or the path of a unix socket
 	work     sync.WaitGroup
 
-	mu    sync.Mutex // guards what follows
-	state wireState
-	open  map[net.Conn]bool
+	mu      sync.Mutex // guards what follows
+	targets []string   // where it leads, tried in turn: host:port, or the path of a unix socket
+	state   wireState
+	open    map[net.Conn]bool
 }
 
 // wireState is what is wrong with a wire; nothing is wrong with the zero value.
@@ -28,7 +28,7 @@ type wireState struct {
 	cut    bool          // connections are reset, and new ones as well
 }
 
-func newWire(t *testing.T, targets func() []string) *wire {
+func newWire(t *testing.T, targets ...string) *wire {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -47,6 +47,13 @@ func newWire(t *testing.T, targets func() []string) *wire {
 func (w *wire) address() string { return w.listener.Addr().String() }
 
 func (w *wire) url() string { return "http://" + w.address() }
+
+// lead lets new connections lead somewhere else.
+func (w *wire) lead(targets ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.targets = targets
+}
 
 // set makes something wrong with the wire, or nothing again.
 func (w *wire) set(state wireState) {
@@ -92,8 +99,11 @@ func (w *wire) join(near net.Conn) {
 }
 
 func (w *wire) dial() (net.Conn, error) {
+	w.mu.Lock()
+	targets := w.targets
+	w.mu.Unlock()
 	err := errors.New("there is no target")
-	for _, target := range w.targets() {
+	for _, target := range targets {
 		network := "tcp"
 		if strings.HasPrefix(target, "/") {
 			network = "unix"
