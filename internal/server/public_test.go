@@ -23,6 +23,7 @@ var endpoints = []struct {
 	{"POST", "/refresh", false},
 	{"POST", "/logout", false},
 	{"POST", "/password", true},
+	{"POST", "/password/reset", false},
 	{"GET", "/me", true},
 	{"GET", "/protected", true},
 	{"GET", "/sessions", true},
