@@ -24,7 +24,7 @@ var lists = map[string][]string{
 		span("C%02d", 1, 20), []string{"D04"},
 		span("D%02d", 5, 11), []string{"D13"},
 		span("E%02d", 1, 4), []string{"E05", "E08", "E09", "E10", "E11", "E12", "E14"}, span("F%02d", 1, 14),
-		span("G%02d", 7, 12), []string{"H05", "H08"}, span("H%02d", 11, 16)),
+		span("G%02d", 6, 12), []string{"H05"}, span("H%02d", 8, 16)),
 }
 
 var (
