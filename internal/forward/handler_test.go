@@ -253,7 +253,7 @@ func TestQuestionsThatContradict(t *testing.T) {
 // TestStale: who cannot know whether a token was revoked says so, to good tokens alone.
 func TestStale(t *testing.T) {
 	t.Parallel()
-	w := newWorldAlone(t)
+	w := newWorldAlone(t, shortly)
 	w.waitForStale()
 	for name, question := range questions {
 		got := w.ask(trusted, question)

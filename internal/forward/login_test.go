@@ -38,6 +38,9 @@ func TestLoginPage(t *testing.T) {
 	here := newWorld(t, withLogin("/login.html"))
 	elsewhere := newWorld(t, withLogin("https://login.example.com/?app=1", "app.example.com"))
 	none := newWorld(t)
+	raw := newWorld(t, withLogin("/login.html"), func(g *gate.Config, _ *forward.Config) {
+		g.Routes = []gate.Route{{Path: "/**", RawPath: true}}
+	})
 	replace := func(old, with string) string { return strings.Replace(at("/orders"), old, with, 1) }
 	for _, test := range []struct {
 		name     string
@@ -51,6 +54,7 @@ func TestLoginPage(t *testing.T) {
 		{"a host of nobody's", elsewhere, replace("Forwarded-Host: app.example.com", "Forwarded-Host: evil.example"), 302, "https://login.example.com/?app=1&return_to=%2Forders"},
 		{"a host that looks alike", elsewhere, replace("Forwarded-Host: app.example.com", "Forwarded-Host: app.example.com.evil.example"), 302, "https://login.example.com/?app=1&return_to=%2Forders"},
 		{"another port", elsewhere, replace("Forwarded-Host: app.example.com", "Forwarded-Host: app.example.com:8443"), 302, "https://login.example.com/?app=1&return_to=%2Forders"},
+		{"Attack_D08 a path that names a host", raw, at("//evil.example/x"), 302, "/login.html?return_to=%2F"},
 		{"a bad token", here, replace("Sec-Fetch-Dest", "Authorization: Bearer rubbish\nSec-Fetch-Dest"), 302, "/login.html?return_to=%2Forders"},
 		{"nginx", here, strings.NewReplacer("caddy", "nginx", "X-Forwarded-Host", "X-Original-Host", "X-Forwarded-Method", "X-Original-Method",
 			"X-Forwarded-Proto", "X-Original-Proto", "X-Forwarded-Uri", "X-Original-Uri").Replace(at("/orders")), 401, "/login.html?return_to=%2Forders"},

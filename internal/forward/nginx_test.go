@@ -17,7 +17,7 @@ import (
 func TestWhatClientsOfNginxRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withLogin("/login.html"))
-	stale := newWorldAlone(t)
+	stale := newWorldAlone(t, shortly)
 	stale.waitForStale()
 	door := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch r.Header.Get("X-Original-Uri") {

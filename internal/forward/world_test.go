@@ -47,7 +47,7 @@ const path = "/auth/forward-auth/"
 
 func newWorld(t testing.TB, adjust ...func(*gate.Config, *forward.Config)) *world {
 	t.Helper()
-	w := newWorldAlone(t, adjust...)
+	w := newWorldAlone(t, time.Minute, adjust...)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	var running sync.WaitGroup
 	running.Go(func() { must(t, w.Run(ctx)) })
@@ -55,14 +55,17 @@ func newWorld(t testing.TB, adjust ...func(*gate.Config, *forward.Config)) *worl
 	return w
 }
 
-// newWorldAlone is newWorld with an issuer that nobody keeps up to date: after two seconds it is stale.
-func newWorldAlone(t testing.TB, adjust ...func(*gate.Config, *forward.Config)) *world {
+// shortly is the shortest staleness that there is.
+const shortly = 2 * time.Second
+
+// newWorldAlone is newWorld with an issuer that nobody keeps up to date.
+func newWorldAlone(t testing.TB, staleness time.Duration, adjust ...func(*gate.Config, *forward.Config)) *world {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
 	iss, err := issuer.New(t.Context(), issuer.Config{
-		Issuer: "https://auth.example", Store: store, MasterKey: issuer.GenerateMasterKey(), Username: true, MaxStaleness: 2 * time.Second,
+		Issuer: "https://auth.example", Store: store, MasterKey: issuer.GenerateMasterKey(), Username: true, MaxStaleness: staleness,
 		Subjects: people{"u_alice": {Active: true, Name: "alice", Roles: []string{"staff"}, Scope: doorward.Scope{"a:read"}}},
 	})
 	must(t, err)
@@ -113,7 +116,7 @@ func (w *world) waitForStale() {
 	w.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for w.RevocationAge() <= 2*time.Second {
+	for w.RevocationAge() <= shortly {
 		<-tick.C
 	}
 }
