@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/server"
@@ -125,7 +126,7 @@ func TestHostileFields(t *testing.T) {
 // Names and audiences that are stored and come back do so unchanged, as JSON.
 func TestAttack_D09_StoredTexts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.direct = true })
+	w := newWorld(t, func(s *settings) { s.direct, s.issuer.MaxStaleness = true, time.Hour }) // there are many names
 	w.addUser("root", adminWord, "admin")
 	root := w.login("root", adminWord).text("access_token")
 	stored := 0
