@@ -63,7 +63,7 @@ func HAProxy(t testing.TB, doorwardURL string) string {
 // configured copies a folder of examples, with addresses of this test, and returns where clients go.
 func configured(t testing.TB, name, doorwardURL, apiURL string) (dir, at string) {
 	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
+	if program(name) == "" {
 		t.Skipf("SKIPPED, NOTHING WAS TESTED BEHIND %s: it is not on this machine; tools/deps.sh installs Debian's", name)
 	}
 	dir, at = t.TempDir(), freeAddress(t)
@@ -82,6 +82,16 @@ func configured(t testing.TB, name, doorwardURL, apiURL string) (dir, at string)
 		}
 	}
 	return dir, at
+}
+
+// program finds a proxy. Debian installs some where only root looks.
+func program(name string) string {
+	for _, name := range []string{name, filepath.Join("/usr/sbin", name)} {
+		if found, err := exec.LookPath(name); err == nil {
+			return found
+		}
+	}
+	return ""
 }
 
 // Examples returns the folder of the examples.
@@ -140,7 +150,7 @@ const watch = `export HOME="$PWD" XDG_DATA_HOME="$PWD" XDG_CONFIG_HOME="$PWD"; "
 // run starts a proxy in a folder, waits until it listens, and ends it with the test.
 func run(t testing.TB, dir, at string, command ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(context.Background(), "sh", append([]string{"-c", watch, "sh"}, command...)...)
+	cmd := exec.CommandContext(context.Background(), "sh", append([]string{"-c", watch, "sh", program(command[0])}, command[1:]...)...)
 	var out output
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
 	input, err := cmd.StdinPipe()
