@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -22,41 +21,50 @@ const clockVariable = "TEST_CLOCK_SECONDS"
 // libraries read time, adds clockVariable. The source of Go's package time is replaced for this build alone, so that no
 // code of Doorward's knows of it. The clock of PostgreSQL stays.
 var skewedBinary = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(runtime.GOROOT(), "src", "time")
-	source, err := os.ReadFile(filepath.Join(dir, "time.go"))
+	file, err := writeOverlay()
 	if err != nil {
 		return "", err
 	}
-	const reading = "\tsec, nsec, mono := runtimeNow()\n"
-	before, after, found := strings.Cut(string(source), "func Now() Time {\n"+reading)
-	if !found {
-		return "", fmt.Errorf("time.Now of %s is not what it was", runtime.Version())
-	}
-	overlay := map[string]string{}
-	for name, text := range map[string]string{
-		"time.go":  before + "func Now() Time {\n" + reading + "\tsec += testShift\n" + after,
-		"shift.go": clockShift,
-	} {
-		path := filepath.Join(scratch, "skewed-"+name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return "", err
-		}
-		overlay[filepath.Join(dir, name)] = path
-	}
-	text, err := json.Marshal(map[string]any{"Replace": overlay})
-	if err != nil {
-		return "", err
-	}
-	file, program := filepath.Join(scratch, "skewed.json"), filepath.Join(scratch, "doorward-skewed")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return "", err
-	}
+	program := filepath.Join(scratch, "doorward-skewed")
 	build := exec.CommandContext(context.Background(), "go", "build", "-overlay", file, "-trimpath", "-o", program, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	return program, nil
 })
+
+// writeOverlay writes a file for "go build -overlay" that replaces package time.
+func writeOverlay() (string, error) {
+	root, err := exec.CommandContext(context.Background(), "go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(strings.TrimSpace(string(root)), "src", "time")
+	source, err := os.ReadFile(filepath.Join(dir, "time.go"))
+	if err != nil {
+		return "", err
+	}
+	const reading = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
+	before, after, found := strings.Cut(string(source), reading)
+	if !found {
+		return "", fmt.Errorf("time.Now in %s is not what it was", dir)
+	}
+	files := map[string]string{"time.go": before + reading + "\tsec += testShift\n" + after, "shift.go": clockShift}
+	replace := map[string]string{}
+	for name, text := range files {
+		path := filepath.Join(scratch, "skewed-"+name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		replace[filepath.Join(dir, name)] = path
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(scratch, "skewed.json")
+	return file, os.WriteFile(file, text, 0o600)
+}
 
 // clockShift is what is added to package time.
 const clockShift = `package time

@@ -129,7 +129,7 @@ func (w *wire) pump(to, from net.Conn, back bool) {
 			timer := time.NewTimer(state.delay)
 			<-timer.C
 		}
-		if n > 0 && !(back && state.halved) {
+		if lost := back && state.halved; n > 0 && !lost {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
 			}
