@@ -15,6 +15,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/gate"
+	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
@@ -223,6 +224,10 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 		Registration: cfg.Registration == "open", Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.shown.observer(),
 		TLS: n.tls, Connections: cfg.Connections, Logger: n.log,
 		ForwardAuth: others, Assertions: cfg.ForwardAuth(),
+		TrustedProxies: cfg.Networks(), Limits: server.Limits{
+			Login: limit(cfg.LoginFailures), Refresh: limit(cfg.RefreshFailures),
+			Reset: limit(cfg.ResetFailures), Register: limit(cfg.Registrations),
+		},
 	}
 	if proxy != nil {
 		set.Upstream, set.UpstreamReady, set.Assertions = proxy, proxy.Healthy, true
@@ -233,3 +238,5 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 	}
 	return srv, proxy, nil
 }
+
+func limit(f config.Failures) quota.Limits { return quota.Limits{Each: f.Network, All: f.All} }

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
@@ -76,7 +75,7 @@ type Config struct {
 }
 
 // People is everybody who can log in. It is safe for concurrent use, keeps nothing
-// in memory but counters of a minute, and runs no goroutine.
+// in memory, and runs no goroutine.
 type People struct {
 	store    Store
 	bulk     BulkStore
@@ -86,9 +85,6 @@ type People struct {
 	hasher   Hasher
 	reserved Hasher
 	rules    password.Rules
-	// wrongResets and registering count by network, registered counts all.
-	wrongResets, registering quota.Spread
-	registered               quota.PerMinute[struct{}]
 }
 
 // New returns the People of a store.

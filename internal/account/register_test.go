@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/issuer"
@@ -50,37 +48,4 @@ func TestRegister_Attack_E01_E05_E11(t *testing.T) {
 	if _, err := w.people.ByName(t.Context(), "carol"); !errors.Is(err, account.ErrNotFound) {
 		t.Errorf("carol is there: %v", err)
 	}
-}
-
-func TestRegisterThrottle(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		w := worldIn(t, dir, plain{})
-		n := 0
-		register := func(address string) error {
-			n++
-			_, err := w.people.Register(t.Context(), fmt.Sprintf("user%d", n), other, issuer.Event{Address: address})
-			return err
-		}
-		for range 10 {
-			if err := register("2001:db8:7::1"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		w.wantError(register("2001:db8:7:ffff::2"), account.ErrRegisterThrottled) // of the same /48
-		refused := 0
-		for i := range 200 {
-			if errors.Is(register(fmt.Sprintf("10.%d.%d.1", i/100, i%100)), account.ErrRegisterThrottled) {
-				refused++
-			}
-		}
-		if refused != 200-110 {
-			t.Errorf("%d of 200 networks were refused, want 90", refused)
-		}
-		time.Sleep(time.Minute) // in the bubble
-		if err := register("2001:db8:7::1"); err != nil {
-			t.Errorf("a minute later: %v", err)
-		}
-	})
 }

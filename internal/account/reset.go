@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -21,9 +20,6 @@ const (
 	MaxResetLifetime = 7 * 24 * time.Hour
 )
 
-// resetLimit is how many wrong links of one network are looked up in a minute.
-const resetLimit = 100
-
 const resetPrefix = "dwp_"
 
 // Errors of a reset.
@@ -31,8 +27,6 @@ var (
 	// ErrReset says that a link opens nothing: it was never made, was used, was
 	// replaced, has expired, or its user is disabled or gone. Which, is not said.
 	ErrReset = errors.New("account: the reset link is not valid")
-	// ErrResetThrottled says that too many wrong links came from one network.
-	ErrResetThrottled = errors.New("account: too many wrong reset links")
 
 	errNoResets = errors.New("account: Config.Resets is required to reset passwords")
 )
@@ -78,24 +72,17 @@ func (p *People) StartReset(ctx context.Context, id string, lifetime time.Durati
 // session of the user ends; the caller applies the Revocation. The user may log in
 // at once, whatever the tries before.
 //
-// It returns ErrReset, ErrResetThrottled, ErrPassword, after which the token still
+// It returns ErrReset, ErrPassword, after which the token still
 // works, or what the Hasher returns. No password is hashed for a wrong token.
 func (p *People) Reset(ctx context.Context, token, next string, ev issuer.Event) (doorward.Revocation, error) {
 	none := doorward.Revocation{}
 	if p.resets == nil {
 		return none, errNoResets
 	}
-	from, now := network(ev.Address), time.Now()
-	if p.wrongResets.Count(from, now) >= resetLimit {
-		return none, ErrResetThrottled
-	}
 	digest := sha256.Sum256([]byte(token))
 	u, err := User{}, ErrReset
 	if strings.HasPrefix(token, resetPrefix) && len(token) == len(resetPrefix)+base64.RawURLEncoding.EncodedLen(32) {
 		u, err = p.resets.ResetUser(ctx, digest)
-	}
-	if errors.Is(err, ErrReset) {
-		p.wrongResets.Add(from, now)
 	}
 	if err != nil {
 		return none, fmt.Errorf("reset password: %w", err)
@@ -116,22 +103,4 @@ func (p *People) Reset(ctx context.Context, token, next string, ev issuer.Event)
 		return cut, fmt.Errorf("forget the tries: %w", err)
 	}
 	return cut, nil
-}
-
-// network is what one customer of a provider has: a /24, or a /48 of IPv6.
-func network(address string) string {
-	addr, err := netip.ParseAddr(address)
-	if err != nil {
-		return ""
-	}
-	addr = addr.Unmap()
-	bits := 48
-	if addr.Is4() {
-		bits = 24
-	}
-	prefix, err := addr.WithZone("").Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return prefix.String()
 }

@@ -7,11 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
-	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
 
@@ -81,35 +79,4 @@ func TestResetLifetime(t *testing.T) {
 	}
 	_, _, err := w.people.StartReset(t.Context(), "u_nobody", time.Hour, event)
 	w.wantError(err, account.ErrNotFound)
-}
-
-// Wrong links of one network are refused unseen after a while, those of another are not.
-func TestResetThrottle_Attack_E12(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		w := worldIn(t, dir, plain{})
-		u := w.add("Ada")
-		token := w.startReset(u.ID)
-		from := func(address string) issuer.Event { return issuer.Event{Address: address} }
-		tries := 0
-		for ; tries < 1000; tries++ {
-			_, err := w.people.Reset(t.Context(), "dwp_"+strings.Repeat("A", 43), other, from(fmt.Sprintf("192.0.2.%d", tries%256)))
-			if errors.Is(err, account.ErrResetThrottled) {
-				break
-			}
-			w.wantError(err, account.ErrReset)
-		}
-		if tries != 100 {
-			t.Errorf("%d wrong links were looked up, want 100", tries)
-		}
-		_, err := w.people.Reset(t.Context(), token, other, from("192.0.2.77"))
-		w.wantError(err, account.ErrResetThrottled)
-		if _, err := w.people.Reset(t.Context(), token, other, from("2001:db8::1")); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(time.Minute) // in the bubble
-		_, err = w.people.Reset(t.Context(), token, other, from("192.0.2.77"))
-		w.wantError(err, account.ErrReset)
-	})
 }

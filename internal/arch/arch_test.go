@@ -31,10 +31,10 @@ var remote = path.Join(core, "remote")
 // A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
 	"cmd/doorward":                 {"internal/server", "internal/forward", "internal/metrics", "sqlite", "postgres", remote},
-	"internal/server":              {"internal/account", "internal/audit", "internal/feed", "issuer", core, "jwt"},
+	"internal/server":              {"internal/account", "internal/audit", "internal/feed", "internal/origin", "issuer", core, "jwt"},
 	"internal/metrics":             {"internal/server"},
 	"internal/forward":             {"internal/gate"},
-	"internal/gate":                {"internal/account", "internal/audit", "issuer", core, "jwt"},
+	"internal/gate":                {"internal/account", "internal/audit", "internal/origin", "issuer", core, "jwt"},
 	"internal/account":             {"issuer", "password", "internal/quota"},
 	"internal/account/accounttest": {"internal/account"},
 	"internal/audit":               {"issuer"},
@@ -48,6 +48,7 @@ var arrows = map[string][]string{
 	"issuer":                       {core, "internal/seal", "internal/quota", "internal/opaque", "internal/assertion"},
 	"internal/seal":                {},
 	"internal/quota":               {},
+	"internal/origin":              {},
 	"internal/peek":                {},
 	"internal/opaque":              {"internal/strict"},
 	"internal/assertion":           {"jwt"},
@@ -68,7 +69,7 @@ func forTests(dir string) bool { return strings.HasSuffix(dir, "test") || first(
 var outside = []string{"examples", "bench"}
 
 // standardOnly lists the packages that import no other module, so that their users get none either.
-var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/opaque", "internal/assertion", "internal/cutoff", "internal/tokencache", "jwt", core, remote, "issuer"}
+var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/origin", "internal/opaque", "internal/assertion", "internal/cutoff", "internal/tokencache", "jwt", core, remote, "issuer"}
 
 // ban keeps the packages in from using a package (use without a dot at its end) or one of its names.
 type ban struct {

@@ -6,24 +6,6 @@ import (
 	"strings"
 )
 
-// trusts reports whether the peer at address, as net/http writes it, is one of the trusted proxies.
-func (g *Guard) trusts(address string) bool {
-	if len(g.proxies) == 0 {
-		return false
-	}
-	peer, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return false // a Unix socket: whoever may open it is not named
-	}
-	ip := peer.Addr().Unmap().WithZone("")
-	for _, prefix := range g.proxies {
-		if prefix.Contains(ip) {
-			return true
-		}
-	}
-	return false
-}
-
 // setForwarded tells the upstream where the request came from. What a trusted proxy
 // says of its own client is passed on; what anybody else says has been dropped.
 func (g *Guard) setForwarded(out http.Header, in *http.Request) {
@@ -35,7 +17,7 @@ func (g *Guard) setForwarded(out http.Header, in *http.Request) {
 	if in.TLS != nil {
 		proto = "https"
 	}
-	if g.trusts(in.RemoteAddr) {
+	if g.proxies.Trust(in.RemoteAddr) {
 		if before := strings.Join(in.Header["X-Forwarded-For"], ", "); before != "" {
 			peer = before + ", " + peer
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/origin"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -61,7 +62,7 @@ type Guard struct {
 	own      *doorward.Verifier // of tokens for Doorward, whichever rule they come under
 	drops    dropSet
 	identity identities
-	proxies  []netip.Prefix
+	proxies  origin.Proxies
 	told     []string // headers that Tell always writes
 	origins  *http.CrossOriginProtection
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Trusts reports whether the peer at an address, as net/http writes it, is one of Config.TrustedProxies.
-func (g *Guard) Trusts(address string) bool { return g.trusts(address) }
+func (g *Guard) Trusts(address string) bool { return g.proxies.Trust(address) }
 
 // Tell writes into the answer of forward-auth what the upstream is to read instead of what the client sent:
 // who is asking, credentials that may be passed on, and the cookies that are not ours. Every header that the

@@ -78,14 +78,6 @@ var known = []struct {
 	{account.ErrReset, failure{
 		status: http.StatusBadRequest, code: "invalid_reset", description: "the link was used, has expired, or never was one; ask for another",
 	}},
-	{account.ErrResetThrottled, failure{
-		status: http.StatusTooManyRequests, code: "too_many_requests",
-		description: "too many wrong links; wait, then try again", retryAfter: time.Minute,
-	}},
-	{account.ErrRegisterThrottled, failure{
-		status: http.StatusTooManyRequests, code: "too_many_requests",
-		description: "too many registrations; wait, then try again", retryAfter: time.Minute,
-	}},
 	{account.ErrClient, failure{
 		status: http.StatusUnauthorized, code: "invalid_client", description: "the client credentials are wrong",
 		challenge: `Basic realm="` + realm + `", charset="UTF-8"`,

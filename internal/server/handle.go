@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/origin"
 )
 
 // headerLimit is the greatest size of all request headers together. net/http
@@ -32,6 +33,7 @@ type exchange struct {
 	http.ResponseWriter
 	started  time.Time
 	id       string
+	origin   origin.Origin
 	resource *resource
 	quiet    bool
 	act      string // for the observer: "login", "refresh" or nothing
@@ -105,6 +107,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.record(r, x)
 	defer s.rescue(r, x)
 
+	x.origin = s.originOf(r)
 	x.resource = s.find(r)
 	if x.resource == s.beyond && headerSize(r) <= headerLimit {
 		s.cfg.Upstream.ServeHTTP(x, r)
@@ -191,7 +194,7 @@ func (s *Server) record(r *http.Request, x *exchange) {
 		slog.Int("status", x.status),
 		slog.Duration("duration", time.Since(x.started)),
 		slog.String("request_id", x.id),
-		slog.String("remote", remoteAddress(r)),
+		slog.String("remote", capped(x.origin.Address)),
 	}
 	if x.subject != "" {
 		attrs = append(attrs, slog.String("sub", capped(x.subject)))
@@ -200,15 +203,6 @@ func (s *Server) record(r *http.Request, x *exchange) {
 		attrs = append(attrs, slog.String("sid", capped(x.session)))
 	}
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
-}
-
-// remoteAddress is the address of the peer, without the port.
-func remoteAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return capped(r.RemoteAddr)
-	}
-	return host
 }
 
 // headerSize is what the request line and the header lines take on the wire.

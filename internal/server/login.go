@@ -53,7 +53,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	user, attempt, err := s.cfg.People.Authenticate(ctx, s.cfg.Issuer, req.Username, req.Password, from, event(r, ""))
+	user, attempt, err := s.authenticate(r, req, from)
 	if err != nil {
 		return err
 	}
@@ -82,6 +82,23 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.writeTokens(w, set, req.Cookie, device)
 	return nil
+}
+
+// authenticate checks the password. A stranger who is wrong has one try less in this
+// minute; one who is refused without a look at the password has not.
+func (s *Server) authenticate(r *http.Request, req loginRequest, from account.Device) (account.User, issuer.Attempt, error) {
+	giveBack := func() {}
+	if !from.Known() {
+		var err error
+		if giveBack, err = spend(s.budgets.login, r); err != nil {
+			return account.User{}, issuer.Attempt{}, err
+		}
+	}
+	user, attempt, err := s.cfg.People.Authenticate(r.Context(), s.cfg.Issuer, req.Username, req.Password, from, event(r, ""))
+	if !errors.Is(err, account.ErrCredentials) {
+		giveBack()
+	}
+	return user, attempt, err
 }
 
 // endReplaced ends the session whose cookie this login overwrites: nobody holds

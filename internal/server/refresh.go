@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -34,12 +35,26 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	set, err := s.cfg.Issuer.Refresh(r.Context(), token, issuer.RefreshRequest{
 		Audience: req.Audience, Event: event(r, ""),
 	})
+	if errors.Is(err, issuer.ErrInvalidGrant) {
+		return s.refused(r, err)
+	}
 	if err != nil {
 		return err
 	}
 	identify(r, set.Subject, set.SessionID)
 	s.writeTokens(w, set, cookie, "")
 	return nil
+}
+
+// refused counts a refresh token that is not valid. Whoever sends too many reads 429, but for
+// a token that this issuer made: neighbours can take nothing from its holder. Tokens
+// that it did not make cost no more than their MAC.
+func (s *Server) refused(r *http.Request, err error) error {
+	_, spent := spend(s.budgets.refresh, r)
+	if spent != nil && issuer.RefreshReason(err) == "" {
+		return spent
+	}
+	return err
 }
 
 // refreshToken returns the one refresh token of a request, from its body or

@@ -35,6 +35,9 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if len(req.Password) > password.MaxBytes {
 		return password.ErrTooLong
 	}
+	if _, err := spend(s.budgets.register, r); err != nil {
+		return err
+	}
 	user, err := s.cfg.People.Register(r.Context(), req.Username, req.Password, event(r, ""))
 	if err != nil {
 		return registerFailure(err)

@@ -29,7 +29,7 @@ func TestRegister_Attack_E11(t *testing.T) {
 	for range 10 {
 		got = w.do("POST", "/register", map[string]any{"username": "root", "password": word})
 	}
-	if got.want(t, 429, "too_many_requests"); got.header.Get("Retry-After") != "60" {
+	if got.want(t, 429, "too_many_requests"); got.header.Get("Retry-After") == "" {
 		t.Errorf("Retry-After is %q", got.header.Get("Retry-After"))
 	}
 }

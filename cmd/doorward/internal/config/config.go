@@ -73,8 +73,18 @@ type Config struct {
 	LogLevel             string
 	LogFormat            string
 	Connections          int
+	LoginFailures        Failures
+	RefreshFailures      Failures
+	ResetFailures        Failures
+	Registrations        Failures
 
 	origin map[string]string
+}
+
+// Failures is how many times something may go wrong in a minute, in this process.
+type Failures struct {
+	Network int // for one /24, or /48 of IPv6
+	All     int // for everybody together
 }
 
 // Default returns the configuration of a machine on which nothing is set.
@@ -108,6 +118,10 @@ func Default() *Config {
 		LogLevel:          "info",
 		LogFormat:         "auto",
 		Connections:       4096,
+		LoginFailures:     Failures{100, 3000},
+		RefreshFailures:   Failures{300, 30_000},
+		ResetFailures:     Failures{100, 1000},
+		Registrations:     Failures{10, 120},
 		origin:            map[string]string{},
 	}
 }

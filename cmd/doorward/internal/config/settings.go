@@ -220,4 +220,36 @@ var baseSettings = []Setting{
 		Key: "limits.connections", Usage: "connections open at once",
 		bind: func(c *Config) value { return number{&c.Connections, 1, 1_000_000} },
 	},
+	{
+		Key: "limits.login_network", Usage: "wrong passwords in a minute from one network, beyond which the answer is 429",
+		bind: func(c *Config) value { return number{&c.LoginFailures.Network, 1, 1_000_000} },
+	},
+	{
+		Key: "limits.login_all", Usage: "wrong passwords in a minute from everywhere, beyond which the answer is 429",
+		bind: func(c *Config) value { return number{&c.LoginFailures.All, 1, 1_000_000} },
+	},
+	{
+		Key: "limits.refresh_network", Usage: "refused refreshes in a minute from one network, beyond which the answer is 429",
+		bind: func(c *Config) value { return number{&c.RefreshFailures.Network, 1, 1_000_000} },
+	},
+	{
+		Key: "limits.refresh_all", Usage: "refused refreshes in a minute from everywhere, beyond which the answer is 429",
+		bind: func(c *Config) value { return number{&c.RefreshFailures.All, 1, 1_000_000} },
+	},
+	{
+		Key: "limits.reset_network", Usage: "wrong reset links in a minute from one network, beyond which the answer is 429",
+		bind: func(c *Config) value { return number{&c.ResetFailures.Network, 1, 1_000_000} },
+	},
+	{
+		Key: "limits.reset_all", Usage: "wrong reset links in a minute from everywhere, beyond which the answer is 429",
+		bind: func(c *Config) value { return number{&c.ResetFailures.All, 1, 1_000_000} },
+	},
+	{
+		Key: "limits.register_network", Usage: "registrations in a minute from one network, beyond which the answer is 429",
+		bind: func(c *Config) value { return number{&c.Registrations.Network, 1, 1_000_000} },
+	},
+	{
+		Key: "limits.register_all", Usage: "registrations in a minute from everywhere, beyond which the answer is 429",
+		bind: func(c *Config) value { return number{&c.Registrations.All, 1, 1_000_000} },
+	},
 }

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Attack_E03, Attack_E07: a thousand strangers log in at once. The process stays within the memory that
+// docs/operate.md states, tokens are verified all the while, and a known device gets in. The times are shown, not judged.
+func TestAttack_E03_ThousandLoginsAtOnce(t *testing.T) {
+	base := t.TempDir()
+	dir, file := filepath.Join(base, "data"), filepath.Join(base, "doorward.yaml")
+	if err := os.WriteFile(file, []byte("limits: {login_network: 100000, login_all: 100000}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, dir, "--config", file)
+	word := readPassword(t, dir)
+	first := must(t, 200, "POST", s.url+"/login", "", credentials("admin", word))
+	device, token := first.member("device"), first.member("access_token")
+	quiet := verifyUntil(t, s.url, token, after(200*time.Millisecond))
+
+	strangers := make(chan struct{})
+	var mu sync.Mutex // guards answers
+	answers := map[int]int{}
+	var owner, all sync.WaitGroup
+	for i := range 1000 {
+		all.Go(func() {
+			got, err := call("POST", s.url+"/login", "", credentials(fmt.Sprint("nobody", i), "wrong wrong wrong"))
+			if err != nil || got.status == 503 && got.header.Get("Retry-After") == "" {
+				t.Errorf("a stranger: %d without Retry-After, %v", got.status, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			answers[got.status]++
+		})
+	}
+	go func() { all.Wait(); close(strangers) }()
+	owner.Go(func() { loginsOf(t, s.url, word, device, strangers) })
+	busy := verifyUntil(t, s.url, token, strangers)
+	owner.Wait()
+	if answers[401]+answers[503] != 1000 || answers[401] == 0 || answers[503] == 0 {
+		t.Errorf("answers %v, want some 401 and some 503, 1,000 together", answers)
+	}
+	slots := max(2, runtime.GOMAXPROCS(0))
+	peak, limit := peakMemory(t, s.cmd.Process.Pid), 120+40*slots
+	if peak > limit {
+		t.Errorf("resident memory reached %d MiB, stated are %d with %d slots", peak, limit, slots)
+	}
+	t.Logf("answers %v; peak %d MiB of %d; /me before: %s; meanwhile: %s", answers, peak, limit, figures(quiet), figures(busy))
+}
+
+// after is closed when a time has passed.
+func after(d time.Duration) <-chan struct{} {
+	c := make(chan struct{})
+	time.AfterFunc(d, func() { close(c) })
+	return c
+}
+
+// verifyUntil asks /me again and again, which verifies the token, and returns how long each answer took.
+func verifyUntil(t *testing.T, url, token string, end <-chan struct{}) (took []time.Duration) {
+	t.Helper()
+	for {
+		begun := time.Now()
+		must(t, 200, "GET", url+"/me", token, "")
+		took = append(took, time.Since(begun))
+		select {
+		case <-end:
+			return took
+		default:
+		}
+	}
+}
+
+// loginsOf logs in from a known device, once at least, until the strangers are gone.
+func loginsOf(t *testing.T, url, word, device string, end <-chan struct{}) {
+	for n := 0; ; n++ {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/login", strings.NewReader(credentials("admin", word)))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Doorward-Device", device)
+		if got, err := exchange(req); err != nil || got.status != 200 {
+			t.Errorf("login %d from a known device: %d %s, %v", n, got.status, got.body, err)
+			return
+		}
+		select {
+		case <-end:
+			return
+		default:
+		}
+	}
+}
+
+// peakMemory is the greatest resident memory of a process so far, in MiB.
+func peakMemory(t *testing.T, pid int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		t.Fatal("the kernel does not say how much memory the process had")
+	}
+	kib, err := strconv.Atoi(fields[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib >> 10
+}
+
+func figures(took []time.Duration) string {
+	slices.Sort(took)
+	return fmt.Sprintf("%d answers, p50 %v, p99 %v", len(took), took[len(took)/2], took[len(took)*99/100])
+}

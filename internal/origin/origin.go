@@ -1,0 +1,99 @@
+// Package origin says where a request comes from: from its peer, or from whom a trusted
+// proxy in front names.
+package origin
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// Proxies are the networks of proxies in front whose X-Forwarded-* count.
+type Proxies []netip.Prefix
+
+// Origin is where one request comes from.
+type Origin struct {
+	// Address is that of the client, or of a proxy that is not trusted.
+	Address string
+	// Network is what one customer of a provider has: a /24, or a /48 of IPv6. It is
+	// zero where the address says nothing about the client.
+	Network netip.Prefix
+	// Hidden says that the client is behind a proxy of one's own that is not trusted: a
+	// loopback or private peer that sends X-Forwarded-For. It has no Network, since
+	// everybody would share it.
+	Hidden bool
+}
+
+// Trust reports whether the peer at address, as net/http writes it, is a trusted proxy.
+// A Unix socket is not: whoever may open it is not named.
+func (p Proxies) Trust(address string) bool {
+	if len(p) == 0 {
+		return false
+	}
+	peer, err := netip.ParseAddrPort(address)
+	return err == nil && p.contains(plain(peer.Addr()))
+}
+
+// Of returns where r comes from. X-Forwarded-For is read from its end, where the nearest
+// proxy writes: the client is the first address that is no trusted proxy's. What stands
+// before it, the client may have made up.
+func (p Proxies) Of(r *http.Request) Origin {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			host = r.RemoteAddr
+		}
+		return Origin{Address: host}
+	}
+	client, said := plain(peer.Addr()), r.Header["X-Forwarded-For"]
+	if !p.contains(client) {
+		hidden := len(said) > 0 && (client.IsLoopback() || client.IsPrivate())
+		return from(client, hidden)
+	}
+	list := strings.Split(strings.Join(said, ","), ",")
+	for i := len(list) - 1; i >= 0 && p.contains(client); i-- {
+		next, ok := parse(list[i])
+		if !ok {
+			break
+		}
+		client = next
+	}
+	return from(client, false)
+}
+
+func (p Proxies) contains(ip netip.Addr) bool {
+	for _, network := range p {
+		if network.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+func from(client netip.Addr, hidden bool) Origin {
+	o := Origin{Address: client.String(), Hidden: hidden}
+	if hidden {
+		return o
+	}
+	bits := 48
+	if client.Is4() {
+		bits = 24
+	}
+	o.Network = netip.PrefixFrom(client, bits).Masked()
+	return o
+}
+
+// parse reads one address, which some proxies write with a port.
+func parse(text string) (netip.Addr, bool) {
+	text = strings.TrimSpace(text)
+	if ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")); err == nil {
+		return plain(ip), true
+	}
+	peer, err := netip.ParseAddrPort(text)
+	return plain(peer.Addr()), err == nil
+}
+
+// plain is an address without what two ways to write it differ in.
+func plain(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }

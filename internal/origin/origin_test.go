@@ -1,0 +1,59 @@
+package origin_test
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/doorward/doorward/internal/origin"
+)
+
+func TestOf_Attack_E08(t *testing.T) {
+	t.Parallel()
+	trusted := origin.Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("2001:db8:ffff::/48")}
+	for _, tt := range []struct {
+		name, peer string
+		forwarded  []string
+		proxies    origin.Proxies
+		address    string
+		network    string // "" for none
+		hidden     bool
+	}{
+		{"a client", "192.0.2.77:1", nil, nil, "192.0.2.77", "192.0.2.0/24", false},
+		{"IPv6", "[2001:db8:7:1::9]:1", nil, nil, "2001:db8:7:1::9", "2001:db8:7::/48", false},
+		{"IPv6 with a zone", "[fe80::1%eth0]:1", nil, nil, "fe80::1", "fe80::/48", false},
+		{"IPv4 in IPv6", "[::ffff:192.0.2.77]:1", nil, nil, "192.0.2.77", "192.0.2.0/24", false},
+		{"Attack_E08 a client that makes up a name", "192.0.2.77:1", []string{"6.6.6.6"}, trusted, "192.0.2.77", "192.0.2.0/24", false},
+		{"a private client", "10.1.2.3:1", nil, nil, "10.1.2.3", "10.1.2.0/24", false},
+		{"a proxy on this machine that is not trusted", "127.0.0.1:1", []string{"6.6.6.6"}, nil, "127.0.0.1", "", true},
+		{"a private proxy that is not trusted", "192.168.1.1:1", []string{""}, trusted, "192.168.1.1", "", true},
+		{"a trusted proxy", "10.0.0.1:1", []string{"192.0.2.77"}, trusted, "192.0.2.77", "192.0.2.0/24", false},
+		{"a trusted proxy that names nobody", "10.0.0.1:1", nil, trusted, "10.0.0.1", "10.0.0.0/24", false},
+		{"two trusted proxies", "127.0.0.1:1", []string{"6.6.6.6, 192.0.2.77, 10.9.9.9"}, trusted, "192.0.2.77", "192.0.2.0/24", false},
+		{"in several lines", "127.0.0.1:1", []string{"6.6.6.6", "192.0.2.77", "10.9.9.9"}, trusted, "192.0.2.77", "192.0.2.0/24", false},
+		{"with a port", "10.0.0.1:1", []string{"192.0.2.77:4711"}, trusted, "192.0.2.77", "192.0.2.0/24", false},
+		{"IPv6 with a port", "10.0.0.1:1", []string{"[2001:db8:7::1]:4711"}, trusted, "2001:db8:7::1", "2001:db8:7::/48", false},
+		{"IPv6 in brackets", "10.0.0.1:1", []string{"[2001:db8:7::1]"}, trusted, "2001:db8:7::1", "2001:db8:7::/48", false},
+		{"no address", "10.0.0.1:1", []string{"6.6.6.6, unknown"}, trusted, "10.0.0.1", "10.0.0.0/24", false},
+		{"trusted proxies alone", "10.0.0.1:1", []string{"10.0.0.3, 10.0.0.2"}, trusted, "10.0.0.3", "10.0.0.0/24", false},
+		{"a long list", "10.0.0.1:1", []string{strings.Repeat("6.6.6.6,", 1000) + "192.0.2.77"}, trusted, "192.0.2.77", "192.0.2.0/24", false},
+		{"a Unix socket", "@", []string{"6.6.6.6"}, trusted, "@", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := &http.Request{RemoteAddr: tt.peer, Header: http.Header{}}
+			if tt.forwarded != nil {
+				r.Header["X-Forwarded-For"] = tt.forwarded
+			}
+			got := tt.proxies.Of(r)
+			network := ""
+			if got.Network.IsValid() {
+				network = got.Network.String()
+			}
+			if got.Address != tt.address || network != tt.network || got.Hidden != tt.hidden {
+				t.Errorf("got %s of %q, hidden %v; want %s of %q, hidden %v", got.Address, network, got.Hidden, tt.address, tt.network, tt.hidden)
+			}
+		})
+	}
+}

@@ -1,0 +1,79 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/doorward/doorward/internal/origin"
+	"github.com/doorward/doorward/internal/quota"
+)
+
+// Limits bounds what strangers may do in a minute, in this process: each network (a /24,
+// or a /48 of IPv6), and all together. A zero limit has its default.
+type Limits struct {
+	// Login is wrong passwords: 100 and 3,000. Known devices have no part in it.
+	Login quota.Limits
+	// Refresh is refused refreshes: 300 and 30,000. Beyond them a token that this issuer
+	// did not make gets 429; one that it made is looked at all the same.
+	Refresh quota.Limits
+	// Reset is wrong reset links: 100 and 1,000.
+	Reset quota.Limits
+	// Register is registrations, refused ones too: 10 and 120.
+	Register quota.Limits
+}
+
+func (l Limits) withDefaults() Limits {
+	for _, d := range []struct {
+		limits    *quota.Limits
+		each, all int
+	}{
+		{&l.Login, 100, 3000},
+		{&l.Refresh, 300, 30_000},
+		{&l.Reset, 100, 1000},
+		{&l.Register, 10, 120},
+	} {
+		setDefault(&d.limits.Each, d.each)
+		setDefault(&d.limits.All, d.all)
+	}
+	return l
+}
+
+type budget = quota.Budget[netip.Prefix]
+
+// budgets are the limits and what is spent of them.
+type budgets struct{ login, refresh, reset, register *budget }
+
+func newBudgets(l Limits) budgets {
+	return budgets{
+		login: quota.NewBudget[netip.Prefix](l.Login), refresh: quota.NewBudget[netip.Prefix](l.Refresh),
+		reset: quota.NewBudget[netip.Prefix](l.Reset), register: quota.NewBudget[netip.Prefix](l.Register),
+	}
+}
+
+// spend counts one for where r comes from, or refuses it. What it returns gives that one
+// back: it is counted before the outcome is known, so that of many at once no more get through.
+func spend(b *budget, r *http.Request) (giveBack func(), err error) {
+	network, now := exchangeOf(r).origin.Network, time.Now()
+	if wait := b.Take(network, now); wait > 0 {
+		return nil, &failure{
+			status: http.StatusTooManyRequests, code: "too_many_requests",
+			description: "too many failures from this network, or from everywhere; wait, then try again", retryAfter: wait,
+		}
+	}
+	return func() { b.Give(network, now) }, nil
+}
+
+// originOf says where a request comes from, and once in the log what to set if that cannot be told.
+func (s *Server) originOf(r *http.Request) origin.Origin {
+	o := s.proxies.Of(r)
+	if o.Hidden {
+		s.hidden.Do(func() {
+			s.log.LogAttrs(r.Context(), slog.LevelWarn,
+				"a proxy in front is not trusted, so its clients have no limits of their own and the log does not know them: name it in trusted_proxies",
+				slog.String("peer", o.Address))
+		})
+	}
+	return o
+}
