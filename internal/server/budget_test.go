@@ -133,7 +133,7 @@ func TestUntrustedProxy(t *testing.T) {
 }
 
 // Forged refresh tokens use up the limit of a network, and take nothing from who has a real one.
-func TestAttack_F15_RefreshFailures(t *testing.T) {
+func TestRefreshFailures_Attack_E06(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, behindProxy(server.Limits{Refresh: quota.Limits{Each: 3}}))
 	live, over := w.login("alice", aliceWord).text("refresh_token"), w.login("bob", bobWord).text("refresh_token")
