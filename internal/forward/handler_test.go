@@ -57,7 +57,7 @@ Accept-Encoding: gzip
 
 `
 
-// Traefik 2: writeHeader of the same file, v2.11 and before, which also leaves Accept and X-Forwarded-Server of its entry point.
+// Traefik 2: writeHeader of the same file in version 2, which also leaves Accept and X-Forwarded-Server of its entry point.
 const traefik2 = `GET /auth/forward-auth/traefik HTTP/1.1
 Host: 127.0.0.1:8080
 User-Agent: curl/8
@@ -76,7 +76,7 @@ Accept-Encoding: gzip
 `
 
 // Envoy: RawHttpClientImpl::check in source/extensions/filters/common/ext_authz/ext_authz_http_impl.cc and
-// CheckRequestUtils::setHttpRequest in check_request_utils.cc beside it, v1.33: method, path after path_prefix,
+// CheckRequestUtils::setHttpRequest in check_request_utils.cc beside it: method, path after path_prefix,
 // host and allowed headers; Content-Length is always 0. The router adds X-Forwarded-For and its own x-envoy headers.
 const envoy = `GET /auth/forward-auth/envoy/orders/7?x=1 HTTP/1.1
 host: api.example.com
