@@ -1,6 +1,7 @@
 package doorward_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -77,7 +78,7 @@ func TestAttack_F12_YoungWhenStale(t *testing.T) {
 			}
 		}
 		time.Sleep(30 * time.Second)
-		if _, err := s.v.Verify(t.Context(), again); err != doorward.ErrStale {
+		if _, err := s.v.Verify(t.Context(), again); !errors.Is(err, doorward.ErrStale) {
 			t.Errorf("Verify of a token that has aged: %v", err)
 		}
 		set.Confirm(time.Now())
@@ -108,7 +109,7 @@ func TestYoungWhenStaleOfSeveral(t *testing.T) {
 			if _, err := v.Verify(t.Context(), a.token(t, nil)); err != nil {
 				t.Errorf("the first issuer's: %v", err)
 			}
-			if _, err := v.Verify(t.Context(), b.token(t, map[string]any{"iss": "https://b.example"})); err != doorward.ErrStale {
+			if _, err := v.Verify(t.Context(), b.token(t, map[string]any{"iss": "https://b.example"})); !errors.Is(err, doorward.ErrStale) {
 				t.Errorf("the second issuer's: %v", err)
 			}
 		})

@@ -107,7 +107,7 @@ func TestHint(t *testing.T) {
 	if err := there.WaitChange(t.Context()); err != nil { // begins to listen
 		t.Fatal(err)
 	}
-	var fastest time.Duration = time.Hour
+	fastest := time.Hour
 	for range 5 {
 		woken := make(chan time.Time)
 		go func() {

@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -113,7 +114,7 @@ func TestAttack_F13_HostileFeed(t *testing.T) {
 				t.Errorf("outcome %v, want %q", outcome, tt.reason)
 			}
 			ended := feed.Check(&doorward.Claims{SessionID: "evil"})
-			if (tt.reason == "ok") != (feed.Ready() == nil) || (tt.reason == "ok") != (ended == doorward.ErrRevoked) {
+			if (tt.reason == "ok") != (feed.Ready() == nil) || (tt.reason == "ok") != errors.Is(ended, doorward.ErrRevoked) {
 				t.Errorf("Ready: %v; Check: %v", feed.Ready(), ended)
 			}
 		})

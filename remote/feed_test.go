@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -59,7 +60,7 @@ func TestFeed(t *testing.T) {
 			}
 			f.revoke(tt.entry)
 			pass(5 * time.Second)
-			if f.feed.Check(&tt.ends) != doorward.ErrRevoked || f.feed.Check(&tt.spares) != nil {
+			if !errors.Is(f.feed.Check(&tt.ends), doorward.ErrRevoked) || f.feed.Check(&tt.spares) != nil {
 				t.Errorf("%s: %v, %v", tt.entry, f.feed.Check(&tt.ends), f.feed.Check(&tt.spares))
 			}
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -132,14 +133,14 @@ func programBefore(t *testing.T, dialect, programs string) string {
 	if err != nil || len(files) < 2 {
 		t.Fatalf("migrations %q, %v", files, err)
 	}
-	commit, err := git("log", "-1", "--diff-filter=A", "--format=%H", "--", files[len(files)-1])
+	commit, err := git(t.Context(), "log", "-1", "--diff-filter=A", "--format=%H", "--", files[len(files)-1])
 	if err != nil {
 		t.Skip("SKIPPED, UPGRADES WERE NOT TESTED: there is no git history here")
 	}
 	if commit = strings.TrimSpace(commit) + "^"; commit == "^" {
 		commit = "HEAD" // the migration is not committed yet
 	}
-	if commit, err = git("rev-parse", "--verify", "--quiet", commit); err != nil {
+	if commit, err = git(t.Context(), "rev-parse", "--verify", "--quiet", commit); err != nil {
 		t.Skip("SKIPPED, UPGRADES WERE NOT TESTED: this clone is shallow; git fetch --unshallow")
 	}
 	building.Lock()
@@ -163,7 +164,7 @@ func build(t *testing.T, commit, programs string) string {
 	return filepath.Join(dir, "doorward")
 }
 
-func git(args ...string) (string, error) {
-	out, err := exec.Command("git", args...).Output()
+func git(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, "git", args...).Output()
 	return string(out), err
 }

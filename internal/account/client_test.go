@@ -134,10 +134,12 @@ func TestAttack_H08_ClientFailures(t *testing.T) {
 	store.asked = 0
 	for i := range 1000 { // one /64
 		err := try(orders.ID, "dws_wrong", fmt.Sprintf("2001:db8::%x", i))
-		if want := account.ErrClient; i >= account.ClientFailureLimit {
-			if want = account.ErrClientThrottled; !errors.Is(err, want) {
-				t.Fatalf("try %d: %v, want %v", i, err, want)
-			}
+		want := account.ErrClient
+		if i >= account.ClientFailureLimit {
+			want = account.ErrClientThrottled
+		}
+		if !errors.Is(err, want) {
+			t.Fatalf("try %d: %v, want %v", i, err, want)
 		}
 	}
 	if store.asked != account.ClientFailureLimit {

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path"
@@ -299,7 +300,7 @@ func passes(t *rapid.T, g *gate.Guard, routes []gate.Route, target string) bool 
 	if err != nil {
 		return false
 	}
-	r, _ := http.NewRequest(http.MethodGet, "/", http.NoBody)
+	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 	r.URL = u
 	v := g.Decide(r)
 	if v.Refusal != nil {

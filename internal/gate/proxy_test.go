@@ -216,7 +216,7 @@ func TestUpstreamFails(t *testing.T) {
 	api.HandleFunc("/stalls", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "10")
 		_, _ = io.WriteString(w, "12345")
-		http.NewResponseController(w).Flush()
+		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
 	f := newFront(w, gate.Config{Routes: []gate.Route{{Path: "/**", Access: gate.AccessPublic, Timeout: 300 * time.Millisecond}}}, api)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -108,7 +109,7 @@ func sendRaw(t *testing.T, w *world, name, raw string) {
 			return
 		}
 	}
-	if fault := strictly(arrived); fault != "" && err == io.EOF {
+	if fault := strictly(arrived); fault != "" && errors.Is(err, io.EOF) {
 		t.Errorf("Attack_C14: %s: the API gets %s:\n%q\nfor\n%q", name, fault, arrived, raw)
 	}
 }
