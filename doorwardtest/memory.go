@@ -239,7 +239,7 @@ func sessionOf(n issuer.NewSession, id string, now time.Time) *issuer.Session {
 	idle := roundUp(n.Idle)
 	session := issuer.Session{
 		ID: id, Handle: n.Handle, Subject: n.Subject, Epoch: n.Epoch, ClientID: n.ClientID,
-		Scope: n.Scope, Audience: n.Audience, Claims: n.Claims,
+		Scope: n.Scope, AllScopes: n.AllScopes, Audience: n.Audience, Claims: n.Claims,
 		AuthTime: now, CreatedAt: now, LastUsedAt: now,
 		Idle: idle, IdleEnd: now.Add(idle), AbsoluteEnd: now.Add(roundUp(n.Absolute)),
 	}

@@ -115,12 +115,13 @@ var sessionTests = []storeTest{
 
 func createReturnsSession(f *fixture) {
 	n := newSession("u_1", 0)
+	n.AllScopes = true
 	got, err := f.store.CreateSession(f.Context(), n, event)
 	f.ok(err)
 	f.holds(!got.CreatedAt.IsZero() && got.CreatedAt.Location() == time.UTC, "created at %v", got.CreatedAt)
 	want := issuer.Session{
 		ID: got.ID, Handle: n.Handle, Subject: n.Subject, Epoch: n.Epoch, ClientID: n.ClientID,
-		Scope: n.Scope, Audience: n.Audience, Claims: n.Claims,
+		Scope: n.Scope, AllScopes: true, Audience: n.Audience, Claims: n.Claims,
 		AuthTime: got.CreatedAt, CreatedAt: got.CreatedAt, LastUsedAt: got.CreatedAt,
 		Idle: n.Idle, IdleEnd: got.CreatedAt.Add(n.Idle), AbsoluteEnd: got.CreatedAt.Add(n.Absolute),
 	}
@@ -129,7 +130,7 @@ func createReturnsSession(f *fixture) {
 	bare := issuer.NewSession{Subject: "u_2", Handle: issuer.Digest{1}, Idle: time.Hour, Absolute: time.Hour}
 	got, err = f.store.CreateSession(f.Context(), bare, event)
 	f.ok(err)
-	f.holds(len(got.Scope) == 0 && got.Claims == nil && got.Audience == "" && got.ClientID == "",
+	f.holds(len(got.Scope) == 0 && !got.AllScopes && got.Claims == nil && got.Audience == "" && got.ClientID == "",
 		"a session without scope, claims, audience and client came back as %+v", got)
 }
 

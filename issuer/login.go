@@ -22,7 +22,8 @@ type Attempt struct {
 // LoginRequest says what a login asks for. The zero request asks for everything
 // that the subject may have.
 type LoginRequest struct {
-	// Scope narrows the grant. Nil asks for all; a word that the subject does not have is ErrScope.
+	// Scope narrows the grant. Nil asks for all that the subject has, now and at each
+	// refresh; a word that the subject does not have is ErrScope.
 	Scope doorward.Scope
 	// Audience is the aud of the first access token. Empty means Config.Audience.
 	Audience string
@@ -80,7 +81,7 @@ func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenS
 	req.Event.Kind, req.Event.Subject = EventLogin, a.subject
 	session, err := i.cfg.Store.CreateSession(ctx, NewSession{
 		Subject: a.subject, Epoch: a.epoch, Handle: refresh.Handle.Digest(),
-		ClientID: clientOr(req.ClientID), Scope: scope, Audience: audience, Claims: claims,
+		ClientID: clientOr(req.ClientID), Scope: scope, AllScopes: req.Scope == nil, Audience: audience, Claims: claims,
 		AuthTime: req.AuthTime, Idle: i.cfg.IdleTTL, Absolute: i.cfg.AbsoluteTTL,
 	}, req.Event)
 	if err != nil {

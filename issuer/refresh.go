@@ -134,7 +134,7 @@ func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req Refr
 	if err != nil {
 		return grant{}, err
 	}
-	return grant{session: s, subject: subject, scope: still(s.Scope, subject.Scope), audience: audience, now: now}, nil
+	return grant{session: s, subject: subject, scope: today(s, subject.Scope), audience: audience, now: now}, nil
 }
 
 // reportLapse logs that somebody came with a session that nobody has ended: no change of the
@@ -166,7 +166,10 @@ func (i *Issuer) endFamily(ctx context.Context, s Session, o outcome, ev Event) 
 	return refused
 }
 
-// still returns the words of the session's grant that the subject has today.
-func still(granted, today doorward.Scope) doorward.Scope {
-	return slices.DeleteFunc(slices.Clone(granted), func(word string) bool { return !today.Has(word) })
+// today returns the words of the session's grant that the subject has now.
+func today(s Session, has doorward.Scope) doorward.Scope {
+	if s.AllScopes {
+		return has
+	}
+	return slices.DeleteFunc(slices.Clone(s.Scope), func(word string) bool { return !has.Has(word) })
 }

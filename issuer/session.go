@@ -17,7 +17,10 @@ type NewSession struct {
 	Handle   Digest
 	ClientID string
 	Scope    doorward.Scope
-	Audience string
+	// AllScopes says that the login named no scope: the session has what its subject
+	// has, at each refresh anew. Scope is what that was at the login.
+	AllScopes bool
+	Audience  string
 	// Claims are the extra claims of this login, a JSON object or nil; each
 	// access token of the session repeats them.
 	Claims json.RawMessage
@@ -37,6 +40,7 @@ type Session struct {
 	Epoch      int64
 	ClientID   string
 	Scope      doorward.Scope
+	AllScopes  bool // as in NewSession
 	Audience   string
 	Claims     json.RawMessage
 	AuthTime   time.Time

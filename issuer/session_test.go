@@ -245,8 +245,22 @@ func TestRefreshAsksAgain(t *testing.T) {
 	w.people.set("ada", issuer.Subject{Active: true, Roles: []string{"viewer"}, Scope: doorward.Scope{"orders:read", "billing"}})
 	set := w.mustRefresh(token)
 	claims := w.wantVerify(set.AccessToken, nil)
-	if claims.HasRole("editor") || !claims.HasRole("viewer") || claims.Scope.String() != "orders:read" {
-		t.Errorf("roles = %v, scope = %q: want today's roles, and no scope beyond the login's", claims.Roles, claims.Scope)
+	if claims.HasRole("editor") || !claims.HasRole("viewer") || claims.Scope.String() != "orders:read billing" {
+		t.Errorf("roles = %v, scope = %q: want today's, since the login named no scope", claims.Roles, claims.Scope)
+	}
+	for _, asked := range []doorward.Scope{{"orders:read"}, {}} {
+		attempt, err := w.Begin(t.Context(), "ada")
+		if err != nil {
+			t.Fatal(err)
+		}
+		narrowed, err := w.Login(t.Context(), attempt, issuer.LoginRequest{Scope: asked})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.people.set("ada", issuer.Subject{Active: true, Scope: doorward.Scope{"billing", "orders:read", "more"}})
+		if claims = w.wantVerify(w.mustRefresh(narrowed.RefreshToken).AccessToken, nil); claims.Scope.String() != asked.String() {
+			t.Errorf("scope = %q, want %q: no scope beyond the one that the login named", claims.Scope, asked)
+		}
 	}
 	w.people.set("ada", issuer.Subject{})
 	w.wantRefreshError(set.RefreshToken, issuer.ErrInactive)

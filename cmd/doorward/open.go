@@ -52,6 +52,7 @@ type accounts interface {
 	account.BulkStore
 	account.ResetStore
 	account.DeviceStore
+	account.RoleStore
 	account.Throttle
 	account.ClientStore
 }
@@ -113,7 +114,7 @@ func newBackend(f folder, store store) (*backend, error) {
 	hasher := password.New(password.Config{Slots: slots, Reserved: slots / 2})
 	breached, unread := openBreached(f.cfg)
 	people, err := account.New(account.Config{
-		Store: store, Bulk: store, Resets: store, Devices: store, Throttle: store,
+		Store: store, Bulk: store, Resets: store, Devices: store, Roles: store, Throttle: store,
 		Hasher: hasher, Reserved: hasher.Reserved(),
 		MinPassword: f.cfg.PasswordMinLength, ServiceNames: serviceNames(f.cfg), Breached: breached,
 	})

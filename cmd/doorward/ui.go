@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 )
 
 // printJSON writes v for programs: indented, with a newline at its end.
@@ -69,41 +71,11 @@ func (a *app) readLine(limit int) (string, error) {
 	return line, nil
 }
 
-// when writes a time for people: in UTC, and how far it is from now.
-func when(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format("2006-01-02 15:04:05Z") + " (" + relative(time.Until(t)) + ")"
-}
-
-func relative(d time.Duration) string {
-	if d < 0 {
-		return roughly(-d) + " ago"
-	}
-	return "in " + roughly(d)
-}
-
-func roughly(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
-}
+// when writes a time for people.
+func when(t time.Time) string { return ago.When(t) }
 
 // optional turns a zero time into JSON null.
-func optional(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
+func optional(t time.Time) *time.Time { return ago.Optional(t) }
 
 func orDash(s string) string {
 	if s == "" {

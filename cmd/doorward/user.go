@@ -14,7 +14,7 @@ import (
 
 func (a *app) userCommand() *cobra.Command {
 	return newGroup("user", "Add, list and change the people who can log in",
-		a.userAddCommand(), a.userListCommand(), a.userShowCommand(),
+		a.userAddCommand(), a.userListCommand(), a.userShowCommand(), a.roles().UserSet(),
 		a.userDisableCommand(), a.userEnableCommand(), a.userDeleteCommand(), a.userPasswdCommand(), a.userResetCommand(),
 		a.userImportCommand(), a.userExportCommand())
 }
@@ -115,14 +115,22 @@ func (a *app) userListCommand() *cobra.Command {
 func (a *app) userShowCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "show NAME", Short: "Show one user", Args: want("NAME")}
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = a.forUser(func(_ context.Context, _ *backend, u account.User) error {
+	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
+		scope, err := b.people.ScopeOf(ctx, u.ID)
+		if err != nil {
+			return explain(err)
+		}
 		if *asJSON {
-			return a.printJSON(jsonOfUser(u))
+			return a.printJSON(struct {
+				userJSON
+				Scope string `json:"scope"`
+			}{jsonOfUser(u), scope.String()})
 		}
 		return a.printFields([][2]string{
 			{"name", u.Name},
 			{"id", u.ID},
 			{"roles", orDash(strings.Join(u.Roles, ","))},
+			{"scope", orDash(scope.String())},
 			{"status", statusOf(u)},
 			{"created", when(u.CreatedAt)},
 			{"password changed", when(u.PasswordChangedAt)},
@@ -250,6 +258,11 @@ func explain(err error) error {
 		return refused("doorward user list", "there is a user of this name already")
 	case errors.Is(err, account.ErrNotFound):
 		return refused("doorward user list", "there is no such user")
+	case errors.Is(err, account.ErrLastAdmin):
+		return refused("doorward user set NAME --add-role admin", "this is the last admin who can log in: make another one first")
+	case errors.Is(err, account.ErrRoleBounds):
+		return refused("doorward role list", "too much: there may be %d roles, a user may have %d and a role %d scopes; the scopes of a role or a user may have %d bytes together",
+			account.MaxDefined, account.MaxRoles, account.MaxRoleScopes, account.MaxScope)
 	case errors.Is(err, account.ErrName), errors.Is(err, account.ErrRole):
 		return refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
 	}

@@ -22,7 +22,7 @@ var errNoBulk = errors.New("account: Config.Bulk is required to import and expor
 type BulkStore interface {
 	// CreateUsers inserts what it can of rows, in one transaction, and returns one
 	// error for each: nil, ErrPresent if the canonical name is taken by a user with the
-	// same hash, or ErrNameTaken. It writes one event for each user that it inserts,
+	// same hash, ErrNameTaken or ErrRoleBounds. It writes one event for each user that it inserts,
 	// with the user's ID as Subject. With dry set it looks and writes nothing.
 	CreateUsers(ctx context.Context, rows []Row, dry bool, ev issuer.Event) ([]error, error)
 

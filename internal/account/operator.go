@@ -38,7 +38,7 @@ func (p *People) SetPassword(ctx context.Context, id, next string, mustChange bo
 }
 
 // Disable ends every session of the user and lets them log in no more. The caller
-// applies the Revocation. It returns ErrNotFound.
+// applies the Revocation. It returns ErrNotFound or ErrLastAdmin.
 func (p *People) Disable(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
 	ev.Kind, ev.Subject = EventUserDisable, id
 	cut, err := p.store.SetDisabled(ctx, id, true, ev)
@@ -59,7 +59,7 @@ func (p *People) Enable(ctx context.Context, id string, ev issuer.Event) error {
 
 // Delete removes the user and ends every session. The caller applies the
 // Revocation. The name may be given to somebody else, who gets another ID. It
-// returns ErrNotFound.
+// returns ErrNotFound or ErrLastAdmin.
 func (p *People) Delete(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
 	ev.Kind, ev.Subject = EventUserDelete, id
 	cut, err := p.store.DeleteUser(ctx, id, ev)

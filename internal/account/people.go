@@ -58,7 +58,9 @@ type Config struct {
 	// Resets is needed by StartReset and Reset alone, and is the same database.
 	Resets ResetStore
 	// Devices is needed by Recognize and Remember alone, and is the same database.
-	Devices  DeviceStore
+	Devices DeviceStore
+	// Roles is what roles mean, on the same database. Without it nobody has a scope.
+	Roles    RoleStore
 	Throttle Throttle
 	Hasher   Hasher
 	// Reserved hashes for devices that are known and for users who have logged in, so
@@ -81,6 +83,7 @@ type People struct {
 	bulk     BulkStore
 	resets   ResetStore
 	devices  DeviceStore
+	roles    RoleStore
 	throttle Throttle
 	hasher   Hasher
 	reserved Hasher
@@ -104,7 +107,7 @@ func New(cfg Config) (*People, error) {
 	}
 	rules := password.Rules{Min: cfg.MinPassword, Names: cfg.ServiceNames, Breached: cfg.Breached}
 	return &People{
-		store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, devices: cfg.Devices, throttle: cfg.Throttle,
+		store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, devices: cfg.Devices, roles: cfg.Roles, throttle: cfg.Throttle,
 		hasher: cfg.Hasher, reserved: cfg.Reserved, rules: rules,
 	}, nil
 }
@@ -196,16 +199,17 @@ func (p *People) List(ctx context.Context, q Query) ([]User, error) {
 }
 
 // Subject tells the issuer about a user: not active when disabled or when an
-// initial password expired unchanged. It implements issuer.Subjects.
+// initial password expired unchanged. The scope is that of the roles together. It
+// implements issuer.Subjects.
 func (p *People) Subject(ctx context.Context, id string) (issuer.Subject, error) {
-	u, err := p.store.User(ctx, id)
+	u, scope, err := p.granted(ctx, id)
 	if errors.Is(err, ErrNotFound) {
 		return issuer.Subject{}, issuer.ErrNotFound
 	}
 	if err != nil {
-		return issuer.Subject{}, fmt.Errorf("read user: %w", err)
+		return issuer.Subject{}, err
 	}
-	s := issuer.Subject{Active: !u.Disabled && !u.expired(time.Now()), Name: u.Name, Roles: u.Roles}
+	s := issuer.Subject{Active: !u.Disabled && !u.expired(time.Now()), Name: u.Name, Roles: u.Roles, Scope: scope}
 	if u.MustChange {
 		s.Roles = slices.DeleteFunc(slices.Clone(u.Roles), func(r string) bool { return r == RoleAdmin })
 		s.Claims = map[string]any{ClaimChangeRequired: true}

@@ -64,12 +64,14 @@ type Store interface {
 	// SetDisabled disables or enables the user. Disabling, also of a user who
 	// already is disabled, ends every session as SetPassword does and returns the
 	// cut-off. Enabling ends nothing and returns the zero Revocation. It returns
-	// ErrNotFound if there is no such user.
+	// ErrNotFound if there is no such user, and ErrLastAdmin if nobody would be left
+	// who has RoleAdmin, is not disabled and has a password that has not expired.
 	SetDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) (doorward.Revocation, error)
 
 	// DeleteUser removes the user and ends every session as SetPassword does. The
 	// epoch stays, so that a login in flight fails. The name is free again; the ID
-	// is not used again. It returns ErrNotFound if there is no such user.
+	// is not used again. It returns ErrNotFound if there is no such user, and
+	// ErrLastAdmin as SetDisabled does.
 	DeleteUser(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error)
 }
 

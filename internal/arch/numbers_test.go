@@ -23,7 +23,7 @@ var lists = map[string][]string{
 	"Attack": slices.Concat(span("A%02d", 1, 30), span("B%02d", 1, 16),
 		span("C%02d", 1, 20), []string{"D04"},
 		span("D%02d", 5, 11), []string{"D13"},
-		span("E%02d", 1, 4), []string{"E05", "E06", "E07", "E08", "E09", "E10", "E11", "E12", "E14"}, span("F%02d", 1, 14),
+		span("E%02d", 1, 4), []string{"E05", "E06", "E07", "E08", "E09", "E10", "E11", "E12", "E14"}, span("F%02d", 1, 14), []string{"F18"},
 		span("G%02d", 6, 12), []string{"H05"}, span("H%02d", 8, 16)),
 }
 

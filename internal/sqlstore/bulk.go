@@ -74,13 +74,17 @@ func (s *Store) Credentials(ctx context.Context, q account.Query) (list []accoun
 	return list, nil
 }
 
-// present says who has the canonical name of a row: nil for nobody.
+// present says who has the canonical name of a row, and if nobody has, whether the roles
+// are too many: nil for a row that may be inserted.
 func present(ctx context.Context, tx Tx, row account.Row) (verdict, err error) {
 	var hash string
 	err = tx.QueryRowContext(ctx, `SELECT hash FROM users WHERE canonical = $1`, row.Canonical).Scan(&hash)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return nil, nil
+		if err = checkRoles(ctx, tx, row.Roles); errors.Is(err, account.ErrRoleBounds) {
+			return err, nil
+		}
+		return nil, err
 	case err != nil:
 		return nil, err
 	case hash == row.Hash:

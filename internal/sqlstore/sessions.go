@@ -14,7 +14,7 @@ import (
 
 const sessionColumns = `id, handle, subject, epoch, client_id, scope, audience, claims,
 	auth_time, created_at, last_used_at, idle, idle_end, absolute_end, ended_at, end_reason,
-	rev, generation, held_since, late_run, late, mixed, quiet`
+	rev, generation, held_since, late_run, late, mixed, quiet, all_scopes`
 
 // covering says of a cut-off c whether it covers the session of the row outside.
 const covering = `(c.kind = 'session' AND c.id = sessions.id)
@@ -222,11 +222,11 @@ func insertSession(ctx context.Context, tx Tx, now time.Time, id string, n issue
 	}
 	return scanSession(tx.QueryRowContext(ctx, `
 		INSERT INTO sessions (id, handle, subject, epoch, client_id, scope, audience, claims,
-			auth_time, created_at, last_used_at, idle, idle_end, absolute_end)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)
+			auth_time, created_at, last_used_at, idle, idle_end, absolute_end, all_scopes)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14)
 		RETURNING `+sessionColumns,
 		id, n.Handle[:], n.Subject, n.Epoch, n.ClientID, n.Scope.String(), n.Audience, string(n.Claims),
-		millis(authTime), millis(now), inMillis(n.Idle), millis(now)+inMillis(n.Idle), millis(now)+inMillis(n.Absolute)))
+		millis(authTime), millis(now), inMillis(n.Idle), millis(now)+inMillis(n.Idle), millis(now)+inMillis(n.Absolute), n.AllScopes))
 }
 
 // updateSession is the compare-and-swap. A session that has ended stays ended, with
@@ -277,7 +277,7 @@ func scanSession(row scanner, more ...any) (issuer.Session, error) {
 	err := row.Scan(append([]any{
 		&s.ID, &handle, &s.Subject, &s.Epoch, &s.ClientID, &scope, &s.Audience, &claims,
 		&authTime, &created, &used, &idle, &idleEnd, &absoluteEnd, &ended, &s.EndReason,
-		&s.Rev, &s.State.Generation, &held, &s.State.LateRun, &s.State.Late, &s.State.Mixed, &s.State.Quiet,
+		&s.Rev, &s.State.Generation, &held, &s.State.LateRun, &s.State.Late, &s.State.Mixed, &s.State.Quiet, &s.AllScopes,
 	}, more...)...)
 	if err != nil {
 		return issuer.Session{}, err

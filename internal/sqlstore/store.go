@@ -144,6 +144,7 @@ func saysSomething(err error) bool {
 	return slices.ContainsFunc([]error{
 		issuer.ErrNotFound, issuer.ErrConflict, issuer.ErrEpoch,
 		account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient,
+		account.ErrNoRole, account.ErrRoleThere, account.ErrRoleBounds, account.ErrLastAdmin,
 		ErrOccupied, context.Canceled, context.DeadlineExceeded,
 	}, func(known error) bool { return errors.Is(err, known) })
 }

@@ -48,7 +48,7 @@ var moved = []table{
 		columns(text, "client_id", "scope", "audience", "claims"),
 		columns(number, "auth_time", "created_at", "last_used_at", "idle", "idle_end", "absolute_end", "ended_at"),
 		columns(text, "end_reason"), columns(number, "rev", "generation", "held_since", "late_run"),
-		columns(truth, "late", "mixed"), columns(number, "quiet"),
+		columns(truth, "late", "mixed"), columns(number, "quiet"), columns(truth, "all_scopes"),
 	)},
 	{"revocations", columns(text, "kind", "id", "before"), columns(number, "expires_at", "recorded_at")},
 	{"ring", columns(number, "one"), columns(number, "rev")},
@@ -61,6 +61,9 @@ var moved = []table{
 		columns(number, "password_expires_at", "password_changed_at", "created_at"),
 	)},
 	{"user_roles", columns(text, "user_id", "role"), nil},
+	{"devices", columns(bytes, "digest"), join(columns(text, "user_id"), columns(number, "created_at", "used_at"))},
+	{"roles", columns(text, "name"), columns(number, "created_at")},
+	{"role_scopes", columns(text, "role", "scope"), nil},
 	{"resets", columns(text, "user_id"), join(columns(bytes, "digest"), columns(number, "expires_at"))},
 	{"clients", columns(text, "id"), join(
 		columns(text, "name", "scope", "audiences"), columns(truth, "disabled"), columns(number, "created_at"),

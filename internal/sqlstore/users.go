@@ -28,6 +28,9 @@ func (s *Store) CreateUser(ctx context.Context, row account.Row, ev issuer.Event
 		if err := lockUsers(ctx, tx, row.First); err != nil {
 			return err
 		}
+		if err := checkRoles(ctx, tx, row.Roles); err != nil {
+			return err
+		}
 		if err := insertUser(ctx, tx, now, row); err != nil {
 			return err
 		}
@@ -76,7 +79,7 @@ func (s *Store) SetPassword(ctx context.Context, id string, p account.NewPasswor
 	if err := checkText(p.Hash, p.Old); err != nil {
 		return doorward.Revocation{}, err
 	}
-	return s.endUser(ctx, "set password", id, ev, func(ctx context.Context, tx Tx, now time.Time) error {
+	return s.endUser(ctx, "set password", id, &ev, func(ctx context.Context, tx Tx, now time.Time) error {
 		if err := setHash(ctx, tx, now, id, p); err != nil {
 			return err
 		}
@@ -110,12 +113,17 @@ func (s *Store) ReplaceHash(ctx context.Context, id, old, hash string, ev issuer
 
 // SetDisabled disables or enables the user.
 func (s *Store) SetDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) (doorward.Revocation, error) {
-	set := func(ctx context.Context, tx Tx, _ time.Time) error {
+	set := func(ctx context.Context, tx Tx, now time.Time) error {
+		if disabled {
+			if err := lockAdmin(ctx, tx, now, id); err != nil {
+				return err
+			}
+		}
 		there, err := changedOne(tx.ExecContext(ctx, `UPDATE users SET disabled = $2 WHERE id = $1`, id, disabled))
 		return missed(ctx, tx, id, there, err)
 	}
 	if disabled {
-		return s.endUser(ctx, "disable user", id, ev, set)
+		return s.endUser(ctx, "disable user", id, &ev, set)
 	}
 	if err := checkText(id); err != nil {
 		return doorward.Revocation{}, err
@@ -130,14 +138,18 @@ func (s *Store) SetDisabled(ctx context.Context, id string, disabled bool, ev is
 
 // DeleteUser removes the user and ends every session of theirs.
 func (s *Store) DeleteUser(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
-	return s.endUser(ctx, "delete user", id, ev, func(ctx context.Context, tx Tx, _ time.Time) error {
+	return s.endUser(ctx, "delete user", id, &ev, func(ctx context.Context, tx Tx, now time.Time) error {
+		if err := lockAdmin(ctx, tx, now, id); err != nil {
+			return err
+		}
 		there, err := changedOne(tx.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id))
 		return missed(ctx, tx, id, there, err)
 	})
 }
 
-// endUser changes a user and ends their sessions in one transaction.
-func (s *Store) endUser(ctx context.Context, what, id string, ev issuer.Event, change func(context.Context, Tx, time.Time) error) (doorward.Revocation, error) {
+// endUser changes a user and ends their sessions in one transaction. change may still
+// write to the event.
+func (s *Store) endUser(ctx context.Context, what, id string, ev *issuer.Event, change func(context.Context, Tx, time.Time) error) (doorward.Revocation, error) {
 	if err := checkText(id); err != nil {
 		return doorward.Revocation{}, err
 	}
@@ -153,7 +165,7 @@ func (s *Store) endUser(ctx context.Context, what, id string, ev issuer.Event, c
 		if cut, err = endSubject(ctx, tx, now, id, reason); err != nil {
 			return err
 		}
-		return record(ctx, tx, now, about(ev, id, ""))
+		return record(ctx, tx, now, about(*ev, id, ""))
 	})
 	if err != nil {
 		return doorward.Revocation{}, err
@@ -202,8 +214,12 @@ func insertUser(ctx context.Context, tx Tx, now time.Time, row account.Row) erro
 	if !made {
 		return account.ErrNameTaken
 	}
-	for _, role := range slices.Compact(slices.Sorted(slices.Values(row.Roles))) {
-		_, err := tx.ExecContext(ctx, `INSERT INTO user_roles (user_id, role) VALUES ($1, $2)`, row.ID, role)
+	return insertRoles(ctx, tx, row.ID, slices.Compact(slices.Sorted(slices.Values(row.Roles))))
+}
+
+func insertRoles(ctx context.Context, tx Tx, id string, roles []string) error {
+	for _, role := range roles {
+		_, err := tx.ExecContext(ctx, `INSERT INTO user_roles (user_id, role) VALUES ($1, $2)`, id, role)
 		if err != nil {
 			return err
 		}

@@ -223,7 +223,7 @@ func TestSetPassword(t *testing.T) {
 func TestDisableEnableDelete(t *testing.T) {
 	t.Parallel()
 	f := open(t)
-	user := f.addUser("ann", "admin")
+	user := f.addUser("ann", "editor")
 	set := func(disabled bool) doorward.Revocation {
 		t.Helper()
 		cut, err := f.SetDisabled(t.Context(), user.ID, disabled, event)

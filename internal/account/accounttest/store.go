@@ -27,6 +27,7 @@ type Store interface {
 	account.BulkStore
 	account.ResetStore
 	account.DeviceStore
+	account.RoleStore
 	account.Throttle
 	issuer.SessionStore
 	issuer.RevocationLog
@@ -71,6 +72,15 @@ var tests = []struct {
 	{"Attack_E12 a reset link works once", testReset},
 	{"Attack_E12 a reset link used from two processes works once", testResetTogether},
 	{"Attack_E12 what ends a reset link", testResetEnds},
+	{"a role is read as created", testRole},
+	{"the scopes of a role are changed", testRoleChange},
+	{"roles are listed in pages, also those without a row", testRoleList},
+	{"removing a role takes it from everybody", testRoleRemove},
+	{"no such role", testNoRole},
+	{"bounds of roles hold, from two processes", testRoleBounds},
+	{"the roles of a user", testUserRoles},
+	{"the sessions of many users end", testEndUsers},
+	{"Attack_H06 the last admin stays, from two processes", testLastAdmin},
 	{"tries up to the limit", testThrottle},
 	{"Attack_E06 tries are counted exactly, from two processes", testThrottleTogether},
 	{"Attack_E06 tries survive a restart", testThrottleRestart},

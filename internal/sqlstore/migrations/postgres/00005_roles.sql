@@ -1,0 +1,18 @@
+-- +goose Up
+
+-- A role is a set of scopes. A role of a user that is not here has none.
+CREATE TABLE roles (
+    name       TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    created_at BIGINT           NOT NULL
+);
+
+CREATE TABLE role_scopes (
+    role  TEXT COLLATE "C" NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
+    scope TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (role, scope)
+);
+
+CREATE INDEX user_roles_role ON user_roles (role, user_id);
+
+-- Whether the login named no scope, so that the session has what its subject has.
+ALTER TABLE sessions ADD COLUMN all_scopes BOOLEAN NOT NULL DEFAULT FALSE;
