@@ -75,9 +75,9 @@ func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Sto
 		return err
 	}
 	bar := a.progress("rows copied or compared")
-	show := func(done, all int64) { bar.show(int(done), done, all) }
+	show := func(done, all int64) { bar.Show(int(done), done, all) }
 	err = errors.Join(sqlstore.Move(ctx, from.Store, to.Store, show), to.Close())
-	bar.clear()
+	bar.Clear()
 	const anew = "empty the database (DROP SCHEMA doorward CASCADE) and run this again"
 	switch {
 	case errors.Is(err, sqlstore.ErrOccupied):

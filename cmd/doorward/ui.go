@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/progress"
 )
 
 // printJSON writes v for programs: indented, with a newline at its end.
@@ -69,6 +70,14 @@ func (a *app) readLine(limit int) (string, error) {
 		return "", misused("", "standard input has more than one line")
 	}
 	return line, nil
+}
+
+// progress is a bar on the terminal that stderr is. Elsewhere it shows nothing.
+func (a *app) progress(what string) *progress.Bar {
+	if !isTerminal(a.errs) {
+		return progress.New(nil, what)
+	}
+	return progress.New(a.errs, what)
 }
 
 // when writes a time for people.

@@ -131,12 +131,12 @@ func (a *app) importUsers(ctx context.Context, b *backend, source roster.Reader,
 	sum, err := roster.Import{
 		People: b.people, Source: source, Roles: f.roles, Dry: f.dry, Event: ev,
 		Tell: func(row *roster.RowError) error {
-			bar.clear()
+			bar.Clear()
 			return a.tellRow(place, row, f.asJSON)
 		},
-		Progress: bar.show,
+		Progress: bar.Show,
 	}.Run(ctx)
-	bar.clear()
+	bar.Clear()
 	if err != nil {
 		return errors.Join(a.summarise(sum, f.asJSON), unopenedSource(f, err))
 	}
