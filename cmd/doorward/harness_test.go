@@ -26,7 +26,7 @@ type process struct {
 	cmd  *exec.Cmd
 	url  string
 	dir  string
-	out  bytes.Buffer
+	out  output
 	logs lines
 	done chan struct{}
 	err  error // of Wait; set before done is closed
@@ -112,6 +112,24 @@ func (s *process) stop() error {
 func (s *process) kill() {
 	_ = s.cmd.Process.Kill()
 	<-s.done
+}
+
+// output collects what a process prints.
+type output struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // lines collects what a process logs.

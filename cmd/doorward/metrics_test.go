@@ -171,7 +171,14 @@ func TestMetricsStayBounded(t *testing.T) {
 		}
 	}
 	send(0)
-	send(0) // what is seen again is another result
+	send(0)                               // what is seen again is another result
+	for throttled := false; !throttled; { // and so is one too many
+		got, err := call("POST", s.url+"/refresh", "", `{"refresh_token":"dwr_stranger"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		throttled = got.status == http.StatusTooManyRequests
+	}
 	before := scrape(t, url)
 	for i := range 1000 {
 		send(i + 1)

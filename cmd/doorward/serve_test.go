@@ -143,7 +143,7 @@ func TestAttack_E10(t *testing.T) {
 		if err := again.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if again.out.Len() > 0 || contains(again.logs.text(), "admin was made") {
+		if again.out.String() != "" || contains(again.logs.text(), "admin was made") {
 			t.Errorf("the second start tells of a new admin: %s", again.out.String())
 		}
 		_, other := serveEmpty(t)
