@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +53,6 @@ func TestAttack_F12_Postgres(t *testing.T) {
 // Attack_F12: a database that hangs is given up in a stated time.
 func TestAttack_F12_PostgresHangs(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("DOORWARD_SOAK") == "" {
-		t.Skip("takes ten seconds of waiting: DOORWARD_SOAK=1 runs it")
-	}
 	s := postgrestest.Start(t, "fsync=off")
 	store := open(t, s.Database(t))
 	resume, err := s.Pause()
@@ -65,7 +61,7 @@ func TestAttack_F12_PostgresHangs(t *testing.T) {
 	}
 	began := time.Now()
 	_, err = store.KeyRing(t.Context())
-	if took := time.Since(began); !errors.Is(err, issuer.ErrUnavailable) || took > 12*time.Second {
+	if took := time.Since(began); !errors.Is(err, issuer.ErrUnavailable) || took > 30*time.Second {
 		t.Errorf("after %v: %v", took, err)
 	}
 	if err := resume(); err != nil {

@@ -126,7 +126,8 @@ var (
 	built    = map[string]string{} // programs by commit
 )
 
-// programBefore builds the program of the commit before the newest migration of a dialect, in a folder of programs.
+// programBefore builds the program of the commit before the newest migration of a dialect, in a folder of programs. In
+// a copy of the sources without their history it is today's program, which shows less: two of one version on one store.
 func programBefore(t *testing.T, dialect, programs string) string {
 	t.Helper()
 	files, err := filepath.Glob("../../internal/sqlstore/migrations/" + dialect + "/*.sql")
@@ -135,13 +136,15 @@ func programBefore(t *testing.T, dialect, programs string) string {
 	}
 	commit, err := git(t.Context(), "log", "-1", "--diff-filter=A", "--format=%H", "--", files[len(files)-1])
 	if err != nil {
-		t.Skip("SKIPPED, UPGRADES WERE NOT TESTED: there is no git history here")
+		t.Log("UPGRADES WERE NOT TESTED: there is no git history here; today's program stands for yesterday's")
+		return binary
 	}
 	if commit = strings.TrimSpace(commit) + "^"; commit == "^" {
 		commit = "HEAD" // the migration is not committed yet
 	}
 	if commit, err = git(t.Context(), "rev-parse", "--verify", "--quiet", commit); err != nil {
-		t.Skip("SKIPPED, UPGRADES WERE NOT TESTED: this clone is shallow; git fetch --unshallow")
+		t.Log("UPGRADES WERE NOT TESTED: this clone is shallow; git fetch --unshallow; today's program stands for yesterday's")
+		return binary
 	}
 	building.Lock()
 	defer building.Unlock()
