@@ -28,7 +28,7 @@ deps: ## install what the tests use (Debian packages, modules); as root or with 
 test: binary summary ## run every test once with -race, allocation tests without; CI=true: a skip fails
 	go vet ./...
 	@$(SUMMARY) \
-		-- go test -json -count=1 -vet=off -race -timeout 9m ./... \
+		-- go test -json -count=1 -vet=off -race -timeout 15m ./... \
 		$(if $(ALLOC_FILES),-- go test -json -count=1 -vet=off -timeout 5m -run '^($(ALLOC_TESTS))$$' $(ALLOC_DIRS)) \
 		$(foreach m,$(MODULES),-- go -C $(m) test -json -count=1 -timeout 5m ./...)
 

@@ -73,7 +73,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		// A server that should have been refused would run for ever.
-		Deadline: time.Now().Add(4 * time.Minute),
+		Deadline: time.Now().Add(12 * time.Minute),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":    scriptServe,
 			"shutdown": scriptShutdown,
