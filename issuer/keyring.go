@@ -100,15 +100,6 @@ func (r *keyRing) newest(purpose string) StoredKey {
 	return StoredKey{}
 }
 
-// longestAccess is the longest lifetime of an access token that may still be live.
-func (r *keyRing) longestAccess() time.Duration {
-	var longest time.Duration
-	for _, key := range r.stored {
-		longest = max(longest, key.AccessTTL)
-	}
-	return longest
-}
-
 // keySet is the issuer's public keys as verifiers of this process see them.
 type keySet struct{ issuer *Issuer }
 

@@ -107,7 +107,7 @@ func digestOf(secret string) SecretDigest {
 	return sha256.Sum256([]byte(secret))
 }
 
-// digests remembers who was let in with what. It holds no more than there are clients.
+// digests remembers who was let in with what. It holds no more than clients that were let in.
 type digests struct{ byID sync.Map }
 
 func (d *digests) add(id string, digest SecretDigest) { d.byID.Store(id, digest) }

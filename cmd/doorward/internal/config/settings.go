@@ -220,36 +220,20 @@ var baseSettings = []Setting{
 		Key: "limits.connections", Usage: "connections open at once",
 		bind: func(c *Config) value { return number{&c.Connections, 1, 1_000_000} },
 	},
-	{
-		Key: "limits.login_network", Usage: "wrong passwords in a minute from one network, beyond which the answer is 429",
-		bind: func(c *Config) value { return number{&c.LoginFailures.Network, 1, 1_000_000} },
-	},
-	{
-		Key: "limits.login_all", Usage: "wrong passwords in a minute from everywhere, beyond which the answer is 429",
-		bind: func(c *Config) value { return number{&c.LoginFailures.All, 1, 1_000_000} },
-	},
-	{
-		Key: "limits.refresh_network", Usage: "refused refreshes in a minute from one network, beyond which the answer is 429",
-		bind: func(c *Config) value { return number{&c.RefreshFailures.Network, 1, 1_000_000} },
-	},
-	{
-		Key: "limits.refresh_all", Usage: "refused refreshes in a minute from everywhere, beyond which the answer is 429",
-		bind: func(c *Config) value { return number{&c.RefreshFailures.All, 1, 1_000_000} },
-	},
-	{
-		Key: "limits.reset_network", Usage: "wrong reset links in a minute from one network, beyond which the answer is 429",
-		bind: func(c *Config) value { return number{&c.ResetFailures.Network, 1, 1_000_000} },
-	},
-	{
-		Key: "limits.reset_all", Usage: "wrong reset links in a minute from everywhere, beyond which the answer is 429",
-		bind: func(c *Config) value { return number{&c.ResetFailures.All, 1, 1_000_000} },
-	},
-	{
-		Key: "limits.register_network", Usage: "registrations in a minute from one network, beyond which the answer is 429",
-		bind: func(c *Config) value { return number{&c.Registrations.Network, 1, 1_000_000} },
-	},
-	{
-		Key: "limits.register_all", Usage: "registrations in a minute from everywhere, beyond which the answer is 429",
-		bind: func(c *Config) value { return number{&c.Registrations.All, 1, 1_000_000} },
-	},
+	limit("limits.login_network", "wrong passwords in a minute from one network", func(c *Config) *int { return &c.LoginFailures.Network }),
+	limit("limits.login_all", "wrong passwords in a minute from everywhere", func(c *Config) *int { return &c.LoginFailures.All }),
+	limit("limits.refresh_network", "refused refreshes in a minute from one network", func(c *Config) *int { return &c.RefreshFailures.Network }),
+	limit("limits.refresh_all", "refused refreshes in a minute from everywhere", func(c *Config) *int { return &c.RefreshFailures.All }),
+	limit("limits.reset_network", "wrong reset links in a minute from one network", func(c *Config) *int { return &c.ResetFailures.Network }),
+	limit("limits.reset_all", "wrong reset links in a minute from everywhere", func(c *Config) *int { return &c.ResetFailures.All }),
+	limit("limits.register_network", "registrations in a minute from one network", func(c *Config) *int { return &c.Registrations.Network }),
+	limit("limits.register_all", "registrations in a minute from everywhere", func(c *Config) *int { return &c.Registrations.All }),
+}
+
+// limit is a setting of how often something may be done.
+func limit(key, what string, field func(*Config) *int) Setting {
+	return Setting{
+		Key: key, Usage: what + ", beyond which the answer is 429",
+		bind: func(c *Config) value { return number{field(c), 1, 1_000_000} },
+	}
 }
