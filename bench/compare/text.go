@@ -24,8 +24,10 @@ const (
 `
 	limitSeen = `- **A token seen before**: half of the time is the clock and the digest by which the token is found.
 `
-	limitHTTP = `- **HTTP**: a request to a bare server costs so little that a few microseconds are a share of it, and the answer has one header more (Vary).
-  The clients run on the same machine, so what they wait for is in the figure too.
+	limitHTTP = `- **HTTP**: net/http and the kernel take 94 % of the server's processor time for a token seen before, and 85 % for HS256, where each request is
+  verified. Of our 6 %, half is the check, the other half the copy of the request that carries the claims, and Vary, the one header more.
+  Of the 15 %, two thirds are the HMAC, the JSON and base64. The clients run on the same machine, so what they wait for is in the figure
+  too; the bare server against itself shows how far it can be off.
 `
 	limitServe = `- **doorward serve** spends four fifths of a request in net/http and the kernel: it sends five headers for safety more than a bare
   server, sets a time limit on each read and write, and keeps an eye on each connection. The rest is finding the route, the token and its
