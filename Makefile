@@ -16,6 +16,11 @@ ALLOC_FILES = $(shell grep -rl --include='*_test.go' '^//go:build !race' . 2>/de
 ALLOC_DIRS = $(sort $(dir $(ALLOC_FILES)))
 ALLOC_TESTS = $(shell sed -n 's/^func \(Test[A-Za-z0-9_]*\).*/\1/p' $(ALLOC_FILES) /dev/null | paste -sd'|')
 
+# Every fuzz target as FOLDER:NAME. Each looks for new input for a moment in make test, and for FUZZTIME in make soak.
+FUZZ = $(shell grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed -E 's|/[^/]*:func |:|')
+fuzz = $(foreach t,$(FUZZ),-- go test -json -vet=off -run '^$$' -fuzz '^$(lastword $(subst :, ,$(t)))$$' -fuzztime $(1) $(firstword $(subst :, ,$(t))))
+FUZZTIME ?= 1m
+
 # Servers under test run a binary built without the race detector.
 export DOORWARD_BINARY = $(BUILD)/doorward
 
@@ -30,13 +35,15 @@ test: binary summary ## run every test once with -race, allocation tests without
 	@$(SUMMARY) \
 		-- go test -json -count=1 -vet=off -race -timeout 15m ./... \
 		$(if $(ALLOC_FILES),-- go test -json -count=1 -vet=off -timeout 5m -run '^($(ALLOC_TESTS))$$' $(ALLOC_DIRS)) \
+		$(call fuzz,500ms) \
 		$(foreach m,$(MODULES),-- go -C $(m) test -json -count=1 -timeout 5m ./...)
 
 soak: export DOORWARD_SOAK = 1
 soak: binary summary ## run the long variants: more rounds, more sockets
 	@$(SUMMARY) \
 		-- go test -json -count=1 -race -timeout 0 ./... \
-		$(if $(ALLOC_FILES),-- go test -json -count=1 -vet=off -timeout 0 -run '^($(ALLOC_TESTS))$$' $(ALLOC_DIRS))
+		$(if $(ALLOC_FILES),-- go test -json -count=1 -vet=off -timeout 0 -run '^($(ALLOC_TESTS))$$' $(ALLOC_DIRS)) \
+		$(call fuzz,$(FUZZTIME))
 
 lint: ## formatters, vet, linters (pinned in tools/go.mod), untidy modules
 	@tools/lint.sh
