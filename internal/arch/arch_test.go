@@ -31,7 +31,8 @@ var remote = path.Join(core, "remote")
 // A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
 	"cmd/doorward":                 {"internal/server", "internal/forward", "internal/metrics", "sqlite", "postgres", remote},
-	"internal/server":              {"internal/account", "internal/audit", "internal/feed", "internal/origin", "issuer", core, "jwt"},
+	"internal/server":              {"internal/endpoint", "internal/audit", "jwt"},
+	"internal/endpoint":            {"internal/account", "internal/feed", "internal/origin"},
 	"internal/metrics":             {"internal/server"},
 	"internal/forward":             {"internal/gate"},
 	"internal/gate":                {"internal/account", "internal/audit", "internal/origin", "issuer", core, "jwt"},

@@ -4,8 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"time"
 
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/internal/origin"
 	"github.com/doorward/doorward/internal/quota"
 )
@@ -40,29 +40,14 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-type budget = quota.Budget[netip.Prefix]
-
 // budgets are the limits and what is spent of them.
-type budgets struct{ login, refresh, reset, register *budget }
+type budgets struct{ login, refresh, reset, register *endpoint.Budget }
 
 func newBudgets(l Limits) budgets {
 	return budgets{
 		login: quota.NewBudget[netip.Prefix](l.Login), refresh: quota.NewBudget[netip.Prefix](l.Refresh),
 		reset: quota.NewBudget[netip.Prefix](l.Reset), register: quota.NewBudget[netip.Prefix](l.Register),
 	}
-}
-
-// spend counts one for where r comes from, or refuses it. What it returns gives that one
-// back: it is counted before the outcome is known, so that of many at once no more get through.
-func spend(b *budget, r *http.Request) (giveBack func(), err error) {
-	network, now := exchangeOf(r).origin.Network, time.Now()
-	if wait := b.Take(network, now); wait > 0 {
-		return nil, &failure{
-			status: http.StatusTooManyRequests, code: "too_many_requests",
-			description: "too many failures from this network, or from everywhere; wait, then try again", retryAfter: wait,
-		}
-	}
-	return func() { b.Give(network, now) }, nil
 }
 
 // originOf says where a request comes from, and once in the log what to set if that cannot be told.

@@ -7,29 +7,30 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/internal/strict"
 )
 
 // basicClient returns the client that a request's Basic credentials (RFC 7617) are those
 // of, if it has the scope. Its ID and secret need no form encoding (RFC 6749 §2.3.1).
 func (s *Server) basicClient(r *http.Request, scope string) (account.Client, error) {
-	value, once := single(r.Header, "Authorization")
+	value, once := endpoint.SingleHeader(r.Header, "Authorization")
 	if !once {
-		return account.Client{}, invalidRequest("there are two Authorization lines", nil)
+		return account.Client{}, endpoint.InvalidRequest("there are two Authorization lines", nil)
 	}
 	id, secret, ok := parseBasic(value, r)
 	if !ok {
 		return account.Client{}, fmt.Errorf("%w: no Basic credentials", account.ErrClient)
 	}
-	client, err := s.cfg.Clients.Authenticate(r.Context(), id, secret, event(r, ""))
+	client, err := s.cfg.Clients.Authenticate(r.Context(), id, secret, endpoint.Event(r, ""))
 	if err != nil {
 		return account.Client{}, err
 	}
-	identify(r, client.ID, "")
+	endpoint.Identify(r, client.ID, "")
 	if !client.Scope.Has(scope) {
-		return account.Client{}, &failure{
-			status: http.StatusForbidden, code: "insufficient_scope", description: "the client does not have the scope " + scope,
-			cause: doorward.ErrScope,
+		return account.Client{}, &endpoint.Failure{
+			Status: http.StatusForbidden, Code: "insufficient_scope", Description: "the client does not have the scope " + scope,
+			Cause: doorward.ErrScope,
 		}
 	}
 	return client, nil

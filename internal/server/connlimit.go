@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/doorward/doorward/internal/endpoint"
 )
 
 // connLimit is a listener that keeps at most max connections open. When another
@@ -89,7 +91,7 @@ func (l *connLimit) turnAway(raw net.Conn) {
 	l.log.Warn("refused", slog.String("request_id", id), slog.Int("status", http.StatusServiceUnavailable),
 		slog.String("error", "busy"), slog.String("reason", "every connection has a request under way"))
 	if !l.tls {
-		refusal := errorBody{"busy", "too many connections; try again shortly", "", id}
+		refusal := endpoint.ErrorBody{Error: "busy", Description: "too many connections; try again shortly", RequestID: id}
 		_ = raw.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = raw.Write(wireRefusal(http.StatusServiceUnavailable, refusal, "Retry-After: 2\r\n"))
 	}

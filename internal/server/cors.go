@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/rs/cors"
 )
 
@@ -87,7 +88,7 @@ func (p *corsPolicy) write(w http.ResponseWriter, r *http.Request, res *resource
 		return false
 	}
 	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
-	origin, once := single(r.Header, "Origin")
+	origin, once := endpoint.SingleHeader(r.Header, "Origin")
 	kind, ok := p.kinds[origin]
 	switch {
 	case !once || !ok, preflight && len(res.allow) == 0:

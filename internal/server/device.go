@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/endpoint"
 )
 
 const (
@@ -32,7 +33,7 @@ func deviceSecret(r *http.Request) string {
 
 // remember makes a device known from which somebody has just logged in. A login is good without it.
 func (s *Server) remember(r *http.Request, subject string) string {
-	secret, err := s.cfg.People.Remember(afterCommit(r.Context()), subject, event(r, subject))
+	secret, err := s.cfg.People.Remember(afterCommit(r.Context()), subject, endpoint.Event(r, subject))
 	if err != nil {
 		s.log.LogAttrs(r.Context(), slog.LevelWarn, "the device of this login was not remembered",
 			slog.String("request_id", doorward.RequestID(r.Context())), slog.String("reason", capped(err.Error())))

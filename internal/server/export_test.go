@@ -4,7 +4,7 @@ package server
 func Routes(s *Server) []string {
 	var list []string
 	for _, rt := range s.routes() {
-		list = append(list, rt.method+" "+s.pattern(rt))
+		list = append(list, rt.Method+" "+s.pattern(rt))
 	}
 	return list
 }

@@ -8,13 +8,14 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
 )
 
 // guard lets only requests with the right token through to a handler.
 type guard func(http.Handler) http.Handler
 
 // newGuards makes one guard per kind of access.
-func (s *Server) newGuards() (map[access]guard, error) {
+func (s *Server) newGuards() (map[endpoint.Access]guard, error) {
 	audiences := append([]string{s.cfg.Issuer.Audience()}, s.cfg.Audiences...)
 	all := []*doorward.Verifier{s.own}
 	for i, audience := range audiences {
@@ -27,14 +28,14 @@ func (s *Server) newGuards() (map[access]guard, error) {
 		}
 		all = append(all, v)
 	}
-	return map[access]guard{
-		accessPublic: func(next http.Handler) http.Handler { return next },
-		accessAny:    anyAudience(all),
-		accessOwn:    require(s.own),
-		accessRecent: require(s.own, doorward.YoungWhenStale(0), doorward.LoggedInWithin(s.cfg.RecentLogin)),
-		accessAdmin: func(next http.Handler) http.Handler {
+	return map[endpoint.Access]guard{
+		endpoint.AccessPublic: func(next http.Handler) http.Handler { return next },
+		endpoint.AccessAny:    anyAudience(all),
+		endpoint.AccessOwn:    require(s.own),
+		endpoint.AccessRecent: require(s.own, doorward.YoungWhenStale(0), doorward.LoggedInWithin(s.cfg.RecentLogin)),
+		endpoint.AccessAdmin: func(next http.Handler) http.Handler {
 			return require(s.own, doorward.YoungWhenStale(0))(s.handler(func(w http.ResponseWriter, r *http.Request) error {
-				if err := checkAdmin(claimsOf(r)); err != nil {
+				if err := checkAdmin(endpoint.Claims(r)); err != nil {
 					return err
 				}
 				next.ServeHTTP(w, r)
@@ -56,7 +57,7 @@ func (s *Server) verifier(audience string) (*doorward.Verifier, error) {
 		Keys:        s.cfg.Issuer.Keys(),
 		Revocations: s.cfg.Issuer.Revocations(), YoungWhenStale: s.cfg.YoungWhenStale,
 		Extractors:   places,
-		Realm:        realm,
+		Realm:        endpoint.Realm,
 		Logger:       slog.New(slog.DiscardHandler), // fail logs the refusal.
 		Observe:      s.verified(),
 		ErrorHandler: s.refuse,
@@ -65,9 +66,9 @@ func (s *Server) verifier(audience string) (*doorward.Verifier, error) {
 
 // refuse writes a verifier's refusal in the way of all others.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *doorward.Refusal) {
-	s.fail(w, r, &failure{
-		status: refusal.Status, code: refusal.Code, description: refusal.Description,
-		challenge: refusal.Header.Get("WWW-Authenticate"), header: refusal.Header, cause: refusal.Err,
+	s.fail(w, r, &endpoint.Failure{
+		Status: refusal.Status, Code: refusal.Code, Description: refusal.Description,
+		Challenge: refusal.Header.Get("WWW-Authenticate"), Header: refusal.Header, Cause: refusal.Err,
 	})
 }
 
@@ -75,8 +76,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *doorwar
 func require(v *doorward.Verifier, needs ...doorward.Need) guard {
 	return func(next http.Handler) http.Handler {
 		return v.Require(needs...)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			claims := claimsOf(r)
-			identify(r, claims.Subject, claims.SessionID)
+			claims := endpoint.Claims(r)
+			endpoint.Identify(r, claims.Subject, claims.SessionID)
 			next.ServeHTTP(w, r)
 		}))
 	}
@@ -106,15 +107,6 @@ func anyAudience(verifiers []*doorward.Verifier) guard {
 	}
 }
 
-// claimsOf returns the claims behind a guard.
-func claimsOf(r *http.Request) *doorward.Claims {
-	claims, ok := doorward.ClaimsFrom(r.Context())
-	if !ok {
-		panic("server: a handler that reads claims has no guard")
-	}
-	return claims
-}
-
 // mustChange reports whether the user's password is still the one that somebody else chose.
 func mustChange(claims *doorward.Claims) bool {
 	var must bool
@@ -127,27 +119,21 @@ func checkAdmin(claims *doorward.Claims) error {
 	if claims.HasRole(account.RoleAdmin) {
 		return nil
 	}
-	f := &failure{
-		status: http.StatusForbidden, code: "insufficient_scope", description: "the role admin is needed",
-		cause: doorward.ErrRole,
+	f := &endpoint.Failure{
+		Status: http.StatusForbidden, Code: "insufficient_scope", Description: "the role admin is needed",
+		Cause: doorward.ErrRole,
 	}
 	if mustChange(claims) {
-		f.description = "the initial password must be changed first: POST /password with current and new, then use the new token"
-		f.cause = errors.New("server: the initial password was not changed")
+		f.Description = "the initial password must be changed first: POST /password with current and new, then use the new token"
+		f.Cause = errors.New("server: the initial password was not changed")
 	}
-	f.challenge = challenge(f.code, f.description)
+	f.Challenge = endpoint.Challenge(f.Code, f.Description)
 	return f
 }
 
 // badBearer is 401 for a Bearer token that a handler of ours has refused.
 func badBearer(cause error) error {
-	f := &failure{status: http.StatusUnauthorized, code: "invalid_token", description: "token not valid", cause: cause}
-	f.challenge = challenge(f.code, f.description)
+	f := &endpoint.Failure{Status: http.StatusUnauthorized, Code: "invalid_token", Description: "token not valid", Cause: cause}
+	f.Challenge = endpoint.Challenge(f.Code, f.Description)
 	return f
-}
-
-// challenge is WWW-Authenticate (RFC 6750 §3). Both texts are constants of ours
-// without quote and backslash.
-func challenge(code, description string) string {
-	return `Bearer realm="` + realm + `", error="` + code + `", error_description="` + description + `"`
 }

@@ -1,20 +1,17 @@
 package server
 
 import (
-	"bufio"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/doorward/doorward"
-	"github.com/doorward/doorward/internal/origin"
+	"github.com/doorward/doorward/internal/endpoint"
 )
 
 // headerLimit is the greatest size of all request headers together. net/http
@@ -23,76 +20,16 @@ const headerLimit = 16 << 10
 
 const textHeaders = "the request headers are longer than 16 KiB"
 
-var errHeaders = errors.New("server: the request headers are too long")
+var (
+	errHeaders = errors.New("server: the request headers are too long")
+	errPanic   = errors.New("server: a handler panicked")
+)
 
 // logLimit caps every text in a log record that comes from outside.
 const logLimit = 512
 
-// exchange is one request and its answer, as the log record tells them.
-type exchange struct {
-	http.ResponseWriter
-	started  time.Time
-	id       string
-	origin   origin.Origin
-	resource *resource
-	quiet    bool
-	act      string // for the observer: "login", "refresh" or nothing
-	status   int    // 0 while no header was written
-	refusal  string // the reason or the code of a refusal
-
-	subject, session string
-}
-
-// WriteHeader keeps the status for the log, and makes one line of what CORS and
-// the verifier have each added to Vary.
-func (x *exchange) WriteHeader(status int) {
-	if vary := x.Header()["Vary"]; len(vary) > 1 {
-		x.Header().Set("Vary", strings.Join(vary, ", "))
-	}
-	if x.status == 0 && status >= http.StatusOK {
-		x.status = status
-	}
-	x.ResponseWriter.WriteHeader(status)
-}
-
-// Write keeps that the answer is 200 if nobody has said otherwise.
-func (x *exchange) Write(p []byte) (int, error) {
-	if x.status == 0 {
-		x.WriteHeader(http.StatusOK)
-	}
-	return x.ResponseWriter.Write(p)
-}
-
-// Unwrap serves http.ResponseController.
-func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
-
-// Hijack gives the connection away, for the upgrade to another protocol.
-func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffered, err := http.NewResponseController(x.ResponseWriter).Hijack()
-	if err == nil {
-		x.status = http.StatusSwitchingProtocols
-	}
-	return conn, buffered, err
-}
-
-type exchangeKey struct{}
-
-func exchangeOf(r *http.Request) *exchange {
-	x, ok := r.Context().Value(exchangeKey{}).(*exchange)
-	if !ok {
-		panic("server: a handler was called outside ServeHTTP")
-	}
-	return x
-}
-
-// identify tells the log who is asking.
-func identify(r *http.Request, subject, session string) {
-	x := exchangeOf(r)
-	x.subject, x.session = subject, session
-}
-
 // Identify tells the log who is asking, for Config.Upstream.
-func Identify(r *http.Request, c *doorward.Claims) { identify(r, c.Subject, c.SessionID) }
+func Identify(r *http.Request, c *doorward.Claims) { endpoint.Identify(r, c.Subject, c.SessionID) }
 
 // ServeHTTP answers one request: every phase that all endpoints share, in order.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -100,42 +37,43 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
 		return
 	}
-	x := &exchange{ResponseWriter: w, started: time.Now(), id: rand.Text(), resource: s.missing}
-	ctx := doorward.WithRequestID(r.Context(), x.id)
-	r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
+	x := &endpoint.Exchange{ResponseWriter: w, Started: time.Now(), ID: rand.Text(), Pattern: s.missing.pattern}
+	ctx := doorward.WithRequestID(r.Context(), x.ID)
+	r = r.WithContext(endpoint.WithExchange(ctx, x))
 	defer s.observe(r, x)
 	defer s.record(r, x)
 	defer s.rescue(r, x)
 
-	x.origin = s.originOf(r)
-	x.resource = s.find(r)
-	if x.resource == s.beyond && headerSize(r) <= headerLimit {
+	x.Origin = s.originOf(r)
+	res := s.find(r)
+	x.Pattern = res.pattern
+	if res == s.beyond && headerSize(r) <= headerLimit {
 		s.cfg.Upstream.ServeHTTP(x, r)
 		return
 	}
-	if x.resource == s.forward {
+	if res == s.forward {
 		s.answerProxy(x, r)
 		return
 	}
 	s.secure(x.Header())
-	if s.cors.write(x, r, x.resource) {
+	if s.cors.write(x, r, res) {
 		return
 	}
 	switch {
 	case headerSize(r) > headerLimit:
-		s.fail(x, r, &failure{
-			status: http.StatusRequestHeaderFieldsTooLarge, code: "headers_too_large",
-			description: textHeaders,
+		s.fail(x, r, &endpoint.Failure{
+			Status: http.StatusRequestHeaderFieldsTooLarge, Code: "headers_too_large",
+			Description: textHeaders,
 		})
-	case x.resource == s.missing:
-		s.fail(x, r, errNotFound)
+	case res == s.missing:
+		s.fail(x, r, endpoint.ErrNotFound)
 	default:
 		s.mux.ServeHTTP(x, r)
 	}
 }
 
 // answerProxy answers forward-auth. Limits are told in the proxy's own way too.
-func (s *Server) answerProxy(x *exchange, r *http.Request) {
+func (s *Server) answerProxy(x *endpoint.Exchange, r *http.Request) {
 	if headerSize(r) <= headerLimit {
 		s.cfg.ForwardAuth.ServeHTTP(x, r)
 		return
@@ -161,7 +99,7 @@ func (s *Server) secure(h http.Header) {
 
 // rescue answers 500 for a panic and lets the process live. If the header was
 // sent already the connection is cut, so that nobody takes half an answer for a whole one.
-func (s *Server) rescue(r *http.Request, x *exchange) {
+func (s *Server) rescue(r *http.Request, x *endpoint.Exchange) {
 	v := recover()
 	if v == nil {
 		return
@@ -170,19 +108,19 @@ func (s *Server) rescue(r *http.Request, x *exchange) {
 		panic(v)
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelError, "panic",
-		slog.String("request_id", x.id), slog.String("route", x.resource.pattern),
+		slog.String("request_id", x.ID), slog.String("route", x.Pattern),
 		slog.String("panic", capped(fmt.Sprint(v))), slog.String("stack", string(debug.Stack())))
-	if x.status != 0 {
+	if x.Status != 0 {
 		panic(http.ErrAbortHandler)
 	}
-	s.fail(x, r, &failure{status: http.StatusInternalServerError, code: "server_error", description: textServerError})
+	s.fail(x, r, errPanic)
 }
 
 // record writes the one log record of a request. The path and the query are not
 // in it, the route is: a path may hold what a client put there by mistake.
-func (s *Server) record(r *http.Request, x *exchange) {
+func (s *Server) record(r *http.Request, x *endpoint.Exchange) {
 	level := slog.LevelInfo
-	if x.quiet && x.status < http.StatusBadRequest {
+	if x.Quiet && x.Status < http.StatusBadRequest {
 		level = slog.LevelDebug
 	}
 	if !s.log.Enabled(r.Context(), level) {
@@ -190,17 +128,17 @@ func (s *Server) record(r *http.Request, x *exchange) {
 	}
 	attrs := []slog.Attr{
 		slog.String("method", capped(r.Method)),
-		slog.String("route", x.resource.pattern),
-		slog.Int("status", x.status),
-		slog.Duration("duration", time.Since(x.started)),
-		slog.String("request_id", x.id),
-		slog.String("remote", capped(x.origin.Address)),
+		slog.String("route", x.Pattern),
+		slog.Int("status", x.Status),
+		slog.Duration("duration", time.Since(x.Started)),
+		slog.String("request_id", x.ID),
+		slog.String("remote", capped(x.Origin.Address)),
 	}
-	if x.subject != "" {
-		attrs = append(attrs, slog.String("sub", capped(x.subject)))
+	if x.Subject != "" {
+		attrs = append(attrs, slog.String("sub", capped(x.Subject)))
 	}
-	if x.session != "" {
-		attrs = append(attrs, slog.String("sid", capped(x.session)))
+	if x.Session != "" {
+		attrs = append(attrs, slog.String("sid", capped(x.Session)))
 	}
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
@@ -222,14 +160,4 @@ func capped(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:logLimit], "") + "…"
-}
-
-// single returns the value of a header that may occur once, and whether it
-// occurs once or not at all.
-func single(h http.Header, name string) (string, bool) {
-	values := h.Values(name)
-	if len(values) == 0 {
-		return "", true
-	}
-	return values[0], len(values) == 1
 }

@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/endpoint"
 )
 
-func (s *Server) livezRoute() route {
-	return route{method: http.MethodGet, path: "/livez", quiet: true, handle: s.livez}
+func (s *Server) livezRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodGet, Path: "/livez", Quiet: true, Handle: s.livez}
 }
 
-func (s *Server) readyzRoute() route {
-	return route{method: http.MethodGet, path: "/readyz", quiet: true, handle: s.readyz}
+func (s *Server) readyzRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodGet, Path: "/readyz", Quiet: true, Handle: s.readyz}
 }
 
 type healthAnswer struct {
@@ -25,7 +26,7 @@ type healthAnswer struct {
 
 // livez says that the process answers. It asks for nothing.
 func (s *Server) livez(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, healthAnswer{Status: "alive"})
+	endpoint.WriteJSON(w, http.StatusOK, healthAnswer{Status: "alive"})
 	return nil
 }
 
@@ -33,12 +34,12 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) error {
 // upstream answer, and what it knows of revocations is fresh.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err := s.checkReady(r.Context()); err != nil {
-		return &failure{
-			status: http.StatusServiceUnavailable, code: "not_ready",
-			description: "this node cannot serve now", retryAfter: time.Second, cause: err, reason: reasonNotReady(err),
+		return &endpoint.Failure{
+			Status: http.StatusServiceUnavailable, Code: "not_ready",
+			Description: "this node cannot serve now", RetryAfter: time.Second, Cause: err, Reason: reasonNotReady(err),
 		}
 	}
-	writeJSON(w, http.StatusOK, healthAnswer{Status: "ready"})
+	endpoint.WriteJSON(w, http.StatusOK, healthAnswer{Status: "ready"})
 	return nil
 }
 

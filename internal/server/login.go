@@ -7,14 +7,15 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
 
 const loginPath = "/login"
 
-func (s *Server) loginRoute() route {
-	return route{method: http.MethodPost, path: loginPath, act: "login", handle: s.login}
+func (s *Server) loginRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodPost, Path: loginPath, Act: "login", Handle: s.login}
 }
 
 type loginRequest struct {
@@ -29,11 +30,11 @@ type loginRequest struct {
 // and disabled users get the same answer at the same cost.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	var req loginRequest
-	if err := readJSON(w, r, &req); err != nil {
+	if err := endpoint.ReadJSON(w, r, &req); err != nil {
 		return err
 	}
 	if req.Username == "" || req.Password == "" {
-		return invalidRequest("username and password are required", nil)
+		return endpoint.InvalidRequest("username and password are required", nil)
 	}
 	if len(req.Password) > password.MaxBytes { // Whoever the user is, so that it says nothing about them.
 		return password.ErrTooLong
@@ -57,9 +58,9 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	identify(r, user.ID, "")
+	endpoint.Identify(r, user.ID, "")
 	set, err := s.cfg.Issuer.Login(ctx, attempt, issuer.LoginRequest{
-		Scope: scope, Audience: req.Audience, Event: event(r, user.ID),
+		Scope: scope, Audience: req.Audience, Event: endpoint.Event(r, user.ID),
 	})
 	if errors.Is(err, issuer.ErrInactive) { // Disabled or deleted since the password was read.
 		return errors.Join(account.ErrCredentials, err)
@@ -67,7 +68,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	identify(r, set.Subject, set.SessionID)
+	endpoint.Identify(r, set.Subject, set.SessionID)
 	if req.Cookie {
 		s.endReplaced(r)
 	}
@@ -90,11 +91,11 @@ func (s *Server) authenticate(r *http.Request, req loginRequest, from account.De
 	giveBack := func() {}
 	if !from.Known() {
 		var err error
-		if giveBack, err = spend(s.budgets.login, r); err != nil {
+		if giveBack, err = endpoint.Spend(s.budgets.login, r); err != nil {
 			return account.User{}, issuer.Attempt{}, err
 		}
 	}
-	user, attempt, err := s.cfg.People.Authenticate(r.Context(), s.cfg.Issuer, req.Username, req.Password, from, event(r, ""))
+	user, attempt, err := s.cfg.People.Authenticate(r.Context(), s.cfg.Issuer, req.Username, req.Password, from, endpoint.Event(r, ""))
 	if !errors.Is(err, account.ErrCredentials) {
 		giveBack()
 	}
@@ -108,7 +109,7 @@ func (s *Server) endReplaced(r *http.Request) {
 	if err != nil || token == "" {
 		return
 	}
-	err = s.cfg.Issuer.Logout(afterCommit(r.Context()), token, event(r, ""))
+	err = s.cfg.Issuer.Logout(afterCommit(r.Context()), token, endpoint.Event(r, ""))
 	if err != nil && !errors.Is(err, issuer.ErrInvalidGrant) {
 		s.log.LogAttrs(r.Context(), slog.LevelWarn, "the session before this login was not ended",
 			slog.String("request_id", doorward.RequestID(r.Context())), slog.String("reason", capped(err.Error())))
@@ -126,7 +127,7 @@ func askedScope(text string) (doorward.Scope, error) {
 // cookieMode refuses to make the cookie where a script of another application could use it.
 func (s *Server) cookieMode(r *http.Request) error {
 	if s.cfg.Upstream != nil {
-		return invalidRequest("there is no cookie mode in front of an upstream: its pages would share the origin of the cookie", nil)
+		return endpoint.InvalidRequest("there is no cookie mode in front of an upstream: its pages would share the origin of the cookie", nil)
 	}
 	return s.sameSite(r)
 }
@@ -135,9 +136,9 @@ func (s *Server) cookieMode(r *http.Request) error {
 // the answer sets or the request uses the cookie.
 func (s *Server) sameSite(r *http.Request) error {
 	if err := s.csrf.Check(r); err != nil {
-		return &failure{
-			status: http.StatusForbidden, code: "cross_origin",
-			description: "a page of another origin may not use the cookie; cors.credentials allows it", cause: err,
+		return &endpoint.Failure{
+			Status: http.StatusForbidden, Code: "cross_origin",
+			Description: "a page of another origin may not use the cookie; cors.credentials allows it", Cause: err,
 		}
 	}
 	return nil

@@ -5,11 +5,12 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
 
-func (s *Server) logoutRoute() route {
-	return route{method: http.MethodPost, path: "/logout", handle: s.logout}
+func (s *Server) logoutRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodPost, Path: "/logout", Handle: s.logout}
 }
 
 type logoutRequest struct {
@@ -24,7 +25,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var req logoutRequest
-	hasBody, err := readOptionalJSON(w, r, &req)
+	hasBody, err := endpoint.ReadOptionalJSON(w, r, &req)
 	if err != nil {
 		return err
 	}
@@ -40,9 +41,9 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case access != "" && refresh != "":
-		return invalidRequest("more than one credential; send the access token or the refresh token, in one place", nil)
+		return endpoint.InvalidRequest("more than one credential; send the access token or the refresh token, in one place", nil)
 	case cookie && !hasBody: // A form of another site can send no JSON.
-		return errNotJSON
+		return endpoint.ErrNotJSON
 	}
 	err = s.logoutOne(r, access, refresh)
 	if cookie && (err == nil || errors.Is(err, issuer.ErrInvalidGrant)) {
@@ -58,7 +59,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 // logoutOne ends the session of the one token that is not empty.
 func (s *Server) logoutOne(r *http.Request, access, refresh string) error {
 	if access == "" && refresh == "" {
-		return &failure{status: http.StatusUnauthorized, code: "missing_token", description: "send the access token or the refresh token"}
+		return &endpoint.Failure{Status: http.StatusUnauthorized, Code: "missing_token", Description: "send the access token or the refresh token"}
 	}
 	if refresh != "" && !strings.HasPrefix(refresh, issuer.RefreshTokenPrefix) {
 		return issuer.ErrToken
@@ -66,7 +67,7 @@ func (s *Server) logoutOne(r *http.Request, access, refresh string) error {
 	if access != "" && strings.HasPrefix(access, issuer.RefreshTokenPrefix) {
 		return badBearer(errors.New("a refresh token in the place of an access token"))
 	}
-	err := s.cfg.Issuer.Logout(r.Context(), access+refresh, event(r, ""))
+	err := s.cfg.Issuer.Logout(r.Context(), access+refresh, endpoint.Event(r, ""))
 	if access != "" && errors.Is(err, issuer.ErrToken) {
 		return badBearer(err)
 	}
@@ -78,11 +79,11 @@ func (s *Server) logoutOne(r *http.Request, access, refresh string) error {
 // cookie is no credential for it, and is cleared.
 func (s *Server) logoutEverywhere(w http.ResponseWriter, r *http.Request, req logoutRequest) error {
 	if req.RefreshToken != "" {
-		return invalidRequest("everywhere wants the access token alone", nil)
+		return endpoint.InvalidRequest("everywhere wants the access token alone", nil)
 	}
-	s.guards[accessOwn](s.handler(func(w http.ResponseWriter, r *http.Request) error {
-		claims := claimsOf(r)
-		if err := s.cfg.Issuer.RevokeSubject(r.Context(), claims.Subject, event(r, claims.Subject)); err != nil {
+	s.guards[endpoint.AccessOwn](s.handler(func(w http.ResponseWriter, r *http.Request) error {
+		claims := endpoint.Claims(r)
+		if err := s.cfg.Issuer.RevokeSubject(r.Context(), claims.Subject, endpoint.Event(r, claims.Subject)); err != nil {
 			return err
 		}
 		if len(r.CookiesNamed(issuer.CookieName)) > 0 {
@@ -102,7 +103,7 @@ func everywhere(r *http.Request) (bool, error) {
 	case len(values) == 1 && values[0] == "true":
 		return true, nil
 	}
-	return false, invalidRequest("everywhere must be true or false", nil)
+	return false, endpoint.InvalidRequest("everywhere must be true or false", nil)
 }
 
 // loggedOut answers 204 and asks the browser to forget what it has cached.
@@ -115,7 +116,7 @@ func loggedOut(w http.ResponseWriter) {
 func (s *Server) bearer(r *http.Request) (string, error) {
 	token, err := s.own.Token(r)
 	if err != nil {
-		return "", invalidRequest("the Authorization header must be one Bearer token", err)
+		return "", endpoint.InvalidRequest("the Authorization header must be one Bearer token", err)
 	}
 	return token, nil
 }

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
 
 const mePath = "/me"
 
-func (s *Server) meRoute() route {
-	return route{method: http.MethodGet, path: mePath, access: accessAny, handle: s.me}
+func (s *Server) meRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodGet, Path: mePath, Access: endpoint.AccessAny, Handle: s.me}
 }
 
 // meAnswer is who the caller is, as their token has it.
@@ -32,12 +33,12 @@ type meAnswer struct {
 }
 
 func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
-	claims := claimsOf(r)
+	claims := endpoint.Claims(r)
 	name, err := s.username(r, claims)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, meAnswer{
+	endpoint.WriteJSON(w, http.StatusOK, meAnswer{
 		Subject: claims.Subject, Username: name,
 		Roles: claims.Roles, Scope: claims.Scope.String(),
 		Session: claims.SessionID, ClientID: claims.ClientID, Audience: claims.Audience,

@@ -5,13 +5,14 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/go-json-experiment/json"
 )
 
 const metadataPath = "/.well-known/oauth-authorization-server"
 
-func (s *Server) metadataRoute() route {
-	return route{method: http.MethodGet, path: s.metadataPath(), fixed: true, cached: true, handle: s.metadata}
+func (s *Server) metadataRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodGet, Path: s.metadataPath(), Fixed: true, Cached: true, Handle: s.metadata}
 }
 
 // metadataAnswer has the fields of RFC 8414 §2 that are true. There is no
@@ -30,7 +31,7 @@ func (s *Server) metadata(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("write metadata: %w", err)
 	}
-	writePublic(w, r, body)
+	endpoint.WritePublic(w, r, body)
 	return nil
 }
 

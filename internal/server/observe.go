@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/endpoint"
 )
 
 // Observer is told what happens, for metrics. Its methods may be called concurrently and must not wait.
@@ -33,17 +34,17 @@ type Answer struct {
 }
 
 // observe tells the observer, if there is one.
-func (s *Server) observe(r *http.Request, x *exchange) {
+func (s *Server) observe(r *http.Request, x *endpoint.Exchange) {
 	if s.cfg.Observer == nil {
 		return
 	}
 	result := "ok"
-	if x.status == 0 || x.status >= http.StatusBadRequest {
-		result = cmp.Or(x.refusal, "cut")
+	if x.Status == 0 || x.Status >= http.StatusBadRequest {
+		result = cmp.Or(x.Refusal, "cut")
 	}
 	s.cfg.Observer.Answered(Answer{
-		Route: x.resource.pattern, Method: methodWord(r.Method), Status: x.status,
-		Act: x.act, Result: result, Took: time.Since(x.started),
+		Route: x.Pattern, Method: methodWord(r.Method), Status: x.Status,
+		Act: x.Act, Result: result, Took: time.Since(x.Started),
 	})
 }
 

@@ -5,12 +5,13 @@ import (
 	"net/http"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
 
-func (s *Server) passwordRoute() route {
-	return route{method: http.MethodPost, path: "/password", access: accessRecent, handle: s.password}
+func (s *Server) passwordRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodPost, Path: "/password", Access: endpoint.AccessRecent, Handle: s.password}
 }
 
 type passwordRequest struct {
@@ -23,11 +24,11 @@ type passwordRequest struct {
 // caller included, and the answer is a new one.
 func (s *Server) password(w http.ResponseWriter, r *http.Request) error {
 	var req passwordRequest
-	if err := readJSON(w, r, &req); err != nil {
+	if err := endpoint.ReadJSON(w, r, &req); err != nil {
 		return err
 	}
 	if req.Current == "" || req.New == "" {
-		return invalidRequest("current and new are required", nil)
+		return endpoint.InvalidRequest("current and new are required", nil)
 	}
 	if len(req.Current) > password.MaxBytes {
 		return password.ErrTooLong
@@ -37,9 +38,9 @@ func (s *Server) password(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	subject := claimsOf(r).Subject
+	subject := endpoint.Claims(r).Subject
 	attempt, cutoff, err := s.cfg.People.ChangePassword(
-		r.Context(), s.cfg.Issuer, subject, req.Current, req.New, event(r, subject))
+		r.Context(), s.cfg.Issuer, subject, req.Current, req.New, endpoint.Event(r, subject))
 	if cutoff.Kind != "" {
 		s.cfg.Issuer.Apply(cutoff)
 	}
@@ -47,11 +48,11 @@ func (s *Server) password(w http.ResponseWriter, r *http.Request) error {
 		return passwordFailure(err)
 	}
 	// The password is changed. The new session must not be lost with the connection.
-	set, err := s.cfg.Issuer.Login(afterCommit(r.Context()), attempt, issuer.LoginRequest{Event: event(r, subject)})
+	set, err := s.cfg.Issuer.Login(afterCommit(r.Context()), attempt, issuer.LoginRequest{Event: endpoint.Event(r, subject)})
 	if err != nil {
 		return passwordFailure(err)
 	}
-	identify(r, set.Subject, set.SessionID)
+	endpoint.Identify(r, set.Subject, set.SessionID)
 	s.writeTokens(w, set, req.Cookie, "")
 	return nil
 }
@@ -59,22 +60,22 @@ func (s *Server) password(w http.ResponseWriter, r *http.Request) error {
 // passwordFailure says what to do about a new password that is refused.
 func passwordFailure(err error) error {
 	if rule, ok := errors.AsType[*password.RuleError](err); ok && errors.Is(err, account.ErrPassword) {
-		return &failure{
-			status: http.StatusBadRequest, code: "invalid_password",
-			description: rule.Reason + "; " + rule.Advice, cause: err,
+		return &endpoint.Failure{
+			Status: http.StatusBadRequest, Code: "invalid_password",
+			Description: rule.Reason + "; " + rule.Advice, Cause: err,
 		}
 	}
 	switch {
 	case errors.Is(err, account.ErrCredentials):
-		return &failure{
-			status: http.StatusUnauthorized, code: "invalid_credentials",
-			description: "the current password is wrong", cause: err,
+		return &endpoint.Failure{
+			Status: http.StatusUnauthorized, Code: "invalid_credentials",
+			Description: "the current password is wrong", Cause: err,
 		}
 	case errors.Is(err, account.ErrConflict), errors.Is(err, account.ErrNotFound),
 		errors.Is(err, issuer.ErrInactive), errors.Is(err, issuer.ErrEpoch):
-		return &failure{
-			status: http.StatusConflict, code: "conflict",
-			description: "the account was changed by somebody else at the same moment; log in again", cause: err,
+		return &endpoint.Failure{
+			Status: http.StatusConflict, Code: "conflict",
+			Description: "the account was changed by somebody else at the same moment; log in again", Cause: err,
 		}
 	}
 	return err

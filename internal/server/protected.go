@@ -1,9 +1,13 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
 
-func (s *Server) protectedRoute() route {
-	return route{method: http.MethodGet, path: "/protected", access: accessOwn, handle: s.protected}
+	"github.com/doorward/doorward/internal/endpoint"
+)
+
+func (s *Server) protectedRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodGet, Path: "/protected", Access: endpoint.AccessOwn, Handle: s.protected}
 }
 
 // protectedAnswer is the sample resource: what the first call with a token shows.
@@ -13,9 +17,9 @@ type protectedAnswer struct {
 }
 
 func (s *Server) protected(w http.ResponseWriter, r *http.Request) error {
-	writeJSON(w, http.StatusOK, protectedAnswer{
+	endpoint.WriteJSON(w, http.StatusOK, protectedAnswer{
 		Message: "your token is good; an API of yours would answer here",
-		Subject: claimsOf(r).Subject,
+		Subject: endpoint.Claims(r).Subject,
 	})
 	return nil
 }

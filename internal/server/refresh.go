@@ -5,11 +5,12 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
 
-func (s *Server) refreshRoute() route {
-	return route{method: http.MethodPost, path: "/refresh", act: "refresh", handle: s.refresh}
+func (s *Server) refreshRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodPost, Path: "/refresh", Act: "refresh", Handle: s.refresh}
 }
 
 type refreshRequest struct {
@@ -22,7 +23,7 @@ type refreshRequest struct {
 // tab may have logged in anew, and it would be that tab's cookie that is cleared.
 func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	var req refreshRequest
-	if err := readJSON(w, r, &req); err != nil {
+	if err := endpoint.ReadJSON(w, r, &req); err != nil {
 		return err
 	}
 	token, cookie, err := s.refreshToken(r, req.RefreshToken)
@@ -30,10 +31,10 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if token == "" {
-		return invalidRequest("refresh_token is required", nil)
+		return endpoint.InvalidRequest("refresh_token is required", nil)
 	}
 	set, err := s.cfg.Issuer.Refresh(r.Context(), token, issuer.RefreshRequest{
-		Audience: req.Audience, Event: event(r, ""),
+		Audience: req.Audience, Event: endpoint.Event(r, ""),
 	})
 	if errors.Is(err, issuer.ErrInvalidGrant) {
 		return s.refused(r, err)
@@ -41,7 +42,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	identify(r, set.Subject, set.SessionID)
+	endpoint.Identify(r, set.Subject, set.SessionID)
 	s.writeTokens(w, set, cookie, "")
 	return nil
 }
@@ -50,7 +51,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 // a token that this issuer made: neighbours can take nothing from its holder. Tokens
 // that it did not make cost no more than their MAC.
 func (s *Server) refused(r *http.Request, err error) error {
-	_, spent := spend(s.budgets.refresh, r)
+	_, spent := endpoint.Spend(s.budgets.refresh, r)
 	if spent != nil && issuer.RefreshReason(err) == "" {
 		return spent
 	}
@@ -63,13 +64,13 @@ func (s *Server) refreshToken(r *http.Request, body string) (token string, cooki
 	token, err = s.cfg.Issuer.RefreshTokenFrom(r)
 	switch {
 	case err == nil && imitated(r):
-		return "", false, invalidRequest("the name of the refresh cookie has a space", nil)
+		return "", false, endpoint.InvalidRequest("the name of the refresh cookie has a space", nil)
 	case err != nil:
 		return "", false, err
 	case token == "":
 		return body, false, nil
 	case body != "":
-		return "", false, invalidRequest("the refresh token came in the body and in the cookie", nil)
+		return "", false, endpoint.InvalidRequest("the refresh token came in the body and in the cookie", nil)
 	}
 	return token, true, s.sameSite(r)
 }

@@ -5,11 +5,12 @@ import (
 	"net/http"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/password"
 )
 
-func (s *Server) registerRoute() route {
-	return route{method: http.MethodPost, path: "/register", access: accessPublic, handle: s.register}
+func (s *Server) registerRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodPost, Path: "/register", Access: endpoint.AccessPublic, Handle: s.register}
 }
 
 type registerRequest struct {
@@ -26,24 +27,24 @@ type registerResponse struct {
 // cannot be hidden from who asks for it; it is told as slowly as a name is given.
 func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	var req registerRequest
-	if err := readJSON(w, r, &req); err != nil {
+	if err := endpoint.ReadJSON(w, r, &req); err != nil {
 		return err
 	}
 	if req.Username == "" || req.Password == "" {
-		return invalidRequest("username and password are required", nil)
+		return endpoint.InvalidRequest("username and password are required", nil)
 	}
 	if len(req.Password) > password.MaxBytes {
 		return password.ErrTooLong
 	}
-	if _, err := spend(s.budgets.register, r); err != nil {
+	if _, err := endpoint.Spend(s.budgets.register, r); err != nil {
 		return err
 	}
-	user, err := s.cfg.People.Register(r.Context(), req.Username, req.Password, event(r, ""))
+	user, err := s.cfg.People.Register(r.Context(), req.Username, req.Password, endpoint.Event(r, ""))
 	if err != nil {
 		return registerFailure(err)
 	}
-	identify(r, user.ID, "")
-	writeJSON(w, http.StatusCreated, registerResponse{Subject: user.ID, Username: user.Name})
+	endpoint.Identify(r, user.ID, "")
+	endpoint.WriteJSON(w, http.StatusCreated, registerResponse{Subject: user.ID, Username: user.Name})
 	return nil
 }
 
@@ -51,14 +52,14 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 func registerFailure(err error) error {
 	switch {
 	case errors.Is(err, account.ErrNameTaken):
-		return &failure{
-			status: http.StatusConflict, code: "name_taken",
-			description: "this name is taken; choose another one", cause: err,
+		return &endpoint.Failure{
+			Status: http.StatusConflict, Code: "name_taken",
+			Description: "this name is taken; choose another one", Cause: err,
 		}
 	case errors.Is(err, account.ErrName):
-		return &failure{
-			status: http.StatusBadRequest, code: "invalid_name",
-			description: "a name has 1 to 64 letters, digits or plain signs, of one script, and single spaces inside", cause: err,
+		return &endpoint.Failure{
+			Status: http.StatusBadRequest, Code: "invalid_name",
+			Description: "a name has 1 to 64 letters, digits or plain signs, of one script, and single spaces inside", Cause: err,
 		}
 	}
 	return passwordFailure(err)

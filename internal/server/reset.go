@@ -5,11 +5,12 @@ import (
 	"net/http"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/password"
 )
 
-func (s *Server) resetRoute() route {
-	return route{method: http.MethodPost, path: "/password/reset", access: accessPublic, handle: s.reset}
+func (s *Server) resetRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodPost, Path: "/password/reset", Access: endpoint.AccessPublic, Handle: s.reset}
 }
 
 type resetRequest struct {
@@ -21,20 +22,20 @@ type resetRequest struct {
 // ends, and none begins: they log in with the new password.
 func (s *Server) reset(w http.ResponseWriter, r *http.Request) error {
 	var req resetRequest
-	if err := readJSON(w, r, &req); err != nil {
+	if err := endpoint.ReadJSON(w, r, &req); err != nil {
 		return err
 	}
 	if req.Token == "" || req.New == "" {
-		return invalidRequest("token and new are required", nil)
+		return endpoint.InvalidRequest("token and new are required", nil)
 	}
 	if len(req.New) > password.MaxBytes {
 		return password.ErrTooLong
 	}
-	giveBack, err := spend(s.budgets.reset, r)
+	giveBack, err := endpoint.Spend(s.budgets.reset, r)
 	if err != nil {
 		return err
 	}
-	cutoff, err := s.cfg.People.Reset(r.Context(), req.Token, req.New, event(r, ""))
+	cutoff, err := s.cfg.People.Reset(r.Context(), req.Token, req.New, endpoint.Event(r, ""))
 	if !errors.Is(err, account.ErrReset) {
 		giveBack()
 	}
@@ -44,7 +45,7 @@ func (s *Server) reset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return passwordFailure(err)
 	}
-	identify(r, cutoff.ID, "")
+	endpoint.Identify(r, cutoff.ID, "")
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

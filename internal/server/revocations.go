@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/issuer"
 )
@@ -25,8 +26,8 @@ const (
 	cursorLimit = 4096
 )
 
-func (s *Server) revocationsRoute() route {
-	return route{method: http.MethodGet, path: "/revocations", quiet: true, handle: s.revocations}
+func (s *Server) revocationsRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodGet, Path: "/revocations", Quiet: true, Handle: s.revocations}
 }
 
 // revocationsAnswer is one page, without Nonce if the question had none.
@@ -136,25 +137,25 @@ var (
 func parseRevocationsQuery(r *http.Request) (q revocationsQuery, err error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return q, invalidRequest("the query cannot be read", nil)
+		return q, endpoint.InvalidRequest("the query cannot be read", nil)
 	}
 	for name, list := range values {
 		switch {
 		case len(list) > 1:
-			return q, invalidRequest("a parameter comes twice", nil)
+			return q, endpoint.InvalidRequest("a parameter comes twice", nil)
 		case name == "after" && len(list[0]) <= cursorLimit && cursorForm.MatchString(list[0]):
 			q.after = issuer.Cursor(list[0])
 		case name == "nonce" && nonceForm.MatchString(list[0]):
 			q.nonce = list[0]
 		case name == "after", name == "nonce":
-			return q, invalidRequest("after must be what next said, and nonce 16 to 64 letters, digits, - and _", nil)
+			return q, endpoint.InvalidRequest("after must be what next said, and nonce 16 to 64 letters, digits, - and _", nil)
 		default:
-			return q, invalidRequest("known parameters are after and nonce", nil)
+			return q, endpoint.InvalidRequest("known parameters are after and nonce", nil)
 		}
 	}
 	q.stream = r.Method == http.MethodGet && wantsEvents(r.Header.Values("Accept"))
 	if q.stream && (q.after == "" || q.nonce != "") {
-		return q, invalidRequest("a stream needs after, and has no nonce", nil)
+		return q, endpoint.InvalidRequest("a stream needs after, and has no nonce", nil)
 	}
 	return q, nil
 }

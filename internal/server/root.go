@@ -1,12 +1,16 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/doorward/doorward/internal/endpoint"
+)
 
 // rootPath is the front door.
 const rootPath = "/{$}"
 
-func (s *Server) rootRoute() route {
-	return route{method: http.MethodGet, path: rootPath, handle: s.root}
+func (s *Server) rootRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodGet, Path: rootPath, Handle: s.root}
 }
 
 // rootAnswer tells a person who came here by hand where to go. It holds no version.
@@ -19,7 +23,7 @@ type rootAnswer struct {
 }
 
 func (s *Server) root(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, rootAnswer{
+	endpoint.WriteJSON(w, http.StatusOK, rootAnswer{
 		Name:     "Doorward",
 		Login:    "POST " + s.cfg.Prefix + loginPath,
 		Me:       "GET " + s.cfg.Prefix + mePath,

@@ -6,44 +6,14 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/doorward/doorward/internal/endpoint"
 )
-
-// handler is the step of one endpoint. What it returns as an error is written
-// by [Server.fail]; then it has written nothing itself.
-type handler func(w http.ResponseWriter, r *http.Request) error
-
-// access says which token an endpoint wants.
-type access int
-
-const (
-	accessPublic access = iota // none; the handler asks for credentials itself
-	accessAny                  // a live token of this issuer, whatever its audience
-	accessOwn                  // a live token whose audience is the issuer
-	accessRecent               // as accessOwn, from a recent login
-	accessAdmin                // as accessOwn, with the role admin
-)
-
-// route is one method of one endpoint.
-type route struct {
-	method string
-	// path is where the endpoint is, in the form of http.ServeMux, after the prefix.
-	path   string
-	access access
-	// fixed leaves out the prefix: a standard says where the endpoint is.
-	fixed bool
-	// cached says that the handler sets Cache-Control itself; else it is no-store.
-	cached bool
-	// quiet logs good answers at level debug: a machine asks every second.
-	quiet bool
-	// act is what the observer calls it: "login" or "refresh", and else nothing.
-	act    string
-	handle handler
-}
 
 // routes is every endpoint. The multiplexer, the Allow header and the
 // preflight answers are all made from it.
-func (s *Server) routes() []route {
-	routes := []route{
+func (s *Server) routes() []endpoint.Route {
+	routes := []endpoint.Route{
 		s.loginRoute(),
 		s.refreshRoute(),
 		s.logoutRoute(),
@@ -72,7 +42,7 @@ func (s *Server) routes() []route {
 	if s.cfg.Upstream == nil && !s.cfg.NoSample {
 		routes = append(routes, s.protectedRoute())
 	}
-	return routes
+	return append(routes, s.cfg.Endpoints...)
 }
 
 // Paths lists where this server itself answers, sorted, in the form of http.ServeMux: what
@@ -98,7 +68,7 @@ func (s *Server) reserves(path string) bool {
 // resource is what one path answers, method by method.
 type resource struct {
 	pattern string
-	routes  map[string]route
+	routes  map[string]endpoint.Route
 	guarded map[string]http.Handler
 	allow   []string // the methods it knows, sorted
 	cors    corsAnswers
@@ -112,11 +82,11 @@ func (s *Server) build() {
 		pattern := s.pattern(rt)
 		res, ok := s.resources[pattern]
 		if !ok {
-			res = &resource{pattern: pattern, routes: map[string]route{}, guarded: map[string]http.Handler{}}
+			res = &resource{pattern: pattern, routes: map[string]endpoint.Route{}, guarded: map[string]http.Handler{}}
 			s.resources[pattern] = res
 		}
-		res.routes[rt.method] = rt
-		res.guarded[rt.method] = s.guards[rt.access](s.handler(rt.handle))
+		res.routes[rt.Method] = rt
+		res.guarded[rt.Method] = s.guards[rt.Access](s.handler(rt.Handle))
 	}
 	s.mux = http.NewServeMux()
 	for pattern, res := range s.resources {
@@ -128,18 +98,18 @@ func (s *Server) build() {
 }
 
 // pattern is where a route is, in the form of http.ServeMux.
-func (s *Server) pattern(rt route) string {
+func (s *Server) pattern(rt endpoint.Route) string {
 	switch {
-	case rt.fixed:
-		return rt.path
-	case rt.path == rootPath && s.cfg.Prefix != "":
+	case rt.Fixed:
+		return rt.Path
+	case rt.Path == rootPath && s.cfg.Prefix != "":
 		return s.cfg.Prefix
 	}
-	return s.cfg.Prefix + rt.path
+	return s.cfg.Prefix + rt.Path
 }
 
 // handler adapts the step of an endpoint.
-func (s *Server) handler(h handler) http.Handler {
+func (s *Server) handler(h endpoint.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
 			s.fail(w, r, err)
@@ -155,9 +125,9 @@ func (s *Server) dispatch(res *resource) http.Handler {
 			method = http.MethodGet
 		}
 		if rt, ok := res.routes[method]; ok {
-			x := exchangeOf(r)
-			x.quiet, x.act = rt.quiet, rt.act
-			if rt.cached {
+			x := endpoint.ExchangeOf(r)
+			x.Quiet, x.Act = rt.Quiet, rt.Act
+			if rt.Cached {
 				w.Header().Del("Cache-Control")
 			}
 			res.guarded[method].ServeHTTP(w, r)
@@ -196,7 +166,7 @@ func (s *Server) find(r *http.Request) *resource {
 	return missing
 }
 
-func allowed(routes map[string]route) []string {
+func allowed(routes map[string]endpoint.Route) []string {
 	methods := []string{http.MethodOptions}
 	for method := range routes {
 		methods = append(methods, method)
@@ -216,12 +186,12 @@ func wrongMethod(method string, allow []string) error {
 		http.MethodDelete, http.MethodConnect, http.MethodTrace,
 	}
 	if !slices.Contains(known, method) {
-		return &failure{status: http.StatusNotImplemented, code: "not_implemented", description: "the method is not known here"}
+		return &endpoint.Failure{Status: http.StatusNotImplemented, Code: "not_implemented", Description: "the method is not known here"}
 	}
 	list := strings.Join(allow, ", ")
-	return &failure{
-		status: http.StatusMethodNotAllowed, code: "method_not_allowed",
-		description: "this address answers " + list,
-		header:      http.Header{"Allow": {list}},
+	return &endpoint.Failure{
+		Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+		Description: "this address answers " + list,
+		Header:      http.Header{"Allow": {list}},
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/origin"
 	"github.com/doorward/doorward/issuer"
@@ -83,6 +84,9 @@ type Config struct {
 	// CredentialOrigins are the origins whose scripts may use the refresh cookie.
 	CredentialOrigins []string
 
+	// Endpoints are those of other packages, mounted as this server's own are.
+	Endpoints []endpoint.Route
+
 	// TLS makes Serve speak TLS, version 1.2 or later. Nil means plain HTTP.
 	TLS *tls.Config
 	// Connections is how many connections may be open at once: 4,096 if zero.
@@ -118,7 +122,7 @@ type Server struct {
 	successor atomic.Pointer[Server]
 	cors      *corsPolicy
 	csrf      *http.CrossOriginProtection
-	guards    map[access]guard
+	guards    map[endpoint.Access]guard
 	own       *doorward.Verifier // of tokens for this server itself
 	draining  atomic.Bool
 	ready     readiness
@@ -214,11 +218,6 @@ func setDefault[T comparable](field *T, value T) {
 	if *field == zero {
 		*field = value
 	}
-}
-
-// event says who asks for a change, for the audit record.
-func event(r *http.Request, actor string) issuer.Event {
-	return issuer.Event{Actor: actor, Address: exchangeOf(r).origin.Address, RequestID: doorward.RequestID(r.Context())}
 }
 
 // afterCommit is the context for what must follow a change that has been made,

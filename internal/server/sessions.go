@@ -5,14 +5,15 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
 
 // pageSize is how many entries one answer of a list has.
 const pageSize = 100
 
-func (s *Server) sessionsRoute() route {
-	return route{method: http.MethodGet, path: "/sessions", access: accessOwn, handle: s.sessions}
+func (s *Server) sessionsRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodGet, Path: "/sessions", Access: endpoint.AccessOwn, Handle: s.sessions}
 }
 
 // sessionsAnswer lists live sessions, newest first. Next, if there is one, goes
@@ -37,9 +38,9 @@ type sessionEntry struct {
 func (s *Server) sessions(w http.ResponseWriter, r *http.Request) error {
 	before := r.URL.Query().Get("before")
 	if before != "" && !sessionForm.MatchString(before) {
-		return invalidRequest("before must be the id of a session", nil)
+		return endpoint.InvalidRequest("before must be the id of a session", nil)
 	}
-	claims := claimsOf(r)
+	claims := endpoint.Claims(r)
 	list, err := s.cfg.Issuer.Sessions(r.Context(), issuer.SessionQuery{
 		Subject: claims.Subject, Live: true, Before: before, Limit: pageSize,
 	})
@@ -61,12 +62,12 @@ func (s *Server) sessions(w http.ResponseWriter, r *http.Request) error {
 	if len(list) == pageSize {
 		answer.Next = list[pageSize-1].ID
 	}
-	writeJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }
 
-func (s *Server) sessionEndRoute() route {
-	return route{method: http.MethodDelete, path: "/sessions/{id}", access: accessOwn, handle: s.sessionEnd}
+func (s *Server) sessionEndRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodDelete, Path: "/sessions/{id}", Access: endpoint.AccessOwn, Handle: s.sessionEnd}
 }
 
 // sessionForm is the one text form of a session's ID.
@@ -75,18 +76,18 @@ var sessionForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89a
 // sessionEnd ends one of the caller's own sessions. A session of somebody else
 // is answered like one that never was.
 func (s *Server) sessionEnd(w http.ResponseWriter, r *http.Request) error {
-	id, claims := r.PathValue("id"), claimsOf(r)
+	id, claims := r.PathValue("id"), endpoint.Claims(r)
 	if !sessionForm.MatchString(id) {
-		return errNotFound
+		return endpoint.ErrNotFound
 	}
 	list, err := s.cfg.Issuer.Sessions(r.Context(), issuer.SessionQuery{ID: id, Subject: claims.Subject, Limit: 1})
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		return errNotFound
+		return endpoint.ErrNotFound
 	}
-	ev := event(r, claims.Subject)
+	ev := endpoint.Event(r, claims.Subject)
 	ev.Subject = claims.Subject
 	if err := s.cfg.Issuer.RevokeSession(r.Context(), id, ev); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -45,5 +46,5 @@ func (s *Server) writeTokens(w http.ResponseWriter, set issuer.TokenSet, cookie 
 		answer.Named = map[string]string{s.cfg.TokenField: set.AccessToken}
 	}
 	w.Header().Set("Pragma", "no-cache")
-	writeJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, answer)
 }

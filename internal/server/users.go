@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
 )
 
-func (s *Server) usersRoute() route {
-	return route{method: http.MethodGet, path: "/admin/v1/users", access: accessAdmin, handle: s.users}
+func (s *Server) usersRoute() endpoint.Route {
+	return endpoint.Route{Method: http.MethodGet, Path: "/admin/v1/users", Access: endpoint.AccessAdmin, Handle: s.users}
 }
 
 // usersAnswer lists users by name. Next, if there is one, goes into ?after= for the rest.
@@ -35,7 +36,7 @@ var nameForm = regexp.MustCompile(`^[^\x00-\x1f\x7f\x{fffd}]{0,256}$`)
 func (s *Server) users(w http.ResponseWriter, r *http.Request) error {
 	after := r.URL.Query().Get("after")
 	if !nameForm.MatchString(after) {
-		return invalidRequest("after must be what next said", nil)
+		return endpoint.InvalidRequest("after must be what next said", nil)
 	}
 	list, err := s.cfg.People.List(r.Context(), account.Query{After: after, Limit: pageSize})
 	if err != nil {
@@ -51,6 +52,6 @@ func (s *Server) users(w http.ResponseWriter, r *http.Request) error {
 	if len(list) == pageSize {
 		answer.Next = list[pageSize-1].Canonical
 	}
-	writeJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }

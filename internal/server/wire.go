@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/go-json-experiment/json"
 )
 
@@ -37,7 +38,7 @@ func (c *plainConn) Write(p []byte) (int, error) {
 	id := rand.Text()
 	c.limit.log.Info("refused", slog.String("request_id", id), slog.Int("status", status), slog.String("error", code),
 		slog.String("reason", "refused by net/http before it was a request"), slog.String("remote", c.RemoteAddr().String()))
-	if _, err := c.limitedConn.Write(wireRefusal(status, errorBody{code, description, "", id}, "")); err != nil {
+	if _, err := c.limitedConn.Write(wireRefusal(status, endpoint.ErrorBody{Error: code, Description: description, RequestID: id}, "")); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -55,7 +56,7 @@ func bareRefusal(p []byte) (int, bool) {
 
 // wireRefusal is a whole answer for a connection that ends with it. Extra is
 // header lines, each with its line end.
-func wireRefusal(status int, refusal errorBody, extra string) []byte {
+func wireRefusal(status int, refusal endpoint.ErrorBody, extra string) []byte {
 	body, err := json.Marshal(refusal)
 	if err != nil {
 		panic("server: an answer is not JSON: " + err.Error())

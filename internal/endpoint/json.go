@@ -1,4 +1,4 @@
-package server
+package endpoint
 
 import (
 	"errors"
@@ -19,13 +19,14 @@ const bodyLimit = 16 << 10
 var (
 	errNull = errors.New("null where a value is wanted")
 	// errTooBig ends the connection, so that the rest of the body is not awaited.
-	errTooBig = &failure{
-		status: http.StatusRequestEntityTooLarge, code: "too_large", description: "the body is longer than 16 KiB",
-		header: http.Header{"Connection": {"close"}},
+	errTooBig = &Failure{
+		Status: http.StatusRequestEntityTooLarge, Code: "too_large", Description: "the body is longer than 16 KiB",
+		Header: http.Header{"Connection": {"close"}},
 	}
-	errNotJSON = &failure{
-		status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
-		description: "the body must be JSON: send Content-Type: application/json",
+	// ErrNotJSON is 415 for a body that does not say that it is JSON, or none where one is needed.
+	ErrNotJSON = &Failure{
+		Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
+		Description: "the body must be JSON: send Content-Type: application/json",
 	}
 )
 
@@ -41,8 +42,8 @@ var strictly = json.JoinOptions(
 	})),
 )
 
-// readJSON reads the body, one JSON object, into req, a pointer to a struct.
-func readJSON(w http.ResponseWriter, r *http.Request, req any) error {
+// ReadJSON reads the body, one JSON object, into req, a pointer to a struct.
+func ReadJSON(w http.ResponseWriter, r *http.Request, req any) error {
 	if r.ContentLength > bodyLimit {
 		return errTooBig
 	}
@@ -56,9 +57,9 @@ func readJSON(w http.ResponseWriter, r *http.Request, req any) error {
 	return decodeJSON(body, req)
 }
 
-// readOptionalJSON does the same, but a request without any body is as good as
+// ReadOptionalJSON does the same, but a request without any body is as good as
 // {}. It reports whether there was a body.
-func readOptionalJSON(w http.ResponseWriter, r *http.Request, req any) (bool, error) {
+func ReadOptionalJSON(w http.ResponseWriter, r *http.Request, req any) (bool, error) {
 	if r.ContentLength > bodyLimit {
 		return false, errTooBig
 	}
@@ -78,24 +79,24 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, errTooBig
 	}
 	if err != nil {
-		return nil, invalidRequest("the body could not be read to its end", err)
+		return nil, InvalidRequest("the body could not be read to its end", err)
 	}
 	return body, nil
 }
 
 // checkContentType admits application/json, with charset=utf-8 or without.
 func checkContentType(h http.Header) error {
-	value, ok := single(h, "Content-Type")
+	value, ok := SingleHeader(h, "Content-Type")
 	if !ok || h.Get("Content-Encoding") != "" {
-		return errNotJSON
+		return ErrNotJSON
 	}
 	media, params, err := mime.ParseMediaType(value)
 	if err != nil || media != "application/json" {
-		return errNotJSON
+		return ErrNotJSON
 	}
 	for name, value := range params {
 		if name != "charset" || !strings.EqualFold(value, "utf-8") {
-			return errNotJSON
+			return ErrNotJSON
 		}
 	}
 	return nil
@@ -106,7 +107,7 @@ func decodeJSON(body []byte, req any) error {
 	if err == nil {
 		return nil
 	}
-	return invalidRequest(explain(err, members(req)), where(err))
+	return InvalidRequest(explain(err, members(req)), where(err))
 }
 
 // explain says what is wrong in words of ours: the decoder's would repeat what was sent.
@@ -148,11 +149,11 @@ func members(req any) string {
 	return strings.Join(names, ", ")
 }
 
-// writeJSON writes an answer. A value of ours that cannot be written is a bug.
-func writeJSON(w http.ResponseWriter, status int, value any) {
+// WriteJSON writes an answer. A value of ours that cannot be written is a bug.
+func WriteJSON(w http.ResponseWriter, status int, value any) {
 	body, err := json.Marshal(value, json.Deterministic(true))
 	if err != nil {
-		panic("server: an answer is not JSON: " + err.Error())
+		panic("endpoint: an answer is not JSON: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -1,0 +1,107 @@
+package endpoint
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/origin"
+	"github.com/doorward/doorward/issuer"
+)
+
+// Exchange is one request and its answer, as the log record tells them.
+type Exchange struct {
+	http.ResponseWriter
+	Started time.Time
+	ID      string
+	Origin  origin.Origin
+	Pattern string // of the resource that the path has matched
+	Quiet   bool
+	Act     string // for the observer: "login", "refresh" or nothing
+	Status  int    // 0 while no header was written
+	Refusal string // the reason or the code of a refusal
+
+	Subject, Session string
+}
+
+// WriteHeader keeps the status for the log, and makes one line of what CORS and
+// the verifier have each added to Vary.
+func (x *Exchange) WriteHeader(status int) {
+	if vary := x.Header()["Vary"]; len(vary) > 1 {
+		x.Header().Set("Vary", strings.Join(vary, ", "))
+	}
+	if x.Status == 0 && status >= http.StatusOK {
+		x.Status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write keeps that the answer is 200 if nobody has said otherwise.
+func (x *Exchange) Write(p []byte) (int, error) {
+	if x.Status == 0 {
+		x.WriteHeader(http.StatusOK)
+	}
+	return x.ResponseWriter.Write(p)
+}
+
+// Unwrap serves http.ResponseController.
+func (x *Exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// Hijack gives the connection away, for the upgrade to another protocol.
+func (x *Exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(x.ResponseWriter).Hijack()
+	if err == nil {
+		x.Status = http.StatusSwitchingProtocols
+	}
+	return conn, buffered, err
+}
+
+type exchangeKey struct{}
+
+// WithExchange returns a context of which [ExchangeOf] returns x.
+func WithExchange(ctx context.Context, x *Exchange) context.Context {
+	return context.WithValue(ctx, exchangeKey{}, x)
+}
+
+// ExchangeOf returns the exchange of a request. It panics if the request came to no server of ours.
+func ExchangeOf(r *http.Request) *Exchange {
+	x, ok := r.Context().Value(exchangeKey{}).(*Exchange)
+	if !ok {
+		panic("endpoint: a handler was called outside of a server")
+	}
+	return x
+}
+
+// Identify tells the log who is asking.
+func Identify(r *http.Request, subject, session string) {
+	x := ExchangeOf(r)
+	x.Subject, x.Session = subject, session
+}
+
+// Claims returns the claims of the token that the route wants.
+func Claims(r *http.Request) *doorward.Claims {
+	claims, ok := doorward.ClaimsFrom(r.Context())
+	if !ok {
+		panic("endpoint: a handler that reads claims has no guard")
+	}
+	return claims
+}
+
+// Event says who asks for a change, for the audit record.
+func Event(r *http.Request, actor string) issuer.Event {
+	return issuer.Event{Actor: actor, Address: ExchangeOf(r).Origin.Address, RequestID: doorward.RequestID(r.Context())}
+}
+
+// SingleHeader returns the value of a header that may occur once, and whether it
+// occurs once or not at all.
+func SingleHeader(h http.Header, name string) (string, bool) {
+	values := h.Values(name)
+	if len(values) == 0 {
+		return "", true
+	}
+	return values[0], len(values) == 1
+}

@@ -1,0 +1,155 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/feed"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/password"
+)
+
+// Realm is the one protection space of this server (RFC 9110 §11.5).
+const Realm = "doorward"
+
+const textServerError = "the request could not be answered; the log has the reason under this request id"
+
+// Failure is a refusal: what the client reads and, apart from it, what the log reads.
+type Failure struct {
+	Status int
+	// Code and Description are the client's. Both are constants of ours, never
+	// text from outside, so that they fit WWW-Authenticate (RFC 6750 §3).
+	Code, Description string
+	// Reason is the "reason" member; empty leaves it out.
+	Reason string
+	// Challenge is WWW-Authenticate of a 401 or 403; empty means the bare challenge on a 401.
+	Challenge  string
+	RetryAfter time.Duration
+	Header     http.Header
+	// Cause is the precise reason, for the log alone.
+	Cause error
+}
+
+// Error is for the log.
+func (f *Failure) Error() string {
+	if f.Cause != nil {
+		return f.Cause.Error()
+	}
+	return f.Code + ": " + f.Description
+}
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Cause }
+
+// ErrorBody is the one shape of every refusal (RFC 6749 §5.2).
+type ErrorBody struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+	Reason      string `json:"reason,omitzero"`
+	RequestID   string `json:"request_id"`
+}
+
+var ErrNotFound = &Failure{Status: http.StatusNotFound, Code: "not_found", Description: "there is nothing at this address"}
+
+// InvalidRequest is 400 for a request that is wrong in itself.
+func InvalidRequest(description string, cause error) error {
+	return &Failure{Status: http.StatusBadRequest, Code: "invalid_request", Description: description, Cause: cause}
+}
+
+// known says what the client reads for an error of the packages below.
+var known = []struct {
+	err     error
+	failure Failure
+}{
+	{account.ErrCredentials, Failure{
+		Status: http.StatusUnauthorized, Code: "invalid_credentials", Description: "the user name or the password is wrong",
+	}},
+	{issuer.ErrEpoch, Failure{
+		Status: http.StatusUnauthorized, Code: "invalid_credentials", Description: "the user name or the password is wrong",
+	}},
+	{account.ErrReset, Failure{
+		Status: http.StatusBadRequest, Code: "invalid_reset", Description: "the link was used, has expired, or never was one; ask for another",
+	}},
+	{account.ErrClient, Failure{
+		Status: http.StatusUnauthorized, Code: "invalid_client", Description: "the client credentials are wrong",
+		Challenge: `Basic realm="` + Realm + `", charset="UTF-8"`,
+	}},
+	{account.ErrClientThrottled, Failure{
+		Status: http.StatusTooManyRequests, Code: "too_many_requests",
+		Description: "too many wrong client credentials; wait, then try again", RetryAfter: time.Minute,
+	}},
+	{feed.ErrFull, Failure{
+		Status: http.StatusServiceUnavailable, Code: "busy", Description: "no more streams here; ask, or try another node", RetryAfter: 10 * time.Second,
+	}},
+	{password.ErrBusy, Failure{
+		Status: http.StatusServiceUnavailable, Code: "busy", Description: "too many logins at once; try again shortly", RetryAfter: 2 * time.Second,
+	}},
+	{password.ErrTooLong, Failure{
+		Status: http.StatusBadRequest, Code: "invalid_request", Description: "the password is longer than 1024 bytes",
+	}},
+	{password.ErrText, Failure{
+		Status: http.StatusBadRequest, Code: "invalid_request", Description: "the password is not text in UTF-8",
+	}},
+	{issuer.ErrScope, Failure{
+		Status: http.StatusBadRequest, Code: "invalid_scope", Description: "a scope was asked for that the user does not have",
+	}},
+	{doorward.ErrScopeSyntax, Failure{
+		Status: http.StatusBadRequest, Code: "invalid_scope", Description: "scope must be words with one space between them (RFC 6749 section 3.3)",
+	}},
+	{issuer.ErrAudience, Failure{
+		Status: http.StatusBadRequest, Code: "invalid_target", Description: "this server makes no tokens for that audience",
+	}},
+	{issuer.ErrTooMany, Failure{
+		Status: http.StatusTooManyRequests, Code: "too_many_requests", Description: "this session is refreshed too often", RetryAfter: time.Minute,
+	}},
+	{issuer.ErrTwoCookies, Failure{
+		Status: http.StatusBadRequest, Code: "invalid_request", Description: "the refresh cookie came twice",
+	}},
+	{issuer.ErrInvalidGrant, Failure{
+		Status: http.StatusBadRequest, Code: "invalid_grant", Description: "the refresh token is not valid; log in again",
+	}},
+	{issuer.ErrUnavailable, Failure{
+		Status: http.StatusServiceUnavailable, Code: "unavailable", Description: "the store does not answer; try again shortly", RetryAfter: 5 * time.Second,
+	}},
+	{context.Canceled, Failure{
+		Status: http.StatusServiceUnavailable, Code: "unavailable", Description: "the request was given up", RetryAfter: time.Second,
+	}},
+	{context.DeadlineExceeded, Failure{
+		Status: http.StatusServiceUnavailable, Code: "unavailable", Description: "the answer took too long", RetryAfter: time.Second,
+	}},
+}
+
+// FailureOf turns any error into a refusal. What nobody has foreseen is a 500.
+func FailureOf(err error) *Failure {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return f
+	}
+	if throttled, ok := errors.AsType[*account.ThrottledError](err); ok {
+		return &Failure{
+			Status: http.StatusTooManyRequests, Code: "too_many_requests",
+			Description: "too many wrong passwords; wait, then try again",
+			RetryAfter:  throttled.RetryAfter, Cause: err,
+		}
+	}
+	for _, k := range known {
+		if errors.Is(err, k.err) {
+			f := k.failure
+			f.Cause = err
+			if errors.Is(k.err, issuer.ErrInvalidGrant) { // No other refusal tells who is disabled.
+				f.Reason = issuer.RefreshReason(err)
+			}
+			return &f
+		}
+	}
+	return &Failure{Status: http.StatusInternalServerError, Code: "server_error", Description: textServerError, Cause: err}
+}
+
+// Challenge is WWW-Authenticate (RFC 6750 §3). Both texts are constants of ours
+// without quote and backslash.
+func Challenge(code, description string) string {
+	return `Bearer realm="` + Realm + `", error="` + code + `", error_description="` + description + `"`
+}
