@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"database/sql"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/doorward/doorward/doorwardtest"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/account/accounttest"
+	"github.com/doorward/doorward/internal/audit/audittest"
 	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/postgres"
@@ -38,6 +40,19 @@ func TestPeople(t *testing.T) {
 			databases.Store(filepath.Clean(dir), url)
 		}
 		return open(t, url.(string))
+	})
+}
+
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	var databases sync.Map // the URL of each folder's database
+	audittest.TestStore(t, func(t *testing.T, dir string) (audittest.Store, *sql.DB) {
+		url, ok := databases.Load(dir)
+		if !ok {
+			url = template(t)
+			databases.Store(dir, url)
+		}
+		return open(t, url.(string)), raw(t, url.(string))
 	})
 }
 

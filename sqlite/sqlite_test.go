@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"database/sql"
 	"path/filepath"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/doorward/doorward/doorwardtest"
 	"github.com/doorward/doorward/internal/account/accounttest"
+	"github.com/doorward/doorward/internal/audit/audittest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -25,6 +27,20 @@ func TestPeople(t *testing.T) {
 	t.Parallel()
 	accounttest.TestStore(t, func(t *testing.T, dir string) accounttest.Store {
 		return openAt(t, filepath.Join(dir, "doorward.db"))
+	})
+}
+
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	audittest.TestStore(t, func(t *testing.T, dir string) (audittest.Store, *sql.DB) {
+		path := filepath.Join(dir, "doorward.db")
+		s := openAt(t, path)
+		db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		return s, db
 	})
 }
 

@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"internal/account":             {"issuer", "password", "internal/quota"},
 	"internal/account/accounttest": {"internal/account"},
 	"internal/audit":               {"issuer"},
+	"internal/audit/audittest":     {"internal/audit"},
 	"internal/feed":                {"issuer"},
 	"sqlite":                       {"internal/sqlstore"},
 	"postgres":                     {"internal/sqlstore"},

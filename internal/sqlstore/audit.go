@@ -9,8 +9,12 @@ import (
 )
 
 // record appends an event to the audit record. Text that cannot be stored is
-// repaired and not refused: who sends a bad byte does not go unrecorded.
+// repaired and not refused: who sends a bad byte does not go unrecorded. A refresh that
+// went as it should is no event of the record: each session has one every few minutes.
 func record(ctx context.Context, tx Tx, now time.Time, ev issuer.Event) error {
+	if ev.Kind == issuer.EventRefresh {
+		return nil
+	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO audit (at, kind, actor, address, request_id, subject, session, reason)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,

@@ -72,5 +72,13 @@ var moved = []table{
 	{"tries", columns(bytes, "key"), columns(number, "count", "ends_at", "refused")},
 	{"audit", columns(number, "seq"), join(
 		columns(number, "at"), columns(text, "kind", "actor", "address", "request_id", "subject", "session", "reason"),
+		columns(number, "block"),
 	)},
+	{"audit_blocks", columns(number, "number"), join(
+		columns(number, "count", "first", "last", "sealed_at"), columns(bytes, "digest"), columns(text, "key"), columns(bytes, "mac"),
+	)},
+	{"audit_anchor", columns(number, "one"), join(
+		columns(number, "number"), columns(bytes, "mac"), columns(number, "made_at"), columns(text, "key"), columns(bytes, "proof"),
+	)},
+	{"audit_keys", columns(number, "number"), join(columns(text, "id"), columns(bytes, "sealed"), columns(number, "created_at"))},
 }

@@ -1,0 +1,123 @@
+// Package audit is the record of security events: who did what, from where, when, and how it
+// ended. A store writes each row in the transaction that makes the change. A [Sealer] puts
+// rows into blocks, each with a MAC over the one before it, so that [Verify] notices when
+// somebody changes the record by hand.
+package audit
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/doorward/doorward/issuer"
+)
+
+// Record is one row. Its texts come from outside in part and may hold anything that is UTF-8
+// without a NUL: whoever shows them escapes them. It holds no secret.
+type Record struct {
+	// Seq is greater than that of each record which was written before this one began to be.
+	Seq int64
+	// At is the store's clock when the transaction began, in UTC and to the millisecond.
+	At time.Time
+	issuer.Event
+	// Block is the number of the block that the record is sealed in, 0 while it is in none.
+	Block int64
+}
+
+// Result says how it ended.
+type Result string
+
+// The results of a Record.
+const (
+	Done    Result = "done"
+	Refused Result = "refused"
+)
+
+// Result follows from the kind: something was refused if it ends in _failed, _throttled or
+// _refused, or was answered by ending the session of a thief or of a rolled-back store.
+func (r Record) Result() Result {
+	switch r.Kind {
+	case issuer.EventRefreshReuse, issuer.EventStoreRollback:
+		return Refused
+	}
+	for _, end := range []string{"_failed", "_throttled", "_refused"} {
+		if strings.HasSuffix(string(r.Kind), end) {
+			return Refused
+		}
+	}
+	return Done
+}
+
+// Limits of Query.Limit.
+const (
+	DefaultLimit = 100
+	MaxLimit     = 1000
+)
+
+// ErrQuery says that a Query asks for what cannot be.
+var ErrQuery = errors.New("audit: no such query")
+
+// Query selects records. A field of the zero value selects all; texts are compared exactly.
+type Query struct {
+	// Subject is whom or what it is about, Actor who did it: a user, a client, "role:" and a
+	// name, "cli:" and a user of the machine.
+	Subject, Actor              string
+	Address, Session, RequestID string
+	Kinds                       []issuer.EventKind // any of these
+	Since, Until                time.Time          // from Since on, and before Until
+	// Before is the cursor: the Seq of the last record of the page before.
+	Before int64
+	// Limit is how many records there are at most: 0 for DefaultLimit, and no more than MaxLimit.
+	Limit int
+}
+
+// Log is read by whoever may see the record. All methods may be called concurrently.
+type Log interface {
+	// SearchAudit returns the records that q selects, newest first: those with the greatest
+	// Seq. The next page has Query.Before set to the Seq of the last record; a page with
+	// fewer than Limit records is the last one. What is written between two pages is in
+	// none of them. It returns ErrQuery, or an error of the store, and with an error no records.
+	//
+	// Records that are not sealed yet are among them, with Block 0. Subject, Since and Until
+	// are looked up; for the other fields each record in question is read, so that a rare one
+	// among many millions takes seconds.
+	SearchAudit(ctx context.Context, q Query) ([]Record, error)
+}
+
+// Checked returns the query with its Limit set, or ErrQuery.
+func (q Query) Checked() (Query, error) {
+	if q.Limit == 0 {
+		q.Limit = DefaultLimit
+	}
+	if q.Limit < 1 || q.Limit > MaxLimit || q.Before < 0 || len(q.Kinds) > MaxLimit {
+		return q, ErrQuery
+	}
+	for _, kind := range q.Kinds {
+		if kind == "" || strings.ContainsFunc(string(kind), func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+			return q, ErrQuery
+		}
+	}
+	for _, text := range []string{q.Subject, q.Actor, q.Address, q.Session, q.RequestID} {
+		if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+			return q, ErrQuery
+		}
+	}
+	return q, nil
+}
+
+// appendTo writes the record so that no two look alike: numbers in eight bytes, each text
+// behind its length. The block is left out, which is the seal's matter.
+func (r Record) appendTo(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(r.Seq))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.At.UnixMilli()))
+	for _, text := range []string{
+		string(r.Kind), r.Actor, r.Address, r.RequestID, r.Subject, r.Session, r.Reason,
+	} {
+		b = binary.BigEndian.AppendUint64(b, uint64(len(text)))
+		b = append(b, text...)
+	}
+	return b
+}
