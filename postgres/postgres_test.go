@@ -32,15 +32,8 @@ func TestStore(t *testing.T) {
 
 func TestPeople(t *testing.T) {
 	t.Parallel()
-	var databases sync.Map // the URL of each folder's database
-	accounttest.TestStore(t, func(t *testing.T, dir string) accounttest.Store {
-		url, ok := databases.Load(filepath.Clean(dir))
-		if !ok {
-			url = template(t)
-			databases.Store(filepath.Clean(dir), url)
-		}
-		return open(t, url.(string))
-	})
+	openFolder := folders()
+	accounttest.TestStore(t, func(t *testing.T, dir string) accounttest.Store { return openFolder(t, dir) })
 }
 
 func TestAudit(t *testing.T) {
@@ -58,15 +51,27 @@ func TestAudit(t *testing.T) {
 
 func TestClients(t *testing.T) {
 	t.Parallel()
+	openFolder := folders()
+	accounttest.TestClients(t, func(t *testing.T, dir string) account.ClientStore { return openFolder(t, dir) })
+}
+
+func TestAPIKeys(t *testing.T) {
+	t.Parallel()
+	openFolder := folders()
+	accounttest.TestAPIKeys(t, func(t *testing.T, dir string) accounttest.KeyStore { return openFolder(t, dir) })
+}
+
+// folders returns a function that opens the database of a folder.
+func folders() func(t *testing.T, dir string) *postgres.Store {
 	var databases sync.Map // the URL of each folder's database
-	accounttest.TestClients(t, func(t *testing.T, dir string) account.ClientStore {
+	return func(t *testing.T, dir string) *postgres.Store {
 		url, ok := databases.Load(filepath.Clean(dir))
 		if !ok {
 			url = template(t)
 			databases.Store(filepath.Clean(dir), url)
 		}
 		return open(t, url.(string))
-	})
+	}
 }
 
 // template returns the URL of a new database that has the schema already.

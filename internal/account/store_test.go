@@ -33,3 +33,8 @@ func TestClients(t *testing.T) {
 	t.Parallel()
 	accounttest.TestClients(t, func(t *testing.T, dir string) account.ClientStore { return open(t, dir) })
 }
+
+func TestAPIKeys(t *testing.T) {
+	t.Parallel()
+	accounttest.TestAPIKeys(t, func(t *testing.T, dir string) accounttest.KeyStore { return open(t, dir) })
+}

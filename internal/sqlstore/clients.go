@@ -135,6 +135,9 @@ func (s *Store) changeClient(ctx context.Context, what, id string, ev issuer.Eve
 		if !changed {
 			return account.ErrNoClient
 		}
+		if err := dropOrphans(ctx, tx, id); err != nil {
+			return err
+		}
 		return record(ctx, tx, now, about(ev, id, ""))
 	})
 }

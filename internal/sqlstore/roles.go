@@ -178,24 +178,26 @@ func (s *Store) Granted(ctx context.Context, id string) (account.User, doorward.
 	if checkText(id) != nil {
 		return user, nil, account.ErrNotFound
 	}
-	err := s.read(ctx, "read user", func(ctx context.Context, tx Tx, _ time.Time) error {
-		c, err := oneUser(ctx, tx, `u.id = $1`, id)
-		if err != nil {
-			return err
-		}
-		user, scope = c.User, nil
-		if len(user.Roles) == 0 {
-			return nil
-		}
-		scope, err = scanTexts(ctx, tx, `
-			SELECT DISTINCT s.scope FROM user_roles AS r JOIN role_scopes AS s ON s.role = r.role
-			WHERE r.user_id = $1 AND r.role <> $2 ORDER BY s.scope`, id, withheld(user))
+	err := s.read(ctx, "read user", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
+		user, scope, err = granted(ctx, tx, id)
 		return err
 	})
 	if err != nil {
 		return account.User{}, nil, err
 	}
 	return user, scope, nil
+}
+
+// granted is Granted as a part of a transaction.
+func granted(ctx context.Context, tx Tx, id string) (account.User, doorward.Scope, error) {
+	c, err := oneUser(ctx, tx, `u.id = $1`, id)
+	if err != nil || len(c.User.Roles) == 0 {
+		return c.User, nil, err
+	}
+	scope, err := scanTexts(ctx, tx, `
+		SELECT DISTINCT s.scope FROM user_roles AS r JOIN role_scopes AS s ON s.role = r.role
+		WHERE r.user_id = $1 AND r.role <> $2 ORDER BY s.scope`, id, withheld(c.User))
+	return c.User, scope, err
 }
 
 // changeRole changes a role while nobody makes users or changes roles, and checks what

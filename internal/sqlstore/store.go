@@ -145,6 +145,7 @@ func saysSomething(err error) bool {
 		issuer.ErrNotFound, issuer.ErrConflict, issuer.ErrEpoch,
 		account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient,
 		account.ErrNoRole, account.ErrRoleThere, account.ErrRoleBounds, account.ErrLastAdmin,
+		account.ErrNoAPIKey, account.ErrAPIKeyBounds, account.ErrAPIKeyScope,
 		ErrOccupied, context.Canceled, context.DeadlineExceeded,
 	}, func(known error) bool { return errors.Is(err, known) })
 }

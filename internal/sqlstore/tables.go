@@ -69,6 +69,10 @@ var moved = []table{
 		columns(text, "name", "scope", "audiences"), columns(truth, "disabled"), columns(number, "created_at"),
 	)},
 	{"client_secrets", join(columns(text, "client_id"), columns(bytes, "digest")), columns(number, "created_at")},
+	{"api_keys", columns(text, "id"), join(
+		columns(bytes, "digest"), columns(text, "owner", "name", "scope"), columns(truth, "everything"), columns(text, "audiences"),
+		columns(number, "created_at", "expires_at", "used_at", "revoked_at"),
+	)},
 	{"tries", columns(bytes, "key"), columns(number, "count", "ends_at", "refused")},
 	{"audit", columns(number, "seq"), join(
 		columns(number, "at"), columns(text, "kind", "actor", "address", "request_id", "subject", "session", "reason"),

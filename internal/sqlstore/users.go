@@ -143,7 +143,10 @@ func (s *Store) DeleteUser(ctx context.Context, id string, ev issuer.Event) (doo
 			return err
 		}
 		there, err := changedOne(tx.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id))
-		return missed(ctx, tx, id, there, err)
+		if err := missed(ctx, tx, id, there, err); err != nil {
+			return err
+		}
+		return dropAPIKeys(ctx, tx, id)
 	})
 }
 

@@ -1,0 +1,149 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+)
+
+// Lifetimes of an API key.
+const (
+	APIKeyLifetime    = 90 * 24 * time.Hour // by default
+	MaxAPIKeyLifetime = 366 * 24 * time.Hour
+)
+
+var (
+	// ErrAPIKeyName says that a text cannot be the name of an API key.
+	ErrAPIKeyName = errors.New("account: the name of an API key is 1 to 64 printable characters, and neither begins nor ends with a space")
+	// ErrAPIKeyGrant says that what a key is to be granted are no scopes or no audiences.
+	ErrAPIKeyGrant = errors.New("account: an API key has at most 64 scopes (RFC 6749 section 3.3) or everything that its owner has, and at most 64 audiences, none of them with a space")
+	// ErrAPIKeyLifetime says that a key was to live too long, or not at all.
+	ErrAPIKeyLifetime = errors.New("account: an API key lives a minute at least and 366 days at most, or never expires if that is said")
+)
+
+// APIKeys are the keys with which users and clients call without a login. It is safe
+// for concurrent use.
+type APIKeys struct {
+	store APIKeyStore
+}
+
+// NewAPIKeys returns the APIKeys of a store.
+func NewAPIKeys(store APIKeyStore) *APIKeys { return &APIKeys{store: store} }
+
+// NewAPIKey is a key to add.
+type NewAPIKey struct {
+	Owner string // the ID of a user or of a client
+	Name  string
+	// Scope is what the key may do. Its owner must have it now, and at each use.
+	Scope doorward.Scope
+	// Everything grants all that the owner has at each use, in the place of Scope.
+	Everything bool
+	// Audiences are those that tokens may be made for; none means all that the owner may have.
+	Audiences []string
+	// Lifetime is how long the key works: APIKeyLifetime if zero, a minute at least and
+	// MaxAPIKeyLifetime at most.
+	Lifetime time.Duration
+	// NeverExpires makes a key that works until it is revoked.
+	NeverExpires bool
+}
+
+// Add adds a key and returns it with its text, which exists nowhere else. It returns
+// ErrAPIKeyName, ErrAPIKeyGrant, ErrAPIKeyLifetime, or what the store's CreateAPIKey does.
+func (k *APIKeys) Add(ctx context.Context, n NewAPIKey, ev issuer.Event) (APIKey, string, error) {
+	row, err := n.row()
+	if err != nil {
+		return APIKey{}, "", err
+	}
+	var text string
+	row.ID, text = newAPIKeyText()
+	row.Digest = sha256.Sum256([]byte(text))
+	ev.Kind = EventAPIKeyAdd
+	key, err := k.store.CreateAPIKey(ctx, row, ev)
+	if err != nil {
+		return APIKey{}, "", fmt.Errorf("add API key: %w", err)
+	}
+	return key, text, nil
+}
+
+// Find returns the key with this ID, or ErrNoAPIKey.
+func (k *APIKeys) Find(ctx context.Context, id string) (APIKey, error) {
+	key, err := k.store.APIKey(ctx, id)
+	if err != nil {
+		return APIKey{}, fmt.Errorf("read API key: %w", err)
+	}
+	return key, nil
+}
+
+// List lists keys by ID. A Limit of 0 means [DefaultPage]; more than [MaxPage] means
+// MaxPage. The next page begins after the ID of the last.
+func (k *APIKeys) List(ctx context.Context, q APIKeyQuery) ([]APIKey, error) {
+	if q.Limit <= 0 {
+		q.Limit = DefaultPage
+	}
+	q.Limit = min(q.Limit, MaxPage)
+	list, err := k.store.APIKeys(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("list API keys: %w", err)
+	}
+	return list, nil
+}
+
+// Revoke ends a key and every token made from it; the caller applies the Revocation. If
+// owner is not empty the key must be theirs. It returns ErrNoAPIKey. Doing it again
+// changes nothing and returns the zero Revocation.
+func (k *APIKeys) Revoke(ctx context.Context, id, owner string, ev issuer.Event) (doorward.Revocation, error) {
+	ev.Kind = EventAPIKeyRevoke
+	cut, err := k.store.RevokeAPIKey(ctx, id, owner, ev)
+	if err != nil {
+		return doorward.Revocation{}, fmt.Errorf("revoke API key: %w", err)
+	}
+	return cut, nil
+}
+
+// RevokeAll ends every live key of an owner; the caller applies the Revocations, one
+// for each.
+func (k *APIKeys) RevokeAll(ctx context.Context, owner string, ev issuer.Event) ([]doorward.Revocation, error) {
+	ev.Kind = EventAPIKeyRevoke
+	cuts, err := k.store.RevokeAPIKeys(ctx, owner, ev)
+	if err != nil {
+		return nil, fmt.Errorf("revoke API keys: %w", err)
+	}
+	return cuts, nil
+}
+
+// row checks what is asked for.
+func (n NewAPIKey) row() (APIKeyRow, error) {
+	if !isLabel(n.Name) {
+		return APIKeyRow{}, ErrAPIKeyName
+	}
+	scope, err := doorward.ParseScope(n.Scope.String())
+	if err != nil || len(scope) > MaxClientWords || n.Everything && len(scope) > 0 || !audiencesDo(n.Audiences) {
+		return APIKeyRow{}, ErrAPIKeyGrant
+	}
+	row := APIKeyRow{
+		Owner: n.Owner, Name: n.Name, Scope: scope, Everything: n.Everything, Audiences: slices.Clone(n.Audiences), Lifetime: n.Lifetime,
+	}
+	switch {
+	case n.NeverExpires && n.Lifetime == 0:
+	case n.Lifetime == 0:
+		row.Lifetime = APIKeyLifetime
+	case n.NeverExpires || n.Lifetime < time.Minute || n.Lifetime > MaxAPIKeyLifetime:
+		return APIKeyRow{}, ErrAPIKeyLifetime
+	}
+	return row, nil
+}
+
+// isLabel reports whether a text is fit to be shown as a name.
+func isLabel(s string) bool {
+	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= 64 && strings.TrimSpace(s) == s &&
+		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
