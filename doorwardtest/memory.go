@@ -178,6 +178,45 @@ func (s *Store) EndSubject(ctx context.Context, subject, reason string, ev issue
 	return cut, err
 }
 
+// CreateGrant makes the ID of a token that no session stands behind.
+func (s *Store) CreateGrant(ctx context.Context, n issuer.NewGrant, ev issuer.Event) (id string, at time.Time, err error) {
+	if n.Subject == "" || n.ClientID == "" {
+		return "", at, errors.New("create grant: Subject and ClientID are required")
+	}
+	err = s.transact(ctx, []string{n.Subject, n.ClientID}, func(now time.Time) error {
+		switch {
+		case n.Epoch != s.epochs[n.Subject], n.ClientEpoch != s.epochs[n.ClientID]:
+			return issuer.ErrEpoch
+		case !n.NotAfter.IsZero() && n.NotAfter.Before(now.Add(time.Second)):
+			return issuer.ErrInactive
+		}
+		id, at = s.nextID(), now
+		s.record(ev, n.Subject, id)
+		return nil
+	})
+	return id, at, err
+}
+
+// EndClient ends every token and session of a client so far.
+func (s *Store) EndClient(ctx context.Context, client string, ev issuer.Event) (cut doorward.Revocation, err error) {
+	if client == "" {
+		return cut, issuer.ErrNotFound
+	}
+	err = s.transact(ctx, []string{client}, func(now time.Time) error {
+		s.epochs[client]++
+		for _, session := range s.sessions {
+			if session.ClientID == client && session.EndedAt.IsZero() {
+				session.Rev++
+				end(session, issuer.ReasonAdmin, now)
+			}
+		}
+		cut, _ = s.cutOff(doorward.KindClient, client, s.nextID(), now, now)
+		s.record(ev, client, "")
+		return nil
+	})
+	return cut, err
+}
+
 // Sessions lists sessions, newest first.
 func (s *Store) Sessions(ctx context.Context, q issuer.SessionQuery) (list []issuer.Session, err error) {
 	err = s.transact(ctx, []string{q.ID, q.Subject, q.Before}, func(now time.Time) error {

@@ -14,6 +14,9 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
+// slack is how much longer a cut-off lives than the longest access token.
+const slack = time.Minute
+
 // recorded is a cut-off at its place in the log.
 type recorded struct {
 	doorward.Revocation

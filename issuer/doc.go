@@ -3,8 +3,8 @@
 //
 // An [Issuer] keeps everything that must survive in a [Store], sealed or
 // digested under the [MasterKey]. One login is one [Session], which is one family
-// of refresh tokens and has one public name, the sid. Access tokens are JWTs
-// as RFC 9068 describes them and last minutes; refresh tokens are opaque.
+// of refresh tokens and has one public name, the sid. What clients and keys get by [Issuer.Grant] has a sid
+// of its own and no session. Access tokens are JWTs as RFC 9068 describes them and last minutes; refresh tokens are opaque.
 //
 // What it does not do is check passwords: the caller does, between [Issuer.Begin]
 // and [Issuer.Login], so that a login in flight cannot outlive a change of password.
@@ -19,6 +19,7 @@
 //	ErrScope, doorward.ErrScopeSyntax       400 invalid_scope
 //	ErrAudience                             400 invalid_target
 //	ErrEpoch, ErrInactive from Login        401 invalid_credentials
+//	ErrEpoch, ErrInactive from Grant        401 invalid_client
 //	ErrInvalidGrant from Refresh            400 invalid_grant, with RefreshReason
 //	ErrToken from Logout                    401 invalid_token
 //	ErrTwoCookies                           400 invalid_request

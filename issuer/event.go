@@ -27,6 +27,8 @@ const (
 	EventLogout          EventKind = "logout"
 	EventSessionEnd      EventKind = "session_end"
 	EventSubjectEnd      EventKind = "subject_end"
+	EventGrant           EventKind = "token_grant" // a token that no session stands behind
+	EventClientEnd       EventKind = "client_end"  // of all tokens of a client
 	// EventSessionLapsed is logged, and not recorded: a session has reached its idle or
 	// absolute end, and somebody wanted to refresh it.
 	EventSessionLapsed EventKind = "session_lapsed"

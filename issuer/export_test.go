@@ -4,21 +4,23 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/opaque"
+	"github.com/doorward/doorward/internal/rotation"
 )
 
 // What follows opens the pure rule of refresh to the tests of this folder.
 
-type Outcome = outcome
+type Outcome = rotation.Outcome
 
 const (
-	OutcomeAgain    = outcomeAgain
-	OutcomeRotate   = outcomeRotate
-	OutcomeReuse    = outcomeReuse
-	OutcomeRollback = outcomeRollback
+	OutcomeAgain    = rotation.Again
+	OutcomeRotate   = rotation.Rotate
+	OutcomeReuse    = rotation.Reuse
+	OutcomeRollback = rotation.Rollback
 )
 
 func Decide(s State, presented uint32, now time.Time, window time.Duration, budget int) (State, Outcome) {
-	return decide(s, presented, now, refreshRule{window, budget})
+	next, outcome := rotation.Decide(rotation.State(s), presented, now, rotation.Rule{Window: window, Budget: budget})
+	return State(next), outcome
 }
 
 // ForgeRefreshToken makes a token of another generation with the issuer's own key.

@@ -15,6 +15,7 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/opaque"
 	"github.com/doorward/doorward/internal/quota"
+	"github.com/doorward/doorward/internal/rotation"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -103,7 +104,7 @@ type Config struct {
 // several processes on one store.
 type Issuer struct {
 	cfg     Config
-	rule    refreshRule
+	rule    rotation.Rule
 	ring    atomic.Pointer[keyRing]
 	revoked *doorward.RevocationSet
 	limit   quota.PerMinute[Digest]
@@ -119,11 +120,11 @@ func New(ctx context.Context, cfg Config) (*Issuer, error) {
 	cfg = cfg.withDefaults()
 	i := &Issuer{
 		cfg:     cfg,
-		rule:    refreshRule{window: cfg.Window, budget: cfg.Budget},
+		rule:    rotation.Rule{Window: cfg.Window, Budget: cfg.Budget},
 		revoked: doorward.NewRevocationSet(cfg.MaxStaleness),
 	}
 	if cfg.StrictRefresh {
-		i.rule = refreshRule{window: 0, budget: 1}
+		i.rule = rotation.Rule{Window: 0, Budget: 1}
 	}
 	if err := i.maintainKeys(ctx); err != nil {
 		return nil, err

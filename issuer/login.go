@@ -15,8 +15,10 @@ import (
 // Attempt is a login that has begun. It carries the subject's epoch, so that it comes
 // to nothing if all sessions of the subject are ended before Login.
 type Attempt struct {
-	subject string
-	epoch   int64
+	subject     string
+	epoch       int64
+	client      string // of BeginGrant
+	clientEpoch int64
 }
 
 // LoginRequest says what a login asks for. The zero request asks for everything

@@ -35,8 +35,8 @@ type grant struct {
 func (i *Issuer) mint(g grant, refresh *opaque.Token) (TokenSet, error) {
 	id := rand.Text()
 	expires := g.now.Add(spread(i.cfg.AccessTTL, id)).Truncate(time.Second)
-	if expires.After(g.session.AbsoluteEnd) {
-		expires = g.session.AbsoluteEnd.Truncate(time.Second)
+	if end := g.session.AbsoluteEnd; !end.IsZero() && expires.After(end) {
+		expires = end.Truncate(time.Second)
 	}
 	claims, err := i.claims(g, id, expires)
 	if err != nil {
@@ -73,8 +73,11 @@ func (i *Issuer) claims(g grant, id string, expires time.Time) (map[string]any, 
 	maps.Copy(claims, map[string]any{
 		"iss": i.cfg.Issuer, "sub": g.session.Subject, "aud": g.audience,
 		"iat": g.now.Unix(), "exp": expires.Unix(), "jti": id,
-		"client_id": g.session.ClientID, "sid": g.session.ID, "auth_time": g.session.AuthTime.Unix(),
+		"client_id": g.session.ClientID, "sid": g.session.ID,
 	})
+	if !g.session.AuthTime.IsZero() {
+		claims["auth_time"] = g.session.AuthTime.Unix()
+	}
 	if len(g.scope) > 0 {
 		claims["scope"] = g.scope.String()
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/opaque"
+	"github.com/doorward/doorward/internal/rotation"
 )
 
 // RefreshRequest says what a refresh asks for.
@@ -85,10 +86,11 @@ func (i *Issuer) refreshOnce(ctx context.Context, presented opaque.Token, req Re
 	if err != nil {
 		return TokenSet{}, err
 	}
-	state, outcome := decide(session.State, presented.Generation, now, i.rule)
-	if outcome == outcomeReuse || outcome == outcomeRollback {
+	decided, outcome := rotation.Decide(rotation.State(session.State), presented.Generation, now, i.rule)
+	if outcome == rotation.Reuse || outcome == rotation.Rollback {
 		return TokenSet{}, i.endFamily(ctx, session, outcome, req.Event)
 	}
+	state := State(decided)
 	if state != session.State {
 		if g.session, g.now, err = i.advance(ctx, session, state, req.Event); err != nil {
 			return TokenSet{}, err
@@ -103,7 +105,7 @@ func (i *Issuer) advance(ctx context.Context, s Session, state State, ev Event) 
 	ev.Kind, ev.Subject, ev.Session = EventRefresh, s.Subject, s.ID
 	late := state.Late && !s.State.Late
 	if late {
-		ev.Kind, ev.Reason = EventPredecessorUsed, fmt.Sprintf("%d of %d in a row", state.LateRun, i.rule.budget)
+		ev.Kind, ev.Reason = EventPredecessorUsed, fmt.Sprintf("%d of %d in a row", state.LateRun, i.rule.Budget)
 	}
 	swapped, now, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, Change{
 		State: state, Used: true, Hold: !state.HeldSince.Equal(s.State.HeldSince),
@@ -148,10 +150,10 @@ func (i *Issuer) reportLapse(ctx context.Context, s Session, refusal error, ev E
 }
 
 // endFamily ends a session that two parties hold, or whose history is lost.
-func (i *Issuer) endFamily(ctx context.Context, s Session, o outcome, ev Event) error {
+func (i *Issuer) endFamily(ctx context.Context, s Session, o rotation.Outcome, ev Event) error {
 	refused, level := ErrReuse, slog.LevelWarn
 	ev.Kind = EventRefreshReuse
-	if o == outcomeRollback { // Not one client's matter: whoever runs the store must look.
+	if o == rotation.Rollback { // Not one client's matter: whoever runs the store must look.
 		refused, level, ev.Kind = ErrRollback, slog.LevelError, EventStoreRollback
 	}
 	ev.Subject, ev.Session, ev.Reason = s.Subject, s.ID, refused.reason

@@ -31,6 +31,26 @@ type NewSession struct {
 	Idle, Absolute time.Duration
 }
 
+// NewGrant is the token for which CreateGrant makes an ID.
+type NewGrant struct {
+	Subject     string
+	Epoch       int64
+	ClientID    string // may be the Subject
+	ClientEpoch int64
+	NotAfter    time.Time // zero means never
+}
+
+// State is what a session remembers of its refresh tokens. Only the token of
+// the current generation and its predecessor are ever answered.
+type State struct {
+	Generation uint32    // the generation that is current: 0 is the one made by login
+	HeldSince  time.Time // when it was made, or was given out again to a late caller; zero after login
+	LateRun    int       // generations whose predecessor came late, since the last clean one
+	Late       bool      // the predecessor of the current generation came late
+	Mixed      bool      // the predecessor of the current generation came inside the window
+	Quiet      int       // generations in a row without a late use
+}
+
 // Session is one login: one family of refresh tokens, whose public name is ID.
 // Times are in UTC with millisecond precision.
 type Session struct {

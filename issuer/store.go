@@ -37,7 +37,7 @@ type Store interface {
 	KeyStore
 }
 
-// SessionStore keeps one row per session and one epoch per subject. Its changes
+// SessionStore keeps one row per session and one epoch per subject and client. Its changes
 // to one subject are serializable.
 type SessionStore interface {
 	// Epoch returns how often all sessions of the subject were ended: 0 for a
@@ -68,6 +68,18 @@ type SessionStore interface {
 	// EndSubject ends every session of the subject, live or in the making: it
 	// adds one to the epoch and records one cut-off.
 	EndSubject(ctx context.Context, subject, reason string, ev Event) (doorward.Revocation, error)
+
+	// CreateGrant makes the ID of a token that no session stands behind, and returns it with the
+	// time of the transaction. It is as CreateSession makes it, under the row locks of both the
+	// subject and the client, and greater than every ID and every cut-off of either. It returns
+	// ErrEpoch if an epoch is no longer that of the subject or the client, and ErrInactive if
+	// NotAfter is less than a second away. It stores the event alone.
+	CreateGrant(ctx context.Context, n NewGrant, ev Event) (string, time.Time, error)
+
+	// EndClient ends every token and session of a client so far, and every grant to it in the
+	// making: it adds one to the client's epoch and records one cut-off. IDs of sessions that others
+	// make for the client at the same moment may be on either side of it.
+	EndClient(ctx context.Context, client string, ev Event) (doorward.Revocation, error)
 
 	// Sessions lists sessions, newest first.
 	Sessions(ctx context.Context, q SessionQuery) ([]Session, error)

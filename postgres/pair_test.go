@@ -42,6 +42,14 @@ func (p *pair) EndSubject(ctx context.Context, subject, reason string, ev issuer
 	return p.next().EndSubject(ctx, subject, reason, ev)
 }
 
+func (p *pair) CreateGrant(ctx context.Context, n issuer.NewGrant, ev issuer.Event) (string, time.Time, error) {
+	return p.next().CreateGrant(ctx, n, ev)
+}
+
+func (p *pair) EndClient(ctx context.Context, client string, ev issuer.Event) (doorward.Revocation, error) {
+	return p.next().EndClient(ctx, client, ev)
+}
+
 func (p *pair) Sessions(ctx context.Context, q issuer.SessionQuery) ([]issuer.Session, error) {
 	return p.next().Sessions(ctx, q)
 }

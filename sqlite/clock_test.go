@@ -258,3 +258,43 @@ func must(t *testing.T, errs ...error) {
 		t.Fatal(err)
 	}
 }
+
+// Where the clock stands or goes back, grants and ends keep the order in which they were made, whichever of their
+// two names comes first, and a cut-off lives until the last of the tokens that it ends has expired.
+func TestGrantsUnderAClockThatGoesBack(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	start := time.Now()
+	must(t, s.SwapKeys(t.Context(), 0, []issuer.StoredKey{{ID: "k", AccessTTL: 10 * time.Minute}}, nil, event))
+	for _, names := range [][2]string{{"u_1", "c_1"}, {"a_1", "c_2"}, {"c_3", "c_3"}} {
+		subject, client := names[0], names[1]
+		last := ""
+		for round := range 6 {
+			s.SetClock(func() time.Time { return start.Add(-time.Duration(round/2) * time.Hour) })
+			n := issuer.NewGrant{Subject: subject, ClientID: client}
+			var err error
+			n.Epoch, err = s.Epoch(t.Context(), subject)
+			must(t, err)
+			n.ClientEpoch, err = s.Epoch(t.Context(), client)
+			must(t, err)
+			id, _, err := s.CreateGrant(t.Context(), n, event)
+			must(t, err)
+			var cut doorward.Revocation
+			if round%2 == 0 {
+				cut, err = s.EndClient(t.Context(), client, event)
+			} else {
+				cut, err = s.EndSubject(t.Context(), subject, "admin", event)
+			}
+			must(t, err)
+			if last >= id || id >= cut.Before {
+				t.Errorf("%v, round %d: %s, %s, %s are not in order", names, round, last, id, cut.Before)
+			}
+			one, err := s.EndSession(t.Context(), id, "admin", event)
+			must(t, err)
+			cut.ExpiresAt = time.UnixMilli(min(cut.ExpiresAt.UnixMilli(), one.ExpiresAt.UnixMilli()))
+			if last = cut.Before; cut.ExpiresAt.Before(start.Add(11 * time.Minute).Truncate(time.Millisecond)) {
+				t.Errorf("%v, round %d: the cut-off expires at %v, the first token at %v", names, round, cut.ExpiresAt, start.Add(10*time.Minute))
+			}
+		}
+	}
+}

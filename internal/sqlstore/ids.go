@@ -61,6 +61,15 @@ func idOf(tick int64, random [8]byte) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
+// madeAt is when an ID was made, at most, in milliseconds; 0 of what nextID did not make.
+func madeAt(id string) int64 {
+	tick, err := tickOf(id)
+	if err != nil {
+		return 0
+	}
+	return tick / ticksPerMilli
+}
+
 // tickOf is the tick of an ID that nextID made.
 func tickOf(id string) (int64, error) {
 	b, err := hex.DecodeString(strings.ReplaceAll(id, "-", ""))

@@ -193,6 +193,8 @@ func expiry(ctx context.Context, tx Tx, now time.Time, cut doorward.Revocation) 
 			COALESCE((SELECT MAX(last_used_at) FROM sessions WHERE id = $1), 0) +
 			COALESCE((SELECT MAX(last_used_at) FROM sessions WHERE subject = $2), 0)
 		FROM keys`, only(cut, doorward.KindSession), only(cut, doorward.KindSubject)).Scan(&longest, &used)
+	// Grants have no row, but their ID, and a cut-off past it, tell when they were made.
+	used = max(used, madeAt(cut.Before), madeAt(only(cut, doorward.KindSession)))
 	return moment(max(millis(now), used)).Add(time.Duration(longest)*time.Millisecond + slack), err
 }
 

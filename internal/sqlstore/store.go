@@ -142,7 +142,7 @@ func (s *Store) run(ctx context.Context, in runner, what string, f func(context.
 // other says that the database failed.
 func saysSomething(err error) bool {
 	return slices.ContainsFunc([]error{
-		issuer.ErrNotFound, issuer.ErrConflict, issuer.ErrEpoch,
+		issuer.ErrNotFound, issuer.ErrConflict, issuer.ErrEpoch, issuer.ErrInactive,
 		account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient,
 		account.ErrNoRole, account.ErrRoleThere, account.ErrRoleBounds, account.ErrLastAdmin,
 		account.ErrNoAPIKey, account.ErrAPIKeyBounds, account.ErrAPIKeyScope,

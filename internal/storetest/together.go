@@ -1,4 +1,4 @@
-package doorwardtest
+package storetest
 
 import (
 	"errors"

@@ -1,9 +1,10 @@
-package issuer
+// Package rotation decides what a refresh token that is presented means: another tab, an
+// answer that was lost, or a thief. It is one pure function.
+package rotation
 
 import "time"
 
-// State is what a session remembers of its refresh tokens. Only the token of
-// the current generation and its predecessor are ever answered.
+// State is what a session remembers of its refresh tokens: issuer.State, field by field.
 type State struct {
 	Generation uint32    // the generation that is current: 0 is the one made by login
 	HeldSince  time.Time // when it was made, or was given out again to a late caller; zero after login
@@ -13,26 +14,27 @@ type State struct {
 	Quiet      int       // generations in a row without a late use
 }
 
-// refreshRule is the measure by which decide judges.
-type refreshRule struct {
-	window time.Duration // in which two holders of a token count as two tabs of one client
-	budget int           // late generations in a row that end the session
+// Rule is the measure by which Decide judges.
+type Rule struct {
+	Window time.Duration // in which two holders of a token count as two tabs of one client
+	Budget int           // late generations in a row that end the session
 }
 
 // quietGenerations is how many generations without a late use take one off the run.
 const quietGenerations = 16
 
-// outcome is what decide says of a presented token.
-type outcome int
+// Outcome is what Decide says of a presented token.
+type Outcome int
 
+// The outcomes.
 const (
-	outcomeAgain    outcome = iota // answer with the current generation once more
-	outcomeRotate                  // answer with the next generation
-	outcomeReuse                   // two parties hold the session: end it
-	outcomeRollback                // the store has lost history: end it
+	Again    Outcome = iota // answer with the current generation once more
+	Rotate                  // answer with the next generation
+	Reuse                   // two parties hold the session: end it
+	Rollback                // the store has lost history: end it
 )
 
-// decide is the whole rule of refresh, and the only code that decides: given
+// Decide is the whole rule of refresh, and the only code that decides: given
 // what the session remembers, the generation presented with a good MAC, and the
 // time of the store, it returns what the session remembers from now on and what the caller
 // is answered. It depends on nothing else.
@@ -40,24 +42,24 @@ const (
 // RFC 9700 §4.14.2 asks that a replayed refresh token ends the session. Taken
 // literally that logs out every client that lost one answer. Here a
 // predecessor is forgiven, but counted; docs/refresh.md has the table and the promises.
-func decide(s State, presented uint32, now time.Time, rule refreshRule) (State, outcome) {
-	held := isHeld(s, now, rule.window)
+func Decide(s State, presented uint32, now time.Time, rule Rule) (State, Outcome) {
+	held := isHeld(s, now, rule.Window)
 	switch current := s.Generation; {
 	case presented > current:
-		return s, outcomeRollback
+		return s, Rollback
 	case presented == current && held:
-		return s, outcomeAgain
+		return s, Again
 	case presented == current:
-		return rotate(s, now), outcomeRotate
+		return rotate(s, now), Rotate
 	case presented < current-1:
-		return s, outcomeReuse
+		return s, Reuse
 	case held:
 		s.Mixed = true
-		return s, outcomeAgain
+		return s, Again
 	case s.Late:
-		return s, outcomeAgain
+		return s, Again
 	default:
-		return late(s, now, rule.budget)
+		return late(s, now, rule.Budget)
 	}
 }
 
@@ -89,11 +91,11 @@ func rotate(s State, now time.Time) State {
 
 // late counts a predecessor that came outside the window: an answer that was
 // lost, or a second holder.
-func late(s State, now time.Time, budget int) (State, outcome) {
+func late(s State, now time.Time, budget int) (State, Outcome) {
 	s.LateRun++
 	if s.LateRun >= budget {
-		return s, outcomeReuse
+		return s, Reuse
 	}
 	s.Late, s.HeldSince, s.Quiet = true, now, 0
-	return s, outcomeAgain
+	return s, Again
 }

@@ -1,0 +1,106 @@
+package issuer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward"
+)
+
+// GrantRequest says what a token is to be that no session stands behind: of a client with its own
+// credential (RFC 6749 §4.4), or of a key by which a program acts for a subject.
+type GrantRequest struct {
+	// Holder is what the token may say of its subject, and all the scope that it may have, as read
+	// since [Issuer.BeginGrant].
+	Holder Subject
+	// Audiences are those that may be asked for. Without one it is Config.Audience alone.
+	Audiences []string
+	// Scope narrows the grant. Nil asks for all of Holder.Scope; a word that is not in it is ErrScope.
+	Scope doorward.Scope
+	// Audience is the aud. Empty means the first of Audiences.
+	Audience string
+	// NotAfter is when the credential ends, which the token does not outlive. Zero means never.
+	NotAfter time.Time
+	// Event is who asks and from where. Its Kind, Subject and Session are set here, and its Actor
+	// to the client if it is empty.
+	Event Event
+}
+
+// BeginGrant is [Issuer.Begin] for a token without a session. Call it before you read the credential: what ends
+// all tokens of the subject or of the client meanwhile then ends this grant too. For a client that
+// acts for itself both are its client_id.
+func (i *Issuer) BeginGrant(ctx context.Context, subject, client string) (Attempt, error) {
+	a, err := i.Begin(ctx, subject)
+	if err != nil || client == subject {
+		a.client, a.clientEpoch = client, a.epoch
+		return a, err
+	}
+	of, err := i.Begin(ctx, client)
+	a.client, a.clientEpoch = client, of.epoch
+	return a, err
+}
+
+// Grant makes an access token, and no refresh token, for a client or a key that the caller has
+// authenticated since [Issuer.BeginGrant]. Its sid is its own and has no row: [Issuer.RevokeSession] ends
+// this token, [Issuer.RevokeClient] all of its client. It has no auth_time, since nobody logged
+// in. It returns [ErrInactive], also if NotAfter has come, [ErrScope], [ErrAudience], [ErrClaims], or
+// [ErrEpoch] if the tokens of the subject or the client were ended since.
+func (i *Issuer) Grant(ctx context.Context, a Attempt, req GrantRequest) (TokenSet, error) {
+	if !req.Holder.Active || a.client == "" {
+		return TokenSet{}, ErrInactive
+	}
+	scope, err := narrow(req.Holder.Scope, req.Scope)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	audience, err := i.grantAudience(req)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	if err := checkClaims(req.Holder.Claims); err != nil {
+		return TokenSet{}, err
+	}
+	ev := req.Event
+	ev.Kind, ev.Subject = EventGrant, a.subject
+	if ev.Actor == "" {
+		ev.Actor = a.client
+	}
+	sid, now, err := i.cfg.Store.CreateGrant(ctx, NewGrant{
+		Subject: a.subject, Epoch: a.epoch, ClientID: a.client, ClientEpoch: a.clientEpoch, NotAfter: req.NotAfter,
+	}, ev)
+	if err != nil {
+		return TokenSet{}, fmt.Errorf("create grant: %w", err)
+	}
+	session := Session{ID: sid, Subject: a.subject, ClientID: a.client, AbsoluteEnd: req.NotAfter}
+	return i.mint(grant{session, req.Holder, scope, audience, now}, nil)
+}
+
+// RevokeClient ends every token and every session of a client so far, and every grant to it that has
+// begun. What it is granted from now on holds.
+func (i *Issuer) RevokeClient(ctx context.Context, client string, ev Event) error {
+	ev.Kind, ev.Subject = EventClientEnd, client
+	cutoff, err := i.cfg.Store.EndClient(ctx, client, ev)
+	if err != nil {
+		return fmt.Errorf("end tokens of client: %w", err)
+	}
+	i.Apply(cutoff)
+	i.report(ctx, slog.LevelInfo, "all tokens of a client have ended", ev)
+	return nil
+}
+
+func (i *Issuer) grantAudience(req GrantRequest) (string, error) {
+	may := req.Audiences
+	if len(may) == 0 {
+		may = []string{i.cfg.Audience}
+	}
+	switch {
+	case req.Audience == "":
+		return may[0], nil
+	case slices.Contains(may, req.Audience):
+		return req.Audience, nil
+	}
+	return "", ErrAudience
+}

@@ -1,0 +1,192 @@
+package issuer_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/issuer"
+)
+
+const client = "dwc_orders"
+
+func holder(scope ...string) issuer.Subject {
+	return issuer.Subject{Active: true, Scope: scope}
+}
+
+func (w *world) grant(subject, client string, req issuer.GrantRequest) (issuer.TokenSet, error) {
+	attempt, err := w.BeginGrant(w.t.Context(), subject, client)
+	if err != nil {
+		return issuer.TokenSet{}, err
+	}
+	return w.Grant(w.t.Context(), attempt, req)
+}
+
+func (w *world) mustGrant(subject, client string) issuer.TokenSet {
+	w.t.Helper()
+	set, err := w.grant(subject, client, issuer.GrantRequest{Holder: holder("a", "b")})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return set
+}
+
+// Standard_N05: the sub of a client's token is the client. It has no auth_time, no refresh token and no session.
+func TestGrant(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
+		w := newWorld(t, nil)
+		first, second := w.mustGrant(client, client), w.mustGrant(client, client)
+		c := w.wantVerify(first.AccessToken, nil)
+		if c.Subject != client || c.ClientID != client || c.Scope.String() != "a b" || !c.AuthTime.IsZero() ||
+			c.SessionID != first.SessionID || len(c.Roles) > 0 || first.RefreshToken != "" {
+			t.Errorf("%+v", c)
+		}
+		var extra any
+		if found, _ := c.Extra("auth_time", &extra); found {
+			t.Errorf("auth_time %v", extra)
+		}
+		if first.SessionID >= second.SessionID || c.ID == w.wantVerify(second.AccessToken, nil).ID {
+			t.Errorf("%s, %s", first.SessionID, second.SessionID)
+		}
+		if list, err := w.Sessions(t.Context(), issuer.SessionQuery{}); err != nil || len(list) > 0 {
+			t.Errorf("%d sessions, %v", len(list), err)
+		}
+		act := w.wantVerify(w.mustGrant("ada", "dwk_1").AccessToken, nil)
+		if act.Subject != "ada" || act.ClientID != "dwk_1" {
+			t.Errorf("%+v", act)
+		}
+	})
+}
+
+// One token, one client or all of a subject's tokens can be ended; what is granted later holds.
+func TestGrantRevoked(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
+		w := newWorld(t, nil)
+		for _, tt := range []struct {
+			name            string
+			subject, client string
+			end             func(sid string) error
+			othersEnd       bool
+		}{
+			{"one", client, client, func(sid string) error { return w.RevokeSession(t.Context(), sid, issuer.Event{}) }, false},
+			{"client", client, client, func(string) error { return w.RevokeClient(t.Context(), client, issuer.Event{}) }, true},
+			{"key", "ada", "dwk_1", func(string) error { return w.RevokeClient(t.Context(), "dwk_1", issuer.Event{}) }, true},
+			{"its subject", "ada", "dwk_1", func(string) error { return w.RevokeSubject(t.Context(), "ada", issuer.Event{}) }, true},
+			{"by the token", client, client, func(string) error {
+				return w.Logout(t.Context(), w.mustGrant(client, client).AccessToken, issuer.Event{})
+			}, false},
+		} {
+			stranger := w.mustGrant("ada", "dwk_other")
+			other, one := w.mustGrant(tt.subject, tt.client), w.mustGrant(tt.subject, tt.client)
+			attempt, err := w.BeginGrant(t.Context(), tt.subject, tt.client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := tt.end(one.SessionID); err != nil {
+				t.Fatal(err)
+			}
+			for _, end := range []struct {
+				token string
+				ends  bool
+			}{{one.AccessToken, tt.name != "by the token"}, {other.AccessToken, tt.othersEnd}, {stranger.AccessToken, tt.name == "its subject"}} {
+				var want error
+				if end.ends {
+					want = doorward.ErrRevoked
+				}
+				w.wantVerify(end.token, want)
+			}
+			var want error
+			if tt.othersEnd {
+				want = issuer.ErrEpoch
+			}
+			if _, err := w.Grant(t.Context(), attempt, issuer.GrantRequest{Holder: holder()}); !errors.Is(err, want) {
+				t.Errorf("%s: a grant that had begun: %v, want %v", tt.name, err, want)
+			}
+			w.wantVerify(w.mustGrant(tt.subject, tt.client).AccessToken, nil)
+		}
+	})
+}
+
+func TestGrantRefuses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *issuer.Config) { c.Audience, c.Audiences = "https://api.example", []string{"https://b.example"} })
+	two := []string{"https://b.example", "https://c.example"}
+	for _, tt := range []struct {
+		name         string
+		req          issuer.GrantRequest
+		wantErr      error
+		audience     string
+		wantScope    []string
+		wantLifetime time.Duration
+	}{
+		{"nothing asked", issuer.GrantRequest{Holder: holder("a", "b")}, nil, "https://api.example", []string{"a", "b"}, 0},
+		{"narrower", issuer.GrantRequest{Holder: holder("a", "b"), Scope: doorward.Scope{"b"}}, nil, "https://api.example", []string{"b"}, 0},
+		{"no scope", issuer.GrantRequest{Holder: holder("a"), Scope: doorward.Scope{}}, nil, "https://api.example", nil, 0},
+		{"wider", issuer.GrantRequest{Holder: holder("a"), Scope: doorward.Scope{"a", "b"}}, issuer.ErrScope, "", nil, 0},
+		{"the first audience", issuer.GrantRequest{Holder: holder(), Audiences: two}, nil, two[0], nil, 0},
+		{"another audience", issuer.GrantRequest{Holder: holder(), Audiences: two, Audience: two[1]}, nil, two[1], nil, 0},
+		{"not its audience", issuer.GrantRequest{Holder: holder(), Audiences: two, Audience: issuerURL}, issuer.ErrAudience, "", nil, 0},
+		{"without audiences the issuer's others", issuer.GrantRequest{Holder: holder(), Audience: two[0]}, issuer.ErrAudience, "", nil, 0},
+		{"inactive", issuer.GrantRequest{Holder: issuer.Subject{Scope: doorward.Scope{"a"}}}, issuer.ErrInactive, "", nil, 0},
+		{"reserved claims", issuer.GrantRequest{Holder: issuer.Subject{Active: true, Claims: map[string]any{"sub": "ada"}}}, issuer.ErrClaims, "", nil, 0},
+		{"has ended", issuer.GrantRequest{Holder: holder(), NotAfter: time.Now()}, issuer.ErrInactive, "", nil, 0},
+		{"ends soon", issuer.GrantRequest{Holder: holder(), NotAfter: time.Now().Add(time.Minute)}, nil, "https://api.example", nil, time.Minute},
+	} {
+		set, err := w.grant(client, client, tt.req)
+		if !errors.Is(err, tt.wantErr) || (err != nil) != (set.AccessToken == "") {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.wantErr)
+		}
+		if err != nil {
+			continue
+		}
+		v, err := doorward.NewVerifier(doorward.Config{Issuer: issuerURL, Audience: tt.audience, Keys: w.Keys(), Revocations: w.Revocations()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := v.Verify(t.Context(), set.AccessToken)
+		if err != nil || !slices.Equal(c.Scope, tt.wantScope) {
+			t.Errorf("%s: %+v, %v", tt.name, c, err)
+		}
+		if tt.wantLifetime > 0 && (set.ExpiresIn > tt.wantLifetime || set.ExpiresIn < tt.wantLifetime-2*time.Second) {
+			t.Errorf("%s: it lives for %v", tt.name, set.ExpiresIn)
+		}
+	}
+	for _, ids := range [][2]string{{"", client}, {client, ""}, {"", ""}} {
+		if _, err := w.grant(ids[0], ids[1], issuer.GrantRequest{Holder: holder()}); !errors.Is(err, issuer.ErrInactive) {
+			t.Errorf("%q: %v, want ErrInactive", ids, err)
+		}
+	}
+	attempt, err := w.Begin(t.Context(), "ada") // of a login, which names no client
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Grant(t.Context(), attempt, issuer.GrantRequest{Holder: holder()}); !errors.Is(err, issuer.ErrInactive) {
+		t.Errorf("an attempt to log in: %v, want ErrInactive", err)
+	}
+}
+
+func TestGrantRecorded(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
+		w := newWorld(t, nil)
+		set := w.mustGrant("ada", "dwk_1")
+		if err := w.RevokeClient(t.Context(), "dwk_1", issuer.Event{Actor: "cli:root"}); err != nil {
+			t.Fatal(err)
+		}
+		store, ok := w.cfg.Store.(interface{ Events() []issuer.Event })
+		if !ok {
+			return // SQLite's are read by its own tests
+		}
+		want := []issuer.Event{
+			{Kind: issuer.EventGrant, Actor: "dwk_1", Subject: "ada", Session: set.SessionID},
+			{Kind: issuer.EventClientEnd, Actor: "cli:root", Subject: "dwk_1"},
+		}
+		if got := store.Events(); len(got) < 2 || !slices.Equal(got[len(got)-2:], want) {
+			t.Errorf("%+v", got)
+		}
+	})
+}
