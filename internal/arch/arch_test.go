@@ -44,7 +44,7 @@ var arrows = map[string][]string{
 	"sqlite":                       {"internal/sqlstore"},
 	"postgres":                     {"internal/sqlstore"},
 	"internal/postgrestest":        {},
-	"internal/sqlstore":            {"internal/account", "internal/audit", "internal/feed", "issuer"},
+	"internal/sqlstore":            {"internal/sid", "internal/account", "internal/audit", "internal/feed", "issuer"},
 	"doorwardtest":                 {"issuer", core, "jwt", "internal/storetest"},
 	"internal/storetest":           {"issuer", core, "jwt"},
 	remote:                         {core, "jwt", "internal/strict"},
@@ -54,6 +54,7 @@ var arrows = map[string][]string{
 	"internal/origin":              {},
 	"internal/peek":                {},
 	"internal/rotation":            {},
+	"internal/sid":                 {},
 	"internal/opaque":              {"internal/strict"},
 	"internal/assertion":           {"jwt"},
 	core:                           {"jwt", "internal/peek", "internal/cutoff", "internal/tokencache"},
@@ -73,7 +74,7 @@ func forTests(dir string) bool { return strings.HasSuffix(dir, "test") || first(
 var outside = []string{"examples", "bench"}
 
 // standardOnly lists the packages that import no other module, so that their users get none either.
-var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/origin", "internal/opaque", "internal/assertion", "internal/rotation", "internal/cutoff", "internal/tokencache", "jwt", core, remote, "issuer"}
+var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/origin", "internal/opaque", "internal/assertion", "internal/rotation", "internal/sid", "internal/cutoff", "internal/tokencache", "jwt", core, remote, "issuer"}
 
 // ban keeps the packages in from using a package (use without a dot at its end) or one of its names.
 type ban struct {

@@ -1,8 +1,5 @@
 package sqlstore
 
-// NextID is nextID.
-var NextID = nextID
-
 // MovedColumns returns the columns of the tables that Move copies.
 func MovedColumns() map[string][]string {
 	tables := map[string][]string{}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 )
@@ -93,7 +94,7 @@ func endAll(ctx context.Context, tx Tx, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	before, err := nextID(now, last, cut)
+	before, err := sid.Next(now, last, cut)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -140,7 +141,7 @@ func (s *Store) sessionSweep() func(context.Context) (int64, bool, error) {
 			return tx.QueryRowContext(ctx, `
 				SELECT COALESCE(MAX(id), '') FROM (
 					SELECT id FROM sessions WHERE id > $1 AND id < $4 AND (`+over+`) ORDER BY id LIMIT $3) AS batch`,
-				after, millis(now.Add(-sessionsKept)), pruneBatch, firstID(now.Add(-sessionsKept))).Scan(&last)
+				after, millis(now.Add(-sessionsKept)), pruneBatch, sid.First(now.Add(-sessionsKept))).Scan(&last)
 		})
 		if err != nil || last == "" {
 			return 0, false, err
@@ -194,7 +195,7 @@ func expiry(ctx context.Context, tx Tx, now time.Time, cut doorward.Revocation) 
 			COALESCE((SELECT MAX(last_used_at) FROM sessions WHERE subject = $2), 0)
 		FROM keys`, only(cut, doorward.KindSession), only(cut, doorward.KindSubject)).Scan(&longest, &used)
 	// Grants have no row, but their ID, and a cut-off past it, tell when they were made.
-	used = max(used, madeAt(cut.Before), madeAt(only(cut, doorward.KindSession)))
+	used = max(used, sid.MadeAt(cut.Before), sid.MadeAt(only(cut, doorward.KindSession)))
 	return moment(max(millis(now), used)).Add(time.Duration(longest)*time.Millisecond + slack), err
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -79,6 +80,6 @@ func lockSubject(ctx context.Context, tx Tx, now time.Time, subject string) (epo
 	if err != nil {
 		return 0, "", err
 	}
-	next, err = nextID(now, last, cut)
+	next, err = sid.Next(now, last, cut)
 	return epoch, next, err
 }

@@ -1,4 +1,4 @@
-package sqlstore_test
+package sid_test
 
 import (
 	"regexp"
@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/internal/sid"
 )
 
-func TestNextID(t *testing.T) {
+func TestNext(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 22, 10, 0, 0, 123456789, time.UTC)
 	form := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
@@ -18,7 +18,7 @@ func TestNextID(t *testing.T) {
 	for i, at := range []time.Time{
 		now, now, now.Add(time.Nanosecond), now.Add(time.Microsecond), now.Add(-24 * time.Hour), now.Add(time.Hour), now,
 	} {
-		id, err := sqlstore.NextID(at, "", last)
+		id, err := sid.Next(at, "", last)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,7 +30,7 @@ func TestNextID(t *testing.T) {
 		}
 		last = id
 	}
-	first, err := sqlstore.NextID(now)
+	first, err := sid.Next(now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestNextID(t *testing.T) {
 	}
 }
 
-func TestNextIDFloors(t *testing.T) {
+func TestNextFloors(t *testing.T) {
 	t.Parallel()
 	now := time.UnixMilli(0x0190_0000_0000).UTC()
 	tests := []struct {
@@ -60,7 +60,7 @@ func TestNextIDFloors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			id, err := sqlstore.NextID(now, tt.floors...)
+			id, err := sid.Next(now, tt.floors...)
 			if (err != nil) != tt.wantErr {
 				t.Fatalf("error is %v", err)
 			}
@@ -69,7 +69,7 @@ func TestNextIDFloors(t *testing.T) {
 			}
 		})
 	}
-	if _, err := sqlstore.NextID(time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC)); err == nil {
+	if _, err := sid.Next(time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC)); err == nil {
 		t.Error("a time before 1970 makes an ID")
 	}
 }

@@ -1,4 +1,6 @@
-package sqlstore
+// Package sid makes the public names of sessions, and the cut-offs that are compared with them: UUIDs in
+// the order of time.
+package sid
 
 import (
 	"crypto/rand"
@@ -18,11 +20,11 @@ const (
 	maxTick       = 1<<60 - 1
 )
 
-var errIDs = errors.New("sqlstore: the clock is out of the range of a UUIDv7")
+var errRange = errors.New("sid: the clock is out of the range of a UUIDv7")
 
-// nextID returns a UUIDv7 at now that is greater than every floor. Empty floors
+// Next returns a UUIDv7 at now that is greater than every floor. Empty floors
 // count for nothing.
-func nextID(now time.Time, floors ...string) (string, error) {
+func Next(now time.Time, floors ...string) (string, error) {
 	tick := now.UnixMilli()*ticksPerMilli + int64(now.Nanosecond()%1e6)*ticksPerMilli/1e6
 	for _, floor := range floors {
 		if floor == "" {
@@ -35,15 +37,15 @@ func nextID(now time.Time, floors ...string) (string, error) {
 		tick = max(tick, last+1)
 	}
 	if tick < 0 || tick > maxTick {
-		return "", errIDs
+		return "", errRange
 	}
 	var random [8]byte
 	rand.Read(random[:])
 	return idOf(tick, random), nil
 }
 
-// firstID is less than every ID made at or after a time; "" if none is made then.
-func firstID(at time.Time) string {
+// First is less than every ID made at or after a time; "" if none is made then.
+func First(at time.Time) string {
 	tick := at.UnixMilli() * ticksPerMilli
 	if tick < 0 || tick > maxTick {
 		return ""
@@ -61,8 +63,8 @@ func idOf(tick int64, random [8]byte) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
-// madeAt is when an ID was made, at most, in milliseconds; 0 of what nextID did not make.
-func madeAt(id string) int64 {
+// MadeAt is when an ID was made, at most, in milliseconds; 0 of what Next did not make.
+func MadeAt(id string) int64 {
 	tick, err := tickOf(id)
 	if err != nil {
 		return 0
@@ -70,11 +72,11 @@ func madeAt(id string) int64 {
 	return tick / ticksPerMilli
 }
 
-// tickOf is the tick of an ID that nextID made.
+// tickOf is the tick of an ID that Next made.
 func tickOf(id string) (int64, error) {
 	b, err := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
 	if err != nil || len(b) != 16 {
-		return 0, errors.New("sqlstore: a stored ID is not a UUID")
+		return 0, errors.New("sid: a stored ID is not a UUID")
 	}
 	high := binary.BigEndian.Uint64(b)
 	return int64(high>>16)*ticksPerMilli | int64(high%ticksPerMilli), nil
