@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/move"
 	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/sqlite"
 	"github.com/spf13/cobra"
@@ -60,7 +61,7 @@ func (a *app) migrate(ctx context.Context, cfg *config.Config, back bool) error 
 		return unopened(err, cfg.DatabasePath())
 	}
 	if back {
-		if err := errors.Join(sqlstore.Stay(ctx, from.Store), from.Close()); err != nil {
+		if err := errors.Join(move.Stay(ctx, from.Store), from.Close()); err != nil {
 			return err
 		}
 		a.note("%s can be used again; do not serve from it and from the database at once", cfg.Data)
@@ -76,13 +77,13 @@ func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Sto
 	}
 	bar := a.progress("rows copied or compared")
 	show := func(done, all int64) { bar.Show(int(done), done, all) }
-	err = errors.Join(sqlstore.Move(ctx, from.Store, to.Store, show), to.Close())
+	err = errors.Join(move.Move(ctx, from.Store, to.Store, show), to.Close())
 	bar.Clear()
 	const anew = "empty the database (DROP SCHEMA doorward CASCADE) and run this again"
 	switch {
 	case errors.Is(err, sqlstore.ErrOccupied):
 		return refused(anew, "%s", innermost(err, sqlstore.ErrOccupied))
-	case errors.Is(err, sqlstore.ErrDiffers):
+	case errors.Is(err, move.ErrDiffers):
 		return failed(err, anew, "%v", err)
 	case err != nil:
 		return failed(err, "run the same again: it goes on where it stopped; or --back to use the folder as it was", "the move is not complete: %v", err)
@@ -100,13 +101,13 @@ func innermost(err, kind error) string {
 
 // settled refuses a store that is being moved, or was moved to another place.
 func settled(ctx context.Context, s store, inner *sqlstore.Store) (store, error) {
-	err := sqlstore.CheckMoved(ctx, inner)
+	err := move.CheckMoved(ctx, inner)
 	switch {
 	case err == nil:
 		return s, nil
-	case errors.Is(err, sqlstore.ErrMoved):
+	case errors.Is(err, move.ErrMoved):
 		err = failed(err, "--database names it; doorward migrate --back makes the folder usable again, as it was then", "the content of this data folder was moved to a database")
-	case errors.Is(err, sqlstore.ErrMoving):
+	case errors.Is(err, move.ErrMoving):
 		err = failed(err, "run doorward migrate again: it goes on where it stopped; --back makes the folder usable again", "a move from a data folder to a database is not complete")
 	}
 	return nil, errors.Join(err, s.Close())

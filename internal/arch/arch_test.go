@@ -30,7 +30,7 @@ var remote = path.Join(core, "remote")
 // arrows is the import direction. An arrow includes what its target may import; there is no other.
 // A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
-	"cmd/doorward":                 {"internal/server", "internal/forward", "internal/metrics", "sqlite", "postgres", remote},
+	"cmd/doorward":                 {"internal/server", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/move"},
 	"internal/server":              {"internal/endpoint", "internal/audit", "jwt"},
 	"internal/endpoint":            {"internal/account", "internal/feed", "internal/origin"},
 	"internal/metrics":             {"internal/server"},
@@ -43,6 +43,7 @@ var arrows = map[string][]string{
 	"internal/feed":                {"issuer"},
 	"sqlite":                       {"internal/sqlstore"},
 	"postgres":                     {"internal/sqlstore"},
+	"internal/move":                {"internal/sqlstore"},
 	"internal/postgrestest":        {},
 	"internal/sqlstore":            {"internal/sid", "internal/account", "internal/audit", "internal/feed", "issuer"},
 	"doorwardtest":                 {"issuer", core, "jwt", "internal/storetest"},

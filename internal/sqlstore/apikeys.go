@@ -177,25 +177,11 @@ func revokeAPIKey(ctx context.Context, tx Tx, now time.Time, key account.APIKey,
 	if err != nil || !ended {
 		return doorward.Revocation{}, err
 	}
-	cut, err := endTokensOf(ctx, tx, now, key.ID)
+	cut, err := endClient(ctx, tx, now, key.ID)
 	if err != nil {
 		return doorward.Revocation{}, err
 	}
 	return cut, record(ctx, tx, now, aboutKey(ev, key))
-}
-
-// endTokensOf ends every token of a client so far, and those in the making.
-func endTokensOf(ctx context.Context, tx Tx, now time.Time, client string) (doorward.Revocation, error) {
-	_, before, err := lockSubject(ctx, tx, now, client)
-	if err != nil {
-		return doorward.Revocation{}, err
-	}
-	_, err = tx.ExecContext(ctx, `UPDATE subjects SET epoch = epoch + 1, last_id = $2 WHERE subject = $1`, client, before)
-	if err != nil {
-		return doorward.Revocation{}, err
-	}
-	cut, _, err := cutOff(ctx, tx, now, doorward.KindClient, client, before)
-	return cut, err
 }
 
 // dropAPIKeys removes the keys of an owner who is deleted. The owner's own cut-off ends

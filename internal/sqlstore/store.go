@@ -119,6 +119,40 @@ func (s *Store) read(ctx context.Context, what string, f func(context.Context, T
 	return s.run(ctx, s.engine.Read, what, f)
 }
 
+// ErrOccupied says that a store is to be filled with the content of another, and holds something.
+var ErrOccupied = errors.New("the database to move to is not empty")
+
+// Mover is an [Engine] with something to do in a store that was filled with the content of
+// another, such as setting its sequences.
+type Mover interface {
+	Moved(ctx context.Context, tx Tx) error
+}
+
+// Moved does what is to be done in a store that was filled with the content of another.
+func Moved(ctx context.Context, s *Store) error {
+	return s.writeAlone(ctx, "finish the move", func(ctx context.Context, tx Tx, _ time.Time) error {
+		if engine, ok := s.engine.(Mover); ok {
+			return engine.Moved(ctx, tx)
+		}
+		return nil
+	})
+}
+
+// Read, Write and WriteAlone run f in a transaction of the store, for package move.
+func Read(ctx context.Context, s *Store, what string, f func(context.Context, Tx, time.Time) error) error {
+	return s.read(ctx, what, f)
+}
+
+// Write is as Read.
+func Write(ctx context.Context, s *Store, what string, f func(context.Context, Tx, time.Time) error) error {
+	return s.write(ctx, what, f)
+}
+
+// WriteAlone is as Read.
+func WriteAlone(ctx context.Context, s *Store, what string, f func(context.Context, Tx, time.Time) error) error {
+	return s.writeAlone(ctx, what, f)
+}
+
 type runner func(context.Context, func(context.Context, Tx) error) error
 
 func (s *Store) run(ctx context.Context, in runner, what string, f func(context.Context, Tx, time.Time) error) error {

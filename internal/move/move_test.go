@@ -1,13 +1,16 @@
-package sqlstore_test
+package move_test
 
 import (
 	"database/sql"
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/doorward/doorward/internal/move"
 	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/postgres"
+	"github.com/doorward/doorward/sqlite"
 )
 
 // Both schemas have the same tables and columns, and a move copies each: what a migration adds is not forgotten.
@@ -15,7 +18,18 @@ func TestMoveCopiesEveryColumn(t *testing.T) {
 	t.Parallel()
 	const lite = `SELECT m.name, c.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS c
 		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'`
-	wantMoved(t, open(t).db, lite)
+	path := filepath.Join(t.TempDir(), "doorward.db")
+	one, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	file, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	wantMoved(t, file, lite)
 
 	url := postgrestest.URL(t)
 	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
@@ -38,7 +52,7 @@ func wantMoved(t *testing.T, db *sql.DB, columns string) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	moved, left := sqlstore.MovedColumns(), 0
+	moved, left := move.MovedColumns(), 0
 	for rows.Next() {
 		var table, column string
 		if err := rows.Scan(&table, &column); err != nil {

@@ -1,4 +1,4 @@
-package sqlstore
+package move
 
 // A kind is what a column holds, in both dialects.
 type kind int

@@ -1,4 +1,4 @@
-package sqlstore
+package move
 
 // MovedColumns returns the columns of the tables that Move copies.
 func MovedColumns() map[string][]string {

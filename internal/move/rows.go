@@ -1,4 +1,4 @@
-package sqlstore
+package move
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"hash"
 	"strings"
 	"time"
+
+	"github.com/doorward/doorward/internal/sqlstore"
 )
 
 // moveBatch is how many rows one statement reads or writes. Postgres takes 65,535 parameters.
@@ -18,14 +20,14 @@ const moveBatch = 500
 type row []any
 
 // rowsAfter reads the next rows of a table in the order of its key; all of them after a nil key.
-func (s *Store) rowsAfter(ctx context.Context, t table, after row) (list []row, err error) {
+func rowsAfter(ctx context.Context, s *sqlstore.Store, t table, after row) (list []row, err error) {
 	order := names(t.key)
 	query := `SELECT ` + names(t.all()) + ` FROM ` + t.name
 	if after != nil {
 		query += ` WHERE (` + order + `) > (` + places(1, len(after)) + `)`
 	}
 	query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, order, moveBatch)
-	err = s.read(ctx, "read "+t.name, func(ctx context.Context, tx Tx, _ time.Time) error {
+	err = sqlstore.Read(ctx, s, "read "+t.name, func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		list, err = scanRows(ctx, tx, t.all(), query, after...)
 		return err
 	})
@@ -33,9 +35,9 @@ func (s *Store) rowsAfter(ctx context.Context, t table, after row) (list []row, 
 }
 
 // lastKey returns the greatest key of a table, nil if it is empty.
-func (s *Store) lastKey(ctx context.Context, t table) (key row, err error) {
+func lastKey(ctx context.Context, s *sqlstore.Store, t table) (key row, err error) {
 	order := strings.ReplaceAll(names(t.key), ",", " DESC,") + " DESC"
-	err = s.read(ctx, "read "+t.name, func(ctx context.Context, tx Tx, _ time.Time) error {
+	err = sqlstore.Read(ctx, s, "read "+t.name, func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		list, err := scanRows(ctx, tx, t.key, `SELECT `+names(t.key)+` FROM `+t.name+` ORDER BY `+order+` LIMIT 1`)
 		if len(list) > 0 {
 			key = list[0]
@@ -45,15 +47,15 @@ func (s *Store) lastKey(ctx context.Context, t table) (key row, err error) {
 	return key, err
 }
 
-func (s *Store) countRows(ctx context.Context, t table) (n int64, err error) {
-	err = s.read(ctx, "count "+t.name, func(ctx context.Context, tx Tx, _ time.Time) error {
+func countRows(ctx context.Context, s *sqlstore.Store, t table) (n int64, err error) {
+	err = sqlstore.Read(ctx, s, "count "+t.name, func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+t.name).Scan(&n)
 	})
 	return n, err
 }
 
 // insertRows writes rows that are not there yet, all of them or none.
-func (s *Store) insertRows(ctx context.Context, t table, list []row) error {
+func insertRows(ctx context.Context, s *sqlstore.Store, t table, list []row) error {
 	width := len(t.all())
 	values := make([]string, len(list))
 	args := make([]any, 0, len(list)*width)
@@ -62,18 +64,18 @@ func (s *Store) insertRows(ctx context.Context, t table, list []row) error {
 		args = append(args, r...)
 	}
 	query := `INSERT INTO ` + t.name + ` (` + names(t.all()) + `) VALUES ` + strings.Join(values, ", ")
-	return s.write(ctx, "write "+t.name, func(ctx context.Context, tx Tx, _ time.Time) error {
+	return sqlstore.Write(ctx, s, "write "+t.name, func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		_, err := tx.ExecContext(ctx, query, args...)
 		return err
 	})
 }
 
 // digest is the number of rows of a table and the SHA-256 of them in the order of the key.
-func (s *Store) digest(ctx context.Context, t table, each func(rows int)) (n int64, sum [32]byte, err error) {
+func digest(ctx context.Context, s *sqlstore.Store, t table, each func(rows int)) (n int64, sum [32]byte, err error) {
 	h := sha256.New()
 	var last row
 	for {
-		list, err := s.rowsAfter(ctx, t, last)
+		list, err := rowsAfter(ctx, s, t, last)
 		if err != nil {
 			return 0, sum, err
 		}
@@ -108,7 +110,7 @@ func (r row) hash(h hash.Hash) {
 	}
 }
 
-func scanRows(ctx context.Context, tx Tx, cols []column, query string, args ...any) (list []row, err error) {
+func scanRows(ctx context.Context, tx sqlstore.Tx, cols []column, query string, args ...any) (list []row, err error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

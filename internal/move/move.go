@@ -1,11 +1,13 @@
-package sqlstore
+// Package move copies all that one database holds to another, of whatever kind, and compares.
+package move
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/doorward/doorward/internal/sqlstore"
 )
 
 // Errors of [Move] and [CheckMoved].
@@ -14,8 +16,6 @@ var (
 	ErrMoving = errors.New("a move of this store is not complete")
 	// ErrMoved says that the content of this store was moved to another.
 	ErrMoved = errors.New("this store was moved to another database")
-	// ErrOccupied says that a store is to be moved into one that holds something.
-	ErrOccupied = errors.New("the database to move to is not empty")
 	// ErrDiffers says that the copy is not what was copied.
 	ErrDiffers = errors.New("the copy differs from the original")
 )
@@ -29,16 +29,10 @@ const (
 	metaArrived  = "moved_from"  // it was
 )
 
-// Mover is an [Engine] with something to do in a store that Move has filled, such as
-// setting its sequences.
-type Mover interface {
-	Moved(ctx context.Context, tx Tx) error
-}
-
 // CheckMoved returns ErrMoving or ErrMoved for a store that must not be used.
-func CheckMoved(ctx context.Context, s *Store) error {
+func CheckMoved(ctx context.Context, s *sqlstore.Store) error {
 	var mark string
-	err := s.read(ctx, "read meta", func(ctx context.Context, tx Tx, _ time.Time) error {
+	err := sqlstore.Read(ctx, s, "read meta", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		return tx.QueryRowContext(ctx, `SELECT COALESCE(MIN(name), '') FROM meta WHERE name IN ($1, $2, $3)`,
 			metaArriving, metaLeaving, metaLeft).Scan(&mark)
 	})
@@ -52,8 +46,8 @@ func CheckMoved(ctx context.Context, s *Store) error {
 }
 
 // Stay takes the marks of a move off a store that was, or was to be, moved, so that it can be used again.
-func Stay(ctx context.Context, s *Store) error {
-	return s.write(ctx, "unmark", func(ctx context.Context, tx Tx, _ time.Time) error {
+func Stay(ctx context.Context, s *sqlstore.Store) error {
+	return sqlstore.Write(ctx, s, "unmark", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name IN ($1, $2)`, metaLeaving, metaLeft)
 		return err
 	})
@@ -63,13 +57,13 @@ func Stay(ctx context.Context, s *Store) error {
 // Nobody else may use either meanwhile; the marks see to it that a server does not, also
 // between a Move that was interrupted and the next one, which goes on where the first ended.
 // It calls progress after each batch with the steps done and of all.
-func Move(ctx context.Context, from, to *Store, progress func(done, all int64)) error {
+func Move(ctx context.Context, from, to *sqlstore.Store, progress func(done, all int64)) error {
 	m := &move{from: from, to: to, progress: progress}
-	lineage, _, err := from.meta(ctx, "lineage")
+	lineage, _, err := sqlstore.Meta(ctx, from, "lineage")
 	if err != nil {
 		return err
 	}
-	arrived, there, err := to.meta(ctx, metaArrived)
+	arrived, there, err := sqlstore.Meta(ctx, to, metaArrived)
 	if err != nil {
 		return err
 	}
@@ -78,12 +72,12 @@ func Move(ctx context.Context, from, to *Store, progress func(done, all int64)) 
 			return err
 		}
 	}
-	return from.setMeta(ctx, metaLeaving, metaLeft, "")
+	return sqlstore.SetMeta(ctx, from, metaLeaving, metaLeft, "")
 }
 
 // move is one run of Move.
 type move struct {
-	from, to  *Store
+	from, to  *sqlstore.Store
 	progress  func(done, all int64)
 	done, all int64
 }
@@ -93,7 +87,7 @@ func (m *move) run(ctx context.Context, lineage string) error {
 		return err
 	}
 	for _, t := range moved {
-		n, err := m.from.countRows(ctx, t)
+		n, err := countRows(ctx, m.from, t)
 		if err != nil {
 			return err
 		}
@@ -114,26 +108,26 @@ func (m *move) run(ctx context.Context, lineage string) error {
 
 // begin marks both stores, the one to fill only if it is empty.
 func (m *move) begin(ctx context.Context, lineage string) error {
-	if err := m.from.setMeta(ctx, metaLeft, metaLeaving, ""); err != nil {
+	if err := sqlstore.SetMeta(ctx, m.from, metaLeft, metaLeaving, ""); err != nil {
 		return err
 	}
-	arriving, there, err := m.to.meta(ctx, metaArriving)
+	arriving, there, err := sqlstore.Meta(ctx, m.to, metaArriving)
 	switch {
 	case err != nil:
 		return err
 	case there && arriving == lineage:
 		return nil
 	case there:
-		return fmt.Errorf("%w: another move into it is not complete", ErrOccupied)
+		return fmt.Errorf("%w: another move into it is not complete", sqlstore.ErrOccupied)
 	}
-	return m.to.writeAlone(ctx, "begin the move", func(ctx context.Context, tx Tx, _ time.Time) error {
+	return sqlstore.WriteAlone(ctx, m.to, "begin the move", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		for _, t := range moved {
 			var n int64
 			if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+t.name).Scan(&n); err != nil {
 				return err
 			}
 			if n > 0 && t.name != "ring" {
-				return fmt.Errorf("%w: there are %s", ErrOccupied, t.name)
+				return fmt.Errorf("%w: there are %s", sqlstore.ErrOccupied, t.name)
 			}
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM ring`); err != nil {
@@ -146,21 +140,21 @@ func (m *move) begin(ctx context.Context, lineage string) error {
 
 // copy copies the rows that come after the last one in the store to fill.
 func (m *move) copy(ctx context.Context, t table) error {
-	last, err := m.to.lastKey(ctx, t)
+	last, err := lastKey(ctx, m.to, t)
 	if err != nil {
 		return err
 	}
-	there, err := m.to.countRows(ctx, t)
+	there, err := countRows(ctx, m.to, t)
 	if err != nil {
 		return err
 	}
 	m.step(int(there))
 	for {
-		list, err := m.from.rowsAfter(ctx, t, last)
+		list, err := rowsAfter(ctx, m.from, t, last)
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		if err := m.to.insertRows(ctx, t, list); err != nil {
+		if err := insertRows(ctx, m.to, t, list); err != nil {
 			return err
 		}
 		m.step(len(list))
@@ -169,11 +163,11 @@ func (m *move) copy(ctx context.Context, t table) error {
 }
 
 func (m *move) compare(ctx context.Context, t table) error {
-	n, sum, err := m.from.digest(ctx, t, m.step)
+	n, sum, err := digest(ctx, m.from, t, m.step)
 	if err != nil {
 		return err
 	}
-	copies, copied, err := m.to.digest(ctx, t, m.step)
+	copies, copied, err := digest(ctx, m.to, t, m.step)
 	if err != nil {
 		return err
 	}
@@ -184,45 +178,14 @@ func (m *move) compare(ctx context.Context, t table) error {
 }
 
 func (m *move) finish(ctx context.Context, lineage string) error {
-	err := m.to.writeAlone(ctx, "finish the move", func(ctx context.Context, tx Tx, _ time.Time) error {
-		if engine, ok := m.to.engine.(Mover); ok {
-			return engine.Moved(ctx, tx)
-		}
-		return nil
-	})
+	err := sqlstore.Moved(ctx, m.to)
 	if err != nil {
 		return err
 	}
-	return m.to.setMeta(ctx, metaArriving, metaArrived, lineage)
+	return sqlstore.SetMeta(ctx, m.to, metaArriving, metaArrived, lineage)
 }
 
 func (m *move) step(rows int) {
 	m.done += int64(rows)
 	m.progress(min(m.done, m.all), m.all)
-}
-
-// meta returns a row of meta, and whether there is one.
-func (s *Store) meta(ctx context.Context, name string) (value string, there bool, err error) {
-	err = s.read(ctx, "read meta", func(ctx context.Context, tx Tx, _ time.Time) error {
-		err := tx.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = $1`, name).Scan(&value)
-		there = err == nil
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	return value, there, err
-}
-
-// setMeta writes a row of meta in the place of another.
-func (s *Store) setMeta(ctx context.Context, old, name, value string) error {
-	return s.write(ctx, "write meta", func(ctx context.Context, tx Tx, _ time.Time) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name = $1 AND name <> $2`, old, name); err != nil {
-			return err
-		}
-		// Two nodes that start at once write the same row.
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
-		return err
-	})
 }
