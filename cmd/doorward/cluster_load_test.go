@@ -43,7 +43,7 @@ func (c *cluster) startLoad(people int) *load {
 		l.working.Go(func() { each(ctx, 60*time.Millisecond, v.turn) })
 	}
 	for _, j := range c.judges() {
-		l.working.Go(func() { each(ctx, 15*time.Millisecond, func() { l.ask(j) }) })
+		l.working.Go(func() { each(ctx, 40*time.Millisecond, func() { l.ask(j) }) })
 	}
 	return l
 }

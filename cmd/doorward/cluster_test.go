@@ -46,6 +46,9 @@ type clusterConfig struct {
 	clocks          []string      // by how many seconds the clocks of the nodes are wrong
 }
 
+// clockVariable holds the seconds by which the wall clock of a process is wrong, if it is one of skewedBinary.
+const clockVariable = "TEST_CLOCK_SECONDS"
+
 // member is one server of a cluster.
 type member struct {
 	*process

@@ -276,8 +276,3 @@ func firstLine(text string) string {
 }
 
 func contains(text, part string) bool { return strings.Contains(text, part) }
-
-// runQuietly runs one command line in this process and returns its exit code.
-func runQuietly(args ...string) int {
-	return run(context.Background(), args, strings.NewReader(""), io.Discard, io.Discard)
-}

@@ -15,8 +15,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// binary is the doorward that servers under test are started from. It is built
-// without the race detector: servers are tested as they are run.
+// binary is the doorward that servers under test are started from, and that scripts run. It is built
+// without the race detector: it is tested as it is run, and tests in this process are what the detector sees.
 var binary string
 
 // scratch is a folder for what tests build once. It goes when they have ended.
@@ -28,16 +28,10 @@ var soak bool
 // corpora is the folder of collections of hostile input; empty if there is none.
 var corpora string
 
-func TestMain(m *testing.M) {
-	testscript.Main(suite{m}, map[string]func(){
-		"doorward": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
-	})
-}
+func TestMain(m *testing.M) { os.Exit(suite(m)) }
 
-type suite struct{ m *testing.M }
-
-// Run builds the binary where none is given, and runs the tests.
-func (s suite) Run() int {
+// suite builds the binary where none is given, puts it on the path, and runs the tests.
+func suite(m *testing.M) int {
 	binary = os.Getenv("DOORWARD_BINARY")
 	soak = os.Getenv("DOORWARD_SOAK") != ""
 	corpora = os.Getenv("DOORWARD_CORPORA")
@@ -53,17 +47,26 @@ func (s suite) Run() int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
-	if binary != "" {
-		return s.m.Run()
-	}
-	binary = filepath.Join(scratch, "doorward")
-	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", binary, ".")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "go build:", err)
+	if err := provide(); err != nil {
+		fmt.Fprintln(os.Stderr, "doorward to test:", err)
 		return 1
 	}
-	return s.m.Run()
+	return m.Run()
+}
+
+// provide sees to it that there is a binary, and that scripts find it as doorward.
+func provide() error {
+	onPath := filepath.Join(scratch, "doorward")
+	if err := os.Setenv("PATH", scratch+string(filepath.ListSeparator)+os.Getenv("PATH")); err != nil {
+		return err
+	}
+	if binary != "" {
+		return os.Symlink(binary, onPath)
+	}
+	binary = onPath
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", binary, ".")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	return build.Run()
 }
 
 func TestScripts(t *testing.T) {

@@ -1,95 +1,20 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// clockVariable holds the seconds by which the wall clock of a process is wrong, if it is one of skewedBinary.
-const clockVariable = "TEST_CLOCK_SECONDS"
-
-// skewedBinary is the doorward of the tests in which time.Now, the one function through which the process and all its
-// libraries read time, adds clockVariable. The source of Go's package time is replaced for this build alone, so that no
-// code of Doorward's knows of it. The clock of PostgreSQL stays.
-var skewedBinary = sync.OnceValues(func() (string, error) {
-	file, err := writeOverlay()
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(scratch, "doorward-skewed")
-	build := exec.CommandContext(context.Background(), "go", "build", "-overlay", file, "-trimpath", "-o", program, ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return program, nil
-})
-
-// writeOverlay writes a file for "go build -overlay" that replaces package time.
-func writeOverlay() (string, error) {
-	root, err := exec.CommandContext(context.Background(), "go", "env", "GOROOT").Output()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(strings.TrimSpace(string(root)), "src", "time")
-	source, err := os.ReadFile(filepath.Join(dir, "time.go"))
-	if err != nil {
-		return "", err
-	}
-	const reading = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
-	before, after, found := strings.Cut(string(source), reading)
-	if !found {
-		return "", fmt.Errorf("time.Now in %s is not what it was", dir)
-	}
-	files := map[string]string{"time.go": before + reading + "\tsec += testShift\n" + after, "shift.go": clockShift}
-	replace := map[string]string{}
-	for name, text := range files {
-		path := filepath.Join(scratch, "skewed-"+name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return "", err
-		}
-		replace[filepath.Join(dir, name)] = path
-	}
-	text, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(scratch, "skewed.json")
-	return file, os.WriteFile(file, text, 0o600)
-}
-
-// clockShift is what is added to package time.
-const clockShift = `package time
-
-import "syscall"
-
-var testShift = func() (seconds int64) {
-	text, _ := syscall.Getenv("` + clockVariable + `")
-	sign := int64(1)
-	for _, c := range []byte(text) {
-		if c == '-' {
-			sign = -1
-		} else {
-			seconds = seconds*10 + int64(c-'0')
-		}
-	}
-	return sign * seconds
-}()
-`
-
 // Attack_F10, over three nodes whose clocks differ by a minute: what ends all sessions of somebody ends each that there
 // was, and none that comes after, also within the same second.
 func TestAttack_F10_ClocksOfNodes(t *testing.T) {
 	t.Parallel()
-	rounds := 20
+	rounds := 10
 	if soak {
 		rounds = 1000
 	}
