@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) keyCommand() *cobra.Command {
-	return newGroup("key", "List, rotate and revoke the keys that sign tokens",
+	return newGroup("key", "List, rotate and revoke the keys that sign tokens (apikey has those of programs)",
 		a.keyListCommand(), a.keyRotateCommand(), a.keyRevokeCommand(), a.keyNewMasterCommand())
 }
 

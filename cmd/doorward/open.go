@@ -55,6 +55,7 @@ type accounts interface {
 	account.RoleStore
 	account.Throttle
 	account.ClientStore
+	account.APIKeyStore
 }
 
 // beside opens the store of a server for cmd, passes it to do, and closes it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 	"github.com/spf13/cobra"
@@ -204,6 +205,9 @@ func (a *app) readToken() (string, error) {
 func decode(token string) (header, claims json.RawMessage, err error) {
 	if strings.HasPrefix(token, "dwr_") {
 		return nil, nil, refused("", "this is a refresh token: only the server that made it can read it")
+	}
+	if strings.HasPrefix(token, account.APIKeyPrefix) {
+		return nil, nil, refused("doorward apikey inspect", "this looks like an API key")
 	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

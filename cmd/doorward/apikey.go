@@ -1,0 +1,22 @@
+package main
+
+import (
+	"context"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/apikeys"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) apikeyCommand() *cobra.Command {
+	shell := apikeys.Shell{
+		Beside: func(cmd *cobra.Command, do func(context.Context, apikeys.Store) error) error {
+			return a.beside(cmd, func(ctx context.Context, b *backend) error {
+				return do(ctx, apikeys.Store{Keys: account.NewAPIKeys(b.store), People: b.people, Clients: b.clients()})
+			})
+		},
+		Want: want, FromStdin: fromStdin, ReadToken: a.readToken, Event: event, Confirm: a.confirm, Misused: misused, Refused: refused,
+		Note: a.note, Out: a.out, JSON: a.printJSON, Table: a.printTable,
+	}
+	return newGroup("apikey", "Add, list and revoke the keys with which programs call without a login", shell.Commands()...)
+}

@@ -1,0 +1,240 @@
+// Package apikeys has the commands about API keys: who has which, and what they may do.
+package apikeys
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+	"github.com/spf13/cobra"
+)
+
+// Store is what the commands work on.
+type Store struct {
+	Keys    *account.APIKeys
+	People  *account.People
+	Clients *account.Clients
+}
+
+// Shell is what the commands need of the program around them.
+type Shell struct {
+	// Beside runs a step on the store that a command names.
+	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
+	// Want admits arguments of these names, FromStdin none but "-".
+	Want      func(names ...string) cobra.PositionalArgs
+	FromStdin cobra.PositionalArgs
+	// ReadToken reads what is not to be seen among the arguments.
+	ReadToken func() (string, error)
+	// Event says who does it.
+	Event func() issuer.Event
+	// Confirm asks what cannot be undone, unless yes is set.
+	Confirm func(yes bool, what string) error
+	// Misused and Refused make the errors with the exit codes 2 and 3.
+	Misused, Refused func(hint, format string, args ...any) error
+	// Note writes a line for people, the others what was asked for.
+	Note  func(format string, args ...any)
+	Out   io.Writer
+	JSON  func(any) error
+	Table func(head []string, rows [][]string) error
+}
+
+// Commands are those of "doorward apikey".
+func (s Shell) Commands() []*cobra.Command {
+	return []*cobra.Command{s.addCommand(), s.listCommand(), s.revokeCommand(), s.inspectCommand()}
+}
+
+func (s Shell) addCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "add USER|CLIENT",
+		Short: "Add a key for a user or a client, and print it once",
+		Long: `Add a key with which a program calls in the name of a user or a client, without a
+login. It is printed here, once, and kept nowhere. (doorward key is about the keys
+that sign tokens.)
+
+A key may do what --scope says, as far as its owner may at that moment, and has no
+roles. With --everything it may do all that its owner may, whatever that becomes,
+and has their roles; the role admin is never a key's.
+
+It ends after 90 days, or when --expires says: 366 days at most, or "never".`,
+		Example: `  doorward apikey add alice --name backup --scope orders:read
+  doorward apikey add billing --name nightly --everything --expires 30d`,
+		Args: s.Want("USER|CLIENT"),
+	}
+	flags := cmd.Flags()
+	var n account.NewAPIKey
+	flags.StringVar(&n.Name, "name", "", "what the key is for, for people")
+	scope := flags.StringArray("scope", nil, "a `SCOPE` of the key; may be repeated")
+	flags.BoolVar(&n.Everything, "everything", false, "all that the owner may do, with their roles")
+	flags.StringArrayVar(&n.Audiences, "audience", nil, "an `AUDIENCE` that tokens may be made for; may be repeated (default all of the owner's)")
+	expires := flags.String("expires", config.FormatDuration(account.APIKeyLifetime), "how `LONG` the key works, or never")
+	asJSON := flags.Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		n.Scope = doorward.Scope(*scope)
+		var err error
+		if n.NeverExpires = *expires == "never"; !n.NeverExpires {
+			if n.Lifetime, err = config.ParseDuration(*expires); err != nil {
+				return s.Misused("", "--expires: want a duration such as 90d, or never")
+			}
+		}
+		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+			owner, err := s.owner(ctx, store, args[0])
+			if err != nil {
+				return err
+			}
+			n.Owner = owner
+			key, text, err := store.Keys.Add(ctx, n, s.Event())
+			if err != nil {
+				return s.explain(err)
+			}
+			return s.printNew(key, text, *asJSON)
+		})
+	}
+	return cmd
+}
+
+// printNew prints a key, on stdout and nothing else there.
+func (s Shell) printNew(key account.APIKey, text string, asJSON bool) error {
+	if asJSON {
+		return s.JSON(struct {
+			keyJSON
+			Key string `json:"key"`
+		}{jsonOf(key), text})
+	}
+	s.Note("key %s of %s; it is not shown again", key.ID, key.Owner)
+	if key.ExpiresAt.IsZero() {
+		s.Note("it NEVER expires: doorward apikey revoke %s ends it", key.ID)
+	} else {
+		s.Note("it expires %s", ago.When(key.ExpiresAt))
+	}
+	_, err := io.WriteString(s.Out, text+"\n")
+	return err
+}
+
+func (s Shell) revokeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "revoke ID",
+		Short: "End a key and every token made from it",
+		Long: `End a key and every token made from it, everywhere within the usual moment. ID is
+what stands before the second "_" of a key: dwk_ and 16 characters. With --all the
+argument is a user or a client, all of whose keys end.`,
+		Example: `  doorward apikey revoke dwk_k3v7qhd2mwx4tzpa
+  doorward apikey revoke --all alice`,
+		Args: s.Want("ID"),
+	}
+	all := cmd.Flags().Bool("all", false, "end all keys of the user or client")
+	yes := cmd.Flags().Bool("yes", false, "do not ask, with --all")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+			if *all {
+				return s.revokeAll(ctx, store, args[0], *yes)
+			}
+			id := args[0]
+			if !account.IsAPIKeyID(id) {
+				return s.Refused("doorward apikey list", "this is not the ID of an API key: want %s and 16 characters", account.APIKeyPrefix)
+			}
+			cut, err := store.Keys.Revoke(ctx, id, "", s.Event())
+			switch {
+			case err != nil:
+				return s.explain(err)
+			case cut.Kind == "":
+				s.Note("key %s had ended already", id)
+			default:
+				s.Note("key %s has ended, and every token made from it", id)
+			}
+			return nil
+		})
+	}
+	return cmd
+}
+
+func (s Shell) revokeAll(ctx context.Context, store Store, name string, yes bool) error {
+	owner, err := s.owner(ctx, store, name)
+	if err != nil {
+		return err
+	}
+	if err := s.Confirm(yes, "end all API keys of "+name); err != nil {
+		return err
+	}
+	cuts, err := store.Keys.RevokeAll(ctx, owner, s.Event())
+	if err != nil {
+		return err
+	}
+	s.Note("%d API keys of %s have ended, and every token made from them", len(cuts), name)
+	return nil
+}
+
+func (s Shell) inspectCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "inspect [-]",
+		Short: "Tell whether a text is an API key, without asking anybody",
+		Long: `Read a text from standard input and tell whether it is an API key: its form and its
+checksum. Print the ID of one, and exit with 3 for anything else. Whether the key
+works, nobody is asked.`,
+		Example: `  printf %s "$KEY" | doorward apikey inspect`,
+		Args:    s.FromStdin,
+		RunE: func(*cobra.Command, []string) error {
+			text, err := s.ReadToken()
+			if err != nil {
+				return err
+			}
+			id, err := account.ParseAPIKey(text)
+			switch {
+			case errors.Is(err, account.ErrAPIKeySum):
+				return s.Refused("it was mistyped, cut, or made up", "this looks like an API key, and its checksum is wrong")
+			case err != nil:
+				return s.Refused("a key matches "+account.APIKeyPattern, "this is no API key")
+			}
+			_, err = io.WriteString(s.Out, id+"\n")
+			return err
+		},
+	}
+}
+
+// owner returns the ID of a user or client with a name or an ID.
+func (s Shell) owner(ctx context.Context, store Store, name string) (string, error) {
+	user, err := store.People.ByName(ctx, name)
+	if errors.Is(err, account.ErrNotFound) {
+		user, err = store.People.ByID(ctx, name)
+	}
+	if err != nil && !errors.Is(err, account.ErrNotFound) {
+		return "", err
+	}
+	client, err := store.Clients.Find(ctx, name)
+	if err != nil && !errors.Is(err, account.ErrNoClient) {
+		return "", err
+	}
+	switch {
+	case user.ID != "" && client.ID != "":
+		return "", s.Refused("name one by its ID: "+user.ID+" or "+client.ID, "there are a user and a client %q", name)
+	case user.ID == "" && client.ID == "":
+		return "", s.Refused("doorward user list, doorward client list", "there is no user or client %q", name)
+	}
+	return user.ID + client.ID, nil
+}
+
+// explain turns what account refuses into what a person can act on.
+func (s Shell) explain(err error) error {
+	for _, known := range []struct {
+		err  error
+		hint string
+	}{
+		{account.ErrNoAPIKey, "doorward apikey list"},
+		{account.ErrAPIKeyBounds, "doorward apikey list; doorward apikey revoke makes room"},
+		{account.ErrAPIKeyScope, "doorward role, doorward client list: a key may do no more than its owner"},
+		{account.ErrAPIKeyName, "--name says what the key is for"},
+		{account.ErrAPIKeyGrant, ""},
+		{account.ErrAPIKeyLifetime, "--expires"},
+	} {
+		if errors.Is(err, known.err) {
+			_, text, _ := strings.Cut(err.Error(), "account: ")
+			return s.Refused(known.hint, "%s", text)
+		}
+	}
+	return err
+}
