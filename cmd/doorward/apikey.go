@@ -12,7 +12,7 @@ func (a *app) apikeyCommand() *cobra.Command {
 	shell := apikeys.Shell{
 		Beside: func(cmd *cobra.Command, do func(context.Context, apikeys.Store) error) error {
 			return a.beside(cmd, func(ctx context.Context, b *backend) error {
-				return do(ctx, apikeys.Store{Keys: account.NewAPIKeys(b.store), People: b.people, Clients: b.clients()})
+				return do(ctx, apikeys.Store{Keys: account.NewAPIKeys(account.APIKeysConfig{Store: b.store}), People: b.people, Clients: b.clients()})
 			})
 		},
 		Want: want, FromStdin: fromStdin, ReadToken: a.readToken, Event: event, Confirm: a.confirm, Misused: misused, Refused: refused,

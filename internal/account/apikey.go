@@ -1,10 +1,12 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -30,14 +33,35 @@ var (
 	ErrAPIKeyLifetime = errors.New("account: an API key lives a minute at least and 366 days at most, or never expires if that is said")
 )
 
+// APIKeysConfig is what [NewAPIKeys] needs. Store is required. The others are for Exchange.
+type APIKeysConfig struct {
+	Store APIKeyStore
+	// Audiences are those that tokens may be made for in the name of users, the usual one first.
+	Audiences []string
+	// Failures is how many keys that are none may come in a minute before no more are looked
+	// at: 300 from each network and 30,000 from all if zero.
+	Failures quota.Limits
+}
+
 // APIKeys are the keys with which users and clients call without a login. It is safe
 // for concurrent use.
 type APIKeys struct {
-	store APIKeyStore
+	store     APIKeyStore
+	audiences []string
+	budget    *quota.Budget[netip.Prefix]
+	failures  quota.Spread
+	good      digests
+	used      chan string
 }
 
 // NewAPIKeys returns the APIKeys of a store.
-func NewAPIKeys(store APIKeyStore) *APIKeys { return &APIKeys{store: store} }
+func NewAPIKeys(cfg APIKeysConfig) *APIKeys {
+	limits := quota.Limits{Each: cmp.Or(cfg.Failures.Each, 300), All: cmp.Or(cfg.Failures.All, 30_000)}
+	return &APIKeys{
+		store: cfg.Store, audiences: slices.Clone(cfg.Audiences),
+		budget: quota.NewBudget[netip.Prefix](limits), used: make(chan string, usesWaiting),
+	}
+}
 
 // NewAPIKey is a key to add.
 type NewAPIKey struct {

@@ -129,6 +129,5 @@ type APIKeyQuery struct {
 const (
 	EventAPIKeyAdd    issuer.EventKind = "api_key_add"
 	EventAPIKeyRevoke issuer.EventKind = "api_key_revoke"
-	EventAPIKeyUse    issuer.EventKind = "api_key_use"    // an access token was made from it
 	EventAPIKeyFailed issuer.EventKind = "api_key_failed" // a key that is none, or is over
 )

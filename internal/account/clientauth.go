@@ -107,10 +107,12 @@ func digestOf(secret string) SecretDigest {
 	return sha256.Sum256([]byte(secret))
 }
 
-// digests remembers who was let in with what. It holds no more than clients that were let in.
+// digests remembers who was let in with what. It holds no more than those who were let in.
 type digests struct{ byID sync.Map }
 
 func (d *digests) add(id string, digest SecretDigest) { d.byID.Store(id, digest) }
+
+func (d *digests) drop(id string) { d.byID.Delete(id) }
 
 func (d *digests) has(id string, digest SecretDigest) bool {
 	known, ok := d.byID.Load(id)

@@ -2,3 +2,14 @@ package account
 
 // NewAPIKeyText makes the text of a key that no store has.
 var NewAPIKeyText = newAPIKeyText
+
+// WithSecretOf is a key of the same ID with the secret of another.
+func WithSecretOf(key, other string) string {
+	text := key[:apiKeyIDSize] + other[apiKeyIDSize:apiKeySize-apiKeySumSize-1]
+	return text + "_" + checksum(text)
+}
+
+// ForgetFailures makes the next failure the first of its minute.
+func ForgetFailures(k *APIKeys) {
+	*k = *NewAPIKeys(APIKeysConfig{Store: k.store, Audiences: k.audiences})
+}
