@@ -59,7 +59,7 @@ func (n *node) tidyAdmin(ctx context.Context) error {
 	if expired {
 		n.log.Warn("the first password of admin was not changed in time and has stopped working", "hint", "doorward user passwd admin")
 	}
-	if !admin.MustChange || expired {
+	if !admin.AdminWaits() || expired {
 		return removePasswordFile(n.cfg)
 	}
 	if _, err := os.Stat(n.cfg.AdminPasswordPath()); errors.Is(err, fs.ErrNotExist) {

@@ -53,6 +53,7 @@ type accounts interface {
 	account.ResetStore
 	account.DeviceStore
 	account.RoleStore
+	account.EmailStore
 	account.Throttle
 	account.ClientStore
 	account.APIKeyStore
@@ -115,7 +116,7 @@ func newBackend(f folder, store store) (*backend, error) {
 	hasher := password.New(password.Config{Slots: slots, Reserved: slots / 2})
 	breached, unread := openBreached(f.cfg)
 	people, err := account.New(account.Config{
-		Store: store, Bulk: store, Resets: store, Devices: store, Roles: store, Throttle: store,
+		Store: store, Bulk: store, Resets: store, Devices: store, Emails: store, Roles: store, Throttle: store,
 		Hasher: hasher, Reserved: hasher.Reserved(),
 		MinPassword: f.cfg.PasswordMinLength, ServiceNames: serviceNames(f.cfg), Breached: breached,
 	})

@@ -27,11 +27,12 @@ func (a *app) userAddCommand() *cobra.Command {
 one line from standard input. A generated password of a user with the role admin
 must be changed within 24 hours and gives no admin rights until it is.`,
 		Example: `  doorward user add alice
-  doorward user add bob --role editor --role auditor
+  doorward user add bob --email bob@example.com --role editor --role auditor
   printf '%s\n' "$PASSWORD" | doorward user add carol --password-stdin`,
 		Args: want("NAME"),
 	}
 	roles := cmd.Flags().StringArray("role", nil, "a `ROLE` of the user; may be repeated")
+	email := cmd.Flags().String("email", "", "the e-mail `ADDRESS` of the user")
 	stdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -40,9 +41,9 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 			if err != nil {
 				return err
 			}
-			n := account.NewUser{Name: args[0], Roles: *roles, Password: secret}
-			if mustChange(*roles, *stdin) {
-				n.MustChange, n.Lifetime = true, account.InitialLifetime
+			n := account.NewUser{Name: args[0], Email: *email, Roles: *roles, Password: secret}
+			if n.MustChange = !*stdin; n.MustChange && slices.Contains(*roles, account.RoleAdmin) {
+				n.Lifetime = account.InitialLifetime
 			}
 			u, err := b.people.Add(ctx, n, event())
 			if err != nil {
@@ -72,7 +73,7 @@ the role admin must be changed within 24 hours and gives no admin rights until i
 		if err != nil {
 			return err
 		}
-		if _, err := b.people.SetPassword(ctx, u.ID, secret, mustChange(u.Roles, *stdin), event()); err != nil {
+		if _, err := b.people.SetPassword(ctx, u.ID, secret, !*stdin, event()); err != nil {
 			return explain(err)
 		}
 		if u, err = b.people.ByID(ctx, u.ID); err != nil {
@@ -104,9 +105,9 @@ func (a *app) userListCommand() *cobra.Command {
 			}
 			var rows [][]string
 			for _, u := range users {
-				rows = append(rows, []string{u.Name, orDash(strings.Join(u.Roles, ",")), statusOf(u), when(u.CreatedAt)})
+				rows = append(rows, []string{u.Name, orDash(u.Email), orDash(strings.Join(u.Roles, ",")), statusOf(u), when(u.CreatedAt)})
 			}
-			return a.printTable([]string{"NAME", "ROLES", "STATUS", "CREATED"}, rows)
+			return a.printTable([]string{"NAME", "E-MAIL", "ROLES", "STATUS", "CREATED"}, rows)
 		})
 	}
 	return cmd
@@ -129,6 +130,7 @@ func (a *app) userShowCommand() *cobra.Command {
 		return a.printFields([][2]string{
 			{"name", u.Name},
 			{"id", u.ID},
+			{"e-mail", orDash(u.Email)},
 			{"roles", orDash(strings.Join(u.Roles, ","))},
 			{"scope", orDash(scope.String())},
 			{"status", statusOf(u)},
@@ -200,12 +202,8 @@ func (a *app) forUser(do func(context.Context, *backend, account.User) error) fu
 	}
 }
 
-// mustChange: a generated password has been on a screen or in a file, so it opens
-// an admin's account for one day and for its change alone.
-func mustChange(roles []string, chosen bool) bool {
-	return !chosen && slices.Contains(roles, account.RoleAdmin)
-}
-
+// newPassword reads a password, or generates one. That one will have been on a screen or in a
+// file, so it opens an admin's account for one day and for its change alone.
 func (a *app) newPassword(b *backend, stdin bool) (string, error) {
 	if b.unread != nil {
 		return "", b.unread
@@ -239,7 +237,7 @@ func (a *app) printPassword(u account.User, secret string, chosen, asJSON bool) 
 	if chosen {
 		return nil
 	}
-	if u.MustChange {
+	if u.AdminWaits() {
 		a.note("the password works until %s and gives no admin rights until it is changed", when(u.PasswordExpiresAt))
 	}
 	_, err := a.out.Write([]byte(secret + "\n"))
@@ -263,7 +261,7 @@ func explain(err error) error {
 	case errors.Is(err, account.ErrRoleBounds):
 		return refused("doorward role list", "too much: there may be %d roles, a user may have %d and a role %d scopes; the scopes of a role or a user may have %d bytes together",
 			account.MaxDefined, account.MaxRoles, account.MaxRoleScopes, account.MaxScope)
-	case errors.Is(err, account.ErrName), errors.Is(err, account.ErrRole):
+	case errors.Is(err, account.ErrName), errors.Is(err, account.ErrEmail), errors.Is(err, account.ErrRole):
 		return refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
 	}
 	return err
@@ -285,9 +283,10 @@ func (b *backend) allUsers(ctx context.Context) ([]account.User, error) {
 type userJSON struct {
 	ID                string     `json:"id"`
 	Name              string     `json:"name"`
+	Email             string     `json:"email"` // empty if none is known
 	Roles             []string   `json:"roles"`
 	Disabled          bool       `json:"disabled"`
-	MustChange        bool       `json:"must_change"`
+	MustChange        bool       `json:"must_change"` // before admin rights count
 	CreatedAt         time.Time  `json:"created_at"`
 	PasswordChangedAt *time.Time `json:"password_changed_at"`
 	PasswordExpiresAt *time.Time `json:"password_expires_at"`
@@ -295,7 +294,7 @@ type userJSON struct {
 
 func jsonOfUser(u account.User) userJSON {
 	return userJSON{
-		ID: u.ID, Name: u.Name, Roles: append([]string{}, u.Roles...), Disabled: u.Disabled, MustChange: u.MustChange,
+		ID: u.ID, Name: u.Name, Email: u.Email, Roles: append([]string{}, u.Roles...), Disabled: u.Disabled, MustChange: u.AdminWaits(),
 		CreatedAt: u.CreatedAt.UTC(), PasswordChangedAt: optional(u.PasswordChangedAt), PasswordExpiresAt: optional(u.PasswordExpiresAt),
 	}
 }
@@ -306,7 +305,7 @@ func statusOf(u account.User) string {
 		return "disabled"
 	case !u.PasswordExpiresAt.IsZero() && time.Now().After(u.PasswordExpiresAt):
 		return "password expired"
-	case u.MustChange:
+	case u.AdminWaits():
 		return "must change password"
 	}
 	return "active"

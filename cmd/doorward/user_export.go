@@ -18,9 +18,9 @@ func (a *app) userExportCommand() *cobra.Command {
 in .jsonl. Only you may read the file: it holds the hash of each password, as the
 store does. "doorward user import" reads it back.
 
-An initial password that nobody has changed yet is left out.`,
+An initial password of an admin that nobody has changed yet is left out.`,
 		Example: `  doorward user export users.csv
-  doorward user import --from users.csv --roles-col roles --disabled-col disabled`,
+  doorward user import --from users.csv --roles-col roles --disabled-col disabled --email-col email`,
 		Args: want("FILE"),
 	}
 	format := cmd.Flags().String("format", "", "csv or jsonl, where the name of the file does not say")
@@ -69,8 +69,8 @@ func writeUsers(ctx context.Context, b *backend, w *roster.Writer) (users int, e
 			return users, err
 		}
 		for _, c := range page {
-			e := roster.Entry{Name: c.User.Name, Hash: c.Hash, Roles: append([]string{}, c.User.Roles...), Disabled: c.User.Disabled, ID: c.User.ID}
-			if c.User.MustChange {
+			e := roster.Entry{Name: c.User.Name, Hash: c.Hash, Roles: append([]string{}, c.User.Roles...), Disabled: c.User.Disabled, ID: c.User.ID, Email: c.User.Email}
+			if c.User.AdminWaits() {
 				e.Hash = ""
 			}
 			if err := w.Put(e); err != nil {

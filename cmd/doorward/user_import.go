@@ -54,6 +54,7 @@ func (a *app) userImportCommand() *cobra.Command {
 	flags.StringVar(&f.table, "table", "", "the `TABLE` of an SQLite database")
 	flags.StringVar(&f.columns.Name, "username-col", roster.Written.Name, "the `COLUMN` of the name to log in with")
 	flags.StringVar(&f.columns.Hash, "hash-col", roster.Written.Hash, "the `COLUMN` of the hash")
+	flags.StringVar(&f.columns.Email, "email-col", "", "a `COLUMN` of e-mail addresses, which may be empty")
 	flags.StringVar(&f.columns.Roles, "roles-col", "", "a `COLUMN` of roles, separated by commas or spaces")
 	flags.StringVar(&f.columns.Disabled, "disabled-col", "", "a `COLUMN` that is true of those who may not log in")
 	flags.StringVar(&f.columns.Active, "active-col", "", "a `COLUMN` that is true of those who may log in")

@@ -33,6 +33,7 @@ type BulkStore interface {
 // Imported is a user of another program.
 type Imported struct {
 	Name  string
+	Email string // empty if there is none
 	Roles []string
 	// Hash is in one of the forms that password.Recognize reads.
 	Hash     string `json:"-"`
@@ -47,7 +48,7 @@ func (i Imported) GoString() string { return i.String() }
 
 // Import adds up to [MaxImport] users with the hashes of their passwords. It
 // returns one error for each: nil if the user was added, ErrPresent, ErrNameTaken,
-// ErrName, ErrRole or password.ErrHash. Nothing is done to users who are there
+// ErrName, ErrEmail, ErrRole or password.ErrHash. Nothing is done to users who are there
 // already. With dry set it says the same and adds nobody; two rows of one name in
 // one import are then both said to be added. The second result is an error of the
 // store, with which nobody was added.
@@ -105,6 +106,10 @@ func importedRow(u Imported) (Row, error) {
 	if err != nil {
 		return Row{}, err
 	}
+	email, err := parseEmail(u.Email)
+	if err != nil {
+		return Row{}, err
+	}
 	roles, err := parseRoles(u.Roles)
 	if err != nil {
 		return Row{}, err
@@ -112,5 +117,5 @@ func importedRow(u Imported) (Row, error) {
 	if _, err := password.Recognize(u.Hash); err != nil {
 		return Row{}, err
 	}
-	return Row{ID: newID(), Name: name, Canonical: canonical, Roles: roles, Hash: u.Hash, Disabled: u.Disabled}, nil
+	return Row{ID: newID(), Name: name, Canonical: canonical, Email: email, Roles: roles, Hash: u.Hash, Disabled: u.Disabled}, nil
 }

@@ -326,6 +326,36 @@ func TestMustChange_Attack_E10(t *testing.T) {
 	})
 }
 
+// Who becomes an admin later has no more rights with a password that an operator chose.
+func TestMustChangeLater_Attack_E10(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := worldIn(t, t.TempDir(), plain{})
+		u, err := w.people.Add(t.Context(), account.NewUser{Name: "ada", Password: other, MustChange: true}, event)
+		w.wantError(err, nil)
+		time.Sleep(30 * 24 * time.Hour)
+		w.wantSubject(u.ID, true, false)
+		_, _, err = w.people.SetRoles(t.Context(), u.ID, account.Change{Add: []string{"admin", "editor"}}, false, event)
+		w.wantError(err, nil)
+		w.wantSubject(u.ID, true, true, "editor")
+		time.Sleep(account.InitialLifetime - time.Second)
+		w.mustLogin("ada", other)
+		time.Sleep(time.Second)
+		_, err = w.enter("ada", other)
+		w.wantError(err, account.ErrExpired)
+
+		if _, err := w.people.SetPassword(t.Context(), u.ID, other, true, event); err != nil {
+			t.Fatal(err)
+		}
+		w.wantSubject(u.ID, true, true, "editor")
+		_, _, err = w.people.ChangePassword(t.Context(), w.issuer, u.ID, other, right, event)
+		w.wantError(err, nil)
+		w.wantSubject(u.ID, true, false, "admin", "editor")
+		time.Sleep(365 * 24 * time.Hour)
+		w.wantSubject(u.ID, true, false, "admin", "editor")
+	})
+}
+
 func (w *world) wantSubject(id string, active, mustChange bool, roles ...string) {
 	w.Helper()
 	s, err := w.people.Subject(w.Context(), id)

@@ -108,7 +108,7 @@ func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, ne
 	if err != nil {
 		return none, uncut, err
 	}
-	if err := p.checkChange(current, next, u.Name); err != nil {
+	if err := p.checkChange(current, next, u); err != nil {
 		return none, uncut, err
 	}
 	t := turn{key: sha256.Sum256([]byte("\x00change\x00" + id)), hasher: p.reserved}
@@ -272,8 +272,8 @@ func (p *People) rehash(ctx context.Context, h Hasher, c Credential, text string
 }
 
 // checkChange refuses a new password that breaks the rules or changes nothing.
-func (p *People) checkChange(current, next, name string) error {
-	if err := p.checkNew(next, name); err != nil {
+func (p *People) checkChange(current, next string, u User) error {
+	if err := p.checkNew(next, u.Name, u.Email); err != nil {
 		return err
 	}
 	if norm.NFC.String(current) == norm.NFC.String(next) {

@@ -9,21 +9,21 @@ import (
 )
 
 // SetPassword sets a password in the name of an operator. Every session of the
-// user ends; the caller applies the Revocation. With mustChange the password
-// works for [InitialLifetime], and until the user has changed it the role admin
-// does not count. The user may try again at once, whatever the tries before.
+// user ends; the caller applies the Revocation. With mustChange the role admin does
+// not count until the user has changed the password, and the password of somebody
+// who has it works for [InitialLifetime]. The user may try again at once, whatever the tries before.
 // It returns ErrNotFound, ErrPassword or what the Hasher returns.
 func (p *People) SetPassword(ctx context.Context, id, next string, mustChange bool, ev issuer.Event) (doorward.Revocation, error) {
 	u, err := p.ByID(ctx, id)
 	if err != nil {
 		return doorward.Revocation{}, err
 	}
-	hash, err := p.hashNew(ctx, next, u.Name)
+	hash, err := p.hashNew(ctx, next, u.Name, u.Email)
 	if err != nil {
 		return doorward.Revocation{}, err
 	}
 	n := NewPassword{Hash: hash, MustChange: mustChange}
-	if mustChange {
+	if u.MustChange = mustChange; u.AdminWaits() {
 		n.Lifetime = InitialLifetime
 	}
 	ev.Kind, ev.Subject = EventPasswordSet, id

@@ -59,6 +59,8 @@ type Config struct {
 	Resets ResetStore
 	// Devices is needed by Recognize and Remember alone, and is the same database.
 	Devices DeviceStore
+	// Emails is needed by SetEmail alone, and is the same database.
+	Emails EmailStore
 	// Roles is what roles mean, on the same database. Without it nobody has a scope.
 	Roles    RoleStore
 	Throttle Throttle
@@ -83,6 +85,7 @@ type People struct {
 	bulk     BulkStore
 	resets   ResetStore
 	devices  DeviceStore
+	emails   EmailStore
 	roles    RoleStore
 	throttle Throttle
 	hasher   Hasher
@@ -107,7 +110,7 @@ func New(cfg Config) (*People, error) {
 	}
 	rules := password.Rules{Min: cfg.MinPassword, Names: cfg.ServiceNames, Breached: cfg.Breached}
 	return &People{
-		store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, devices: cfg.Devices, roles: cfg.Roles, throttle: cfg.Throttle,
+		store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, devices: cfg.Devices, emails: cfg.Emails, roles: cfg.Roles, throttle: cfg.Throttle,
 		hasher: cfg.Hasher, reserved: cfg.Reserved, rules: rules,
 	}, nil
 }
@@ -115,10 +118,12 @@ func New(cfg Config) (*People, error) {
 // NewUser is a person to add.
 type NewUser struct {
 	Name  string
+	Email string // empty if there is none
 	Roles []string
 	// Password is checked against the rules for passwords.
 	Password string `json:"-"`
-	// MustChange withholds the role admin until the user has changed the password.
+	// MustChange says that somebody else chose the password, which withholds the role admin
+	// until the user has changed it.
 	MustChange bool
 	// Lifetime is how long the password works if it is not changed. 0 means for ever.
 	Lifetime time.Duration
@@ -130,7 +135,7 @@ func (n NewUser) String() string { return fmt.Sprintf("new user %q", n.Name) }
 // GoString leaves the password out.
 func (n NewUser) GoString() string { return n.String() }
 
-// Add adds a user. It returns ErrName, ErrRole, ErrPassword, ErrNameTaken or what
+// Add adds a user. It returns ErrName, ErrEmail, ErrRole, ErrPassword, ErrNameTaken or what
 // the Hasher returns.
 func (p *People) Add(ctx context.Context, n NewUser, ev issuer.Event) (User, error) {
 	return p.add(ctx, n, false, ev)
@@ -210,7 +215,7 @@ func (p *People) Subject(ctx context.Context, id string) (issuer.Subject, error)
 		return issuer.Subject{}, err
 	}
 	s := issuer.Subject{Active: !u.Disabled && !u.expired(time.Now()), Name: u.Name, Roles: u.Roles, Scope: scope}
-	if u.MustChange {
+	if u.AdminWaits() {
 		s.Roles = slices.DeleteFunc(slices.Clone(u.Roles), func(r string) bool { return r == RoleAdmin })
 		s.Claims = map[string]any{ClaimChangeRequired: true}
 	}
@@ -222,17 +227,21 @@ func (p *People) add(ctx context.Context, n NewUser, first bool, ev issuer.Event
 	if err != nil {
 		return User{}, err
 	}
+	email, err := parseEmail(n.Email)
+	if err != nil {
+		return User{}, err
+	}
 	roles, err := parseRoles(n.Roles)
 	if err != nil {
 		return User{}, err
 	}
-	hash, err := p.hashNew(ctx, n.Password, name)
+	hash, err := p.hashNew(ctx, n.Password, name, email)
 	if err != nil {
 		return User{}, err
 	}
 	ev.Kind = cmp.Or(ev.Kind, EventUserAdd)
 	u, err := p.store.CreateUser(ctx, Row{
-		ID: newID(), Name: name, Canonical: canonical, Roles: roles, Hash: hash,
+		ID: newID(), Name: name, Canonical: canonical, Email: email, Roles: roles, Hash: hash,
 		MustChange: n.MustChange, Lifetime: n.Lifetime, First: first,
 	}, ev)
 	if err != nil {
@@ -241,9 +250,10 @@ func (p *People) add(ctx context.Context, n NewUser, first bool, ev issuer.Event
 	return u, nil
 }
 
-// hashNew checks a new password before it spends a hash on it.
-func (p *People) hashNew(ctx context.Context, text, name string) (string, error) {
-	if err := p.checkNew(text, name); err != nil {
+// hashNew checks a new password before it spends a hash on it. names are what others
+// know about the user.
+func (p *People) hashNew(ctx context.Context, text string, names ...string) (string, error) {
+	if err := p.checkNew(text, names...); err != nil {
 		return "", err
 	}
 	hash, err := p.hasher.Hash(ctx, text)
@@ -253,9 +263,9 @@ func (p *People) hashNew(ctx context.Context, text, name string) (string, error)
 	return hash, nil
 }
 
-// checkNew asks whether a password may be set by the user of a name.
-func (p *People) checkNew(text, name string) error {
-	err := p.rules.Check(text, name)
+// checkNew asks whether a password may be set by the user of these names.
+func (p *People) checkNew(text string, names ...string) error {
+	err := p.rules.Check(text, names...)
 	if _, ok := errors.AsType[*password.RuleError](err); ok {
 		return fmt.Errorf("%w: %w", ErrPassword, err)
 	}

@@ -87,7 +87,7 @@ func (p *People) Reset(ctx context.Context, token, next string, ev issuer.Event)
 	if err != nil {
 		return none, fmt.Errorf("reset password: %w", err)
 	}
-	hash, err := p.hashNew(ctx, next, u.Name)
+	hash, err := p.hashNew(ctx, next, u.Name, u.Email)
 	if err != nil {
 		return none, err
 	}

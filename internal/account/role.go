@@ -109,7 +109,8 @@ func (p *People) RemoveRole(ctx context.Context, name string, now bool, ev issue
 }
 
 // SetRoles changes the roles of a user: at the next refresh, and with now set at once,
-// because their sessions end; the caller applies the Revocation. It returns
+// because their sessions end; the caller applies the Revocation. Who gets RoleAdmin with a
+// password that somebody else chose has to change it first: see User.AdminWaits. It returns
 // ErrRole, ErrNotFound, ErrRoleBounds or ErrLastAdmin.
 func (p *People) SetRoles(ctx context.Context, id string, c Change, now bool, ev issuer.Event) (User, doorward.Revocation, error) {
 	if p.roles == nil {

@@ -62,7 +62,9 @@ type RoleStore interface {
 	// Members lists the IDs of the users who have a role, in byte order. Query.After is an ID.
 	Members(ctx context.Context, name string, q Query) ([]string, error)
 
-	// ChangeRoles changes the roles of a user. With now set it ends every session as
+	// ChangeRoles changes the roles of a user. Who gets RoleAdmin while User.MustChange holds
+	// has a password that works for InitialLifetime from now on, if not shorter; who loses it
+	// before that is over has one that goes on working. With now set it ends every session as
 	// [Store].SetPassword does and returns the cut-off. It returns ErrNotFound,
 	// ErrRoleBounds or ErrLastAdmin.
 	ChangeRoles(ctx context.Context, id string, c Change, now bool, ev issuer.Event) (User, doorward.Revocation, error)

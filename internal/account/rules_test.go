@@ -30,15 +30,21 @@ func TestPasswordRules_Attack_E09_Standard_U10_U11(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	u := w.add("Margarethe")
+	const email = "m.hargreaves@widgets.example"
+	u, err := w.people.Add(t.Context(), account.NewUser{Name: "Margarethe", Email: email, Password: right}, event)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for text, want := range map[string]error{
 		"margarethe-margarethe": password.ErrNamed,
+		email:                   password.ErrNamed,
+		"Hargreaves!Widgets":    password.ErrNamed,
 		"acme-widgets.123":      password.ErrNamed,
 		"chelsea1234567890":     password.ErrCommon,
 		known:                   password.ErrBreached,
 		"too short":             password.ErrTooShort,
 	} {
-		_, err := w.people.Add(t.Context(), account.NewUser{Name: "margarethe", Password: text}, event)
+		_, err := w.people.Add(t.Context(), account.NewUser{Name: "margarethe", Email: email, Password: text}, event)
 		w.wantError(err, account.ErrPassword)
 		w.wantError(err, want)
 		_, err = w.people.SetPassword(t.Context(), u.ID, text, false, event)
@@ -47,6 +53,9 @@ func TestPasswordRules_Attack_E09_Standard_U10_U11(t *testing.T) {
 		_, _, err = w.people.ChangePassword(t.Context(), w.issuer, u.ID, right, text, event)
 		w.wantError(err, account.ErrPassword)
 		w.wantError(err, want)
+	}
+	if _, err := w.people.Add(t.Context(), account.NewUser{Name: "Other", Password: "Hargreaves!Widgets"}, event); err != nil {
+		t.Errorf("what is known of one user is refused to another: %v", err)
 	}
 	if _, err := w.enter("margarethe", right); err != nil {
 		t.Errorf("the old password after all that: %v", err)

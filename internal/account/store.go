@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -102,10 +103,11 @@ type User struct {
 	ID        string   // "u_" and random text; never used again
 	Name      string   // as it is shown, in NFC
 	Canonical string   // as it is compared; unique
+	Email     string   // empty if none is known; never checked by a message, and not unique
 	Roles     []string // sorted, each once
 	Disabled  bool
 	// MustChange says that somebody else chose the password. Until the user
-	// changes it, the role admin does not count.
+	// changes it, the role admin does not count, also if they get it later: see AdminWaits.
 	MustChange bool
 	// PasswordExpiresAt is when a password that was never changed stops
 	// working. Zero means never.
@@ -114,11 +116,16 @@ type User struct {
 	CreatedAt         time.Time
 }
 
+// AdminWaits reports whether the user has the role admin and it does not count yet, since
+// somebody else chose the password.
+func (u User) AdminWaits() bool { return u.MustChange && slices.Contains(u.Roles, RoleAdmin) }
+
 // Row is what [Store.CreateUser] inserts.
 type Row struct {
 	ID        string
 	Name      string
 	Canonical string
+	Email     string
 	Roles     []string
 	Hash      string `json:"-"` // PHC string; empty when the user cannot log in with a password
 	// MustChange and Disabled are as in User.
@@ -182,6 +189,7 @@ const (
 	EventUserExport     issuer.EventKind = "user_export" // of all users, with their hashes
 	EventUserDisable    issuer.EventKind = "user_disable"
 	EventUserEnable     issuer.EventKind = "user_enable"
+	EventUserEmail      issuer.EventKind = "user_email"
 	EventUserDelete     issuer.EventKind = "user_delete"
 	EventPasswordChange issuer.EventKind = "password_change" // by the user
 	EventPasswordSet    issuer.EventKind = "password_set"    // by an operator

@@ -1,11 +1,15 @@
 package server
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
@@ -20,6 +24,7 @@ func (s *Server) meRoute() endpoint.Route {
 type meAnswer struct {
 	Subject   string    `json:"subject"`
 	Username  string    `json:"username,omitzero"`
+	Email     string    `json:"email,omitzero"`
 	Roles     []string  `json:"roles"`
 	Scope     string    `json:"scope"`
 	Session   string    `json:"session"`
@@ -39,7 +44,7 @@ func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	endpoint.WriteJSON(w, http.StatusOK, meAnswer{
-		Subject: claims.Subject, Username: name,
+		Subject: claims.Subject, Username: name, Email: s.email(r, claims),
 		Roles: claims.Roles, Scope: claims.Scope.String(),
 		Session: claims.SessionID, ClientID: claims.ClientID, Audience: claims.Audience,
 		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt,
@@ -59,4 +64,24 @@ func (s *Server) username(r *http.Request, claims *doorward.Claims) (string, err
 		return "", nil
 	}
 	return subject.Name, err
+}
+
+// emailWait is how long an answer waits for the store, which it needs for the address alone.
+const emailWait = time.Second
+
+// email is the user's address, for whoever has a token for this server itself: another service
+// that was sent one learns no more of its user than it says. It is left out while the store does
+// not answer, since the token is as good as ever.
+func (s *Server) email(r *http.Request, claims *doorward.Claims) string {
+	if !slices.Contains(claims.Audience, s.cfg.Issuer.URL()) {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), emailWait)
+	defer cancel()
+	user, err := s.cfg.People.ByID(ctx, claims.Subject)
+	if err != nil && !errors.Is(err, account.ErrNotFound) {
+		s.log.LogAttrs(r.Context(), slog.LevelWarn, "the e-mail address was not read",
+			slog.String("request_id", doorward.RequestID(r.Context())), slog.String("reason", capped(err.Error())))
+	}
+	return user.Email
 }

@@ -15,12 +15,14 @@ func (s *Server) registerRoute() endpoint.Route {
 
 type registerRequest struct {
 	Username string `json:"username"`
+	Email    string `json:"email"` // empty is none
 	Password string `json:"password"`
 }
 
 type registerResponse struct {
 	Subject  string `json:"subject"`
 	Username string `json:"username"`
+	Email    string `json:"email,omitzero"`
 }
 
 // register adds the caller as a user, who then logs in. That a name is taken
@@ -39,12 +41,14 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if _, err := endpoint.Spend(s.budgets.register, r); err != nil {
 		return err
 	}
-	user, err := s.cfg.People.Register(r.Context(), req.Username, req.Password, endpoint.Event(r, ""))
+	user, err := s.cfg.People.Register(r.Context(), account.Registration{
+		Name: req.Username, Email: req.Email, Password: req.Password,
+	}, endpoint.Event(r, ""))
 	if err != nil {
 		return registerFailure(err)
 	}
 	endpoint.Identify(r, user.ID, "")
-	endpoint.WriteJSON(w, http.StatusCreated, registerResponse{Subject: user.ID, Username: user.Name})
+	endpoint.WriteJSON(w, http.StatusCreated, registerResponse{Subject: user.ID, Username: user.Name, Email: user.Email})
 	return nil
 }
 
@@ -60,6 +64,11 @@ func registerFailure(err error) error {
 		return &endpoint.Failure{
 			Status: http.StatusBadRequest, Code: "invalid_name",
 			Description: "a name has 1 to 64 letters, digits or plain signs, of one script, and single spaces inside", Cause: err,
+		}
+	case errors.Is(err, account.ErrEmail):
+		return &endpoint.Failure{
+			Status: http.StatusBadRequest, Code: "invalid_email",
+			Description: "an e-mail address is written name@host.example, in ASCII", Cause: err,
 		}
 	}
 	return passwordFailure(err)

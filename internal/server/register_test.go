@@ -1,13 +1,15 @@
 package server_test
 
 import (
+	"encoding/base64"
 	"fmt"
+	"strings"
 	"testing"
 )
 
 func TestRegister_Attack_E11(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.server.Registration = true })
+	w := newWorld(t, func(s *settings) { s.server.Registration, s.server.Limits.Register.Each = true, 25 })
 	const word = "blue kettle sings at noon"
 	w.secret(word)
 	body := map[string]any{"username": "Carol", "password": word}
@@ -16,6 +18,15 @@ func TestRegister_Attack_E11(t *testing.T) {
 		w.do("POST", "/register", extra).want(t, 400, "invalid_request")
 	}
 	w.do("POST", "/register", map[string]any{"username": "Carol"}).want(t, 400, "invalid_request")
+	for _, email := range []any{"carol", "carol@localhost", []string{"carol@example.com"}, 7, "carol@example.com\r\nBcc: x@example.com"} {
+		code := "invalid_email"
+		if _, text := email.(string); !text {
+			code = "invalid_request"
+		}
+		w.do("POST", "/register", map[string]any{"username": "Carol", "password": word, "email": email}).want(t, 400, code)
+	}
+	w.do("POST", "/register", map[string]any{"username": "Carol", "password": "hargreaves, example.org", "email": "c.hargreaves@example.org"}).
+		want(t, 400, "invalid_password")
 	got := w.do("POST", "/register", body).want(t, 201, "")
 	if got.text("username") != "Carol" || got.text("subject") == "" || len(got.object) != 2 {
 		t.Errorf("201 with %s", got.body)
@@ -24,13 +35,44 @@ func TestRegister_Attack_E11(t *testing.T) {
 		t.Errorf("the roles of somebody who registered are %v", me.object["roles"])
 	}
 	w.do("POST", "/register", body).want(t, 409, "name_taken")
+	w.do("POST", "/register", map[string]any{"username": "carol", "password": word, "email": "x@example.com"}).want(t, 409, "name_taken")
 	w.do("POST", "/register", map[string]any{"username": "admin\u202e", "password": word}).want(t, 400, "invalid_name")
 	w.do("POST", "/register", map[string]any{"username": "dave", "password": "too short"}).want(t, 400, "invalid_password")
-	for range 10 {
+	for range 25 {
 		got = w.do("POST", "/register", map[string]any{"username": "root", "password": word})
 	}
 	if got.want(t, 429, "too_many_requests"); got.header.Get("Retry-After") == "" {
 		t.Errorf("Retry-After is %q", got.header.Get("Retry-After"))
+	}
+}
+
+// An address that somebody registers with is theirs at /me, and in no token. A token for another
+// service does not read it.
+func TestRegister_Email(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.server.Registration = true })
+	const word, email = "blue kettle sings at noon", "Carol.C@example.org"
+	got := w.do("POST", "/register", map[string]any{"username": "carol", "password": word, "email": "Carol.C@EXAMPLE.org"}).want(t, 201, "")
+	if got.text("email") != email || len(got.object) != 3 {
+		t.Errorf("201 with %s", got.body)
+	}
+	own, foreign := w.login("carol", word), w.login("carol", word, map[string]any{"audience": otherName})
+	if me := w.do("GET", "/me", nil, bearer(own.text("access_token"))).want(t, 200, ""); me.text("email") != email {
+		t.Errorf("/me says %s", me.body)
+	}
+	me := w.do("GET", "/me", nil, bearer(foreign.text("access_token"))).want(t, 200, "")
+	if _, there := me.object["email"]; there || me.text("username") != "carol" {
+		t.Errorf("/me says to another service %s", me.body)
+	}
+	for _, a := range []answer{own, foreign} {
+		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(a.text("access_token"), ".")[1])
+		if must(t, err); strings.Contains(strings.ToLower(string(payload)), "example.org") || strings.Contains(string(payload), "email") {
+			t.Errorf("a token has the address: %s", payload)
+		}
+	}
+	must(t, w.store.Close())
+	if me := w.do("GET", "/me", nil, bearer(own.text("access_token"))).want(t, 200, ""); me.text("email") != "" || me.text("username") != "carol" {
+		t.Errorf("without the store /me says %s", me.body)
 	}
 }
 

@@ -46,7 +46,7 @@ func (s *Server) users(w http.ResponseWriter, r *http.Request) error {
 	for _, user := range list {
 		answer.Users = append(answer.Users, userEntry{
 			ID: user.ID, Username: user.Name, Roles: user.Roles, Disabled: user.Disabled,
-			MustChange: user.MustChange, CreatedAt: user.CreatedAt, PasswordChangedAt: user.PasswordChangedAt,
+			MustChange: user.AdminWaits(), CreatedAt: user.CreatedAt, PasswordChangedAt: user.PasswordChangedAt,
 		})
 	}
 	if len(list) == pageSize {

@@ -17,7 +17,7 @@ func (s *Store) CreateUsers(ctx context.Context, rows []account.Row, dry bool, e
 		if row.ID == "" || row.Canonical == "" {
 			return nil, errors.New("create users: no ID or no name")
 		}
-		if err := checkText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Hash})...); err != nil {
+		if err := checkText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Email, row.Hash})...); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +62,7 @@ func (s *Store) Credentials(ctx context.Context, q account.Query) (list []accoun
 	err = s.read(ctx, "list users", func(ctx context.Context, tx Tx, _ time.Time) error {
 		list, err = scanUsers(ctx, tx, `
 			SELECT `+userColumns+` FROM (
-				SELECT id, name, canonical, hash, disabled, must_change,
+				SELECT id, name, canonical, email, hash, disabled, must_change,
 					password_expires_at, password_changed_at, created_at
 				FROM users WHERE canonical > $1 ORDER BY canonical LIMIT $2) AS u
 			LEFT JOIN user_roles AS r ON r.user_id = u.id ORDER BY u.canonical, r.role`, q.After, limit)

@@ -281,8 +281,27 @@ func changeRoles(ctx context.Context, tx Tx, now time.Time, id string, c account
 	if err := insertRoles(ctx, tx, id, roles); err != nil {
 		return account.User{}, err
 	}
+	if is := slices.Contains(roles, account.RoleAdmin); is != slices.Contains(was.User.Roles, account.RoleAdmin) {
+		if err := expireIssued(ctx, tx, now, id, is); err != nil {
+			return account.User{}, err
+		}
+	}
 	is, err := oneUser(ctx, tx, `u.id = $1`, id)
 	return is.User, err
+}
+
+// expireIssued gives a password that somebody else chose, and that has not expired, the
+// lifetime of an admin's, or takes it away.
+func expireIssued(ctx context.Context, tx Tx, now time.Time, id string, admin bool) error {
+	var latest int64
+	if admin {
+		latest = expiryAfter(now, account.InitialLifetime)
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE users SET password_expires_at = $2
+		WHERE id = $1 AND must_change AND (password_expires_at = 0 OR password_expires_at > $3)`,
+		id, latest, max(latest, millis(now)))
+	return err
 }
 
 // lockAdmin is keepAdmin for whoever does not hold the lock yet.

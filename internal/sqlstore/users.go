@@ -12,7 +12,7 @@ import (
 )
 
 // userColumns belong to a query that joins users as u with their roles as r.
-const userColumns = `u.id, u.name, u.canonical, u.hash, u.disabled, u.must_change,
+const userColumns = `u.id, u.name, u.canonical, u.email, u.hash, u.disabled, u.must_change,
 	u.password_expires_at, u.password_changed_at, u.created_at, COALESCE(r.role, '')`
 
 // CreateUser inserts a user and returns it as stored.
@@ -20,7 +20,7 @@ func (s *Store) CreateUser(ctx context.Context, row account.Row, ev issuer.Event
 	if row.ID == "" || row.Canonical == "" {
 		return account.User{}, errors.New("create user: no ID or no name")
 	}
-	if err := checkText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Hash})...); err != nil {
+	if err := checkText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Email, row.Hash})...); err != nil {
 		return account.User{}, err
 	}
 	var user account.User
@@ -136,6 +136,29 @@ func (s *Store) SetDisabled(ctx context.Context, id string, disabled bool, ev is
 	})
 }
 
+// SetEmail sets the e-mail address of a user.
+func (s *Store) SetEmail(ctx context.Context, id, email string, ev issuer.Event) (account.User, error) {
+	if err := checkText(id, email); err != nil {
+		return account.User{}, err
+	}
+	var user account.User
+	err := s.write(ctx, "set e-mail", func(ctx context.Context, tx Tx, now time.Time) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET email = $2 WHERE id = $1`, id, email); err != nil {
+			return err
+		}
+		c, err := oneUser(ctx, tx, `u.id = $1`, id)
+		if err != nil {
+			return err
+		}
+		user = c.User
+		return record(ctx, tx, now, about(ev, id, ""))
+	})
+	if err != nil {
+		return account.User{}, err
+	}
+	return user, nil
+}
+
 // DeleteUser removes the user and ends every session of theirs.
 func (s *Store) DeleteUser(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
 	return s.endUser(ctx, "delete user", id, &ev, func(ctx context.Context, tx Tx, now time.Time) error {
@@ -206,10 +229,10 @@ func lockUsers(ctx context.Context, tx Tx, first bool) error {
 
 func insertUser(ctx context.Context, tx Tx, now time.Time, row account.Row) error {
 	made, err := changedOne(tx.ExecContext(ctx, `
-		INSERT INTO users (id, name, canonical, hash, disabled, must_change,
+		INSERT INTO users (id, name, canonical, email, hash, disabled, must_change,
 			password_expires_at, password_changed_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (canonical) DO NOTHING`,
-		row.ID, row.Name, row.Canonical, row.Hash, row.Disabled, row.MustChange,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT (canonical) DO NOTHING`,
+		row.ID, row.Name, row.Canonical, row.Email, row.Hash, row.Disabled, row.MustChange,
 		expiryAfter(now, row.Lifetime), millis(now)))
 	if err != nil {
 		return err
@@ -276,7 +299,7 @@ func scanUsers(ctx context.Context, tx Tx, query string, args ...any) (list []ac
 		var role string
 		var expires, changed, created int64
 		u := &c.User
-		err := rows.Scan(&u.ID, &u.Name, &u.Canonical, &c.Hash, &u.Disabled, &u.MustChange, &expires, &changed, &created, &role)
+		err := rows.Scan(&u.ID, &u.Name, &u.Canonical, &u.Email, &c.Hash, &u.Disabled, &u.MustChange, &expires, &changed, &created, &role)
 		if err != nil {
 			return nil, err
 		}

@@ -34,7 +34,7 @@ func testBulk(f *fixture) {
 	if err != nil || len(list) != 2 {
 		f.Fatalf("%d credentials, %v, want 2", len(list), err)
 	}
-	if list[0].User.ID != bob.ID || list[0].Hash != bob.Hash || list[0].User.Disabled {
+	if list[0].User.ID != bob.ID || list[0].Hash != bob.Hash || list[0].User.Email != bob.Email || list[0].User.Disabled {
 		f.Errorf("credential %+v of %+v", list[0], bob)
 	}
 	got := list[1].User

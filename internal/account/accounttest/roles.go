@@ -323,3 +323,47 @@ func (f *fixture) comeBack(u *account.User) error {
 	*u = f.create(newRow("Ada", "admin"))
 	return nil
 }
+
+// A password that somebody else chose lasts a day from when its user becomes an admin. One's own lasts.
+func testIssued(f *fixture) {
+	admin := account.Change{Add: []string{"admin"}}
+	change := func(u account.User, c account.Change) account.User {
+		f.Helper()
+		got, _, err := f.store.ChangeRoles(f.Context(), u.ID, c, false, event)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return got
+	}
+	issued, short := newRow("Ada"), newRow("Bob")
+	issued.MustChange = true
+	short.MustChange, short.Lifetime = true, time.Hour
+	ada, bob, cy := f.create(issued), f.create(short), f.create(newRow("Cy"))
+	if got := change(ada, account.Change{Add: []string{"editor"}}); got.AdminWaits() || !got.PasswordExpiresAt.IsZero() {
+		f.Errorf("an editor with an initial password is %+v", got)
+	}
+	got := change(ada, admin)
+	if left := got.PasswordExpiresAt.Sub(ada.CreatedAt); !got.AdminWaits() || left < account.InitialLifetime || left > account.InitialLifetime+time.Minute {
+		f.Errorf("an admin with an initial password is %+v", got)
+	}
+	if again := change(ada, admin); !again.PasswordExpiresAt.Equal(got.PasswordExpiresAt) {
+		f.Errorf("the password expires at %v and then at %v", got.PasswordExpiresAt, again.PasswordExpiresAt)
+	}
+	if got := change(bob, admin); !got.AdminWaits() || !got.PasswordExpiresAt.Equal(bob.PasswordExpiresAt) {
+		f.Errorf("the password expired at %v and does so at %v", bob.PasswordExpiresAt, got.PasswordExpiresAt)
+	}
+	if got := change(cy, admin); got.AdminWaits() || !got.PasswordExpiresAt.IsZero() {
+		f.Errorf("an admin with a password of their own is %+v", got)
+	}
+	editor := account.Change{Replace: true, To: []string{"editor"}}
+	if got := change(change(ada, editor), editor); !got.MustChange || !got.PasswordExpiresAt.IsZero() {
+		f.Errorf("an admin no more, with an initial password, is %+v", got)
+	}
+	change(ada, admin)
+	if _, err := f.store.SetPassword(f.Context(), ada.ID, account.NewPassword{Hash: "$own"}, event); err != nil {
+		f.Fatal(err)
+	}
+	if got, err := f.store.User(f.Context(), ada.ID); err != nil || got.AdminWaits() || !got.PasswordExpiresAt.IsZero() {
+		f.Errorf("after the change of the password: %+v, %v", got, err)
+	}
+}

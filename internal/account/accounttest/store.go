@@ -28,6 +28,7 @@ type Store interface {
 	account.ResetStore
 	account.DeviceStore
 	account.RoleStore
+	account.EmailStore
 	account.Throttle
 	issuer.SessionStore
 	issuer.RevocationLog
@@ -64,6 +65,7 @@ var tests = []struct {
 	{"another hash ends nothing", testReplaceHash},
 	{"disabling ends the sessions, enabling nothing", testSetDisabled},
 	{"deleting ends the sessions", testDelete},
+	{"an e-mail address is set, shared and removed", testEmail},
 	{"a change ends a login in flight", testInFlight},
 	{"a change of nobody changes nothing", testNobody},
 	{"many users in one transaction", testBulk},
@@ -79,6 +81,7 @@ var tests = []struct {
 	{"no such role", testNoRole},
 	{"bounds of roles hold, from two processes", testRoleBounds},
 	{"the roles of a user", testUserRoles},
+	{"Attack_E10 who gets the role admin with an initial password", testIssued},
 	{"the sessions of many users end", testEndUsers},
 	{"Attack_H06 the last admin stays, from two processes", testLastAdmin},
 	{"tries up to the limit", testThrottle},
@@ -105,7 +108,7 @@ var event = issuer.Event{Kind: "test", Actor: "accounttest", Address: "192.0.2.1
 func newRow(name string, roles ...string) account.Row {
 	return account.Row{
 		ID: "u_" + strings.ToLower(rand.Text()), Name: name, Canonical: strings.ToLower(name), Roles: roles,
-		Hash: "$hash of " + name,
+		Email: name + "@example.com", Hash: "$hash of " + name,
 	}
 }
 

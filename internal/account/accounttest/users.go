@@ -29,8 +29,32 @@ func testCreate(f *fixture) {
 		got, err = s.UserByName(f.Context(), "ada")
 		f.wantUser(got, err, u)
 	}
+	if u.Email != "Ada@example.com" {
+		f.Errorf("created with the e-mail address %q", u.Email)
+	}
 	if bob := f.create(newRow("Bob")); !bob.PasswordExpiresAt.IsZero() || bob.MustChange || len(bob.Roles) != 0 {
 		f.Errorf("created %+v, want no roles and no end", bob)
+	}
+}
+
+func testEmail(f *fixture) {
+	ada, bob := f.create(newRow("Ada")), f.create(newRow("Bob"))
+	s := f.login(ada.ID)
+	for _, email := range []string{bob.Email, "", "ada@example.org"} { // Two users may have one address.
+		want := ada
+		want.Email = email
+		got, err := f.store.SetEmail(f.Context(), ada.ID, email, event)
+		f.wantUser(got, err, want)
+		got, err = f.again().User(f.Context(), ada.ID)
+		f.wantUser(got, err, want)
+	}
+	f.wantLive(s)
+	got, err := f.store.User(f.Context(), bob.ID)
+	f.wantUser(got, err, bob)
+	_, err = f.store.SetEmail(f.Context(), "u_nobody", "x@example.com", event)
+	f.wantError(err, account.ErrNotFound)
+	if _, err := f.store.SetEmail(f.Context(), ada.ID, "a\x00b", event); err == nil {
+		f.Error("no error for a NUL in an address")
 	}
 }
 

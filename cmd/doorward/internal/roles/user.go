@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
@@ -15,41 +16,64 @@ import (
 func (s Shell) UserSet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set NAME",
-		Short: "Change the roles of a user",
+		Short: "Change the roles or the e-mail address of a user",
 		Long: `Change the roles of a user: in their tokens from the next refresh on. A token that
 they hold stays as it is until it expires. With --now all their sessions end at
 once, and they log in again.
 
-The last admin who can log in keeps the role admin.`,
+The last admin who can log in keeps the role admin. Who gets it and has still the
+password that was generated for them must change that within 24 hours, and has no
+admin rights until then.`,
 		Example: `  doorward user set bob --add-role editor
   doorward user set bob --remove-role editor --now
   doorward user set bob --role editor --role auditor
-  doorward user set bob --role ''`,
+  doorward user set bob --role ''
+  doorward user set bob --email bob@example.com`,
 		Args: s.Name,
 	}
 	change := changeFlags(cmd, "role", "ROLE")
+	email := cmd.Flags().String("email", "", "the e-mail `ADDRESS`; empty for none")
 	now := cmd.Flags().Bool("now", false, "end all sessions of the user")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := change()
-		if err != nil {
+		onlyEmail := errors.Is(err, errNothing) && cmd.Flags().Changed("email") && !*now
+		if err != nil && !onlyEmail {
 			return s.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}
 		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			return s.setUser(ctx, people, args[0], c, *now)
+			u, err := s.find(ctx, people, args[0])
+			if err == nil && cmd.Flags().Changed("email") {
+				err = s.setEmail(ctx, people, u.ID, *email)
+			}
+			if err != nil || onlyEmail {
+				return err
+			}
+			return s.setRoles(ctx, people, u.ID, c, *now)
 		})
 	}
 	return cmd
 }
 
-func (s Shell) setUser(ctx context.Context, people *account.People, name string, c account.Change, now bool) error {
+func (s Shell) find(ctx context.Context, people *account.People, name string) (account.User, error) {
 	u, err := people.ByName(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
-		return s.Refused("doorward user list", "there is no user %q", name)
+		return account.User{}, s.Refused("doorward user list", "there is no user %q", name)
 	}
+	return u, err
+}
+
+func (s Shell) setEmail(ctx context.Context, people *account.People, id, email string) error {
+	u, err := people.SetEmail(ctx, id, email, s.Event())
 	if err != nil {
-		return err
+		return s.Explain(err)
 	}
-	if u, _, err = people.SetRoles(ctx, u.ID, c, now, s.Event()); err != nil {
+	s.Note("user %s has the e-mail address %s", u.Name, orDash(u.Email))
+	return nil
+}
+
+func (s Shell) setRoles(ctx context.Context, people *account.People, id string, c account.Change, now bool) error {
+	u, _, err := people.SetRoles(ctx, id, c, now, s.Event())
+	if err != nil {
 		return s.Explain(err)
 	}
 	scope, err := people.ScopeOf(ctx, u.ID)
@@ -57,11 +81,16 @@ func (s Shell) setUser(ctx context.Context, people *account.People, name string,
 		return s.Explain(err)
 	}
 	s.Note("user %s has the roles %s, and %s", u.Name, orDash(strings.Join(u.Roles, ",")), orNone(scope.String()))
+	if u.AdminWaits() {
+		s.Note("their password was generated: it works until %s, and they have no admin rights until they change it", u.PasswordExpiresAt.UTC().Format(time.RFC3339))
+	}
 	if now {
 		s.Note("all their sessions have ended")
 	}
 	return nil
 }
+
+var errNothing = errors.New("nothing to do")
 
 // changeFlags adds --word, --add-word and --remove-word, and returns what reads them.
 func changeFlags(cmd *cobra.Command, word, value string) func() (account.Change, error) {
@@ -76,7 +105,7 @@ func changeFlags(cmd *cobra.Command, word, value string) func() (account.Change,
 		case c.Replace && more:
 			return c, fmt.Errorf("--%[1]s excludes --add-%[1]s and --remove-%[1]s", word)
 		case !c.Replace && !more:
-			return c, fmt.Errorf("nothing to do: want --%[1]s, --add-%[1]s or --remove-%[1]s", word)
+			return c, fmt.Errorf("%w: want --%[2]s, --add-%[2]s or --remove-%[2]s", errNothing, word)
 		}
 		return c, nil
 	}

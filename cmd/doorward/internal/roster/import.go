@@ -97,7 +97,7 @@ func (r *run) batch() (rows []Row, stopped error) {
 func (r *run) add(ctx context.Context, batch []Row) error {
 	users := make([]account.Imported, len(batch))
 	for i, row := range batch {
-		users[i] = account.Imported{Name: row.Name, Hash: row.Hash, Roles: slices.Concat(row.Roles, r.Roles), Disabled: row.Disabled}
+		users[i] = account.Imported{Name: row.Name, Email: row.Email, Hash: row.Hash, Roles: slices.Concat(row.Roles, r.Roles), Disabled: row.Disabled}
 	}
 	verdicts, err := r.People.Import(ctx, users, r.Dry, r.Event)
 	if err != nil {

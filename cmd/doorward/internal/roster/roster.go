@@ -30,9 +30,9 @@ var (
 	ErrTable = errors.New("roster: no such table")
 )
 
-// Columns are the names of columns. Roles, Disabled and Active may be empty.
+// Columns are the names of columns. All but Name and Hash may be empty.
 type Columns struct {
-	Name, Hash, Roles string
+	Name, Email, Hash, Roles string
 	// Disabled is true of those who may not log in, Active of those who may.
 	Disabled, Active string
 	// AllEnabled says that a column which looks like either is left out on purpose.
@@ -41,10 +41,10 @@ type Columns struct {
 
 // Row is one user.
 type Row struct {
-	Place      int // line of a file, or number of the row of a table; from 1
-	Name, Hash string
-	Roles      []string
-	Disabled   bool
+	Place             int // line of a file, or number of the row of a table; from 1
+	Name, Email, Hash string
+	Roles             []string
+	Disabled          bool
 }
 
 // String leaves the hash out.
@@ -74,13 +74,24 @@ type Reader interface {
 	Close() error
 }
 
+// asked lists the columns that are read, each once.
+func (c Columns) asked() []string {
+	var asked []string
+	for _, column := range []string{c.Name, c.Email, c.Hash, c.Roles, c.Disabled, c.Active} {
+		if column != "" && !slices.Contains(asked, column) {
+			asked = append(asked, column)
+		}
+	}
+	return asked
+}
+
 // check reports a column that is missing in a source that has those of names.
 func (c Columns) check(names []string) error {
 	if len(names) > MaxColumns {
 		return fmt.Errorf("%w: more than %d columns", ErrSyntax, MaxColumns)
 	}
-	for _, want := range []string{c.Name, c.Hash, c.Roles, c.Disabled, c.Active} {
-		if want != "" && !slices.Contains(names, want) {
+	for _, want := range c.asked() {
+		if !slices.Contains(names, want) {
 			return fmt.Errorf("%w: %q", ErrColumn, want)
 		}
 	}
@@ -108,10 +119,7 @@ func (c Columns) row(place int, get func(column string) (string, error)) (Row, e
 		return Row{}, &RowError{Place: place, Name: r.Name, Reason: reason}
 	}
 	values := map[string]string{}
-	for _, column := range []string{c.Name, c.Hash, c.Roles, c.Disabled, c.Active} {
-		if column == "" {
-			continue
-		}
+	for _, column := range c.asked() {
 		text, err := get(column)
 		if err != nil {
 			return refuse(err.Error())
@@ -119,7 +127,7 @@ func (c Columns) row(place int, get func(column string) (string, error)) (Row, e
 		values[column] = text
 		r.Name = values[c.Name]
 	}
-	r.Hash = values[c.Hash]
+	r.Email, r.Hash = values[c.Email], values[c.Hash]
 	if c.Roles != "" {
 		r.Roles = strings.FieldsFunc(values[c.Roles], func(char rune) bool { return strings.ContainsRune(", ;", char) })
 	}

@@ -51,6 +51,7 @@ func TestFiles(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", roster.MaxRow)
 	all := roster.Columns{Name: "name", Hash: "hash", Roles: "roles", Disabled: "disabled"}
+	mail := roster.Columns{Name: "mail", Email: "mail", Hash: "hash"}
 	tests := []struct {
 		name, file, text string
 		columns          roster.Columns
@@ -74,6 +75,19 @@ func TestFiles(t *testing.T) {
 				{Place: 3, Name: "bob", Hash: "h", Roles: []string{"a", "b"}, Disabled: true},
 			},
 			wantBad: []int{4},
+		},
+		{
+			name: "csv with the address as the name", file: "a.csv", columns: mail, text: "mail,hash\nada@x.org,h\n,h\n",
+			want: []roster.Row{{Place: 2, Name: "ada@x.org", Email: "ada@x.org", Hash: "h"}, {Place: 3, Hash: "h"}},
+		},
+		{
+			name: "csv without the address", file: "a.csv", columns: roster.Columns{Name: "name", Email: "mail", Hash: "hash"}, text: "name,hash\nada,h\n",
+			wantErr: roster.ErrColumn,
+		},
+		{
+			name: "lines with an address", file: "a.jsonl", columns: roster.Columns{Name: "name", Email: "mail", Hash: "hash"},
+			text: `{"name":"ada","hash":"h","mail":"ada@x.org"}` + "\n" + `{"name":"bob","hash":"h","mail":null}` + "\n" + `{"name":"eve","hash":"h"}`,
+			want: []roster.Row{{Place: 1, Name: "ada", Email: "ada@x.org", Hash: "h"}, {Place: 2, Name: "bob", Hash: "h"}}, wantBad: []int{3},
 		},
 		{
 			name: "csv active", file: "a.csv", columns: roster.Columns{Name: "name", Hash: "hash", Active: "is_active"},
@@ -170,10 +184,10 @@ func database(t *testing.T, statements ...string) string {
 
 func TestTable(t *testing.T) {
 	t.Parallel()
-	path := database(t, `CREATE TABLE "odd ""table" (id INTEGER PRIMARY KEY, name TEXT, "the hash" BLOB, is_active BOOLEAN)`,
-		`INSERT INTO "odd ""table" (name, "the hash", is_active) VALUES ('ada', CAST('$2b$12$x' AS BLOB), 1), ('bob', NULL, 0), (7, 'h', NULL)`,
+	path := database(t, `CREATE TABLE "odd ""table" (id INTEGER PRIMARY KEY, name TEXT, "the hash" BLOB, is_active BOOLEAN, mail TEXT)`,
+		`INSERT INTO "odd ""table" (name, "the hash", is_active, mail) VALUES ('ada', CAST('$2b$12$x' AS BLOB), 1, 'a@x.org'), ('bob', NULL, 0, NULL), (7, 'h', NULL, '')`,
 		`INSERT INTO "odd ""table" (name, "the hash", is_active) VALUES (CAST(x'ff00' AS BLOB), hex(zeroblob(1000000)), 1)`)
-	columns := roster.Columns{Name: "name", Hash: "the hash", Active: "is_active"}
+	columns := roster.Columns{Name: "name", Email: "mail", Hash: "the hash", Active: "is_active"}
 	r, err := roster.OpenTable(t.Context(), path, `odd "table`, columns)
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +196,7 @@ func TestTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 3 || rows[0].Hash != "$2b$12$x" || rows[0].Disabled || rows[1].Hash != "" || !rows[1].Disabled || len(rows[2].Hash) > 5000 {
+	if len(rows) != 3 || rows[0].Hash != "$2b$12$x" || rows[0].Disabled || rows[0].Email != "a@x.org" || rows[1].Email != "" || rows[1].Hash != "" || !rows[1].Disabled || len(rows[2].Hash) > 5000 {
 		t.Errorf("rows %v", rows)
 	}
 	if len(bad) != 1 || bad[0].Place != 3 || bad[0].Name != "7" {

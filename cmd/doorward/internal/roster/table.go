@@ -97,12 +97,10 @@ func (r *tableReader) open(ctx context.Context, table string) error {
 		return err
 	}
 	var asked []string
-	for _, column := range []string{r.columns.Name, r.columns.Hash, r.columns.Roles, r.columns.Disabled, r.columns.Active} {
-		if column != "" && !slices.Contains(r.asked, column) {
-			r.asked = append(r.asked, column)
-			// A hash that Python stored as bytes is a BLOB.
-			asked = append(asked, fmt.Sprintf("substr(CAST(%s AS TEXT), 1, %d)", quoted(column), maxText))
-		}
+	r.asked = r.columns.asked()
+	for _, column := range r.asked {
+		// A hash that Python stored as bytes is a BLOB.
+		asked = append(asked, fmt.Sprintf("substr(CAST(%s AS TEXT), 1, %d)", quoted(column), maxText))
 	}
 	if err := r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+quoted(table)).Scan(&r.whole); err != nil {
 		return fmt.Errorf("%w: %w", ErrSyntax, err)

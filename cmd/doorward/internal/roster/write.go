@@ -14,7 +14,7 @@ import (
 )
 
 // Written are the columns that a [Writer] writes.
-var Written = Columns{Name: "username", Hash: "password_hash", Roles: "roles", Disabled: "disabled"}
+var Written = Columns{Name: "username", Hash: "password_hash", Roles: "roles", Disabled: "disabled", Email: "email"}
 
 // Entry is one user who is written, with the ID that tokens carry as sub.
 type Entry struct {
@@ -23,6 +23,7 @@ type Entry struct {
 	Roles    []string `json:"roles"`
 	Disabled bool     `json:"disabled"`
 	ID       string   `json:"id"`
+	Email    string   `json:"email"`
 }
 
 // String leaves the hash out.
@@ -44,13 +45,13 @@ func CreateCSV(path string) (*Writer, error) {
 	return create(path, func(to io.Writer) (func(Entry) error, func() error, error) {
 		w := csv.NewWriter(to)
 		put := func(e Entry) error {
-			return w.Write([]string{e.Name, e.Hash, strings.Join(e.Roles, " "), strconv.FormatBool(e.Disabled), e.ID})
+			return w.Write([]string{e.Name, e.Hash, strings.Join(e.Roles, " "), strconv.FormatBool(e.Disabled), e.ID, e.Email})
 		}
 		end := func() error {
 			w.Flush()
 			return w.Error()
 		}
-		return put, end, w.Write([]string{Written.Name, Written.Hash, Written.Roles, Written.Disabled, "id"})
+		return put, end, w.Write([]string{Written.Name, Written.Hash, Written.Roles, Written.Disabled, "id", Written.Email})
 	})
 }
 
