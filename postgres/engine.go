@@ -68,6 +68,12 @@ func (e *engine) WaitChange(ctx context.Context) error { return e.listener.wait(
 // Announce tells other processes, soon and together with what else there is to tell.
 func (e *engine) Announce() { e.announcer.announce() }
 
+// TryLock takes the lock of the node that writes to the audit record what it does not add.
+func (e *engine) TryLock(ctx context.Context, tx sqlstore.Tx) (free bool, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock(`+lockAudit+`)`).Scan(&free)
+	return free, err
+}
+
 func (e *engine) close() error {
 	e.announcer.close()
 	e.listener.close()

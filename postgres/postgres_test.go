@@ -11,6 +11,7 @@ import (
 	"github.com/doorward/doorward/doorwardtest"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/account/accounttest"
+	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/audit/audittest"
 	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/issuer"
@@ -39,7 +40,7 @@ func TestPeople(t *testing.T) {
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	var databases sync.Map // the URL of each folder's database
-	audittest.TestStore(t, func(t *testing.T, dir string) (audittest.Store, *sql.DB) {
+	audittest.TestStore(t, func(t *testing.T, dir string) (audit.Store, *sql.DB) {
 		url, ok := databases.Load(dir)
 		if !ok {
 			url = template(t)

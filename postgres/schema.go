@@ -17,6 +17,7 @@ import (
 const (
 	lockWrites = `1685024626, 1` // shared by every transaction that writes, held alone by one that is to be alone
 	lockSchema = `1685024626, 2` // held while the schema is brought up to date
+	lockAudit  = `1685024626, 3` // held by the node that seals the audit record or deletes from it
 )
 
 // setUp brings the schema up to date. It has connections of its own, without the timeouts

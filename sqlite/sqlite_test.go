@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorward/doorward/doorwardtest"
 	"github.com/doorward/doorward/internal/account/accounttest"
+	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/audit/audittest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
@@ -32,7 +33,7 @@ func TestPeople(t *testing.T) {
 
 func TestAudit(t *testing.T) {
 	t.Parallel()
-	audittest.TestStore(t, func(t *testing.T, dir string) (audittest.Store, *sql.DB) {
+	audittest.TestStore(t, func(t *testing.T, dir string) (audit.Store, *sql.DB) {
 		path := filepath.Join(dir, "doorward.db")
 		s := openAt(t, path)
 		db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")

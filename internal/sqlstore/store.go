@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -180,7 +181,7 @@ func saysSomething(err error) bool {
 		account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient,
 		account.ErrNoRole, account.ErrRoleThere, account.ErrRoleBounds, account.ErrLastAdmin,
 		account.ErrNoAPIKey, account.ErrAPIKeyBounds, account.ErrAPIKeyScope,
-		ErrOccupied, context.Canceled, context.DeadlineExceeded,
+		audit.ErrBroken, ErrOccupied, context.Canceled, context.DeadlineExceeded,
 	}, func(known error) bool { return errors.Is(err, known) })
 }
 

@@ -3,7 +3,6 @@
 package audittest
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"testing"
@@ -12,15 +11,9 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// Store is a store of the record that events can be written to.
-type Store interface {
-	audit.Log
-	Record(ctx context.Context, ev issuer.Event) error
-}
-
 // Open opens the database of a folder, which is empty the first time, and a second connection to it that is not the
 // store's. Both are closed in t.Cleanup; several Stores of one folder may be open at once.
-type Open func(t *testing.T, dir string) (Store, *sql.DB)
+type Open func(t *testing.T, dir string) (audit.Store, *sql.DB)
 
 // TestStore checks a store, each promise in a subtest of its own.
 func TestStore(t *testing.T, open Open) {
@@ -28,7 +21,7 @@ func TestStore(t *testing.T, open Open) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			f := &fixture{T: t, again: func() Store { s, _ := open(t, dir); return s }}
+			f := &fixture{T: t, master: issuer.GenerateMasterKey(), again: func() audit.Store { s, _ := open(t, dir); return s }}
 			f.store, f.db = open(t, dir)
 			test.run(f)
 		})
@@ -42,14 +35,27 @@ var tests = []struct {
 	{"records are found by each of their fields", testSearch},
 	{"records are searched in pages", testSearchPages},
 	{"a search for what cannot be", testSearchRefused},
+	{"what is sealed verifies, and nothing is sealed twice", testSeal},
+	{"the first broken block is named", testTampering},
+	{"a tail that was cut is seen with a head", testHead},
+	{"blocks of another record do not fit", testForeign},
+	{"keys rotate, and old blocks verify", testRotate},
+	{"retention leaves a chain that verifies", testRetention},
+	{"retention and seal while the record is verified", testOvertaken},
+	{"what is broken is not deleted", testBrokenStays},
+	{"a front that was cut is no retention", testFront},
+	{"a clock that goes back", testClock},
+	{"several processes seal each record once", testTogether},
 }
 
 // fixture is one subtest with its own database.
 type fixture struct {
 	*testing.T
-	store Store
+	store audit.Store
 	db    *sql.DB
-	again func() Store // another Store on the same database
+	again func() audit.Store // another Store on the same database
+
+	master issuer.MasterKey
 }
 
 func (f *fixture) ok(errs ...error) {

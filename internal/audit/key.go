@@ -1,0 +1,95 @@
+package audit
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/internal/seal"
+	"github.com/doorward/doorward/issuer"
+)
+
+// StoredKey is a key as the store keeps it: sealed under the master key.
+type StoredKey struct {
+	// Number counts from 1. The key with the greatest seals.
+	Number    int64
+	ID        string
+	Sealed    []byte
+	CreatedAt time.Time // to the millisecond
+}
+
+// purpose is what a key is sealed for, so that no other kind of key can stand in for it.
+const purpose = "audit"
+
+// keyPrefix begins the ID of a key.
+const keyPrefix = "dwk_audit_"
+
+// Keys are the keys of a record, opened. They print as nothing.
+type Keys struct {
+	byID   map[string]key
+	newest StoredKey
+}
+
+// String returns a placeholder.
+func (Keys) String() string { return "[audit keys]" }
+
+// GoString returns a placeholder.
+func (Keys) GoString() string { return "[audit keys]" }
+
+type key struct {
+	number int64
+	id     string
+	secret [32]byte
+}
+
+// OpenKeys opens the keys of a store. It returns issuer.ErrMasterKey if one was not sealed
+// under the master key.
+func OpenKeys(master issuer.MasterKey, stored []StoredKey) (Keys, error) {
+	keys := Keys{byID: map[string]key{}}
+	root, err := rootOf(master)
+	if err != nil {
+		return keys, err
+	}
+	for _, k := range stored {
+		plain, err := seal.Open(root, purpose, k.ID, k.Sealed)
+		if err != nil || len(plain) != 32 {
+			return Keys{}, fmt.Errorf("%w: audit key %q", issuer.ErrMasterKey, k.ID)
+		}
+		keys.byID[k.ID] = key{number: k.Number, id: k.ID, secret: [32]byte(plain)}
+	}
+	if len(stored) > 0 {
+		keys.newest = slices.MaxFunc(stored, func(a, b StoredKey) int { return cmp.Compare(a.Number, b.Number) })
+	}
+	return keys, nil
+}
+
+// sealing returns the key that seals. There is none in a new store.
+func (k Keys) sealing() key { return k.byID[k.newest.ID] }
+
+// newKey makes the key after the newest one.
+func (k Keys) newKey(master issuer.MasterKey, now time.Time) (StoredKey, error) {
+	root, err := rootOf(master)
+	if err != nil {
+		return StoredKey{}, err
+	}
+	var secret [32]byte
+	rand.Read(secret[:])
+	id := keyPrefix + strings.ToLower(rand.Text())
+	return StoredKey{
+		Number: k.newest.Number + 1, ID: id, Sealed: seal.Seal(root, purpose, id, secret[:]), CreatedAt: now,
+	}, nil
+}
+
+// rootOf is the master key for package seal.
+func rootOf(master issuer.MasterKey) ([32]byte, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(master.Text())
+	if err != nil || len(raw) != 32 || [32]byte(raw) == [32]byte{} {
+		return [32]byte{}, errors.New("audit: the master key is required")
+	}
+	return [32]byte(raw), nil
+}

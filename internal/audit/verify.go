@@ -1,0 +1,99 @@
+package audit
+
+import "context"
+
+// Report is what Verify has seen.
+type Report struct {
+	From    Anchor // where the record begins
+	Head    Head   // its last block
+	Blocks  int64
+	Records int64 // that are sealed
+}
+
+// Verify reads a chain from its beginning to its end and checks every MAC and every record, in
+// constant memory. Its error is a *[BrokenError], which names the first block that is broken,
+// or one of the source. The report says how far it came.
+//
+// With expect, which may be nil, it also compares with a head that was kept: the error is
+// ErrTailCut, ErrHistory or ErrHeadOld. Without one nobody can tell that the last blocks are
+// gone, together with their records.
+//
+// It calls progress after each page with the number of the last block checked and that of the
+// last one. The record may be written, sealed and pruned meanwhile.
+func Verify(ctx context.Context, src Source, keys Keys, expect *Head, progress func(done, all int64)) (Report, error) {
+	v := verifier{chain: chain{keys: keys}, expect: expect}
+	for first := true; ; first = false {
+		page, err := src.AuditChain(ctx, v.head.Number)
+		if err != nil {
+			return v.report, err
+		}
+		if err := v.page(page, first); err != nil {
+			return v.report, err
+		}
+		progress(v.head.Number, page.Last.Number)
+		if len(page.Blocks) == 0 {
+			return v.report, v.end()
+		}
+	}
+}
+
+type verifier struct {
+	chain
+	expect *Head
+	report Report
+}
+
+func (v *verifier) page(page Page, first bool) error {
+	// The retention may have overtaken.
+	if first || page.Anchor.Number > v.head.Number {
+		if err := v.begin(page.Anchor); err != nil {
+			return err
+		}
+		v.report.From, v.report.Head = page.Anchor, v.head
+		if page.Least != 0 && page.Least <= v.head.Number {
+			return &BrokenError{page.Least, ErrRowAdded}
+		}
+		if err := v.compare(); err != nil {
+			return err
+		}
+	}
+	rest := page.Records
+	for _, b := range page.Blocks {
+		if err := v.block(b); err != nil {
+			return err
+		}
+		if err := b.records(take(&rest, b.Number)); err != nil {
+			return err
+		}
+		v.report.Head = v.head
+		v.report.Blocks++
+		v.report.Records += b.Count
+		if err := v.compare(); err != nil {
+			return err
+		}
+	}
+	if len(rest) > 0 {
+		return &BrokenError{rest[0].Block, ErrBlockMissing}
+	}
+	return nil
+}
+
+// compare looks at the block that the head is of.
+func (v *verifier) compare() error {
+	if v.expect != nil && v.expect.Number == v.head.Number && *v.expect != v.head {
+		return &BrokenError{v.head.Number, ErrHistory}
+	}
+	return nil
+}
+
+func (v *verifier) end() error {
+	switch {
+	case v.expect == nil:
+		return nil
+	case v.expect.Number > v.head.Number:
+		return &BrokenError{v.head.Number + 1, ErrTailCut}
+	case v.expect.Number < v.report.From.Number:
+		return ErrHeadOld
+	}
+	return nil
+}
