@@ -9,7 +9,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/doorward/doorward/doorwardtest"
-	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/account/accounttest"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/audit/audittest"
@@ -53,7 +52,7 @@ func TestAudit(t *testing.T) {
 func TestClients(t *testing.T) {
 	t.Parallel()
 	openFolder := folders()
-	accounttest.TestClients(t, func(t *testing.T, dir string) account.ClientStore { return openFolder(t, dir) })
+	accounttest.TestClients(t, func(t *testing.T, dir string) accounttest.ClientStore { return openFolder(t, dir) })
 }
 
 func TestAPIKeys(t *testing.T) {

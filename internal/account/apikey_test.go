@@ -205,17 +205,17 @@ func TestAPIKeyOfClient(t *testing.T) {
 		if c := w.wantClaims(set, tt.want); c.Subject != client.ID || c.ClientID != key.ID || c.Scope.String() != "x" {
 			t.Errorf("%+v", c)
 		}
-		if err := clients.SetDisabled(t.Context(), client.ID, true, event); err != nil {
+		if _, err := clients.SetDisabled(t.Context(), client.ID, true, event); err != nil {
 			t.Fatal(err)
 		}
 		w.refused("disabled", text, "owner_disabled")
-		if err := clients.SetDisabled(t.Context(), client.ID, false, event); err != nil {
+		if _, err := clients.SetDisabled(t.Context(), client.ID, false, event); err != nil {
 			t.Fatal(err)
 		}
 		if _, err = w.exchange(text, account.KeyRequest{}); err != nil {
 			t.Errorf("enabled again: %v", err)
 		}
-		if err := clients.Remove(t.Context(), client.ID, event); err != nil {
+		if _, err := clients.Remove(t.Context(), client.ID, event); err != nil {
 			t.Fatal(err)
 		}
 		w.refused("removed", text, "unknown_key")

@@ -83,7 +83,7 @@ func (k *APIKeys) Exchange(ctx context.Context, g Granter, text string, req KeyR
 	if err != nil {
 		return issuer.TokenSet{}, fmt.Errorf("exchange API key: %w", err)
 	}
-	k.good.add(id, digest)
+	k.good.add(id, digest, time.Now())
 	return set, nil
 }
 

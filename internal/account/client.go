@@ -25,6 +25,9 @@ const (
 // ScopeRevocations is what a client needs to follow revocations.
 const ScopeRevocations = "revocations:read"
 
+// OldSecret names the oldest secret of a client, whichever that is.
+const OldSecret = "old"
+
 // MaxClientWords is how many scopes, and how many audiences, a client may have.
 const MaxClientWords = 64
 
@@ -98,26 +101,73 @@ func (c *Clients) List(ctx context.Context, q Query) ([]Client, error) {
 	return list, nil
 }
 
-// SetDisabled lets a client in no more, from now on at every node, or again. It
-// returns ErrNoClient.
-func (c *Clients) SetDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) error {
+// SetDisabled lets a client in no more, from now on at every node, or again. Disabling ends its
+// tokens; the caller applies the Revocations. It returns ErrNoClient.
+func (c *Clients) SetDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) ([]doorward.Revocation, error) {
 	ev.Kind = EventClientEnable
 	if disabled {
 		ev.Kind = EventClientDisable
 	}
-	if err := c.store.SetClientDisabled(ctx, id, disabled, ev); err != nil {
-		return fmt.Errorf("%s: %w", strings.ReplaceAll(string(ev.Kind), "_", " "), err)
+	cuts, err := c.store.SetClientDisabled(ctx, id, disabled, ev)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", strings.ReplaceAll(string(ev.Kind), "_", " "), err)
 	}
-	return nil
+	return cuts, nil
 }
 
-// Remove removes a client for good. Its ID is never used again. It returns ErrNoClient.
-func (c *Clients) Remove(ctx context.Context, id string, ev issuer.Event) error {
-	ev.Kind = EventClientRemove
-	if err := c.store.DeleteClient(ctx, id, ev); err != nil {
-		return fmt.Errorf("remove client: %w", err)
+// Revoke ends all tokens of a client so far; the caller applies the Revocations. What it is
+// granted from now on holds. It returns ErrNoClient.
+func (c *Clients) Revoke(ctx context.Context, id string, ev issuer.Event) ([]doorward.Revocation, error) {
+	ev.Kind = EventClientRevoke
+	cuts, err := c.store.EndClientTokens(ctx, id, ev)
+	if err != nil {
+		return nil, fmt.Errorf("revoke tokens of client: %w", err)
 	}
-	return nil
+	return cuts, nil
+}
+
+// Remove removes a client for good and ends its tokens; the caller applies the Revocations. Its
+// ID is never used again. It returns ErrNoClient.
+func (c *Clients) Remove(ctx context.Context, id string, ev issuer.Event) ([]doorward.Revocation, error) {
+	ev.Kind = EventClientRemove
+	cuts, err := c.store.DeleteClient(ctx, id, ev)
+	if err != nil {
+		return nil, fmt.Errorf("remove client: %w", err)
+	}
+	return cuts, nil
+}
+
+// Rotate gives a client another secret and returns the client with it: it exists nowhere else.
+// Unless keep is 0, the secrets that the client had work for keep from now and no longer. It returns
+// ErrNoClient, or ErrClientSecrets if there are [MaxClientSecrets] already.
+func (c *Clients) Rotate(ctx context.Context, id string, keep time.Duration, ev issuer.Event) (Client, string, error) {
+	secret := newSecret()
+	ev.Kind, ev.Reason = EventSecretAdd, digestOf(secret).ID()
+	client, err := c.store.AddClientSecret(ctx, id, digestOf(secret), max(keep, 0), ev)
+	if err != nil {
+		return Client{}, "", fmt.Errorf("rotate secret of client: %w", err)
+	}
+	return client, secret, nil
+}
+
+// DropSecret ends a secret at once: the one with this ID, or the oldest if secret is [OldSecret]. Tokens that it
+// was used for live on. It returns ErrNoClient, ErrNoSecret or ErrLastSecret.
+func (c *Clients) DropSecret(ctx context.Context, id, secret string, ev issuer.Event) (Client, error) {
+	if secret == OldSecret {
+		client, err := c.Find(ctx, id)
+		if err != nil {
+			return Client{}, err
+		}
+		if len(client.Secrets) > 0 {
+			secret = client.Secrets[0].ID
+		}
+	}
+	ev.Kind, ev.Reason = EventSecretDrop, secret
+	client, err := c.store.DropClientSecret(ctx, id, secret, ev)
+	if err != nil {
+		return Client{}, fmt.Errorf("drop secret of client: %w", err)
+	}
+	return client, nil
 }
 
 // newSecret has the alphabet in which form encoding (RFC 6749 §2.3.1) changes nothing.
@@ -142,4 +192,5 @@ type Client struct {
 	Audiences []string
 	Disabled  bool
 	CreatedAt time.Time
+	Secrets   []ClientSecret // those that work, the oldest first
 }

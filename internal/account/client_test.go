@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -106,15 +107,66 @@ func TestClientDisabledAtOnce(t *testing.T) {
 		disabled bool
 		want     error
 	}{{true, account.ErrDisabled}, {false, nil}} {
-		if err := c.SetDisabled(t.Context(), orders.ID, step.disabled, event); err != nil {
+		if _, err := c.SetDisabled(t.Context(), orders.ID, step.disabled, event); err != nil {
 			t.Fatal(err)
 		}
 		enter(step.want)
 	}
-	if err := c.Remove(t.Context(), orders.ID, event); err != nil {
+	if _, err := c.Remove(t.Context(), orders.ID, event); err != nil {
 		t.Fatal(err)
 	}
 	enter(account.ErrNoClient)
+}
+
+// Both secrets of a client let it in, until one is dropped: the old one by that word, whichever it is.
+func TestClientRotate(t *testing.T) {
+	t.Parallel()
+	c, _ := newClients(t)
+	orders, first := addClient(t, c, "orders")
+	enter := func(name, secret string, want error) {
+		t.Helper()
+		if _, err := c.Authenticate(t.Context(), orders.ID, secret, event); !errors.Is(err, want) {
+			t.Errorf("%s: error %v, want %v", name, err, want)
+		}
+	}
+	if _, err := c.DropSecret(t.Context(), orders.ID, account.OldSecret, event); !errors.Is(err, account.ErrLastSecret) {
+		t.Errorf("the only secret: %v", err)
+	}
+	got, second, err := c.Rotate(t.Context(), orders.ID, 0, event)
+	if err != nil || second == first || len(second) != len(first) || len(got.Secrets) != 2 {
+		t.Fatal(got, err)
+	}
+	enter("first", first, nil)
+	enter("second", second, nil)
+	enter("first", first, nil)
+	if _, _, err := c.Rotate(t.Context(), orders.ID, 0, event); !errors.Is(err, account.ErrClientSecrets) {
+		t.Errorf("a third: %v", err)
+	}
+	if got, err = c.DropSecret(t.Context(), orders.ID, account.OldSecret, event); err != nil || len(got.Secrets) != 1 {
+		t.Fatal(got, err)
+	}
+	enter("first, dropped", first, account.ErrClient)
+	enter("second", second, nil)
+	_, third, err := c.Rotate(t.Context(), orders.ID, 0, event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = c.DropSecret(t.Context(), orders.ID, account.SecretDigest(sha256.Sum256([]byte(third))).ID(), event); err != nil {
+		t.Fatal(err)
+	}
+	enter("third, dropped", third, account.ErrClient)
+	enter("second", second, nil)
+	for _, secret := range got.Secrets {
+		if secret.UsedAt.IsZero() || strings.Contains(second, secret.ID) {
+			t.Errorf("%+v", secret)
+		}
+	}
+	if _, _, err := c.Rotate(t.Context(), "dwc_nobody", 0, event); !errors.Is(err, account.ErrNoClient) {
+		t.Errorf("nobody: %v", err)
+	}
+	if _, err := c.DropSecret(t.Context(), "dwc_nobody", account.OldSecret, event); !errors.Is(err, account.ErrNoClient) {
+		t.Errorf("nobody: %v", err)
+	}
 }
 
 // Attack_H08: wrong credentials cost the store nothing beyond a budget of their network, which holds in fixed

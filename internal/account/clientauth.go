@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,7 +61,10 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string, ev issuer
 	case cred.Client.Disabled:
 		err = ErrDisabled
 	default:
-		c.good.add(id, digest)
+		if c.good.add(id, digest, time.Now()) {
+			// A use that cannot be noted lets nobody wait: it is noted an hour later.
+			_ = c.store.UseClientSecret(context.WithoutCancel(ctx), id, digest)
+		}
 		return cred.Client, nil
 	}
 	return Client{}, c.failed(ctx, network, cred.Client.ID, err, ev)
@@ -110,15 +114,35 @@ func digestOf(secret string) SecretDigest {
 // digests remembers who was let in with what. It holds no more than those who were let in.
 type digests struct{ byID sync.Map }
 
-func (d *digests) add(id string, digest SecretDigest) { d.byID.Store(id, digest) }
+// letIn is one secret with which a client was let in, and when that was last noted.
+type letIn struct {
+	digest SecretDigest
+	noted  time.Time
+}
 
 func (d *digests) drop(id string) { d.byID.Delete(id) }
 
-func (d *digests) has(id string, digest SecretDigest) bool {
-	known, ok := d.byID.Load(id)
-	if !ok {
+// add reports whether the use of the secret is to be noted in the store.
+func (d *digests) add(id string, digest SecretDigest, now time.Time) bool {
+	known := d.of(id)
+	at := slices.IndexFunc(known, digest.is)
+	if at >= 0 && now.Sub(known[at].noted).Abs() < ClientUseStep {
 		return false
 	}
-	last, ok := known.(SecretDigest)
-	return ok && subtle.ConstantTimeCompare(last[:], digest[:]) == 1
+	// Of two requests at once one may be forgotten, and is remembered with the next.
+	rest := slices.DeleteFunc(slices.Clone(known), digest.is)
+	d.byID.Store(id, append([]letIn{{digest, now}}, rest[:min(len(rest), MaxClientSecrets-1)]...))
+	return true
 }
+
+func (d *digests) has(id string, digest SecretDigest) bool {
+	return slices.ContainsFunc(d.of(id), digest.is)
+}
+
+func (d *digests) of(id string) []letIn {
+	known, _ := d.byID.Load(id)
+	list, _ := known.([]letIn)
+	return list
+}
+
+func (d SecretDigest) is(l letIn) bool { return subtle.ConstantTimeCompare(d[:], l.digest[:]) == 1 }

@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/account/accounttest"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -31,7 +30,7 @@ func open(t *testing.T, dir string) *sqlite.Store {
 
 func TestClients(t *testing.T) {
 	t.Parallel()
-	accounttest.TestClients(t, func(t *testing.T, dir string) account.ClientStore { return open(t, dir) })
+	accounttest.TestClients(t, func(t *testing.T, dir string) accounttest.ClientStore { return open(t, dir) })
 }
 
 func TestAPIKeys(t *testing.T) {

@@ -68,7 +68,7 @@ var moved = []table{
 	{"clients", columns(text, "id"), join(
 		columns(text, "name", "scope", "audiences"), columns(truth, "disabled"), columns(number, "created_at"),
 	)},
-	{"client_secrets", join(columns(text, "client_id"), columns(bytes, "digest")), columns(number, "created_at")},
+	{"client_secrets", join(columns(text, "client_id"), columns(bytes, "digest")), columns(number, "created_at", "expires_at", "used_at")},
 	{"api_keys", columns(text, "id"), join(
 		columns(bytes, "digest"), columns(text, "owner", "name", "scope"), columns(truth, "everything"), columns(text, "audiences"),
 		columns(number, "created_at", "expires_at", "used_at", "revoked_at"),

@@ -79,7 +79,9 @@ func TestRevocationsRefuses(t *testing.T) {
 	_, orders := w.client("orders", account.ScopeRevocations)
 	_, poor := w.client("poor", "other")
 	gone, disabled := w.client("disabled", account.ScopeRevocations)
-	must(t, w.set.server.Clients.SetDisabled(t.Context(), gone.ID, true, issuer.Event{}))
+	if _, err := w.set.server.Clients.SetDisabled(t.Context(), gone.ID, true, issuer.Event{}); err != nil {
+		t.Fatal(err)
+	}
 	token := w.login("alice", aliceWord).text("access_token")
 	for _, tt := range []struct {
 		name, query string
@@ -118,7 +120,9 @@ func TestRevocationsRefuses(t *testing.T) {
 			t.Errorf("%s: challenge %q", tt.name, challenge)
 		}
 	}
-	must(t, w.set.server.Clients.SetDisabled(t.Context(), gone.ID, false, issuer.Event{}))
+	if _, err := w.set.server.Clients.SetDisabled(t.Context(), gone.ID, false, issuer.Event{}); err != nil {
+		t.Fatal(err)
+	}
 	if a := w.ask(disabled, ""); a.status != 200 {
 		t.Errorf("enabled again: %d", a.status)
 	}

@@ -213,7 +213,7 @@ func lockOwner(ctx context.Context, tx Tx, owner string) error {
 // ownerOf returns a user or a client, and the scope that they have.
 func ownerOf(ctx context.Context, tx Tx, owner string) (user account.User, client account.Client, scope doorward.Scope, err error) {
 	if strings.HasPrefix(owner, account.ClientIDPrefix) {
-		client, err = oneClient(ctx, tx, owner)
+		client, err = bareClient(ctx, tx, owner)
 		return user, client, client.Scope, err
 	}
 	user, scope, err = granted(ctx, tx, owner)

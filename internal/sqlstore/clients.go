@@ -40,7 +40,7 @@ func (s *Store) CreateClient(ctx context.Context, row account.ClientRow, ev issu
 		if err != nil {
 			return err
 		}
-		if client, err = oneClient(ctx, tx, row.ID); err != nil {
+		if client, err = oneClient(ctx, tx, now, row.ID); err != nil {
 			return err
 		}
 		return record(ctx, tx, now, about(ev, row.ID, ""))
@@ -57,8 +57,8 @@ func (s *Store) Client(ctx context.Context, idOrName string) (account.Client, er
 	if checkText(idOrName) != nil {
 		return client, account.ErrNoClient
 	}
-	err := s.read(ctx, "read client", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
-		client, err = oneClient(ctx, tx, idOrName)
+	err := s.read(ctx, "read client", func(ctx context.Context, tx Tx, now time.Time) (err error) {
+		client, err = oneClient(ctx, tx, now, idOrName)
 		return err
 	})
 	return client, err
@@ -70,12 +70,15 @@ func (s *Store) ClientCredential(ctx context.Context, id string) (account.Client
 	if checkText(id) != nil {
 		return c, account.ErrNoClient
 	}
-	err := s.read(ctx, "read client", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
+	err := s.read(ctx, "read client", func(ctx context.Context, tx Tx, now time.Time) (err error) {
 		c = account.ClientCredential{}
-		if c.Client, err = scanClient(tx.QueryRowContext(ctx, `SELECT `+clientColumns+` FROM clients WHERE id = $1`, id)); err != nil {
+		if c.Client, err = bareClient(ctx, tx, id); err != nil {
 			return err
 		}
-		c.Secrets, err = clientSecrets(ctx, tx, id)
+		live, err := liveSecrets(ctx, tx, now, id)
+		for _, secret := range live {
+			c.Client.Secrets, c.Secrets = append(c.Client.Secrets, secret.ClientSecret), append(c.Secrets, secret.digest)
+		}
 		return err
 	})
 	if err != nil {
@@ -93,41 +96,45 @@ func (s *Store) Clients(ctx context.Context, q account.Query) (list []account.Cl
 	if limit <= 0 {
 		limit = account.DefaultPage
 	}
-	err = s.read(ctx, "list clients", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
+	err = s.read(ctx, "list clients", func(ctx context.Context, tx Tx, now time.Time) error {
 		list = nil
-		rows, err := tx.QueryContext(ctx, `SELECT `+clientColumns+` FROM clients WHERE name > $1 ORDER BY name LIMIT $2`, q.After, limit)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, rows.Close()) }()
-		for rows.Next() {
-			client, err := scanClient(rows)
+		ids, err := scanTexts(ctx, tx, `SELECT id FROM clients WHERE name > $1 ORDER BY name LIMIT $2`, q.After, limit)
+		for _, id := range ids {
+			client, err := oneClient(ctx, tx, now, id)
 			if err != nil {
 				return err
 			}
 			list = append(list, client)
 		}
-		return rows.Err()
+		return err
 	})
 	return list, err
 }
 
-// SetClientDisabled disables or enables the client.
-func (s *Store) SetClientDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) error {
-	return s.changeClient(ctx, "change client", id, ev, `UPDATE clients SET disabled = $2 WHERE id = $1`, id, disabled)
+// SetClientDisabled disables or enables the client; disabling ends its tokens.
+func (s *Store) SetClientDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) ([]doorward.Revocation, error) {
+	return s.changeClient(ctx, "change client", id, disabled, ev, `UPDATE clients SET disabled = $2 WHERE id = $1`, id, disabled)
 }
 
-// DeleteClient removes the client with its secrets.
-func (s *Store) DeleteClient(ctx context.Context, id string, ev issuer.Event) error {
-	return s.changeClient(ctx, "delete client", id, ev, `DELETE FROM clients WHERE id = $1`, id)
+// EndClientTokens ends every token of the client so far.
+func (s *Store) EndClientTokens(ctx context.Context, id string, ev issuer.Event) ([]doorward.Revocation, error) {
+	return s.changeClient(ctx, "end tokens of client", id, true, ev, `UPDATE clients SET disabled = disabled WHERE id = $1`, id)
 }
 
-// changeClient runs one statement about one client.
-func (s *Store) changeClient(ctx context.Context, what, id string, ev issuer.Event, query string, args ...any) error {
+// DeleteClient removes the client with its secrets and ends its tokens.
+func (s *Store) DeleteClient(ctx context.Context, id string, ev issuer.Event) ([]doorward.Revocation, error) {
+	return s.changeClient(ctx, "delete client", id, true, ev, `DELETE FROM clients WHERE id = $1`, id)
+}
+
+// changeClient runs one statement about one client, and ends its tokens if that is said.
+func (s *Store) changeClient(
+	ctx context.Context, what, id string, ends bool, ev issuer.Event, query string, args ...any,
+) (cuts []doorward.Revocation, err error) {
 	if checkText(id) != nil {
-		return account.ErrNoClient
+		return nil, account.ErrNoClient
 	}
-	return s.write(ctx, what, func(ctx context.Context, tx Tx, now time.Time) error {
+	err = s.writeNews(ctx, what, func(ctx context.Context, tx Tx, now time.Time) error {
+		cuts = nil
 		changed, err := changedOne(tx.ExecContext(ctx, query, args...))
 		if err != nil {
 			return err
@@ -138,12 +145,42 @@ func (s *Store) changeClient(ctx context.Context, what, id string, ev issuer.Eve
 		if err := dropOrphans(ctx, tx, id); err != nil {
 			return err
 		}
+		if ends {
+			if cuts, err = endTokensOf(ctx, tx, now, id); err != nil {
+				return err
+			}
+		}
 		return record(ctx, tx, now, about(ev, id, ""))
 	})
+	return cuts, err
 }
 
-func oneClient(ctx context.Context, tx Tx, idOrName string) (account.Client, error) {
-	return scanClient(tx.QueryRowContext(ctx, `SELECT `+clientColumns+` FROM clients WHERE id = $1 OR name = $1`, idOrName))
+// endTokensOf ends what a client was granted: its own tokens by the name of the client, and those
+// of its API keys, which are clients of other names, by that of the subject.
+func endTokensOf(ctx context.Context, tx Tx, now time.Time, id string) ([]doorward.Revocation, error) {
+	client, err := endClient(ctx, tx, now, id)
+	if err != nil {
+		return nil, err
+	}
+	subject, _, err := cutOff(ctx, tx, now, doorward.KindSubject, id, client.Before)
+	return []doorward.Revocation{client, subject}, err
+}
+
+func oneClient(ctx context.Context, tx Tx, now time.Time, idOrName string) (account.Client, error) {
+	c, err := scanClient(tx.QueryRowContext(ctx, `SELECT `+clientColumns+` FROM clients WHERE id = $1 OR name = $1`, idOrName))
+	if err != nil {
+		return account.Client{}, err
+	}
+	live, err := liveSecrets(ctx, tx, now, c.ID)
+	for _, secret := range live {
+		c.Secrets = append(c.Secrets, secret.ClientSecret)
+	}
+	return c, err
+}
+
+// bareClient returns the client with this ID, without its secrets.
+func bareClient(ctx context.Context, tx Tx, id string) (account.Client, error) {
+	return scanClient(tx.QueryRowContext(ctx, `SELECT `+clientColumns+` FROM clients WHERE id = $1`, id))
 }
 
 func scanClient(row scanner) (account.Client, error) {
@@ -159,23 +196,4 @@ func scanClient(row scanner) (account.Client, error) {
 	}
 	c.Audiences, c.CreatedAt = strings.Fields(audiences), moment(created)
 	return c, nil
-}
-
-func clientSecrets(ctx context.Context, tx Tx, id string) (list []account.SecretDigest, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT digest FROM client_secrets WHERE client_id = $1`, id)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var digest []byte
-		if err := rows.Scan(&digest); err != nil {
-			return nil, err
-		}
-		if len(digest) != len(account.SecretDigest{}) {
-			return nil, errors.New("a stored secret is no SHA-256")
-		}
-		list = append(list, account.SecretDigest(digest))
-	}
-	return list, rows.Err()
 }

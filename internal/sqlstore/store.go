@@ -178,7 +178,7 @@ func (s *Store) run(ctx context.Context, in runner, what string, f func(context.
 func saysSomething(err error) bool {
 	return slices.ContainsFunc([]error{
 		issuer.ErrNotFound, issuer.ErrConflict, issuer.ErrEpoch, issuer.ErrInactive,
-		account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient,
+		account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient, account.ErrClientSecrets, account.ErrNoSecret, account.ErrLastSecret,
 		account.ErrNoRole, account.ErrRoleThere, account.ErrRoleBounds, account.ErrLastAdmin,
 		account.ErrNoAPIKey, account.ErrAPIKeyBounds, account.ErrAPIKeyScope,
 		audit.ErrBroken, ErrOccupied, context.Canceled, context.DeadlineExceeded,

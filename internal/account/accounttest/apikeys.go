@@ -170,7 +170,8 @@ func testKeyCredential(f *keys) {
 		f.Fatal(err)
 	}
 	_, err := f.other().SetDisabled(f.Context(), ada.ID, true, event)
-	if err := errors.Join(err, f.other().SetClientDisabled(f.Context(), orders.ID, true, event)); err != nil {
+	_, other := f.other().SetClientDisabled(f.Context(), orders.ID, true, event)
+	if err := errors.Join(err, other); err != nil {
 		f.Fatal(err)
 	}
 	want(key.ID, doorward.Scope{"orders:read"}, true)
@@ -344,7 +345,8 @@ func testKeyOwnerGone(f *keys) {
 	ada, orders := f.create(newRow("Ada")), f.client("orders")
 	hers, its := f.add(keyRow(ada.ID)), f.add(keyRow(orders.ID))
 	_, err := f.keys.DeleteUser(f.Context(), ada.ID, event)
-	if err := errors.Join(err, f.keys.DeleteClient(f.Context(), orders.ID, event)); err != nil {
+	_, other := f.keys.DeleteClient(f.Context(), orders.ID, event)
+	if err := errors.Join(err, other); err != nil {
 		f.Fatal(err)
 	}
 	for _, id := range []string{hers.ID, its.ID} {

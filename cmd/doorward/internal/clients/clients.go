@@ -1,0 +1,288 @@
+// Package clients has the commands about programs with a credential of their own.
+package clients
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+	"github.com/spf13/cobra"
+)
+
+// Shell is what the commands need of the program around them.
+type Shell struct {
+	// Beside runs a step on the clients of the store that a command names.
+	Beside func(cmd *cobra.Command, do func(context.Context, *account.Clients) error) error
+	// Want admits the arguments of these names, and no others.
+	Want func(names ...string) cobra.PositionalArgs
+	// Event says who does it.
+	Event func() issuer.Event
+	// Confirm asks what cannot be undone, unless yes is set.
+	Confirm func(yes bool, what string) error
+	// Misused and Refused make the errors with the exit codes 2 and 3.
+	Misused, Refused func(hint, format string, args ...any) error
+	// Note writes a line for people, the others what was asked for.
+	Note   func(format string, args ...any)
+	JSON   func(any) error
+	Table  func(head []string, rows [][]string) error
+	Fields func([][2]string) error
+}
+
+// Commands are those of "doorward client".
+func (s Shell) Commands() []*cobra.Command {
+	return []*cobra.Command{
+		s.addCommand(), s.listCommand(), s.showCommand(), s.rotateCommand(), s.revokeCommand(),
+		s.disableCommand(), s.enableCommand(), s.removeCommand(),
+	}
+}
+
+func (s Shell) addCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a client and print its credential, the secret once",
+		Long: `Add a client: a program that calls Doorward with a credential of its own. Its
+client_id and client_secret are printed; the secret is stored nowhere and cannot
+be shown again.
+
+At /oauth/token it gets access tokens with its scopes, or some of them. Each token is
+for one of its audiences, the first unless it asks for another; a client without any
+gets tokens for the audience that logins get.
+
+Three scopes are about Doorward itself and are in no token: revocations:read, which a
+service needs to check tokens by itself, tokens:introspect, with which it may ask about
+a token instead, and tokens:revoke:any.`,
+		Example: `  doorward client add nightly --scope reports:read --audience https://reports.example.com
+  doorward client add orders --scope revocations:read --json >orders.json`,
+		Args: s.Want("NAME"),
+	}
+	scopes := cmd.Flags().StringArray("scope", nil, "a `SCOPE` that the client may use; may be repeated")
+	audiences := cmd.Flags().StringArray("audience", nil, "an `AUDIENCE` that the client may have tokens for; may be repeated")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
+			n := account.NewClient{Name: args[0], Scope: doorward.Scope(*scopes), Audiences: *audiences}
+			c, secret, err := clients.Add(ctx, n, s.Event())
+			if err != nil {
+				return s.explain(err)
+			}
+			return s.printSecret(c, secret, *asJSON)
+		})
+	}
+	return cmd
+}
+
+// printSecret prints what is printed only once.
+func (s Shell) printSecret(c account.Client, secret string, asJSON bool) error {
+	if asJSON {
+		return s.JSON(struct {
+			clientJSON
+			Secret string `json:"client_secret"`
+		}{jsonOf(c), secret})
+	}
+	s.Note("client %s; the secret is not shown again", c.Name)
+	return s.Fields([][2]string{{"client_id", c.ID}, {"client_secret", secret}})
+}
+
+func (s Shell) listCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List all clients", Args: s.Want()}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
+			list, err := all(ctx, clients)
+			if err != nil {
+				return err
+			}
+			out, rows := make([]clientJSON, len(list)), make([][]string, len(list))
+			for i, c := range list {
+				out[i] = jsonOf(c)
+				rows[i] = []string{
+					c.Name, c.ID, orDash(c.Scope.String()), orDash(strings.Join(c.Audiences, " ")),
+					status(c), strconv.Itoa(len(c.Secrets)), ago.When(c.CreatedAt),
+				}
+			}
+			if *asJSON {
+				return s.JSON(out)
+			}
+			return s.Table([]string{"NAME", "CLIENT ID", "SCOPE", "AUDIENCES", "STATUS", "SECRETS", "CREATED"}, rows)
+		})
+	}
+	return cmd
+}
+
+func (s Shell) showCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "show NAME|ID", Short: "Show one client, and what there is to know of its secrets", Args: s.Want("NAME|ID"),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = s.forClient(func(_ context.Context, _ *account.Clients, c account.Client) error {
+		if *asJSON {
+			return s.JSON(jsonOf(c))
+		}
+		fields := [][2]string{
+			{"name", c.Name},
+			{"client_id", c.ID},
+			{"scope", orDash(c.Scope.String())},
+			{"audiences", orDash(strings.Join(c.Audiences, " "))},
+			{"status", status(c)},
+			{"created", ago.When(c.CreatedAt)},
+		}
+		for _, secret := range c.Secrets {
+			fields = append(fields, [2]string{"secret " + secret.ID, about(secret)})
+		}
+		return s.Fields(fields)
+	})
+	return cmd
+}
+
+func (s Shell) revokeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke NAME|ID",
+		Short: "End all tokens that a client has",
+		Long: `End all tokens that a client was granted so far, those of its API keys included. It can
+get new ones at once: to keep it out, disable it, or rotate its secret.`,
+		Args: s.Want("NAME|ID"),
+		RunE: s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
+			if _, err := clients.Revoke(ctx, c.ID, s.Event()); err != nil {
+				return s.explain(err)
+			}
+			s.Note("all tokens of client %s have ended", c.Name)
+			return nil
+		}),
+	}
+}
+
+func (s Shell) disableCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "disable NAME|ID", Short: "Let a client in no more, and end its tokens", Args: s.Want("NAME|ID"),
+		RunE: s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
+			if _, err := clients.SetDisabled(ctx, c.ID, true, s.Event()); err != nil {
+				return s.explain(err)
+			}
+			s.Note("client %s is disabled", c.Name)
+			return nil
+		}),
+	}
+}
+
+func (s Shell) enableCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "enable NAME|ID", Short: "Let a disabled client in again", Args: s.Want("NAME|ID"),
+		RunE: s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
+			if _, err := clients.SetDisabled(ctx, c.ID, false, s.Event()); err != nil {
+				return s.explain(err)
+			}
+			s.Note("client %s is enabled", c.Name)
+			return nil
+		}),
+	}
+}
+
+func (s Shell) removeCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "remove NAME|ID", Short: "Remove a client and its credential, and end its tokens", Args: s.Want("NAME|ID")}
+	yes := cmd.Flags().Bool("yes", false, "do not ask")
+	cmd.RunE = s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
+		if err := s.Confirm(*yes, "remove client "+c.Name); err != nil {
+			return err
+		}
+		if _, err := clients.Remove(ctx, c.ID, s.Event()); err != nil {
+			return s.explain(err)
+		}
+		s.Note("client %s is removed", c.Name)
+		return nil
+	})
+	return cmd
+}
+
+// forClient makes the step of a command whose argument is the name or the ID of a client.
+func (s Shell) forClient(do func(context.Context, *account.Clients, account.Client) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
+			c, err := clients.Find(ctx, args[0])
+			if errors.Is(err, account.ErrNoClient) {
+				return s.Refused("doorward client list", "there is no client %q", args[0])
+			}
+			if err != nil {
+				return err
+			}
+			return do(ctx, clients, c)
+		})
+	}
+}
+
+func all(ctx context.Context, clients *account.Clients) ([]account.Client, error) {
+	var all []account.Client
+	for after := ""; ; {
+		page, err := clients.List(ctx, account.Query{After: after, Limit: account.MaxPage})
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		all = append(all, page...)
+		after = page[len(page)-1].Name
+	}
+}
+
+// explain turns what account refuses into what a person can act on.
+func (s Shell) explain(err error) error {
+	switch {
+	case errors.Is(err, account.ErrNameTaken):
+		return s.Refused("doorward client list", "there is a client of this name already")
+	case errors.Is(err, account.ErrNoClient):
+		return s.Refused("doorward client list", "there is no such client")
+	case errors.Is(err, account.ErrClientName), errors.Is(err, account.ErrClientGrant):
+		return s.Refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
+	}
+	return err
+}
+
+// clientJSON is a client for programs. Its names are stable.
+type clientJSON struct {
+	ID        string       `json:"client_id"`
+	Name      string       `json:"name"`
+	Scope     string       `json:"scope"`
+	Audiences []string     `json:"audiences"`
+	Disabled  bool         `json:"disabled"`
+	CreatedAt time.Time    `json:"created_at"`
+	Secrets   []secretJSON `json:"secrets"`
+}
+
+type secretJSON struct {
+	ID        string     `json:"id"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at"`
+	UsedAt    *time.Time `json:"last_used_at"`
+}
+
+func jsonOf(c account.Client) clientJSON {
+	out := clientJSON{
+		ID: c.ID, Name: c.Name, Scope: c.Scope.String(), Audiences: append([]string{}, c.Audiences...),
+		Disabled: c.Disabled, CreatedAt: c.CreatedAt.UTC(), Secrets: []secretJSON{},
+	}
+	for _, secret := range c.Secrets {
+		out.Secrets = append(out.Secrets, secretJSON{
+			secret.ID, secret.CreatedAt.UTC(), ago.Optional(secret.ExpiresAt), ago.Optional(secret.UsedAt),
+		})
+	}
+	return out
+}
+
+func status(c account.Client) string {
+	if c.Disabled {
+		return "disabled"
+	}
+	return "active"
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func jsonFlag(cmd *cobra.Command) *bool { return cmd.Flags().Bool("json", false, "print JSON") }

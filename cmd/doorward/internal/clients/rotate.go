@@ -1,0 +1,82 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/spf13/cobra"
+)
+
+func (s Shell) rotateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rotate NAME|ID",
+		Short: "Give a client another secret, or drop one",
+		Long: `Give a client another secret, printed once. Both work, until the old one is dropped or
+the time of --expire is over; there are never more than two.
+
+--drop makes none: it ends the secret with that ID, which "doorward client show" names,
+or the oldest. Tokens that a secret was used for live on: if it was stolen, end them too,
+with "doorward client revoke".`,
+		Example: `  doorward client rotate orders
+  doorward client rotate orders --drop old
+
+  doorward client rotate billing --expire 24h`,
+		Args: s.Want("NAME|ID"),
+	}
+	expire := cmd.Flags().Duration("expire", 0, "the old secret works for `TIME` more, such as 24h; 0 is until it is dropped")
+	drop := cmd.Flags().String("drop", "", "end the secret `ID`, or the oldest with \"old\", and make none")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		changed := cmd.Flags().Changed
+		if changed("drop") && changed("expire") || *expire < 0 {
+			return s.Misused(cmd.CommandPath()+" --help", "--expire is a time to come, for a new secret; --drop makes none")
+		}
+		return s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
+			if changed("drop") {
+				return s.drop(ctx, clients, c, *drop, *asJSON)
+			}
+			c, secret, err := clients.Rotate(ctx, c.ID, *expire, s.Event())
+			if errors.Is(err, account.ErrClientSecrets) {
+				return s.Refused("doorward client rotate "+args[0]+" --drop old", "the client has two secrets already")
+			}
+			if err != nil {
+				return s.explain(err)
+			}
+			return s.printSecret(c, secret, *asJSON)
+		})(cmd, args)
+	}
+	return cmd
+}
+
+func (s Shell) drop(ctx context.Context, clients *account.Clients, c account.Client, secret string, asJSON bool) error {
+	c, err := clients.DropSecret(ctx, c.ID, secret, s.Event())
+	switch {
+	case errors.Is(err, account.ErrNoSecret):
+		return s.Refused("doorward client list --json", "the client has no secret %q", secret)
+	case errors.Is(err, account.ErrLastSecret):
+		return s.Refused("doorward client disable keeps it out", "it is the only secret of the client")
+	case err != nil:
+		return s.explain(err)
+	case asJSON:
+		return s.JSON(jsonOf(c))
+	}
+	s.Note("client %s has one secret now, %s", c.Name, c.Secrets[0].ID)
+	return nil
+}
+
+// about says what there is to know of a secret. The time of its last use is exact to the hour.
+func about(secret account.ClientSecret) string {
+	text := "created " + ago.When(secret.CreatedAt) + ", "
+	if secret.UsedAt.IsZero() {
+		text += "never used"
+	} else {
+		text += "last used " + secret.UsedAt.UTC().Truncate(time.Hour).Format("2006-01-02 15:04Z")
+	}
+	if !secret.ExpiresAt.IsZero() {
+		text += ", expires " + ago.When(secret.ExpiresAt)
+	}
+	return text
+}
