@@ -74,7 +74,9 @@ func (k *APIKeys) Exchange(ctx context.Context, g Granter, text string, req KeyR
 	}
 	set, err := k.exchange(ctx, g, id, digest, req)
 	if errors.Is(err, ErrAPIKey) {
-		k.good.drop(id)
+		if known {
+			k.good.drop(id, digest) // and not at the word of somebody who only knows the ID
+		}
 		return issuer.TokenSet{}, k.failed(ctx, id, err, req)
 	}
 	if !known {

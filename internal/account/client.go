@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -42,12 +43,16 @@ var (
 // use and runs no goroutine.
 type Clients struct {
 	store    ClientStore
-	failures quota.Spread
+	budget   *quota.Budget[netip.Prefix]
+	failures quota.Spread // for the audit record
 	good     digests
 }
 
 // NewClients returns the Clients of a store.
-func NewClients(store ClientStore) *Clients { return &Clients{store: store} }
+func NewClients(store ClientStore) *Clients {
+	limits := quota.Limits{Each: ClientFailureLimit, All: ClientFailureAll}
+	return &Clients{store: store, budget: quota.NewBudget[netip.Prefix](limits)}
+}
 
 // NewClient is a program to add.
 type NewClient struct {

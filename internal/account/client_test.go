@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -71,7 +72,7 @@ func TestClientAuthenticate(t *testing.T) {
 		{"nothing", "", "", account.ErrNoClient},
 		{"hostile", "dwc_\x00\xff", secret, account.ErrNoClient},
 	} {
-		got, err := c.Authenticate(t.Context(), tt.id, tt.secret, event)
+		got, err := c.Authenticate(t.Context(), tt.id, tt.secret, netip.Prefix{}, event)
 		if !errors.Is(err, tt.wantErr) || (tt.wantErr != nil) != errors.Is(err, account.ErrClient) {
 			t.Errorf("%s: error %v, want %v", tt.name, err, tt.wantErr)
 		}
@@ -87,7 +88,7 @@ func TestClientAuthenticate(t *testing.T) {
 		t.Errorf("recorded %+v, want the first failure alone", store.events)
 	}
 	store.err = errors.New("down")
-	if _, err := c.Authenticate(t.Context(), orders.ID, secret, event); !errors.Is(err, store.err) || errors.Is(err, account.ErrClient) {
+	if _, err := c.Authenticate(t.Context(), orders.ID, secret, netip.Prefix{}, event); !errors.Is(err, store.err) || errors.Is(err, account.ErrClient) {
 		t.Errorf("while the store is down: %v", err)
 	}
 }
@@ -98,7 +99,7 @@ func TestClientDisabledAtOnce(t *testing.T) {
 	orders, secret := addClient(t, c, "orders")
 	enter := func(want error) {
 		t.Helper()
-		if _, err := c.Authenticate(t.Context(), orders.ID, secret, event); !errors.Is(err, want) {
+		if _, err := c.Authenticate(t.Context(), orders.ID, secret, netip.Prefix{}, event); !errors.Is(err, want) {
 			t.Errorf("error %v, want %v", err, want)
 		}
 	}
@@ -125,7 +126,7 @@ func TestClientRotate(t *testing.T) {
 	orders, first := addClient(t, c, "orders")
 	enter := func(name, secret string, want error) {
 		t.Helper()
-		if _, err := c.Authenticate(t.Context(), orders.ID, secret, event); !errors.Is(err, want) {
+		if _, err := c.Authenticate(t.Context(), orders.ID, secret, netip.Prefix{}, event); !errors.Is(err, want) {
 			t.Errorf("%s: error %v, want %v", name, err, want)
 		}
 	}
@@ -177,14 +178,18 @@ func TestAttack_H08_ClientFailures(t *testing.T) {
 	orders, secret := addClient(t, c, "orders")
 	late, lateSecret := addClient(t, c, "late")
 	try := func(id, secret, address string) error {
-		_, err := c.Authenticate(t.Context(), id, secret, issuer.Event{Address: address})
+		network := netip.Prefix{}
+		if ip, err := netip.ParseAddr(address); err == nil {
+			network = netip.PrefixFrom(ip, 48).Masked()
+		}
+		_, err := c.Authenticate(t.Context(), id, secret, network, issuer.Event{Address: address})
 		return err
 	}
 	if err := try(orders.ID, secret, "2001:db8::1"); err != nil {
 		t.Fatal(err)
 	}
 	store.asked = 0
-	for i := range 1000 { // one /64
+	for i := range 1000 { // one /48
 		err := try(orders.ID, "dws_wrong", fmt.Sprintf("2001:db8::%x", i))
 		want := account.ErrClient
 		if i >= account.ClientFailureLimit {
@@ -197,10 +202,7 @@ func TestAttack_H08_ClientFailures(t *testing.T) {
 	if store.asked != account.ClientFailureLimit {
 		t.Errorf("the store was asked %d times, want %d", store.asked, account.ClientFailureLimit)
 	}
-	elsewhere := "2001:db8:0:1::1"
-	for i := 2; errors.Is(try(late.ID, "dws_wrong", elsewhere), account.ErrClientThrottled) && i < 9; i++ {
-		elsewhere = fmt.Sprintf("2001:db8:0:%x::1", i) // the one before shared a counter
-	}
+	const elsewhere = "2001:db8:1::1"
 	for _, tt := range []struct {
 		name, id, secret, address string
 		want                      error
@@ -209,10 +211,26 @@ func TestAttack_H08_ClientFailures(t *testing.T) {
 		{"never let in, from the same network", late.ID, lateSecret, "2001:db8::ffff", account.ErrClientThrottled},
 		{"never let in, from another network", late.ID, lateSecret, elsewhere, nil},
 		{"let in by now", late.ID, lateSecret, "2001:db8::ffff", nil},
+		{"somebody else with its ID, from another network", orders.ID, "dws_wrong", "2001:db8:2::1", account.ErrClient},
+		{"let in before, after that", orders.ID, secret, "2001:db8::1", nil},
+		{"let in before, with another secret", late.ID, "dws_wrong", "2001:db8::1", account.ErrClientThrottled},
 	} {
 		if err := try(tt.id, tt.secret, tt.address); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
+	}
+	// Behind a proxy that hides its clients there is no network, but the limit of all.
+	for i := range account.ClientFailureAll {
+		want := account.ErrClient
+		if i >= account.ClientFailureAll-account.ClientFailureLimit-1 { // those counted so far
+			want = account.ErrClientThrottled
+		}
+		if err := try("dwc_nobody", "dws_wrong", ""); !errors.Is(err, want) {
+			t.Fatalf("try %d of nowhere: %v, want %v", i, err, want)
+		}
+	}
+	if err := try(orders.ID, secret, "2001:db8::1"); err != nil {
+		t.Errorf("let in before, while all are limited: %v", err)
 	}
 }
 

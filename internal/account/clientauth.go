@@ -14,9 +14,12 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// ClientFailureLimit is how many wrong credentials may come from one network (an
-// IPv4 address, an IPv6 /64) in a minute before they are no longer looked at.
-const ClientFailureLimit = 120
+// How many wrong credentials may come in a minute before they are no longer looked at: from
+// one network, and from everywhere.
+const (
+	ClientFailureLimit = 120
+	ClientFailureAll   = 12_000
+)
 
 // Errors of [Clients.Authenticate].
 var (
@@ -30,20 +33,46 @@ var (
 )
 
 // Authenticate checks a client's ID and secret and returns the client as it is now:
-// who was disabled a moment ago is refused. ev.Address is where the request came from.
+// who was disabled a moment ago is refused. network is where the request came from; the
+// zero Prefix has no limit of its own.
 //
 // Nobody can guess 256 bits, so failures are limited only for what they cost, and never
 // at the expense of a client that was let in before: its credentials are looked at
 // however many wrong ones come from its network. The first failure of a network in a
 // minute goes to the audit record.
-func (c *Clients) Authenticate(ctx context.Context, id, secret string, ev issuer.Event) (Client, error) {
-	digest, network := digestOf(secret), networkOf(ev.Address)
-	if c.failures.Count(network, time.Now()) >= ClientFailureLimit && !c.good.has(id, digest) {
+func (c *Clients) Authenticate(ctx context.Context, id, secret string, network netip.Prefix, ev issuer.Event) (Client, error) {
+	digest, now := digestOf(secret), time.Now()
+	known := c.good.has(id, digest)
+	if !known && c.budget.Take(network, now) > 0 {
 		return Client{}, ErrClientThrottled
 	}
+	client, err := c.check(ctx, id, digest)
+	if reason := clientReason(err); reason != "" {
+		if known {
+			c.good.drop(id, digest) // and not at the word of somebody who only knows the ID
+		}
+		ev.Subject, ev.Reason = client.ID, reason
+		return Client{}, c.failed(ctx, err, ev)
+	}
+	if !known {
+		c.budget.Give(network, now)
+	}
+	if err != nil {
+		return Client{}, fmt.Errorf("read client: %w", err)
+	}
+	if c.good.add(id, digest, now) {
+		// A use that cannot be noted lets nobody wait: it is noted an hour later.
+		_ = c.store.UseClientSecret(context.WithoutCancel(ctx), id, digest)
+	}
+	return client, nil
+}
+
+// check compares a secret with those of a client. It returns the client also beside the error
+// that it is not let in.
+func (c *Clients) check(ctx context.Context, id string, digest SecretDigest) (Client, error) {
 	cred, err := c.store.ClientCredential(ctx, id)
 	if err != nil && !errors.Is(err, ErrNoClient) {
-		return Client{}, fmt.Errorf("read client: %w", err)
+		return Client{}, err
 	}
 	// Who is unknown is compared with as many secrets as most clients have.
 	secrets := cred.Secrets
@@ -60,20 +89,14 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string, ev issuer
 		err = errWrongSecret
 	case cred.Client.Disabled:
 		err = ErrDisabled
-	default:
-		if c.good.add(id, digest, time.Now()) {
-			// A use that cannot be noted lets nobody wait: it is noted an hour later.
-			_ = c.store.UseClientSecret(context.WithoutCancel(ctx), id, digest)
-		}
-		return cred.Client, nil
 	}
-	return Client{}, c.failed(ctx, network, cred.Client.ID, err, ev)
+	return cred.Client, err
 }
 
-// failed counts a failure, and records the first of its network in a minute.
-func (c *Clients) failed(ctx context.Context, network, id string, why error, ev issuer.Event) error {
-	if c.failures.Add(network, time.Now()) == 1 {
-		ev.Kind, ev.Subject, ev.Reason = EventClientFailed, id, clientReason(why)
+// failed records the first failure of a network in a minute.
+func (c *Clients) failed(ctx context.Context, why error, ev issuer.Event) error {
+	if c.failures.Add(networkOf(ev.Address), time.Now()) == 1 {
+		ev.Kind = EventClientFailed
 		if err := c.store.Record(context.WithoutCancel(ctx), ev); err != nil {
 			return fmt.Errorf("record the failed client: %w", err)
 		}
@@ -81,15 +104,17 @@ func (c *Clients) failed(ctx context.Context, network, id string, why error, ev 
 	return fmt.Errorf("%w: %w", ErrClient, why)
 }
 
-// clientReason is the word for the audit record.
+// clientReason is the word for the audit record, empty if err says nothing about the client.
 func clientReason(why error) string {
 	switch {
 	case errors.Is(why, ErrNoClient):
 		return "unknown_client"
 	case errors.Is(why, ErrDisabled):
 		return "disabled"
+	case errors.Is(why, errWrongSecret):
+		return "wrong_secret"
 	}
-	return "wrong_secret"
+	return ""
 }
 
 // networkOf is the part of an address that its owner cannot change at will. What is
@@ -120,7 +145,10 @@ type letIn struct {
 	noted  time.Time
 }
 
-func (d *digests) drop(id string) { d.byID.Delete(id) }
+// drop forgets one secret, and no other of its owner.
+func (d *digests) drop(id string, digest SecretDigest) {
+	d.byID.Store(id, slices.DeleteFunc(slices.Clone(d.of(id)), digest.is))
+}
 
 // add reports whether the use of the secret is to be noted in the store.
 func (d *digests) add(id string, digest SecretDigest, now time.Time) bool {

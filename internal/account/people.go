@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
@@ -78,8 +79,8 @@ type Config struct {
 	Breached *password.Breached
 }
 
-// People is everybody who can log in. It is safe for concurrent use, keeps nothing
-// in memory, and runs no goroutine.
+// People is everybody who can log in. It is safe for concurrent use, runs no goroutine, and
+// keeps in memory only which networks have failed to reset a password in this minute.
 type People struct {
 	store    Store
 	bulk     BulkStore
@@ -91,6 +92,7 @@ type People struct {
 	hasher   Hasher
 	reserved Hasher
 	rules    password.Rules
+	misreset quota.Spread // for the audit record
 }
 
 // New returns the People of a store.

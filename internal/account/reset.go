@@ -72,13 +72,25 @@ func (p *People) StartReset(ctx context.Context, id string, lifetime time.Durati
 // session of the user ends; the caller applies the Revocation. The user may log in
 // at once, whatever the tries before.
 //
-// It returns ErrReset, ErrPassword, after which the token still
+// The first ErrReset of a network in a minute goes to the audit record. It returns ErrReset, ErrPassword, after which the token still
 // works, or what the Hasher returns. No password is hashed for a wrong token.
 func (p *People) Reset(ctx context.Context, token, next string, ev issuer.Event) (doorward.Revocation, error) {
-	none := doorward.Revocation{}
 	if p.resets == nil {
-		return none, errNoResets
+		return doorward.Revocation{}, errNoResets
 	}
+	cut, err := p.reset(ctx, token, next, ev)
+	if !errors.Is(err, ErrReset) || p.misreset.Add(networkOf(ev.Address), time.Now()) != 1 {
+		return cut, err
+	}
+	ev.Kind = EventResetFailed
+	if failed := p.throttle.Record(context.WithoutCancel(ctx), ev); failed != nil {
+		return cut, fmt.Errorf("record the failed reset: %w", failed)
+	}
+	return cut, err
+}
+
+func (p *People) reset(ctx context.Context, token, next string, ev issuer.Event) (doorward.Revocation, error) {
+	none := doorward.Revocation{}
 	digest := sha256.Sum256([]byte(token))
 	u, err := User{}, ErrReset
 	if strings.HasPrefix(token, resetPrefix) && len(token) == len(resetPrefix)+base64.RawURLEncoding.EncodedLen(32) {

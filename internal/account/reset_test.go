@@ -7,9 +7,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
 
@@ -66,6 +68,46 @@ func TestReset_Attack_E12(t *testing.T) {
 	w.wantError(err, account.ErrCredentials)
 	_, err = w.people.Reset(t.Context(), token, right, event)
 	w.wantError(err, account.ErrReset)
+}
+
+// Of links that open nothing the first of each network in a minute is on record, and says no more than where from.
+func TestResetFailures_Attack_E12(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := worldIn(t, t.TempDir(), plain{})
+		u := w.add("ada")
+		used := w.startReset(u.ID)
+		_, err := w.people.Reset(t.Context(), used, other, event)
+		w.wantError(err, nil)
+		w.store.take()
+		flood := func() {
+			for i := range 50 {
+				for _, network := range []string{"192.0.2.%d", "2001:db8::%x"} { // an address, and a /64
+					from := issuer.Event{Address: fmt.Sprintf(network, i%2), RequestID: "r"}
+					_, err := w.people.Reset(t.Context(), []string{used, "x"}[i%2], other, from)
+					w.wantError(err, account.ErrReset)
+				}
+			}
+		}
+		for range 2 {
+			flood()
+			events, _ := w.store.take()
+			if len(events) < 2 || len(events) > 3 {
+				t.Errorf("%d records, want one for each network", len(events))
+			}
+			for _, ev := range events {
+				if ev.Kind != account.EventResetFailed || ev.Address == "" || ev.RequestID != "r" || ev.Subject+ev.Actor+ev.Reason+ev.Session != "" {
+					t.Errorf("on record is %+v", ev)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		_, err = w.people.Reset(t.Context(), w.startReset(u.ID), "short", event)
+		w.wantError(err, account.ErrPassword)
+		if events, _ := w.store.take(); len(events) != 0 {
+			t.Errorf("a good link with a bad password is on record as %+v", events)
+		}
+	})
 }
 
 func TestResetLifetime(t *testing.T) {

@@ -195,6 +195,7 @@ const (
 	EventPasswordSet    issuer.EventKind = "password_set"    // by an operator
 	EventPasswordReset  issuer.EventKind = "password_reset"  // by the user, with a link
 	EventResetStart     issuer.EventKind = "password_reset_link"
+	EventResetFailed    issuer.EventKind = "password_reset_failed" // a link that opens nothing
 	EventPasswordRehash issuer.EventKind = "password_rehash"
 	EventDeviceNew      issuer.EventKind = "device_new" // somebody logged in on a new device
 )

@@ -22,7 +22,7 @@ func (s *Server) basicClient(r *http.Request, scope string) (account.Client, err
 	if !ok {
 		return account.Client{}, fmt.Errorf("%w: no Basic credentials", account.ErrClient)
 	}
-	client, err := s.cfg.Clients.Authenticate(r.Context(), id, secret, endpoint.Event(r, ""))
+	client, err := s.cfg.Clients.Authenticate(r.Context(), id, secret, endpoint.ExchangeOf(r).Origin.Network, endpoint.Event(r, ""))
 	if err != nil {
 		return account.Client{}, err
 	}

@@ -28,9 +28,9 @@ func basic(id, secret string) with {
 	return func(r *http.Request) { r.SetBasicAuth(id, secret) }
 }
 
-func (w *world) ask(credentials with, query string) answer {
+func (w *world) ask(credentials with, query string, more ...with) answer {
 	w.t.Helper()
-	a := w.do("GET", "/revocations"+query, nil, credentials)
+	a := w.do("GET", "/revocations"+query, nil, append(more, credentials)...)
 	if got := a.header.Get("Cache-Control"); got != "no-store" || a.header.Get("ETag") != "" {
 		w.t.Errorf("%s: Cache-Control %q, ETag %q", query, got, a.header.Get("ETag"))
 	}
@@ -145,6 +145,21 @@ func TestRevocationsThrottles(t *testing.T) {
 	}
 	if a := w.ask(orders, ""); a.status != 200 {
 		t.Errorf("the client that was let in before: %d", a.status)
+	}
+}
+
+// Clients behind a proxy that is not trusted have no limit by network at any endpoint: they would all share one.
+func TestUntrustedProxyClients_Attack_E08(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.direct = true })
+	_, orders := w.client("orders", account.ScopeRevocations)
+	for range account.ClientFailureLimit + 1 {
+		if a := w.ask(basic("dwc_nobody", "dws_x"), "", from("192.0.2.1")); a.status != 401 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	if a := w.ask(orders, ""); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 
