@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/forward"
 	"github.com/doorward/doorward/internal/gate"
+	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
@@ -48,7 +50,8 @@ func (n *node) forwardAuth(cfg *config.Config, guard *gate.Guard) (*forward.Hand
 	return forward.New(forward.Config{
 		Guard: guard, Path: cfg.Prefix + server.ForwardAuthPath,
 		LoginPage: cfg.LoginPage, LoginHosts: cfg.LoginHosts,
-		Logger: n.log, Identified: server.Identify,
+		Failures: quota.NewBudget[netip.Prefix](limit(cfg.ForwardFailures)),
+		Logger:   n.log, Identified: server.Identify,
 	})
 }
 

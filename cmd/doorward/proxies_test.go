@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -157,6 +158,9 @@ func TestProxies(t *testing.T) {
 			t.Run("Attack_C10 spellings", f.spellings)
 			t.Run("Attack_C10 collected spellings", f.collectedSpellings)
 			t.Run("Attack_F09 logout", f.logout)
+			if name != "haproxy" { // which asks nothing
+				t.Run("Attack_E06 Attack_E08 garbage", f.garbage)
+			}
 		})
 	}
 }
@@ -520,4 +524,25 @@ func (f *front) logout(t *testing.T) {
 	}); err != nil {
 		t.Errorf("after session revoke: %v", err)
 	}
+}
+
+// garbage sends tokens that nobody made until the client's network is refused, whatever the client says
+// about where it is. A good token passes all the while.
+func (f *front) garbage(t *testing.T) {
+	token := f.token()
+	for i := range 700 { // more than twice what a minute allows
+		got, seen := f.send("GET", "/orders", bearing(token+"x", "X-Forwarded-For", fmt.Sprintf("100.0.%d.1", i%256)))
+		if seen != nil || got.status != 401 && got.status != 429 {
+			t.Fatalf("try %d: %d %s", i, got.status, got.body)
+		}
+		if got.status == 401 {
+			continue
+		}
+		if got.header.Get("Retry-After") == "" || got.member("error") != "too_many_requests" {
+			t.Errorf("429 with %v %s", got.header, got.body)
+		}
+		must(t, 200, "GET", f.url+"/orders", token, "")
+		return
+	}
+	t.Error("garbage has no limit")
 }

@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"internal/server":              {"internal/endpoint", "internal/audit", "jwt"},
 	"internal/endpoint":            {"internal/account", "internal/feed", "internal/origin"},
 	"internal/metrics":             {"internal/server"},
-	"internal/forward":             {"internal/gate"},
+	"internal/forward":             {"internal/gate", "internal/endpoint"},
 	"internal/gate":                {"internal/account", "internal/audit", "internal/origin", "issuer", core, "jwt"},
 	"internal/account":             {"issuer", "password", "internal/quota"},
 	"internal/account/accounttest": {"internal/account"},

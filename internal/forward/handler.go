@@ -6,11 +6,17 @@ package forward
 import (
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/internal/gate"
+	"github.com/doorward/doorward/jwt"
 )
 
 // Config says what a [Handler] is. Guard and Path are required.
@@ -25,6 +31,10 @@ type Config struct {
 	// LoginHosts are hosts, with the port where browsers write one, to which the login page is
 	// told to return. On any other host it is told the path alone.
 	LoginHosts []string
+	// Failures bounds how many tokens that the issuer never made come in a minute from one network
+	// and from all. Beyond it they read 429; a token that it made is looked at all the same. Nil is no
+	// bound. With it, requests come through a server of package endpoint.
+	Failures *endpoint.Budget
 	// Logger gets one record for each refusal, and one for each peer that may not ask. Nil discards them.
 	Logger *slog.Logger
 	// Identified, if set, is told who is asking, for the log.
@@ -35,7 +45,8 @@ type Config struct {
 type Handler struct {
 	guard      *gate.Guard
 	path       string
-	login      *loginPage // nil if there is none
+	login      *loginPage       // nil if there is none
+	failures   *endpoint.Budget // nil if there is none
 	log        *slog.Logger
 	strangers  strangers
 	identified func(*http.Request, *doorward.Claims)
@@ -46,7 +57,7 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Guard == nil || !strings.HasPrefix(cfg.Path, "/") || !strings.HasSuffix(cfg.Path, "/") {
 		return nil, errors.New("forward: Config.Guard and Path, between slashes, are required")
 	}
-	h := &Handler{guard: cfg.Guard, path: cfg.Path, log: cfg.Logger, identified: cfg.Identified}
+	h := &Handler{guard: cfg.Guard, path: cfg.Path, failures: cfg.Failures, log: cfg.Logger, identified: cfg.Identified}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
@@ -103,6 +114,9 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 		w.Header().Set("Vary", v.Vary)
 	}
 	if v.Refusal != nil {
+		if wait := h.spend(r, v.Refusal); wait > 0 {
+			v.Refusal = tooMany(wait, v.Refusal)
+		}
 		if to := h.login.redirect(asked, &v); to != "" {
 			v.Refusal = seeLogin(to, v.Refusal)
 		}
@@ -120,6 +134,25 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 		nameEmpty(answer)
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// spend counts a token that the issuer never made, and returns how long its sender has to wait. Whoever
+// has a good one, or had one until a moment ago, loses nothing by what neighbours send.
+func (h *Handler) spend(r *http.Request, refusal *doorward.Refusal) time.Duration {
+	foreign := slices.ContainsFunc([]error{jwt.ErrMalformed, jwt.ErrKey, jwt.ErrSignature, jwt.ErrType}, func(err error) bool {
+		return errors.Is(refusal.Err, err)
+	})
+	if h.failures == nil || !foreign {
+		return 0
+	}
+	return h.failures.Take(endpoint.ExchangeOf(r).Origin.Network, time.Now())
+}
+
+// tooMany makes of the refusal of a token one that says to wait.
+func tooMany(wait time.Duration, instead *doorward.Refusal) *doorward.Refusal {
+	limited := refusal(http.StatusTooManyRequests, "too_many_requests", "too many failures from this network, or from everywhere; wait, then try again", instead.Err)
+	limited.Header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return limited
 }
 
 var noStore = []string{"no-store"}

@@ -75,6 +75,7 @@ type Config struct {
 	Connections          int
 	LoginFailures        Failures
 	RefreshFailures      Failures
+	ForwardFailures      Failures
 	ResetFailures        Failures
 	Registrations        Failures
 
@@ -120,6 +121,7 @@ func Default() *Config {
 		Connections:       4096,
 		LoginFailures:     Failures{100, 3000},
 		RefreshFailures:   Failures{300, 30_000},
+		ForwardFailures:   Failures{300, 30_000},
 		ResetFailures:     Failures{100, 1000},
 		Registrations:     Failures{10, 120},
 		origin:            map[string]string{},

@@ -106,7 +106,8 @@ password: {min_length: 8, breached_file: breached.txt}
 log: {level: debug, format: json}
 limits:
   {connections: 50, login_network: 51, login_all: 52, refresh_network: 53, refresh_all: 54,
-   reset_network: 55, reset_all: 56, register_network: 57, register_all: 58}
+   reset_network: 55, reset_all: 56, register_network: 57, register_all: 58,
+   forward_network: 59, forward_all: 60}
 `
 	cfg, err := config.Load(config.Source{File: write(t, text)})
 	if err != nil {

@@ -163,7 +163,7 @@ var live = []string{
 	"upstream", "routes", "identity", "trusted_proxies", "cors", "recent_login",
 	"server.prefix", "login", "tokens.header", "tokens.cookie",
 	"limits.login_network", "limits.login_all", "limits.refresh_network", "limits.refresh_all",
-	"limits.reset_network", "limits.reset_all", "limits.register_network", "limits.register_all",
+	"limits.forward_network", "limits.forward_all", "limits.reset_network", "limits.reset_all", "limits.register_network", "limits.register_all",
 }
 
 // Settled returns the settings that differ between two configurations and hold from the start to the end.

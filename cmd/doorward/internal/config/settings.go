@@ -224,6 +224,8 @@ var baseSettings = []Setting{
 	limit("limits.login_all", "wrong passwords in a minute from everywhere", func(c *Config) *int { return &c.LoginFailures.All }),
 	limit("limits.refresh_network", "refused refreshes in a minute from one network", func(c *Config) *int { return &c.RefreshFailures.Network }),
 	limit("limits.refresh_all", "refused refreshes in a minute from everywhere", func(c *Config) *int { return &c.RefreshFailures.All }),
+	limit("limits.forward_network", "tokens refused by forward-auth in a minute from one network", func(c *Config) *int { return &c.ForwardFailures.Network }),
+	limit("limits.forward_all", "tokens refused by forward-auth in a minute from everywhere", func(c *Config) *int { return &c.ForwardFailures.All }),
 	limit("limits.reset_network", "wrong reset links in a minute from one network", func(c *Config) *int { return &c.ResetFailures.Network }),
 	limit("limits.reset_all", "wrong reset links in a minute from everywhere", func(c *Config) *int { return &c.ResetFailures.All }),
 	limit("limits.register_network", "registrations in a minute from one network", func(c *Config) *int { return &c.Registrations.Network }),
