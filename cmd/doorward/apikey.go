@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/apikeys"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
@@ -19,4 +21,15 @@ func (a *app) apikeyCommand() *cobra.Command {
 		Note: a.note, Out: a.out, JSON: a.printJSON, Table: a.printTable,
 	}
 	return newGroup("apikey", "Add, list and revoke the keys with which programs call without a login", shell.Commands()...)
+}
+
+// apiKeys are the keys of a running server.
+func (n *node) apiKeys(iss *issuer.Issuer) *account.APIKeys {
+	audiences := []string{iss.Audience()}
+	for _, name := range append([]string{iss.URL()}, n.cfg.Audiences...) {
+		if !slices.Contains(audiences, name) {
+			audiences = append(audiences, name)
+		}
+	}
+	return account.NewAPIKeys(account.APIKeysConfig{Store: n.store, Audiences: audiences, Failures: limit(n.cfg.KeyFailures)})
 }

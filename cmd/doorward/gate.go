@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/forward"
 	"github.com/doorward/doorward/internal/gate"
 	"github.com/doorward/doorward/internal/quota"
@@ -20,12 +21,12 @@ import (
 )
 
 // guard makes what decides for the upstream and for forward-auth.
-func (n *node) guard(cfg *config.Config, iss *issuer.Issuer) (*gate.Guard, error) {
+func (n *node) guard(cfg *config.Config, iss *issuer.Issuer, keys *apikey.Tokens) (*gate.Guard, error) {
 	set, err := gateConfig(cfg)
 	if err != nil {
 		return nil, err
 	}
-	set.Issuer, set.Logger = iss, n.log
+	set.Issuer, set.Keys, set.Logger = iss, keys, n.log
 	if observer := n.shown.observer(); observer != nil {
 		set.Observe = observer.Verified
 	}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/gate"
 	"github.com/doorward/doorward/internal/quota"
@@ -112,6 +114,7 @@ type node struct {
 
 	read    func() (*config.Config, error) // the configuration, again
 	streams *gate.Streams                  // that are open to the upstream
+	keys    *account.APIKeys
 }
 
 func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
@@ -130,6 +133,7 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 		return err
 	}
 	n.streams = gate.NewStreams(iss, n.log)
+	n.keys = n.apiKeys(iss)
 	srv, proxy, err := n.server(n.cfg, iss)
 	if err != nil {
 		return err
@@ -172,6 +176,7 @@ func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server,
 	serving, end := context.WithCancel(ctx)
 	var streaming sync.WaitGroup
 	streaming.Go(func() { n.streams.Run(serving) })
+	streaming.Go(func() { n.keys.Run(serving) })
 	err := n.answer(ctx, srv, ln)
 	end()
 	stop()
@@ -205,7 +210,10 @@ func notListening(err error, flag, address string) error {
 
 // server makes the endpoints and, where there is an upstream, the gate before it.
 func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *gate.Proxy, error) {
-	guard, err := n.guard(cfg, iss)
+	keys := apikey.New(apikey.Config{
+		Keys: n.keys, Issuer: iss, Header: cfg.APIKeysHeader, TokenHeader: cfg.TokensHeader, Proxies: cfg.Networks(),
+	})
+	guard, err := n.guard(cfg, iss, keys)
 	if err != nil {
 		return nil, nil, err
 	}

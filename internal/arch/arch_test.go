@@ -31,11 +31,12 @@ var remote = path.Join(core, "remote")
 // A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
 	"cmd/doorward":                 {"internal/server", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/move"},
-	"internal/server":              {"internal/endpoint", "internal/audit", "jwt"},
+	"internal/server":              {"internal/apikey", "internal/endpoint", "internal/audit", "jwt"},
 	"internal/endpoint":            {"internal/account", "internal/feed", "internal/origin"},
 	"internal/metrics":             {"internal/server"},
 	"internal/forward":             {"internal/gate", "internal/endpoint"},
-	"internal/gate":                {"internal/account", "internal/audit", "internal/origin", "issuer", core, "jwt"},
+	"internal/gate":                {"internal/apikey", "internal/account", "internal/audit", "internal/origin", "issuer", core, "jwt"},
+	"internal/apikey":              {"internal/account", "internal/origin", "issuer", core},
 	"internal/account":             {"issuer", "password", "internal/quota"},
 	"internal/account/accounttest": {"internal/account"},
 	"internal/audit":               {"issuer"},

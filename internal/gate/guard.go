@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/origin"
 	"github.com/doorward/doorward/issuer"
 )
@@ -33,6 +34,10 @@ type Config struct {
 	// page of another origin made is refused, TrustedOrigins excepted.
 	TokenCookie    string
 	TrustedOrigins []string
+	// Keys puts access tokens in the place of API keys. Nil means that keys are no credentials here.
+	// KeyHeader is where it looks for them beside where tokens are; empty means nowhere.
+	Keys      *apikey.Tokens
+	KeyHeader string
 
 	// Audience is the upstream's name: the aud of assertions and of tokens that
 	// are forwarded. It is never the issuer's. Empty means that there are neither.
@@ -64,6 +69,7 @@ type Guard struct {
 	identity identities
 	proxies  origin.Proxies
 	told     []string // headers that Tell always writes
+	varyMore string   // what Verdict.Vary names beside the places of tokens
 	origins  *http.CrossOriginProtection
 }
 
@@ -85,7 +91,7 @@ func (c Config) Validate() error {
 	if c.Default != AccessToken && c.Default != AccessDeny {
 		return errors.New("gate: Config.Default must be AccessToken or AccessDeny")
 	}
-	if err := c.Names.check(c.TokenHeader); err != nil {
+	if err := c.Names.check(c.TokenHeader, c.KeyHeader); err != nil {
 		return err
 	}
 	for i, route := range c.Routes {
@@ -122,6 +128,9 @@ func NewGuard(cfg Config) (*Guard, error) {
 		cfg: cfg, log: cfg.Logger, proxies: slices.Clone(cfg.TrustedProxies),
 		told: toldNames(cfg), origins: http.NewCrossOriginProtection(),
 	}
+	if cfg.KeyHeader != "" {
+		g.varyMore = ", " + cfg.KeyHeader
+	}
 	for _, origin := range cfg.TrustedOrigins {
 		if err := g.origins.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("gate: Config.TrustedOrigins: %w", err)
@@ -156,8 +165,9 @@ type Verdict struct {
 	// Refusal is how the request is refused; nil lets it pass.
 	Refusal *doorward.Refusal
 
-	rule *rule  // whose Route it is
-	text string // Path decoded
+	rule  *rule  // whose Route it is
+	text  string // Path decoded
+	token string // the access token that was put in the place of an API key
 }
 
 // Decide says what becomes of a request, by its method, its path and its headers.
@@ -234,7 +244,7 @@ func (g *Guard) guardRule(r *rule, verifiers map[string]*doorward.Verifier) erro
 	if r.Access == AccessToken {
 		wrap = v.Require(r.needs()...)
 	}
-	r.check = wrap(http.HandlerFunc(approve))
+	r.check, r.audience = wrap(http.HandlerFunc(approve)), audience
 	return nil
 }
 
@@ -275,10 +285,18 @@ type judgement struct {
 }
 
 func (g *Guard) judge(v *Verdict, r *rule, req *http.Request) {
+	if g.cfg.Keys != nil {
+		swapped, token, err := g.cfg.Keys.Swap(req, r.audience)
+		if err != nil {
+			v.Refusal, v.Vary = apikey.Refuse(err), "Authorization"+g.varyMore
+			return
+		}
+		req, v.token = swapped, token
+	}
 	j := judgement{header: make(http.Header, 1)}
 	r.check.ServeHTTP(&j, req)
 	v.Claims, v.Refusal = j.claims, j.refusal
-	v.Vary = strings.Join(j.header["Vary"], ", ")
+	v.Vary = strings.Join(j.header["Vary"], ", ") + g.varyMore
 }
 
 // approve stands where a handler would.

@@ -43,8 +43,10 @@ func newDropSet(cfg Config, methods bool) dropSet {
 	if methods {
 		names = append(names, overrides...)
 	}
-	if cfg.TokenHeader != "" {
-		names = append(names, cfg.TokenHeader)
+	for _, name := range []string{cfg.TokenHeader, cfg.KeyHeader} {
+		if name != "" {
+			names = append(names, name)
+		}
 	}
 	if cfg.Token != nil {
 		names = append(names, cfg.Token.Header)

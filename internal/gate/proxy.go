@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -143,6 +145,8 @@ func rewrite(pr *httputil.ProxyRequest) {
 // passCredentials passes on what a rule says may be.
 func (g *Guard) passCredentials(h http.Header, v *Verdict, in *http.Request) {
 	switch {
+	case v.Route.ForwardToken && v.token != "":
+		h["Authorization"] = []string{"Bearer " + v.token}
 	case v.Route.ForwardToken && v.Claims != nil:
 		if token, err := g.own.Token(in); err == nil {
 			h["Authorization"] = []string{"Bearer " + token}
@@ -154,7 +158,8 @@ func (g *Guard) passCredentials(h http.Header, v *Verdict, in *http.Request) {
 	}
 }
 
-// isOurs reports whether a request carries a token that this issuer has signed, good or not.
+// isOurs reports whether a request carries a token that this issuer has signed or what looks like an
+// API key, good or not.
 func (g *Guard) isOurs(r *http.Request) bool {
 	probe := &http.Request{Header: http.Header{"Authorization": r.Header["Authorization"]}}
 	token, err := g.own.Token(probe)
@@ -163,6 +168,9 @@ func (g *Guard) isOurs(r *http.Request) bool {
 	}
 	if token == "" {
 		return false
+	}
+	if strings.HasPrefix(token, account.APIKeyPrefix) {
+		return true
 	}
 	_, err = g.own.Verify(r.Context(), token)
 	return !errors.Is(err, jwt.ErrMalformed) && !errors.Is(err, jwt.ErrKey) && !errors.Is(err, jwt.ErrSignature)

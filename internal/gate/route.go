@@ -75,7 +75,9 @@ type rule struct {
 	below   bool      // everything below it too
 	methods []string
 	check   http.Handler // of the token; nil where none is looked at
-	cors    *corsPolicy  // nil leaves CORS to the upstream
+	// audience is what the token must be for.
+	audience string
+	cors     *corsPolicy // nil leaves CORS to the upstream
 }
 
 func newRule(route Route, exact bool) (rule, error) {

@@ -39,8 +39,10 @@ var nothing = []string{""}
 // toldNames are the headers that Tell always writes, canonical.
 func toldNames(cfg Config) []string {
 	names := append(cfg.Names.owned(), "Authorization", "Cookie")
-	if cfg.TokenHeader != "" {
-		names = append(names, cfg.TokenHeader)
+	for _, name := range []string{cfg.TokenHeader, cfg.KeyHeader} {
+		if name != "" {
+			names = append(names, name)
+		}
 	}
 	if cfg.Token != nil {
 		names = append(names, cfg.Token.Header)

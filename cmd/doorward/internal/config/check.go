@@ -32,8 +32,13 @@ func (c *Config) check(faults *Problems) {
 	if slices.Contains([]string{"access_token", "token_type", "expires_in", "refresh_token", "scope"}, c.TokenField) {
 		c.fault(faults, "login.token_field", "%s is a member of the answer already", c.TokenField)
 	}
-	if strings.EqualFold(c.TokensHeader, "Authorization") || strings.EqualFold(c.TokensHeader, "Cookie") {
-		c.fault(faults, "tokens.header", "name another header; Authorization: Bearer is read without it")
+	for key, header := range map[string]string{"tokens.header": c.TokensHeader, "api_keys.header": c.APIKeysHeader} {
+		if strings.EqualFold(header, "Authorization") || strings.EqualFold(header, "Cookie") {
+			c.fault(faults, key, "name another header; Authorization: Bearer is read without it")
+		}
+	}
+	if c.APIKeysHeader != "" && strings.EqualFold(c.APIKeysHeader, c.TokensHeader) {
+		c.fault(faults, "api_keys.header", "is tokens.header already, where API keys are read too")
 	}
 }
 

@@ -65,6 +65,7 @@ type Config struct {
 	CORSOrigins       []string
 	CORSCredentials   []string
 	TokensHeader      string // a header that may carry the access token, beside Authorization
+	APIKeysHeader     string // a header that may carry an API key, beside Authorization
 	TokensUsername    bool
 	Registration      string // closed or open
 	PasswordMinLength int
@@ -78,6 +79,7 @@ type Config struct {
 	ForwardFailures      Failures
 	ResetFailures        Failures
 	Registrations        Failures
+	KeyFailures          Failures
 
 	origin map[string]string
 }
@@ -124,6 +126,7 @@ func Default() *Config {
 		ForwardFailures:   Failures{300, 30_000},
 		ResetFailures:     Failures{100, 1000},
 		Registrations:     Failures{10, 120},
+		KeyFailures:       Failures{300, 30_000},
 		origin:            map[string]string{},
 	}
 }

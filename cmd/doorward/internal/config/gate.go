@@ -161,7 +161,7 @@ func (c *Config) Networks() []netip.Prefix {
 // live are the settings, or groups of them, that are read again while the server runs.
 var live = []string{
 	"upstream", "routes", "identity", "trusted_proxies", "cors", "recent_login",
-	"server.prefix", "login", "tokens.header", "tokens.cookie",
+	"server.prefix", "login", "tokens.header", "tokens.cookie", "api_keys",
 	"limits.login_network", "limits.login_all", "limits.refresh_network", "limits.refresh_all",
 	"limits.forward_network", "limits.forward_all", "limits.reset_network", "limits.reset_all", "limits.register_network", "limits.register_all",
 }

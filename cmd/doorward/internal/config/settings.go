@@ -189,6 +189,10 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.TokensHeader, isField} },
 	},
 	{
+		Key: "api_keys.header", Usage: "a header that may carry an API key, such as X-API-Key",
+		bind: func(c *Config) value { return text{&c.APIKeysHeader, isField} },
+	},
+	{
 		Key: "tokens.cookie", Usage: "a cookie that may carry the access token to the upstream's routes",
 		bind: func(c *Config) value { return text{&c.TokensCookie, isField} },
 	},
@@ -230,6 +234,8 @@ var baseSettings = []Setting{
 	limit("limits.reset_all", "wrong reset links in a minute from everywhere", func(c *Config) *int { return &c.ResetFailures.All }),
 	limit("limits.register_network", "registrations in a minute from one network", func(c *Config) *int { return &c.Registrations.Network }),
 	limit("limits.register_all", "registrations in a minute from everywhere", func(c *Config) *int { return &c.Registrations.All }),
+	limit("limits.api_keys_network", "wrong API keys in a minute from one network", func(c *Config) *int { return &c.KeyFailures.Network }),
+	limit("limits.api_keys_all", "wrong API keys in a minute from everywhere", func(c *Config) *int { return &c.KeyFailures.All }),
 }
 
 // limit is a setting of how often something may be done.
