@@ -52,6 +52,7 @@ type accounts interface {
 	account.BulkStore
 	account.ResetStore
 	account.DeviceStore
+	account.EditStore
 	account.RoleStore
 	account.EmailStore
 	account.Throttle
@@ -116,7 +117,7 @@ func newBackend(f folder, store store) (*backend, error) {
 	hasher := password.New(password.Config{Slots: slots, Reserved: slots / 2})
 	breached, unread := openBreached(f.cfg)
 	people, err := account.New(account.Config{
-		Store: store, Bulk: store, Resets: store, Devices: store, Emails: store, Roles: store, Throttle: store,
+		Store: store, Bulk: store, Resets: store, Devices: store, Edits: store, Emails: store, Roles: store, Throttle: store,
 		Hasher: hasher, Reserved: hasher.Reserved(),
 		MinPassword: f.cfg.PasswordMinLength, ServiceNames: serviceNames(f.cfg), Breached: breached,
 	})

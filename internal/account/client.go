@@ -67,15 +67,14 @@ func (c *Clients) Add(ctx context.Context, n NewClient, ev issuer.Event) (Client
 	if !isRole(n.Name) || strings.HasPrefix(n.Name, ClientIDPrefix) {
 		return Client{}, "", fmt.Errorf("%w: %.80q", ErrClientName, n.Name)
 	}
-	scope, err := doorward.ParseScope(n.Scope.String())
-	if err != nil || len(scope) > MaxClientWords || !audiencesDo(n.Audiences) {
+	if !scopeDoes(n.Scope) || !audiencesDo(n.Audiences) {
 		return Client{}, "", ErrClientGrant
 	}
 	secret := newSecret()
 	ev.Kind = EventClientAdd
 	client, err := c.store.CreateClient(ctx, ClientRow{
 		ID: ClientIDPrefix + strings.ToLower(rand.Text()), Name: n.Name,
-		Scope: scope, Audiences: n.Audiences, Secret: digestOf(secret),
+		Scope: n.Scope, Audiences: n.Audiences, Secret: digestOf(secret),
 	}, ev)
 	if err != nil {
 		return Client{}, "", fmt.Errorf("add client: %w", err)

@@ -46,6 +46,7 @@ const (
 // the event's Subject to the client's ID if it is empty.
 type ClientStore interface {
 	ClientSecretStore
+	ClientChangeStore
 
 	// CreateClient inserts a client and returns it as stored, or ErrNameTaken.
 	CreateClient(ctx context.Context, row ClientRow, ev issuer.Event) (Client, error)
@@ -60,9 +61,21 @@ type ClientStore interface {
 	// Clients lists clients in the byte order of their names.
 	Clients(ctx context.Context, q Query) ([]Client, error)
 
+	// Record writes ev to the audit record.
+	Record(ctx context.Context, ev issuer.Event) error
+}
+
+// ClientChangeStore changes what clients may do, as a part of a [ClientStore].
+type ClientChangeStore interface {
 	// SetClientDisabled disables or enables the client, or returns ErrNoClient. Disabling, also
 	// of a client that already is disabled, ends its tokens as EndClientTokens does.
 	SetClientDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) ([]doorward.Revocation, error)
+
+	// EditClient changes a client and returns it as it is then. It returns
+	// issuer.ErrConflict, and writes nothing, if e.Seen is not what the client is, and
+	// ErrNoClient. Disabling ends its tokens as EndClientTokens does. It writes an event for each part
+	// that changes something: EventClientSet, EventClientDisable or EventClientEnable.
+	EditClient(ctx context.Context, id string, e ClientEdit, ev issuer.Event) (Client, []doorward.Revocation, error)
 
 	// EndClientTokens ends every token of the client so far, those of its API keys included, and
 	// every one in the making: it adds one to the client's epoch and records two cut-offs, of the
@@ -72,9 +85,6 @@ type ClientStore interface {
 	// DeleteClient removes the client with its secrets and ends its tokens as EndClientTokens does. It
 	// returns ErrNoClient if there is none.
 	DeleteClient(ctx context.Context, id string, ev issuer.Event) ([]doorward.Revocation, error)
-
-	// Record writes ev to the audit record.
-	Record(ctx context.Context, ev issuer.Event) error
 }
 
 // ClientSecretStore keeps the secrets of clients. One of them is named by

@@ -60,6 +60,8 @@ type Config struct {
 	Resets ResetStore
 	// Devices is needed by Recognize and Remember alone, and is the same database.
 	Devices DeviceStore
+	// Edits is needed by Edit alone, and is the same database.
+	Edits EditStore
 	// Emails is needed by SetEmail alone, and is the same database.
 	Emails EmailStore
 	// Roles is what roles mean, on the same database. Without it nobody has a scope.
@@ -86,6 +88,7 @@ type People struct {
 	bulk     BulkStore
 	resets   ResetStore
 	devices  DeviceStore
+	edits    EditStore
 	emails   EmailStore
 	roles    RoleStore
 	throttle Throttle
@@ -112,7 +115,7 @@ func New(cfg Config) (*People, error) {
 	}
 	rules := password.Rules{Min: cfg.MinPassword, Names: cfg.ServiceNames, Breached: cfg.Breached}
 	return &People{
-		store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, devices: cfg.Devices, emails: cfg.Emails, roles: cfg.Roles, throttle: cfg.Throttle,
+		store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, devices: cfg.Devices, edits: cfg.Edits, emails: cfg.Emails, roles: cfg.Roles, throttle: cfg.Throttle,
 		hasher: cfg.Hasher, reserved: cfg.Reserved, rules: rules,
 	}, nil
 }

@@ -38,14 +38,15 @@ func (p *People) AddRole(ctx context.Context, name string, scope []string, ev is
 
 // SetRole changes the scopes of a role: for whoever has it at the next refresh, and with
 // now set at once, because their sessions end. It returns how many users that was, and
-// ErrScopeWord, ErrNoRole or ErrRoleBounds. Beside another error the role may have been
+// ErrScopeWord, ErrNoRole or ErrRoleBounds, and issuer.ErrConflict if seen is not nil and
+// not what the role is. Beside another error the role may have been
 // changed and not all sessions ended: the same call again ends the rest.
-func (p *People) SetRole(ctx context.Context, name string, c Change, now bool, ev issuer.Event) (r Role, ended int, err error) {
+func (p *People) SetRole(ctx context.Context, name string, seen *Role, c Change, now bool, ev issuer.Event) (r Role, ended int, err error) {
 	if err := p.checkRole(name, slices.Concat(c.To, c.Add)); err != nil {
 		return Role{}, 0, err
 	}
 	ev.Kind = EventRoleSet
-	if r, err = p.roles.ChangeRole(ctx, name, c, ev); err != nil {
+	if r, err = p.roles.ChangeRole(ctx, name, seen, c, ev); err != nil {
 		return Role{}, 0, fmt.Errorf("set role: %w", err)
 	}
 	if now {

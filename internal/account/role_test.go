@@ -42,7 +42,7 @@ func TestRoleWords(t *testing.T) {
 			if tt.wantErr != nil && strings.ContainsAny(err.Error(), "\r\n\x00") {
 				t.Errorf("the error has the control characters: %q", err)
 			}
-			_, _, err = w.people.SetRole(t.Context(), "a", account.Change{Add: []string{tt.scope}}, false, event)
+			_, _, err = w.people.SetRole(t.Context(), "a", nil, account.Change{Add: []string{tt.scope}}, false, event)
 			if tt.wantErr == account.ErrScopeWord {
 				w.wantError(err, tt.wantErr)
 			}
@@ -119,7 +119,7 @@ func TestSetRoleNowEndsEverybody(t *testing.T) {
 	}
 	w.add("bob", "other")
 	bob := w.mustLogin("bob", right)
-	r, ended, err := w.people.SetRole(t.Context(), "editor", account.Change{Add: []string{"a"}}, true, event)
+	r, ended, err := w.people.SetRole(t.Context(), "editor", nil, account.Change{Add: []string{"a"}}, true, event)
 	if err != nil || ended != n || r.Users != n {
 		t.Fatalf("%d of %d ended, %v", ended, r.Users, err)
 	}

@@ -45,8 +45,9 @@ type RoleStore interface {
 	CreateRole(ctx context.Context, name string, scope []string, ev issuer.Event) (Role, error)
 
 	// ChangeRole changes the scopes of a role. It returns ErrNoRole for one that is not
-	// defined, or ErrRoleBounds.
-	ChangeRole(ctx context.Context, name string, c Change, ev issuer.Event) (Role, error)
+	// defined, ErrRoleBounds, or issuer.ErrConflict if seen is not nil and not what the
+	// role is.
+	ChangeRole(ctx context.Context, name string, seen *Role, c Change, ev issuer.Event) (Role, error)
 
 	// Role returns a role that is defined or that somebody has, or ErrNoRole.
 	Role(ctx context.Context, name string) (Role, error)

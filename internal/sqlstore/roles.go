@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func (s *Store) CreateRole(ctx context.Context, name string, scope []string, ev 
 }
 
 // ChangeRole changes the scopes of a role.
-func (s *Store) ChangeRole(ctx context.Context, name string, c account.Change, ev issuer.Event) (account.Role, error) {
+func (s *Store) ChangeRole(ctx context.Context, name string, seen *account.Role, c account.Change, ev issuer.Event) (account.Role, error) {
 	words := slices.Concat(c.To, c.Add, c.Remove)
 	return s.changeRole(ctx, "change role", name, words, ev, func(ctx context.Context, tx Tx, _ time.Time) error {
 		role, err := oneRole(ctx, tx, name)
@@ -55,6 +56,9 @@ func (s *Store) ChangeRole(ctx context.Context, name string, c account.Change, e
 		}
 		if role.CreatedAt.IsZero() {
 			return account.ErrNoRole
+		}
+		if seen != nil && !reflect.DeepEqual(role, *seen) {
+			return issuer.ErrConflict
 		}
 		return setScopes(ctx, tx, name, c.Of(role.Scope))
 	})

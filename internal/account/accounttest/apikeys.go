@@ -166,7 +166,7 @@ func testKeyCredential(f *keys) {
 	}
 	want(key.ID, doorward.Scope{"orders:read", "orders:write"}, false)
 	want(clients.ID, orders.Scope, false)
-	if _, err := f.other().ChangeRole(f.Context(), "editor", account.Change{Remove: []string{"orders:write"}}, event); err != nil {
+	if _, err := f.other().ChangeRole(f.Context(), "editor", nil, account.Change{Remove: []string{"orders:write"}}, event); err != nil {
 		f.Fatal(err)
 	}
 	_, err := f.other().SetDisabled(f.Context(), ada.ID, true, event)

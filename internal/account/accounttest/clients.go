@@ -34,6 +34,7 @@ func TestClients(t *testing.T, open func(t *testing.T, dir string) ClientStore) 
 		{"a name is unique until it is removed", testClientName},
 		{"clients are listed in pages", testClientList},
 		{"disabling and enabling", testClientDisable},
+		{"an edit changes what was seen", testClientEdit},
 		{"removing takes the secrets along", testClientRemove},
 		{"no such client", testNoClient},
 		{"disabling, removing and revoking end the tokens", testClientEnds},

@@ -76,7 +76,7 @@ func testRoleChange(f *fixture) {
 		{account.Change{Replace: true}, []string{"a", "z"}},
 		{account.Change{Add: []string{"d"}, Remove: []string{"d"}}, []string{"a", "z"}},
 	} {
-		if _, err := f.store.ChangeRole(f.Context(), "editor", step.change, event); err != nil {
+		if _, err := f.store.ChangeRole(f.Context(), "editor", nil, step.change, event); err != nil {
 			f.Fatal(err)
 		}
 		f.wantGranted(u.ID, step.want...)
@@ -143,7 +143,7 @@ func testNoRole(f *fixture) {
 		_, err = f.store.RemoveRole(f.Context(), name, event)
 		f.wantError(err, account.ErrNoRole)
 	}
-	_, err := f.store.ChangeRole(f.Context(), "word", account.Change{Add: []string{"a"}}, event)
+	_, err := f.store.ChangeRole(f.Context(), "word", nil, account.Change{Add: []string{"a"}}, event)
 	f.wantError(err, account.ErrNoRole) // somebody has it, and it is not defined
 	_, _, err = f.store.Granted(f.Context(), "u_nobody")
 	f.wantError(err, account.ErrNotFound)
@@ -162,7 +162,7 @@ func wide(prefix string, n int) []string {
 
 func testRoleBounds(f *fixture) {
 	f.role("full", wide("f", 32)...) // exactly the bound
-	_, err := f.store.ChangeRole(f.Context(), "full", account.Change{Add: []string{"x"}}, event)
+	_, err := f.store.ChangeRole(f.Context(), "full", nil, account.Change{Add: []string{"x"}}, event)
 	f.wantError(err, account.ErrRoleBounds)
 	many := make([]string, account.MaxRoleScopes+1)
 	for i := range many {
@@ -174,7 +174,7 @@ func testRoleBounds(f *fixture) {
 	u := f.create(newRow("Ada", "full", "small"))
 	f.role("small")
 	grow := account.Change{Add: []string{"x"}}
-	_, err = f.store.ChangeRole(f.Context(), "small", grow, event)
+	_, err = f.store.ChangeRole(f.Context(), "small", nil, grow, event)
 	f.wantError(err, account.ErrRoleBounds) // one member would have too much
 	f.role("other", "x")
 	_, _, err = f.store.ChangeRoles(f.Context(), u.ID, account.Change{Add: []string{"other"}}, false, event)
@@ -190,7 +190,7 @@ func testRoleBounds(f *fixture) {
 	eve := f.create(newRow("Eve", "small"))
 	done := f.together(2, func(ctx context.Context, s Store) bool {
 		if s == f.store {
-			_, err := s.ChangeRole(ctx, "other", account.Change{Replace: true, To: wide("o", 32)}, event)
+			_, err := s.ChangeRole(ctx, "other", nil, account.Change{Replace: true, To: wide("o", 32)}, event)
 			return err == nil
 		}
 		_, _, err := s.ChangeRoles(ctx, eve.ID, account.Change{Replace: true, To: []string{"full", "other"}}, false, event)

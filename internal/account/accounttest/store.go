@@ -27,6 +27,7 @@ type Store interface {
 	account.BulkStore
 	account.ResetStore
 	account.DeviceStore
+	account.EditStore
 	account.RoleStore
 	account.EmailStore
 	account.Throttle
@@ -83,6 +84,10 @@ var tests = []struct {
 	{"the roles of a user", testUserRoles},
 	{"Attack_E10 who gets the role admin with an initial password", testIssued},
 	{"the sessions of many users end", testEndUsers},
+	{"an edit changes what was seen", testEdit},
+	{"an edit keeps the last admin", testEditBounds},
+	{"no edit is lost, from two processes", testEditTogether},
+	{"a role is changed if it is what was seen", testRoleSeen},
 	{"Attack_H06 the last admin stays, from two processes", testLastAdmin},
 	{"tries up to the limit", testThrottle},
 	{"Attack_E06 tries are counted exactly, from two processes", testThrottleTogether},

@@ -137,7 +137,7 @@ everybody who has the role end at once, and they log in again.`,
 			return s.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}
 		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			r, ended, err := people.SetRole(ctx, args[0], c, *now, s.Event())
+			r, ended, err := people.SetRole(ctx, args[0], nil, c, *now, s.Event())
 			if err != nil {
 				return s.explain(err)
 			}

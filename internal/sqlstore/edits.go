@@ -1,0 +1,171 @@
+package sqlstore
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+)
+
+var _ account.EditStore = (*Store)(nil)
+
+// EditUser changes a user who is still as an operator saw them.
+func (s *Store) EditUser(ctx context.Context, id string, e account.UserEdit, ev issuer.Event) (account.User, doorward.Revocation, error) {
+	words := []string{id}
+	if e.Roles != nil {
+		words = append(words, *e.Roles...)
+	}
+	if err := checkText(words...); err != nil {
+		return account.User{}, doorward.Revocation{}, err
+	}
+	var user account.User
+	var cut doorward.Revocation
+	err := s.writeNews(ctx, "edit user", func(ctx context.Context, tx Tx, now time.Time) (err error) {
+		was, err := lockUser(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if e.Seen != nil && !reflect.DeepEqual(was, *e.Seen) {
+			return issuer.ErrConflict
+		}
+		if user, err = editUser(ctx, tx, now, was, e, ev); err != nil {
+			return err
+		}
+		if !e.End && (was.Disabled || !user.Disabled) {
+			cut = doorward.Revocation{}
+			return nil
+		}
+		cut, err = endSubject(ctx, tx, now, id, issuer.ReasonAdmin)
+		if err != nil || !e.End {
+			return err
+		}
+		ev.Kind, ev.Reason = issuer.EventSubjectEnd, issuer.ReasonAdmin
+		return record(ctx, tx, now, about(ev, id, ""))
+	})
+	if err != nil {
+		return account.User{}, doorward.Revocation{}, err
+	}
+	return user, cut, nil
+}
+
+// lockUser reads a user whom nobody else changes until the transaction ends.
+func lockUser(ctx context.Context, tx Tx, id string) (account.User, error) {
+	if err := lockUsers(ctx, tx, false); err != nil {
+		return account.User{}, err
+	}
+	// A change of the password waits for the row, not for the lock of who makes users.
+	if _, err := tx.ExecContext(ctx, `UPDATE users SET disabled = disabled WHERE id = $1`, id); err != nil {
+		return account.User{}, err
+	}
+	c, err := oneUser(ctx, tx, `u.id = $1`, id)
+	return c.User, err
+}
+
+// editUser writes what an edit changes, and an event for each part.
+func editUser(ctx context.Context, tx Tx, now time.Time, user account.User, e account.UserEdit, ev issuer.Event) (_ account.User, err error) {
+	if e.Roles != nil && !slices.Equal(account.Change{Add: *e.Roles}.Of(nil), user.Roles) {
+		if user, err = changeRoles(ctx, tx, now, user.ID, account.Change{Replace: true, To: *e.Roles}); err != nil {
+			return user, err
+		}
+		ev.Kind, ev.Reason = account.EventUserRoles, strings.Join(user.Roles, ",")
+		if err := record(ctx, tx, now, about(ev, user.ID, "")); err != nil {
+			return user, err
+		}
+	}
+	if e.Disabled == nil || *e.Disabled == user.Disabled {
+		return user, nil
+	}
+	ev.Kind, ev.Reason = account.EventUserEnable, ""
+	if *e.Disabled {
+		ev.Kind = account.EventUserDisable
+		if err := keepAdmin(ctx, tx, now, user.ID); err != nil {
+			return user, err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE users SET disabled = $2 WHERE id = $1`, user.ID, *e.Disabled); err != nil {
+		return user, err
+	}
+	user.Disabled = *e.Disabled
+	return user, record(ctx, tx, now, about(ev, user.ID, ""))
+}
+
+// EditClient changes a client that is still as an operator saw it.
+func (s *Store) EditClient(ctx context.Context, id string, e account.ClientEdit, ev issuer.Event) (account.Client, []doorward.Revocation, error) {
+	if checkText(id) != nil {
+		return account.Client{}, nil, account.ErrNoClient
+	}
+	var client account.Client
+	var cuts []doorward.Revocation
+	err := s.writeNews(ctx, "edit client", func(ctx context.Context, tx Tx, now time.Time) error {
+		// So that nobody else changes the row until the transaction ends.
+		there, err := changedOne(tx.ExecContext(ctx, `UPDATE clients SET disabled = disabled WHERE id = $1`, id))
+		if err == nil && !there {
+			err = account.ErrNoClient
+		}
+		if err != nil {
+			return err
+		}
+		was, err := oneClient(ctx, tx, now, id)
+		if err != nil {
+			return err
+		}
+		if e.Seen != nil && !reflect.DeepEqual(was, *e.Seen) {
+			return issuer.ErrConflict
+		}
+		if client, err = editClient(ctx, tx, now, was, e, ev); err != nil {
+			return err
+		}
+		cuts = nil
+		if client.Disabled && !was.Disabled {
+			cuts, err = endTokensOf(ctx, tx, now, id)
+		}
+		return err
+	})
+	if err != nil {
+		return account.Client{}, nil, err
+	}
+	return client, cuts, nil
+}
+
+// editClient writes what an edit changes, and an event for each part.
+func editClient(ctx context.Context, tx Tx, now time.Time, was account.Client, e account.ClientEdit, ev issuer.Event) (account.Client, error) {
+	is := was
+	if e.Scope != nil {
+		is.Scope = *e.Scope
+	}
+	if e.Audiences != nil {
+		is.Audiences = *e.Audiences
+	}
+	if e.Disabled != nil {
+		is.Disabled = *e.Disabled
+	}
+	if err := checkText(slices.Concat(is.Scope, is.Audiences)...); err != nil {
+		return was, err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE clients SET scope = $2, audiences = $3, disabled = $4 WHERE id = $1`,
+		was.ID, is.Scope.String(), strings.Join(is.Audiences, " "), is.Disabled)
+	if err != nil {
+		return was, err
+	}
+	var kinds []issuer.EventKind
+	if !slices.Equal(is.Scope, was.Scope) || !slices.Equal(is.Audiences, was.Audiences) {
+		kinds = append(kinds, account.EventClientSet)
+	}
+	switch {
+	case is.Disabled && !was.Disabled:
+		kinds = append(kinds, account.EventClientDisable)
+	case was.Disabled && !is.Disabled:
+		kinds = append(kinds, account.EventClientEnable)
+	}
+	for _, ev.Kind = range kinds {
+		if err := record(ctx, tx, now, about(ev, was.ID, "")); err != nil {
+			return was, err
+		}
+	}
+	return oneClient(ctx, tx, now, was.ID)
+}
