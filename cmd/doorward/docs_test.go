@@ -117,7 +117,7 @@ func TestTroubleshootingNamesEveryCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	sources := []string{"../../refusal.go"}
-	for _, folder := range []string{"server", "endpoint", "gate", "forward"} {
+	for _, folder := range []string{"server", "endpoint", "admin", "gate", "forward"} {
 		more, err := filepath.Glob("../../internal/" + folder + "/*.go")
 		if err != nil || len(more) == 0 {
 			t.Fatalf("%d sources in %s, %v", len(more), folder, err)

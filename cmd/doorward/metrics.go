@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 
+	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/metrics"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
@@ -24,9 +25,11 @@ func (s shown) observer() server.Observer {
 	return s.Metrics
 }
 
-func (s shown) close() {
-	if s.listener != nil {
-		_ = s.listener.Close()
+func (n *node) closeBeside() {
+	for _, ln := range []net.Listener{n.shown.listener, n.adminListener} {
+		if ln != nil {
+			_ = ln.Close()
+		}
 	}
 }
 
@@ -58,19 +61,44 @@ func (n *node) fillMetrics(iss *issuer.Issuer) {
 	m.Gauge("doorward_feed_followers", "Streams of revocations that are open.", func() float64 { return float64(n.feed.Followers()) })
 }
 
-// answer serves on both listeners until ctx ends, or until one of them fails.
+// listenAdmin opens the listener of the admin API, if it has one of its own.
+func (n *node) listenAdmin(ctx context.Context) error {
+	if n.cfg.AdminListen == "" {
+		return nil
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", n.cfg.AdminListen)
+	if err != nil {
+		return notListening(err, "admin.listen", n.cfg.AdminListen)
+	}
+	n.adminListener = ln
+	n.log.Info("admin", "url", n.cfg.URL(ln.Addr().String())+n.cfg.Prefix+admin.Path)
+	return nil
+}
+
+// answer serves on all listeners until ctx ends, or until one of them fails.
 func (n *node) answer(ctx context.Context, srv *server.Server, ln net.Listener) error {
-	if n.shown.listener == nil {
-		return srv.Serve(ctx, ln)
+	serve := []func(context.Context) error{func(ctx context.Context) error { return srv.Serve(ctx, ln) }}
+	if n.shown.listener != nil {
+		serve = append(serve, func(ctx context.Context) error {
+			return srv.ServeBeside(ctx, n.shown.listener, n.shown.Handler())
+		})
+	}
+	if n.adminListener != nil {
+		serve = append(serve, func(ctx context.Context) error { return srv.ServeAdmin(ctx, n.adminListener) })
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	beside := make(chan error, 1)
-	go func() {
-		defer stop()
-		beside <- srv.ServeBeside(ctx, n.shown.listener, n.shown.Handler())
-	}()
-	err := srv.Serve(ctx, ln)
-	stop()
-	return errors.Join(err, <-beside)
+	ended := make(chan error, len(serve))
+	for _, s := range serve {
+		go func() {
+			defer stop()
+			ended <- s(ctx)
+		}()
+	}
+	var err error
+	for range serve {
+		err = errors.Join(err, <-ended)
+	}
+	return err
 }

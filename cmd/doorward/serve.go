@@ -14,6 +14,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/gate"
@@ -112,6 +113,8 @@ type node struct {
 	tls   *tls.Config // nil for plain HTTP
 	shown shown
 
+	adminListener net.Listener // nil without one of its own
+
 	read    func() (*config.Config, error) // the configuration, again
 	streams *gate.Streams                  // that are open to the upstream
 	keys    *account.APIKeys
@@ -123,10 +126,10 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 		return err
 	}
 	defer func() { _ = ln.Close() }()
-	if err := n.listenMetrics(ctx); err != nil {
+	defer n.closeBeside()
+	if err := errors.Join(n.listenMetrics(ctx), n.listenAdmin(ctx)); err != nil {
 		return err
 	}
-	defer n.shown.close()
 	n.feed = feed.New(n.store)
 	iss, err := n.issuer(ctx, key, n.log)
 	if err != nil {
@@ -225,7 +228,12 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 	if err != nil {
 		return nil, nil, err
 	}
+	api, err := admin.New(admin.Config{Issuer: iss, People: n.people, Clients: n.clients(), Prefix: cfg.Prefix})
+	if err != nil {
+		return nil, nil, err
+	}
 	set := server.Config{
+		Admin: api.Routes(), AdminApart: cfg.AdminListen != "",
 		Issuer: iss, People: n.people, Clients: n.clients(), Feed: n.feed, Audiences: cfg.Audiences,
 		MaxStaleness: cfg.MaxStaleness, YoungWhenStale: cfg.YoungWhenStale(),
 		RecentLogin: cfg.RecentLogin, Prefix: cfg.Prefix, TokenField: cfg.TokenField, TokenHeader: cfg.TokensHeader,

@@ -30,8 +30,9 @@ var remote = path.Join(core, "remote")
 // arrows is the import direction. An arrow includes what its target may import; there is no other.
 // A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
-	"cmd/doorward":                 {"internal/server", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/move"},
+	"cmd/doorward":                 {"internal/server", "internal/admin", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/move"},
 	"internal/server":              {"internal/apikey", "internal/endpoint", "internal/audit", "jwt"},
+	"internal/admin":               {"internal/endpoint"},
 	"internal/endpoint":            {"internal/account", "internal/feed", "internal/origin"},
 	"internal/metrics":             {"internal/server"},
 	"internal/forward":             {"internal/gate", "internal/endpoint"},

@@ -16,6 +16,7 @@ const (
 	AccessOwn                  // a live token whose audience is the issuer
 	AccessRecent               // as AccessOwn, from a recent login
 	AccessAdmin                // as AccessOwn, with the role admin
+	AccessAdminRecent          // as AccessAdmin, from a recent login
 )
 
 // Route is one method of one endpoint.

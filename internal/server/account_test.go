@@ -121,15 +121,18 @@ func TestAdminUsers(t *testing.T) {
 	if list, _ := a.object["users"].([]any); len(list) != 100 || a.text("next") == "" {
 		t.Fatalf("%d users, next %q", len(list), a.text("next"))
 	}
-	b := w.do("GET", "/admin/v1/users?after="+a.text("next"), nil, bearer(token)).want(t, 200, "")
+	b := w.do("GET", "/admin/v1/users?cursor="+a.text("next"), nil, bearer(token)).want(t, 200, "")
 	if list, _ := b.object["users"].([]any); len(list) != 3 || b.text("next") != "" {
 		t.Errorf("%d users, next %q", len(list), b.text("next"))
 	}
-	w.do("GET", "/admin/v1/users?after=%00", nil, bearer(token)).want(t, 400, "invalid_request")
-	w.do("GET", "/admin/v1/users?after=%ff", nil, bearer(token)).want(t, 400, "invalid_request")
+	w.do("GET", "/admin/v1/users?cursor=AA", nil, bearer(token)).want(t, 400, "invalid_request")
+	w.do("GET", "/admin/v1/users?cursor=_w", nil, bearer(token)).want(t, 400, "invalid_request")
 	w.do("GET", "/admin/v1/users", nil, bearer(w.login("alice", aliceWord).text("access_token"))).want(t, 403, "insufficient_scope") // Standard_R08 Behaviour_B5
 	w.do("GET", "/admin/v1/users", nil).want(t, 401, "missing_token")
-	w.do("POST", "/admin/v1/users", map[string]any{}, bearer(token)).want(t, 405, "method_not_allowed")
+	w.do("GET", "/admin/v1/users?cursor="+a.text("next")+"=", nil, bearer(token)).want(t, 400, "invalid_request")
+	w.do("GET", "/admin/v1/users?limit=501", nil, bearer(token)).want(t, 400, "invalid_request")
+	w.do("GET", "/admin/v1/users?limit=1&limit=2", nil, bearer(token)).want(t, 400, "invalid_request")
+	w.do("GET", "/admin/v1/users?order_by=hash", nil, bearer(token)).want(t, 400, "invalid_request")
 }
 
 func TestMe(t *testing.T) {

@@ -29,20 +29,26 @@ func (s *Server) newGuards() (map[endpoint.Access]guard, error) {
 		all = append(all, v)
 	}
 	return map[endpoint.Access]guard{
-		endpoint.AccessPublic: func(next http.Handler) http.Handler { return next },
-		endpoint.AccessAny:    anyAudience(all),
-		endpoint.AccessOwn:    require(s.own),
-		endpoint.AccessRecent: require(s.own, doorward.YoungWhenStale(0), doorward.LoggedInWithin(s.cfg.RecentLogin)),
-		endpoint.AccessAdmin: func(next http.Handler) http.Handler {
-			return require(s.own, doorward.YoungWhenStale(0))(s.handler(func(w http.ResponseWriter, r *http.Request) error {
-				if err := checkAdmin(endpoint.Claims(r)); err != nil {
-					return err
-				}
-				next.ServeHTTP(w, r)
-				return nil
-			}))
-		},
+		endpoint.AccessPublic:      func(next http.Handler) http.Handler { return next },
+		endpoint.AccessAny:         anyAudience(all),
+		endpoint.AccessOwn:         require(s.own),
+		endpoint.AccessRecent:      require(s.own, doorward.YoungWhenStale(0), doorward.LoggedInWithin(s.cfg.RecentLogin)),
+		endpoint.AccessAdmin:       s.admin(require(s.own, doorward.YoungWhenStale(0))),
+		endpoint.AccessAdminRecent: s.admin(require(s.own, doorward.YoungWhenStale(0), doorward.LoggedInWithin(s.cfg.RecentLogin))),
 	}, nil
+}
+
+// admin wants the role admin of whom a guard lets through.
+func (s *Server) admin(g guard) guard {
+	return func(next http.Handler) http.Handler {
+		return g(s.handler(func(w http.ResponseWriter, r *http.Request) error {
+			if err := checkAdmin(endpoint.Claims(r)); err != nil {
+				return err
+			}
+			next.ServeHTTP(w, r)
+			return nil
+		}))
+	}
 }
 
 // verifier checks this issuer's tokens for one audience.

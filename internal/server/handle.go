@@ -32,9 +32,16 @@ const logLimit = 512
 func Identify(r *http.Request, c *doorward.Claims) { endpoint.Identify(r, c.Subject, c.SessionID) }
 
 // ServeHTTP answers one request: every phase that all endpoints share, in order.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.answer(w, r, (*Server).find) }
+
+// serveAdmin answers one request on the listener of the admin API, in the same way.
+func (s *Server) serveAdmin(w http.ResponseWriter, r *http.Request) {
+	s.answer(w, r, (*Server).findApart)
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Server, *http.Request) *resource) {
 	if next := s.successor.Load(); next != nil {
-		next.ServeHTTP(w, r)
+		next.answer(w, r, find)
 		return
 	}
 	x := &endpoint.Exchange{ResponseWriter: w, Started: time.Now(), ID: rand.Text(), Pattern: s.missing.pattern}
@@ -45,7 +52,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.rescue(r, x)
 
 	x.Origin = s.originOf(r)
-	res := s.find(r)
+	res := find(s, r)
 	x.Pattern = res.pattern
 	if res == s.beyond && headerSize(r) <= headerLimit {
 		s.cfg.Upstream.ServeHTTP(x, r)
@@ -68,7 +75,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case res == s.missing:
 		s.fail(x, r, endpoint.ErrNotFound)
 	default:
-		s.mux.ServeHTTP(x, r)
+		res.mux.ServeHTTP(x, r)
 	}
 }
 

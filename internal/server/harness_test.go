@@ -19,6 +19,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
@@ -83,7 +84,7 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 	}
 	hasher := password.New(set.hasher)
 	w.people, err = account.New(account.Config{
-		Store: w.store, Resets: w.store, Devices: w.store, Throttle: w.store, Hasher: hasher, Reserved: hasher.Reserved(),
+		Store: w.store, Resets: w.store, Devices: w.store, Edits: w.store, Roles: w.store, Throttle: w.store, Hasher: hasher, Reserved: hasher.Reserved(),
 	})
 	must(t, err)
 	w.set = set
@@ -106,6 +107,9 @@ func (w *world) build() {
 	w.issuer, err = issuer.New(w.t.Context(), w.set.issuer)
 	must(w.t, err)
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
+	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, Prefix: w.set.server.Prefix})
+	must(w.t, err)
+	w.set.server.Admin = api.Routes()
 	w.server, err = server.New(w.set.server)
 	must(w.t, err)
 }
@@ -338,10 +342,13 @@ func (w *world) checkEvery(name, method string, a answer) {
 			w.t.Errorf("%s: %s is %q", name, header, got)
 		}
 	}
-	for _, header := range []string{"Server", "X-Powered-By", "Location", "Content-Encoding"} {
+	for _, header := range []string{"Server", "X-Powered-By", "Content-Encoding"} {
 		if got, ok := a.header[header]; ok {
 			w.t.Errorf("%s: has %s %q", name, header, got)
 		}
+	}
+	if got, ok := a.header["Location"]; ok != (a.status == http.StatusCreated && name != "POST /register") {
+		w.t.Errorf("%s: %d with Location %q", name, a.status, got)
 	}
 	if len(a.header.Values("Vary")) > 1 {
 		w.t.Errorf("%s: Vary in several lines: %q", name, a.header.Values("Vary"))

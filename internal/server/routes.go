@@ -36,8 +36,8 @@ func (s *Server) routes() []endpoint.Route {
 	if s.cfg.Upstream == nil || s.cfg.Prefix != "" {
 		routes = append(routes, s.rootRoute())
 	}
-	if s.cfg.Upstream == nil {
-		routes = append(routes, s.usersRoute())
+	if s.cfg.Upstream == nil && !s.cfg.AdminApart {
+		routes = append(routes, s.cfg.Admin...)
 	}
 	if s.cfg.Upstream == nil && !s.cfg.NoSample {
 		routes = append(routes, s.protectedRoute())
@@ -48,7 +48,7 @@ func (s *Server) routes() []endpoint.Route {
 // Paths lists where this server itself answers, sorted, in the form of http.ServeMux: what
 // an upstream has there is hidden.
 func (s *Server) Paths() []string {
-	paths := slices.Collect(maps.Keys(s.resources))
+	paths := slices.Collect(maps.Keys(s.front.resources))
 	if s.cfg.ForwardAuth != nil {
 		paths = append(paths, s.cfg.Prefix+ForwardAuthPath)
 	}
@@ -68,32 +68,60 @@ func (s *Server) reserves(path string) bool {
 // resource is what one path answers, method by method.
 type resource struct {
 	pattern string
+	mux     *http.ServeMux // that finds it, and the values in its path
 	routes  map[string]endpoint.Route
 	guarded map[string]http.Handler
 	allow   []string // the methods it knows, sorted
 	cors    corsAnswers
 }
 
-// build makes the multiplexer from the routes. Patterns hold no method, so that
+// site is what one listener answers.
+type site struct {
+	mux       *http.ServeMux
+	resources map[string]*resource // by pattern
+}
+
+// match returns the resource that serves the request's path, or nil. The
+// multiplexer would redirect a path with // or /../ in it; here it is not found,
+// since nobody should send credentials twice.
+func (t site) match(r *http.Request) *resource {
+	escaped := r.URL.EscapedPath()
+	if !strings.HasPrefix(escaped, "/") || len(escaped) > 1 && path.Clean(escaped) != escaped {
+		return nil
+	}
+	_, pattern := t.mux.Handler(r)
+	return t.resources[pattern]
+}
+
+// site makes the multiplexer of routes. Patterns hold no method, so that
 // the multiplexer itself refuses nothing: its refusals are plain text.
-func (s *Server) build() {
-	s.resources = map[string]*resource{}
-	for _, rt := range s.routes() {
+func (s *Server) site(routes []endpoint.Route) site {
+	t := site{http.NewServeMux(), map[string]*resource{}}
+	for _, rt := range routes {
 		pattern := s.pattern(rt)
-		res, ok := s.resources[pattern]
+		res, ok := t.resources[pattern]
 		if !ok {
-			res = &resource{pattern: pattern, routes: map[string]endpoint.Route{}, guarded: map[string]http.Handler{}}
-			s.resources[pattern] = res
+			res = &resource{pattern: pattern, mux: t.mux, routes: map[string]endpoint.Route{}, guarded: map[string]http.Handler{}}
+			t.resources[pattern] = res
 		}
 		res.routes[rt.Method] = rt
 		res.guarded[rt.Method] = s.guards[rt.Access](s.handler(rt.Handle))
 	}
-	s.mux = http.NewServeMux()
-	for pattern, res := range s.resources {
+	for pattern, res := range t.resources {
 		res.allow = allowed(res.routes)
 		res.cors = s.cors.answers(res.allow)
-		s.mux.Handle(pattern, s.dispatch(res))
+		t.mux.Handle(pattern, s.dispatch(res))
 	}
+	return t
+}
+
+// build makes what each listener answers.
+func (s *Server) build() {
+	var apart []endpoint.Route
+	if s.cfg.AdminApart {
+		apart = s.cfg.Admin
+	}
+	s.front, s.apart = s.site(s.routes()), s.site(apart)
 	s.missing, s.beyond, s.forward = &resource{pattern: "none"}, &resource{pattern: "upstream"}, &resource{pattern: "forward-auth"}
 }
 
@@ -144,26 +172,26 @@ func (s *Server) dispatch(res *resource) http.Handler {
 
 // find returns the resource that serves the request's path, never nil: beyond or
 // missing if it is none of this server's. A question of forward-auth may end in another
-// request's path, which is not looked at here. The
-// multiplexer would redirect a path with // or /../ in it; here it is not found,
-// since nobody should send credentials twice.
+// request's path, which is not looked at here.
 func (s *Server) find(r *http.Request) *resource {
-	escaped := r.URL.EscapedPath()
 	if s.cfg.ForwardAuth != nil && strings.HasPrefix(r.RequestURI, s.cfg.Prefix+ForwardAuthPath) {
 		return s.forward
 	}
-	missing := s.missing
-	if s.cfg.Upstream != nil && !s.reserves(escaped) {
-		missing = s.beyond
-	}
-	if !strings.HasPrefix(escaped, "/") || len(escaped) > 1 && path.Clean(escaped) != escaped {
-		return missing
-	}
-	_, pattern := s.mux.Handler(r)
-	if res, ok := s.resources[pattern]; ok {
+	if res := s.front.match(r); res != nil {
 		return res
 	}
-	return missing
+	if s.cfg.Upstream != nil && !s.reserves(r.URL.EscapedPath()) {
+		return s.beyond
+	}
+	return s.missing
+}
+
+// findApart is find for the listener of the admin API.
+func (s *Server) findApart(r *http.Request) *resource {
+	if res := s.apart.match(r); res != nil {
+		return res
+	}
+	return s.missing
 }
 
 func allowed(routes map[string]endpoint.Route) []string {

@@ -29,6 +29,11 @@ func (s *Server) HTTPServer() *http.Server {
 	if s.cfg.Feed != nil {
 		server.RegisterOnShutdown(s.cfg.Feed.Close) // A stream would never finish by itself.
 	}
+	return s.encrypted(server)
+}
+
+// encrypted makes a server speak TLS where this one does.
+func (s *Server) encrypted(server *http.Server) *http.Server {
 	if s.cfg.TLS != nil {
 		server.TLSConfig = s.cfg.TLS.Clone()
 		server.TLSConfig.MinVersion = max(server.TLSConfig.MinVersion, tls.VersionTLS12)
@@ -63,6 +68,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // Serve does.
 func (s *Server) ServeBeside(ctx context.Context, l net.Listener, h http.Handler) error {
 	return s.serve(ctx, l, s.limited(h), connectionsBeside)
+}
+
+// ServeAdmin answers the admin API on a listener beside the one of Serve, with TLS where that has
+// it. Limits and end are those of ServeBeside. Config.AdminApart is needed.
+func (s *Server) ServeAdmin(ctx context.Context, l net.Listener) error {
+	return s.serve(ctx, l, s.encrypted(s.limited(http.HandlerFunc(s.serveAdmin))), connectionsBeside)
 }
 
 func (s *Server) serve(ctx context.Context, l net.Listener, server *http.Server, connections int) error {

@@ -86,6 +86,10 @@ type Config struct {
 
 	// Endpoints are those of other packages, mounted as this server's own are.
 	Endpoints []endpoint.Route
+	// Admin is the admin API. With AdminApart it is answered by ServeAdmin alone, on a listener of
+	// its own; without it, beside all other endpoints, but not in front of an Upstream.
+	Admin      []endpoint.Route
+	AdminApart bool
 
 	// TLS makes Serve speak TLS, version 1.2 or later. Nil means plain HTTP.
 	TLS *tls.Config
@@ -114,8 +118,8 @@ type Server struct {
 	cfg       Config
 	origin    string // scheme and host of the issuer
 	log       *slog.Logger
-	resources map[string]*resource // by mux pattern
-	mux       *http.ServeMux
+	front     site      // what Serve answers
+	apart     site      // what ServeAdmin answers
 	missing   *resource // what answers where no resource is
 	beyond    *resource // what Config.Upstream answers for
 	forward   *resource // what Config.ForwardAuth answers for

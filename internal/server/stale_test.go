@@ -63,19 +63,27 @@ func TestAttack_F12_StaleNode(t *testing.T) {
 	if a := w.do("GET", "/me", nil, bearer("junk")); a.status != 401 {
 		t.Errorf("junk: %d", a.status)
 	}
+	logged := func(text string) (lines int) {
+		for _, line := range w.logs.lines() {
+			if strings.Contains(string(line), `"msg":"`+text) {
+				lines++
+			}
+		}
+		return lines
+	}
+	for deadline := time.Now().Add(20 * time.Second); logged("revocations are out of date") == 0 && time.Now().Before(deadline); {
+		ready(503)
+	}
 	store.now.Store(false)
 	ready(200)
 	if a := w.do("GET", "/me", nil, bearer(old.text("access_token"))); a.status != 200 {
 		t.Errorf("up to date again: %d", a.status)
 	}
 	for _, once := range []string{"revocations are out of date", "revocations are up to date again"} {
-		var lines int
-		for _, line := range w.logs.lines() {
-			if strings.Contains(string(line), `"msg":"`+once) {
-				lines++
-			}
+		for deadline := time.Now().Add(20 * time.Second); logged(once) == 0 && time.Now().Before(deadline); {
+			ready(200)
 		}
-		if lines != 1 {
+		if lines := logged(once); lines != 1 {
 			t.Errorf("the log says %d times that %s", lines, once)
 		}
 	}

@@ -84,18 +84,27 @@ func SecretFile(path string, forbidden fs.FileMode) error {
 }
 
 func (c *Config) checkListener(faults *Problems) {
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil || Loopback(host) {
+	c.checkPlain(faults, "admin.listen", c.AdminListen)
+	if !c.checkPlain(faults, "listen", c.Listen) {
 		return
-	}
-	if !c.TLS() && !c.InsecureHTTP {
-		c.fault(faults, "listen", "%s is not loopback, and there is no TLS", c.Listen)
-		faults.hint("give --tls-cert and --tls-key, or --insecure-http where a proxy ends TLS")
 	}
 	if c.origin["issuer"] == "" {
 		c.fault(faults, "issuer", "is required when listening on anything but loopback")
 		faults.hint("--issuer https://… is the URL by which clients reach this server")
 	}
+}
+
+// checkPlain wants TLS of a listener off loopback, and reports whether it is one.
+func (c *Config) checkPlain(faults *Problems, key, address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || Loopback(host) {
+		return false
+	}
+	if !c.TLS() && !c.InsecureHTTP {
+		c.fault(faults, key, "%s is not loopback, and there is no TLS", address)
+		faults.hint("give --tls-cert and --tls-key, or --insecure-http where a proxy ends TLS")
+	}
+	return true
 }
 
 func (c *Config) checkTLS(faults *Problems) {

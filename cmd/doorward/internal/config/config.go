@@ -19,6 +19,7 @@ type Config struct {
 	DatabaseConnections int    // of this process, at most
 
 	Listen        string   // host:port
+	AdminListen   string   // host:port of the admin API; "" for none of its own
 	MetricsListen string   // host:port; "" for no metrics
 	Issuer        string   // "" until the address is known, when Listen has port 0
 	Audience      string   // what /login writes when the client names none; "" means Issuer

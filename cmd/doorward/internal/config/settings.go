@@ -76,6 +76,10 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.Listen, isAddress} },
 	},
 	{
+		Key: "admin.listen", Usage: "`ADDRESS` of a listener of its own for /admin/v1, host:port (default none)",
+		bind: func(c *Config) value { return text{&c.AdminListen, isAddress} },
+	},
+	{
 		Key: "metrics.listen", Flag: "metrics", Usage: "`ADDRESS` of a listener of its own for /metrics, host:port (default none)",
 		bind: func(c *Config) value { return text{&c.MetricsListen, isAddress} },
 	},

@@ -1,0 +1,118 @@
+// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions and signing keys, for whoever
+// has the role admin.
+//
+// Each resource is one file. A list comes in pages; its "next" goes into ?cursor= for the rest. What can be
+// changed has an ETag, and is changed by PATCH with If-Match: whoever changes what they have not seen reads 412.
+// Reading wants a token of Doorward's own; everything else wants a recent login besides. The caller's
+// role is asked of the store at each request, so that who lost it can do nothing from then on.
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/issuer"
+)
+
+// Path is where all endpoints of this package are, after the server's prefix.
+const Path = "/admin/v1"
+
+// Config is what the API works on. All of it is required.
+type Config struct {
+	Issuer  *issuer.Issuer
+	People  *account.People
+	Clients *account.Clients
+	// Prefix is the server's, for Location.
+	Prefix string
+}
+
+// Admin is the admin API. It is safe for concurrent use.
+type Admin struct{ Config }
+
+// New returns the admin API of a server.
+func New(cfg Config) (*Admin, error) {
+	if cfg.Issuer == nil || cfg.People == nil || cfg.Clients == nil {
+		return nil, errors.New("admin: Config.Issuer, People and Clients are required")
+	}
+	return &Admin{cfg}, nil
+}
+
+// Routes are the endpoints, for the server.
+func (a *Admin) Routes() []endpoint.Route {
+	return []endpoint.Route{
+		a.reads("/users", a.users),
+		a.changes(http.MethodPost, "/users", a.userAdd),
+		a.reads("/users/{id}", a.user),
+		a.changes(http.MethodPatch, "/users/{id}", a.userEdit),
+		a.changes(http.MethodDelete, "/users/{id}", a.userDelete),
+		a.changes(http.MethodPost, "/users/{id}/password", a.userPassword),
+		a.changes(http.MethodPost, "/users/{id}/reset-link", a.userReset),
+		a.changes(http.MethodDelete, "/users/{id}/sessions", a.userSessionsEnd),
+
+		a.reads("/roles", a.roles),
+		a.changes(http.MethodPost, "/roles", a.roleAdd),
+		a.reads("/roles/{name}", a.role),
+		a.changes(http.MethodPatch, "/roles/{name}", a.roleEdit),
+		a.changes(http.MethodDelete, "/roles/{name}", a.roleDelete),
+
+		a.reads("/clients", a.clients),
+		a.changes(http.MethodPost, "/clients", a.clientAdd),
+		a.reads("/clients/{id}", a.client),
+		a.changes(http.MethodPatch, "/clients/{id}", a.clientEdit),
+		a.changes(http.MethodDelete, "/clients/{id}", a.clientDelete),
+
+		a.reads("/sessions", a.sessions),
+		a.reads("/sessions/{id}", a.session),
+		a.changes(http.MethodDelete, "/sessions/{id}", a.sessionEnd),
+
+		a.reads("/keys", a.keys),
+		a.changes(http.MethodPost, "/keys", a.keyRotate),
+		a.reads("/keys/{kid}", a.key),
+		a.changes(http.MethodDelete, "/keys/{kid}", a.keyRevoke),
+	}
+}
+
+func (a *Admin) reads(path string, h endpoint.Handler) endpoint.Route {
+	return endpoint.Route{Method: http.MethodGet, Path: Path + path, Access: endpoint.AccessAdmin, Handle: a.stillAdmin(h)}
+}
+
+// changes is a route that wants a recent login: a token that was left open somewhere shows things and
+// changes nothing.
+func (a *Admin) changes(method, path string, h endpoint.Handler) endpoint.Route {
+	return endpoint.Route{Method: method, Path: Path + path, Access: endpoint.AccessAdminRecent, Handle: a.stillAdmin(h)}
+}
+
+// stillAdmin asks the store whether the caller is an admin now: the token may be some minutes old.
+func (a *Admin) stillAdmin(h endpoint.Handler) endpoint.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		subject, err := a.People.Subject(r.Context(), endpoint.Claims(r).Subject)
+		if err != nil && !errors.Is(err, issuer.ErrNotFound) {
+			return err
+		}
+		if err != nil || !subject.Active || !slices.Contains(subject.Roles, account.RoleAdmin) {
+			return errNotAdmin
+		}
+		return h(w, r)
+	}
+}
+
+var errNotAdmin = &endpoint.Failure{
+	Status: http.StatusForbidden, Code: "insufficient_scope", Description: "the role admin is needed",
+	Challenge: endpoint.Challenge("insufficient_scope", "the role admin is needed"), Cause: doorward.ErrRole,
+}
+
+// event says who does it, for the audit record.
+func event(r *http.Request) issuer.Event { return endpoint.Event(r, endpoint.Claims(r).Subject) }
+
+// afterCommit is the context for what must follow a change that has been made, although the client may be gone.
+func afterCommit(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }
+
+// location is where a resource is that was made.
+func (a *Admin) location(w http.ResponseWriter, path string) {
+	w.Header().Set("Location", a.Prefix+Path+path)
+}

@@ -1,0 +1,111 @@
+package admin
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/doorward/doorward/internal/endpoint"
+)
+
+// Bounds of a page.
+const (
+	defaultLimit = 100
+	maxLimit     = 500
+	maxCursor    = 512
+)
+
+// page is what a list was asked for: at most limit entries after a position.
+type page struct {
+	limit int
+	after string
+	// filters are the other parameters of the list.
+	filters map[string]string
+}
+
+// readPage reads limit, cursor and the filters that a list knows. A parameter that is unknown or comes twice is refused.
+func readPage(r *http.Request, filters ...string) (page, error) {
+	p := page{limit: defaultLimit, filters: map[string]string{}}
+	known := append([]string{"limit", "cursor"}, filters...)
+	values, err := readQuery(r, known...)
+	if err != nil {
+		return p, err
+	}
+	p.filters = values
+	if text, ok := values["limit"]; ok {
+		if p.limit, err = strconv.Atoi(text); err != nil || p.limit < 1 || p.limit > maxLimit {
+			return p, endpoint.InvalidRequest("limit must be a number from 1 to "+strconv.Itoa(maxLimit), nil)
+		}
+	}
+	if text, ok := values["cursor"]; ok {
+		if p.after, ok = parseCursor(text); !ok {
+			return p, endpoint.InvalidRequest("cursor must be what next said", nil)
+		}
+	}
+	return p, nil
+}
+
+// readQuery reads the parameters of a request, each of which is known and comes once.
+func readQuery(r *http.Request, known ...string) (map[string]string, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, endpoint.InvalidRequest("the query cannot be read", nil)
+	}
+	read := map[string]string{}
+	for _, name := range known {
+		if list := values[name]; len(list) == 1 {
+			read[name] = list[0]
+		} else if len(list) > 1 {
+			return nil, endpoint.InvalidRequest("a parameter comes twice", nil)
+		}
+		delete(values, name)
+	}
+	if len(values) > 0 {
+		text := "there are no parameters here"
+		if len(known) > 0 {
+			text = "known parameters are " + strings.Join(known, ", ")
+		}
+		return nil, endpoint.InvalidRequest(text, nil)
+	}
+	return read, nil
+}
+
+// flag reads a parameter that is true, false or left out.
+func flag(values map[string]string, name string) (bool, error) {
+	switch text, ok := values[name]; {
+	case !ok, text == "false":
+		return false, nil
+	case text == "true":
+		return true, nil
+	}
+	return false, endpoint.InvalidRequest(name+" must be true or false", nil)
+}
+
+// cut returns the entries of a page of a list that was asked for one more, and the cursor of the
+// next one.
+func cut[T any](p page, list []T, position func(T) string) (entries []T, next string) {
+	if len(list) <= p.limit {
+		return list, ""
+	}
+	list = list[:p.limit]
+	return list, cursorText(position(list[p.limit-1]))
+}
+
+// cursorText writes a position. Whoever changes it reaches nothing that the list does not show anyway.
+func cursorText(position string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(position))
+}
+
+func parseCursor(text string) (position string, ok bool) {
+	if text == "" || len(text) > maxCursor {
+		return "", false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || !utf8.Valid(raw) || strings.ContainsAny(string(raw), "\x00") || strings.ContainsAny(text, "\r\n") {
+		return "", false
+	}
+	return string(raw), true
+}

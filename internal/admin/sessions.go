@@ -1,0 +1,118 @@
+package admin
+
+import (
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/issuer"
+)
+
+// sessionEntry is what is shown of a session.
+type sessionEntry struct {
+	ID        string    `json:"id"`
+	Subject   string    `json:"subject"`
+	ClientID  string    `json:"client_id"`
+	Scope     string    `json:"scope"`
+	Audience  string    `json:"audience"`
+	AuthTime  time.Time `json:"auth_time"`
+	CreatedAt time.Time `json:"created_at"`
+	// LastUsed is rounded down to the hour, here too: nobody learns to the minute when somebody is away.
+	LastUsed  time.Time `json:"last_used"`
+	ExpiresAt time.Time `json:"expires_at"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	// EndReason is why the session is over, also one that has lapsed.
+	EndReason string `json:"end_reason,omitzero"`
+}
+
+func showSession(s issuer.Session) sessionEntry {
+	expires := s.IdleEnd
+	if s.AbsoluteEnd.Before(expires) {
+		expires = s.AbsoluteEnd
+	}
+	return sessionEntry{
+		ID: s.ID, Subject: s.Subject, ClientID: s.ClientID, Scope: s.Scope.String(), Audience: s.Audience, AuthTime: s.AuthTime,
+		CreatedAt: s.CreatedAt, LastUsed: s.LastUsedAt.Truncate(time.Hour), ExpiresAt: expires,
+		EndedAt: s.EndedAt, EndReason: s.OverFor(time.Now()),
+	}
+}
+
+type sessionsAnswer struct {
+	Sessions []sessionEntry `json:"sessions"`
+	Next     string         `json:"next,omitzero"`
+}
+
+// sessionForm is the one text form of a session's ID.
+var sessionForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+
+// sessions lists sessions, newest first: the live ones, and with ?ended=true those that are over too.
+func (a *Admin) sessions(w http.ResponseWriter, r *http.Request) error {
+	p, err := readPage(r, "user", "ended")
+	if err != nil {
+		return err
+	}
+	ended, err := flag(p.filters, "ended")
+	if err != nil {
+		return err
+	}
+	user, filtered := p.filters["user"]
+	if filtered && !isID(user) {
+		return endpoint.InvalidRequest("user must be the id of a user", nil)
+	}
+	if p.after != "" && !sessionForm.MatchString(p.after) {
+		return endpoint.InvalidRequest("cursor must be what next said", nil)
+	}
+	list, err := a.Issuer.Sessions(r.Context(), issuer.SessionQuery{Subject: user, Live: !ended, Before: p.after, Limit: p.limit + 1})
+	if err != nil {
+		return err
+	}
+	list, next := cut(p, list, func(s issuer.Session) string { return s.ID })
+	answer := sessionsAnswer{Sessions: make([]sessionEntry, 0, len(list)), Next: next}
+	for _, s := range list {
+		answer.Sessions = append(answer.Sessions, showSession(s))
+	}
+	endpoint.WriteJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+func (a *Admin) session(w http.ResponseWriter, r *http.Request) error {
+	s, err := a.findSession(r)
+	if err != nil {
+		return err
+	}
+	endpoint.WriteJSON(w, http.StatusOK, showSession(s))
+	return nil
+}
+
+func (a *Admin) findSession(r *http.Request) (issuer.Session, error) {
+	if _, err := readQuery(r); err != nil {
+		return issuer.Session{}, err
+	}
+	if !sessionForm.MatchString(r.PathValue("id")) {
+		return issuer.Session{}, endpoint.ErrNotFound
+	}
+	list, err := a.Issuer.Sessions(r.Context(), issuer.SessionQuery{ID: r.PathValue("id"), Limit: 1})
+	if err != nil {
+		return issuer.Session{}, err
+	}
+	if len(list) == 0 {
+		return issuer.Session{}, endpoint.ErrNotFound
+	}
+	return list[0], nil
+}
+
+// sessionEnd ends one session, whoever it belongs to. Doing it again changes nothing.
+func (a *Admin) sessionEnd(w http.ResponseWriter, r *http.Request) error {
+	s, err := a.findSession(r)
+	if err != nil {
+		return err
+	}
+	ev := event(r)
+	ev.Subject = s.Subject
+	if err := a.Issuer.RevokeSession(r.Context(), s.ID, ev); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

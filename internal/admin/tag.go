@@ -1,0 +1,75 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/issuer"
+	"github.com/go-json-experiment/json"
+)
+
+var (
+	errNoCondition = &endpoint.Failure{
+		Status: http.StatusPreconditionRequired, Code: "precondition_required",
+		Description: "send If-Match with the ETag of what you have seen, or with * for whatever is there",
+	}
+	errChanged = &endpoint.Failure{
+		Status: http.StatusPreconditionFailed, Code: "precondition_failed",
+		Description: "this was changed by somebody else; read it again, then decide anew",
+	}
+)
+
+// tagOf is the entity tag of what a resource shows (RFC 9110 §8.8.3): another one whenever that differs.
+func tagOf(shown any) string {
+	body, err := json.Marshal(shown, json.Deterministic(true))
+	if err != nil {
+		panic("admin: an answer is not JSON: " + err.Error())
+	}
+	sum := sha256.Sum256(body)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+}
+
+// writeTagged answers with a resource and its entity tag.
+func writeTagged(w http.ResponseWriter, status int, shown any) {
+	w.Header().Set("ETag", tagOf(shown))
+	endpoint.WriteJSON(w, status, shown)
+}
+
+// checkMatch holds If-Match against what the resource shows now (RFC 9110 §13.1.1). It reports whether
+// the change is good for whatever is there: the store compares otherwise, in the transaction of the change.
+func checkMatch(r *http.Request, shown any) (whatever bool, err error) {
+	lines := r.Header.Values("If-Match")
+	if len(lines) == 0 {
+		return false, errNoCondition
+	}
+	tag := tagOf(shown)
+	for candidate := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		switch strings.TrimSpace(candidate) {
+		case "*":
+			return true, nil
+		case tag:
+			return false, nil
+		}
+	}
+	return false, errChanged
+}
+
+// noCondition refuses a condition where there is nothing to hold it against, rather than to pass over it.
+func noCondition(r *http.Request) error {
+	if len(r.Header.Values("If-Match"))+len(r.Header.Values("If-Unmodified-Since")) > 0 {
+		return endpoint.InvalidRequest("this takes no condition", nil)
+	}
+	return nil
+}
+
+// conflict turns what the store says of a resource that was changed meanwhile.
+func conflict(err error) error {
+	if errors.Is(err, issuer.ErrConflict) {
+		return errChanged
+	}
+	return err
+}
