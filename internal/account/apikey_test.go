@@ -151,7 +151,7 @@ func TestAPIKeyExchange(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	// The owner loses a scope, and so does the key.
-	if _, _, err := w.people.SetRole(t.Context(), "editor", account.Change{Remove: []string{"b"}}, false, event); err != nil {
+	if _, _, err := w.people.SetRole(t.Context(), "editor", nil, account.Change{Remove: []string{"b"}}, false, event); err != nil {
 		t.Fatal(err)
 	}
 	if set, err = w.exchange(text, account.KeyRequest{}); err != nil || w.wantClaims(set, issuerURL).Scope.String() != "a" {

@@ -19,7 +19,7 @@ type EditStore interface {
 	// EditUser changes a user and returns them as they are then. It returns issuer.ErrConflict,
 	// and writes nothing, if e.Seen is not what the user is. Disabling, and e.End, end
 	// every session as Store.SetPassword does, and return the cut-off. It writes an event for each part
-	// that changes something: EventUserRoles, EventUserDisable or EventUserEnable, and for
+	// that changes something: EventUserEmail, EventUserRoles, EventUserDisable or EventUserEnable, and for
 	// e.End issuer.EventSubjectEnd. It returns ErrNotFound, ErrRoleBounds or ErrLastAdmin.
 	EditUser(ctx context.Context, id string, e UserEdit, ev issuer.Event) (User, doorward.Revocation, error)
 }
@@ -28,6 +28,7 @@ type EditStore interface {
 type UserEdit struct {
 	// Seen is what the user must still be; nil is whatever they are.
 	Seen     *User
+	Email    *string // empty removes it
 	Disabled *bool
 	Roles    *[]string
 	// End ends every session of the user.
@@ -35,8 +36,8 @@ type UserEdit struct {
 }
 
 // Edit changes a user; the caller applies the Revocation. It returns
-// issuer.ErrConflict if the user is not as e.Seen says any more, ErrRole, ErrNotFound,
-// ErrRoleBounds or ErrLastAdmin.
+// issuer.ErrConflict if the user is not as e.Seen says any more, ErrEmail, ErrRole,
+// ErrNotFound, ErrRoleBounds or ErrLastAdmin.
 func (p *People) Edit(ctx context.Context, id string, e UserEdit, ev issuer.Event) (User, doorward.Revocation, error) {
 	if p.edits == nil {
 		return User{}, doorward.Revocation{}, errNoEdits
@@ -45,6 +46,13 @@ func (p *People) Edit(ctx context.Context, id string, e UserEdit, ev issuer.Even
 		if _, err := parseRoles(*e.Roles); err != nil {
 			return User{}, doorward.Revocation{}, err
 		}
+	}
+	if e.Email != nil {
+		email, err := parseEmail(*e.Email)
+		if err != nil {
+			return User{}, doorward.Revocation{}, err
+		}
+		e.Email = &email
 	}
 	u, cut, err := p.edits.EditUser(ctx, id, e, ev)
 	if err != nil {

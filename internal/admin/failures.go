@@ -33,6 +33,7 @@ var known = []struct {
 	{account.ErrRole, http.StatusBadRequest, "invalid_name", "a role is 1 to 64 of the characters a-z 0-9 _ . : - and begins with a letter or digit"},
 	{account.ErrClientName, http.StatusBadRequest, "invalid_name", "the name of a client is 1 to 64 of the characters a-z 0-9 _ . : -, begins with a letter or digit, and not with dwc_"},
 	{account.ErrName, http.StatusBadRequest, "invalid_name", "a name has 1 to 64 letters, digits or plain signs, of one script, and single spaces inside"},
+	{account.ErrEmail, http.StatusBadRequest, "invalid_email", "an e-mail address is written name@host.example, in ASCII, with at most 64 characters before the @ and 254 together"},
 	{account.ErrScopeWord, http.StatusBadRequest, "invalid_scope", "a scope is 1 to 128 printable ASCII characters without space, quote and backslash"},
 	{account.ErrClientGrant, http.StatusBadRequest, "invalid_request", "a client has at most 64 scopes and 64 audiences, none of them with a space"},
 }

@@ -15,6 +15,7 @@ import (
 type userEntry struct {
 	ID                string    `json:"id"`
 	Username          string    `json:"username"`
+	Email             string    `json:"email"` // empty if none is known
 	Roles             []string  `json:"roles"`
 	Disabled          bool      `json:"disabled"`
 	MustChange        bool      `json:"password_change_required"`
@@ -25,7 +26,7 @@ type userEntry struct {
 
 func showUser(u account.User) userEntry {
 	return userEntry{
-		ID: u.ID, Username: u.Name, Roles: u.Roles, Disabled: u.Disabled, MustChange: u.MustChange,
+		ID: u.ID, Username: u.Name, Email: u.Email, Roles: u.Roles, Disabled: u.Disabled, MustChange: u.AdminWaits(),
 		CreatedAt: u.CreatedAt, PasswordChangedAt: u.PasswordChangedAt, PasswordExpiresAt: u.PasswordExpiresAt,
 	}
 }
@@ -97,6 +98,7 @@ func (a *Admin) findUser(r *http.Request) (account.User, error) {
 
 type userAddRequest struct {
 	Username string   `json:"username"`
+	Email    string   `json:"email"`
 	Password string   `json:"password"` // empty asks for one that is made here
 	Roles    []string `json:"roles"`
 }
@@ -121,9 +123,9 @@ func (a *Admin) userAdd(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	n := account.NewUser{Name: req.Username, Roles: req.Roles, Password: req.Password}
-	if mustChange(req.Roles, secret) {
-		n.MustChange, n.Lifetime = true, account.InitialLifetime
+	n := account.NewUser{Name: req.Username, Email: req.Email, Roles: req.Roles, Password: req.Password, MustChange: secret != ""}
+	if n.MustChange && slices.Contains(req.Roles, account.RoleAdmin) {
+		n.Lifetime = account.InitialLifetime
 	}
 	u, err := a.People.Add(r.Context(), n, event(r))
 	if err != nil {
@@ -136,6 +138,7 @@ func (a *Admin) userAdd(w http.ResponseWriter, r *http.Request) error {
 }
 
 type userEditRequest struct {
+	Email    *string   `json:"email"`
 	Disabled *bool     `json:"disabled"`
 	Roles    *[]string `json:"roles"`
 }
@@ -151,14 +154,14 @@ func (a *Admin) userEdit(w http.ResponseWriter, r *http.Request) error {
 	if err := endpoint.ReadJSON(w, r, &req); err != nil {
 		return err
 	}
-	if req.Disabled == nil && req.Roles == nil {
+	if req == (userEditRequest{}) {
 		return errNothing
 	}
 	seen, err := a.findUser(r)
 	if err != nil {
 		return err
 	}
-	e := account.UserEdit{Seen: &seen, Disabled: req.Disabled, Roles: req.Roles, End: end}
+	e := account.UserEdit{Seen: &seen, Email: req.Email, Disabled: req.Disabled, Roles: req.Roles, End: end}
 	whatever, err := checkMatch(r, showUser(seen))
 	if err != nil {
 		return err
@@ -213,7 +216,7 @@ func (a *Admin) userPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	cutoff, err := a.People.SetPassword(r.Context(), u.ID, req.Password, mustChange(u.Roles, secret), event(r))
+	cutoff, err := a.People.SetPassword(r.Context(), u.ID, req.Password, secret != "", event(r))
 	if err != nil {
 		return refuse(err)
 	}
@@ -225,7 +228,8 @@ func (a *Admin) userPassword(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// choose makes a password where none is given, and returns it.
+// choose makes a password where none is given, and returns it. That one will have been on a
+// screen, so it opens an admin's account for one day and for its change alone.
 func choose(given *string) (made string, err error) {
 	if len(*given) > password.MaxBytes {
 		return "", password.ErrTooLong
@@ -235,11 +239,6 @@ func choose(given *string) (made string, err error) {
 	}
 	*given = password.Generate()
 	return *given, nil
-}
-
-// mustChange: a password that was made has been on a screen, so it opens an admin's account for one day and for its change alone.
-func mustChange(roles []string, made string) bool {
-	return made != "" && slices.Contains(roles, account.RoleAdmin)
 }
 
 type resetRequest struct {

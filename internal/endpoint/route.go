@@ -11,12 +11,12 @@ type Access int
 
 // What an endpoint may want.
 const (
-	AccessPublic Access = iota // none; the handler asks for credentials itself
-	AccessAny                  // a live token of this issuer, whatever its audience
-	AccessOwn                  // a live token whose audience is the issuer
-	AccessRecent               // as AccessOwn, from a recent login
-	AccessAdmin                // as AccessOwn, with the role admin
-	AccessAdminRecent          // as AccessAdmin, from a recent login
+	AccessPublic      Access = iota // none; the handler asks for credentials itself
+	AccessAny                       // a live token of this issuer, whatever its audience
+	AccessOwn                       // a live token whose audience is the issuer
+	AccessRecent                    // as AccessOwn, from a recent login
+	AccessAdmin                     // as AccessOwn, with the role admin
+	AccessAdminRecent               // as AccessAdmin, from a recent login
 )
 
 // Route is one method of one endpoint.

@@ -17,6 +17,9 @@ var _ account.EditStore = (*Store)(nil)
 // EditUser changes a user who is still as an operator saw them.
 func (s *Store) EditUser(ctx context.Context, id string, e account.UserEdit, ev issuer.Event) (account.User, doorward.Revocation, error) {
 	words := []string{id}
+	if e.Email != nil {
+		words = append(words, *e.Email)
+	}
 	if e.Roles != nil {
 		words = append(words, *e.Roles...)
 	}
@@ -73,6 +76,16 @@ func editUser(ctx context.Context, tx Tx, now time.Time, user account.User, e ac
 			return user, err
 		}
 		ev.Kind, ev.Reason = account.EventUserRoles, strings.Join(user.Roles, ",")
+		if err := record(ctx, tx, now, about(ev, user.ID, "")); err != nil {
+			return user, err
+		}
+	}
+	if e.Email != nil && *e.Email != user.Email {
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET email = $2 WHERE id = $1`, user.ID, *e.Email); err != nil {
+			return user, err
+		}
+		user.Email = *e.Email
+		ev.Kind, ev.Reason = account.EventUserEmail, ""
 		if err := record(ctx, tx, now, about(ev, user.ID, "")); err != nil {
 			return user, err
 		}

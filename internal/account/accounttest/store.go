@@ -23,16 +23,21 @@ import (
 
 // Store is a store of people and of their sessions.
 type Store interface {
-	account.Store
+	operators
 	account.BulkStore
 	account.ResetStore
 	account.DeviceStore
-	account.EditStore
 	account.RoleStore
 	account.EmailStore
 	account.Throttle
 	issuer.SessionStore
 	issuer.RevocationLog
+}
+
+// operators is what operators do with people.
+type operators interface {
+	account.Store
+	account.EditStore
 }
 
 // TestStore checks a store, each promise in a subtest of its own. open opens the
