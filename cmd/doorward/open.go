@@ -48,16 +48,21 @@ type store interface {
 
 // accounts is what the stores keep of people and programs.
 type accounts interface {
-	account.Store
+	operators
 	account.BulkStore
 	account.ResetStore
 	account.DeviceStore
-	account.EditStore
 	account.RoleStore
-	account.EmailStore
 	account.Throttle
 	account.ClientStore
 	account.APIKeyStore
+}
+
+// operators is what operators do with people.
+type operators interface {
+	account.Store
+	account.EditStore
+	account.EmailStore
 }
 
 // beside opens the store of a server for cmd, passes it to do, and closes it.

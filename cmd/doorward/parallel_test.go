@@ -39,7 +39,7 @@ func TestAttack_F02_TwoServers(t *testing.T) {
 		}
 	}
 	out, _ := command(t, exitDone, "", "session", "list", "--json", "--data", dir)
-	var live []sessionJSON
+	var live []struct{}
 	if err := json.Unmarshal([]byte(out), &live); err != nil || len(live) != rounds {
 		t.Errorf("%d live sessions of %d, %v", len(live), rounds, err)
 	}

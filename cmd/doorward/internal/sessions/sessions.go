@@ -1,0 +1,274 @@
+// Package sessions has the commands about logins: which there are, and how they end.
+package sessions
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+	"github.com/spf13/cobra"
+)
+
+// Store is what the commands work on.
+type Store struct {
+	Sessions issuer.SessionStore
+	People   *account.People
+}
+
+// Shell is what the commands need of the program around them.
+type Shell struct {
+	// Beside runs a step on the store that a command names.
+	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
+	// Want admits arguments of these names.
+	Want func(names ...string) cobra.PositionalArgs
+	// Event says who does it.
+	Event func() issuer.Event
+	// Misused and Refused make the errors with the exit codes 2 and 3.
+	Misused, Refused func(hint, format string, args ...any) error
+	// Note writes a line for people, the others what was asked for.
+	Note   func(format string, args ...any)
+	JSON   func(any) error
+	Table  func(head []string, rows [][]string) error
+	Fields func([][2]string) error
+}
+
+// Commands are those of "doorward session".
+func (s Shell) Commands() []*cobra.Command {
+	return []*cobra.Command{s.listCommand(), s.showCommand(), s.revokeCommand()}
+}
+
+func (s Shell) listCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List sessions, newest first",
+		Example: `  doorward session list --user alice
+  doorward session list --all --json`,
+		Args: s.Want(),
+	}
+	name := cmd.Flags().String("user", "", "only sessions of the user `NAME`")
+	all := cmd.Flags().Bool("all", false, "also sessions that have ended")
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return s.Beside(cmd, func(ctx context.Context, b Store) error {
+			q := issuer.SessionQuery{Live: !*all}
+			if *name != "" {
+				u, err := s.byName(ctx, b, *name)
+				if err != nil {
+					return err
+				}
+				q.Subject = u.ID
+			}
+			list, err := b.sessions(ctx, q)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return s.JSON(list)
+			}
+			var rows [][]string
+			for _, one := range list {
+				rows = append(rows, []string{one.ID, orDash(one.User), one.ClientID, ago.When(one.CreatedAt), ago.When(one.LastUsedAt), one.status()})
+			}
+			return s.Table([]string{"SESSION", "USER", "CLIENT", "CREATED", "LAST USED", "STATUS"}, rows)
+		})
+	}
+	return cmd
+}
+
+func (s Shell) showCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "show ID", Short: "Show one session", Args: s.Want("ID")}
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return s.Beside(cmd, func(ctx context.Context, b Store) error {
+			one, err := s.session(ctx, b, args[0])
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return s.JSON(one)
+			}
+			return s.Fields([][2]string{
+				{"session", one.ID},
+				{"user", orDash(one.User)},
+				{"subject", one.Subject},
+				{"client", one.ClientID},
+				{"scope", orDash(one.Scope)},
+				{"audience", one.Audience},
+				{"status", one.status()},
+				{"created", ago.When(one.CreatedAt)},
+				{"logged in", ago.When(one.AuthTime)},
+				{"last used", ago.When(one.LastUsedAt)},
+				{"lapses idle", ago.When(one.IdleEnd)},
+				{"lapses", ago.When(one.AbsoluteEnd)},
+			})
+		})
+	}
+	return cmd
+}
+
+func (s Shell) revokeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "revoke ID | --user NAME",
+		Short: "End one session, or all of a user",
+		Example: `  doorward session revoke 0199f3c2-7d5a-7000-8000-000000000000
+  doorward session revoke --user alice`,
+	}
+	name := cmd.Flags().String("user", "", "end all sessions of the user `NAME`")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if cmd.Flags().Changed("user") {
+			if len(args) > 0 {
+				return s.Misused(cmd.CommandPath()+" --help", "ID and --user exclude each other")
+			}
+			return nil
+		}
+		return s.Want("ID")(cmd, args)
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return s.Beside(cmd, func(ctx context.Context, b Store) error {
+			if cmd.Flags().Changed("user") {
+				return s.revokeUser(ctx, b, *name)
+			}
+			return s.revokeOne(ctx, b, args[0])
+		})
+	}
+	return cmd
+}
+
+func (s Shell) revokeOne(ctx context.Context, b Store, id string) error {
+	one, err := s.session(ctx, b, id)
+	if err != nil {
+		return err
+	}
+	ev := s.Event()
+	ev.Kind, ev.Session, ev.Subject, ev.Reason = issuer.EventSessionEnd, one.ID, one.Subject, issuer.ReasonAdmin
+	if _, err := b.Sessions.EndSession(ctx, one.ID, issuer.ReasonAdmin, ev); err != nil {
+		return err
+	}
+	s.Note("session %s has ended", one.ID)
+	return nil
+}
+
+func (s Shell) revokeUser(ctx context.Context, b Store, name string) error {
+	u, err := s.byName(ctx, b, name)
+	if err != nil {
+		return err
+	}
+	ev := s.Event()
+	ev.Kind, ev.Subject, ev.Reason = issuer.EventSubjectEnd, u.ID, issuer.ReasonAdmin
+	if _, err := b.Sessions.EndSubject(ctx, u.ID, issuer.ReasonAdmin, ev); err != nil {
+		return err
+	}
+	s.Note("all sessions of %s have ended", u.Name)
+	return nil
+}
+
+// session returns one session by its ID.
+func (s Shell) session(ctx context.Context, b Store, id string) (sessionJSON, error) {
+	list, err := b.sessions(ctx, issuer.SessionQuery{ID: id, Limit: 1})
+	if err != nil {
+		return sessionJSON{}, err
+	}
+	if len(list) == 0 {
+		return sessionJSON{}, s.Refused("doorward session list --all", "there is no session %s", strconv.Quote(id))
+	}
+	return list[0], nil
+}
+
+// sessions returns every session that q selects.
+func (b Store) sessions(ctx context.Context, q issuer.SessionQuery) ([]sessionJSON, error) {
+	list, names := []sessionJSON{}, map[string]string{}
+	if q.Limit == 0 {
+		q.Limit = 1000
+	}
+	for {
+		page, err := b.Sessions.Sessions(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range page {
+			name, err := b.nameOf(ctx, names, s.Subject)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, jsonOfSession(s, name))
+		}
+		if len(page) < q.Limit || q.ID != "" {
+			return list, nil
+		}
+		q.Before = page[len(page)-1].ID
+	}
+}
+
+// nameOf returns the name of a subject, "" for one who is no user any more.
+func (b Store) nameOf(ctx context.Context, names map[string]string, subject string) (string, error) {
+	if name, ok := names[subject]; ok {
+		return name, nil
+	}
+	u, err := b.People.ByID(ctx, subject)
+	if err != nil && !errors.Is(err, account.ErrNotFound) {
+		return "", err
+	}
+	names[subject] = u.Name
+	return u.Name, nil
+}
+
+// sessionJSON is a session for programs. Its names are stable.
+type sessionJSON struct {
+	ID          string     `json:"id"`
+	User        string     `json:"user"`
+	Subject     string     `json:"subject"`
+	ClientID    string     `json:"client_id"`
+	Scope       string     `json:"scope"`
+	Audience    string     `json:"audience"`
+	Live        bool       `json:"live"`
+	CreatedAt   time.Time  `json:"created_at"`
+	AuthTime    time.Time  `json:"auth_time"`
+	LastUsedAt  time.Time  `json:"last_used_at"`
+	IdleEnd     time.Time  `json:"idle_end"`
+	AbsoluteEnd time.Time  `json:"absolute_end"`
+	EndedAt     *time.Time `json:"ended_at"`
+	EndReason   string     `json:"end_reason"`
+}
+
+// jsonOfSession shows the last use to the hour: who holds a stolen token and
+// reads this learns nothing of when its owner is there.
+func jsonOfSession(s issuer.Session, user string) sessionJSON {
+	used := s.LastUsedAt.UTC().Truncate(time.Hour)
+	if used.Before(s.CreatedAt) {
+		used = s.CreatedAt.UTC()
+	}
+	return sessionJSON{
+		ID: s.ID, User: user, Subject: s.Subject, ClientID: s.ClientID, Scope: s.Scope.String(), Audience: s.Audience,
+		Live: s.Live(time.Now()), CreatedAt: s.CreatedAt.UTC(), AuthTime: s.AuthTime.UTC(), LastUsedAt: used,
+		IdleEnd: s.IdleEnd.UTC(), AbsoluteEnd: s.AbsoluteEnd.UTC(), EndedAt: ago.Optional(s.EndedAt), EndReason: s.OverFor(time.Now()),
+	}
+}
+
+func (s sessionJSON) status() string {
+	switch {
+	case s.EndedAt != nil:
+		return "ended: " + s.EndReason + ", " + ago.When(*s.EndedAt)
+	case !s.Live:
+		return "lapsed: " + s.EndReason
+	}
+	return "live"
+}
+
+func (s Shell) byName(ctx context.Context, b Store, name string) (account.User, error) {
+	u, err := b.People.ByName(ctx, name)
+	if errors.Is(err, account.ErrNotFound) {
+		return u, s.Refused("doorward user list", "there is no user %q", name)
+	}
+	return u, err
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
