@@ -63,7 +63,7 @@ func (p *People) Edit(ctx context.Context, id string, e UserEdit, ev issuer.Even
 
 // ClientEdit is what an operator changes of a client in one step. Nil leaves a part as it is.
 type ClientEdit struct {
-	// Seen is what the client must still be; nil is whatever it is.
+	// Seen is what the client must still be, its secrets apart; nil is whatever it is.
 	Seen      *Client
 	Disabled  *bool
 	Scope     *doorward.Scope

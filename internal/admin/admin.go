@@ -65,6 +65,10 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.reads("/clients/{id}", a.client),
 		a.changes(http.MethodPatch, "/clients/{id}", a.clientEdit),
 		a.changes(http.MethodDelete, "/clients/{id}", a.clientDelete),
+		a.changes(http.MethodDelete, "/clients/{id}/tokens", a.clientTokensEnd),
+		a.reads("/clients/{id}/secrets", a.secrets),
+		a.changes(http.MethodPost, "/clients/{id}/secrets", a.secretAdd),
+		a.changes(http.MethodDelete, "/clients/{id}/secrets/{secret}", a.secretDrop),
 
 		a.reads("/sessions", a.sessions),
 		a.reads("/sessions/{id}", a.session),

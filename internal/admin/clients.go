@@ -115,7 +115,7 @@ type clientEditRequest struct {
 	Audiences *[]string `json:"audiences"`
 }
 
-// clientEdit changes a client. One that is disabled is let in no more, at every node.
+// clientEdit changes a client. One that is disabled is let in no more, at every node, and its tokens end.
 func (a *Admin) clientEdit(w http.ResponseWriter, r *http.Request) error {
 	var req clientEditRequest
 	if err := readBody(w, r, &req); err != nil {
@@ -143,15 +143,16 @@ func (a *Admin) clientEdit(w http.ResponseWriter, r *http.Request) error {
 	if whatever {
 		e.Seen = nil
 	}
-	c, err := a.Clients.Edit(r.Context(), seen.ID, e, event(r))
+	c, cutoffs, err := a.Clients.Edit(r.Context(), seen.ID, e, event(r))
 	if err != nil {
 		return refuse(conflict(err))
 	}
+	a.Issuer.Apply(cutoffs...)
 	writeTagged(w, http.StatusOK, showClient(c))
 	return nil
 }
 
-// clientDelete removes a client for good.
+// clientDelete removes a client for good and ends its tokens.
 func (a *Admin) clientDelete(w http.ResponseWriter, r *http.Request) error {
 	c, err := a.findClient(r)
 	if err != nil {
@@ -160,9 +161,11 @@ func (a *Admin) clientDelete(w http.ResponseWriter, r *http.Request) error {
 	if err := noCondition(r); err != nil {
 		return err
 	}
-	if err := a.Clients.Remove(r.Context(), c.ID, event(r)); err != nil {
+	cutoffs, err := a.Clients.Remove(r.Context(), c.ID, event(r))
+	if err != nil {
 		return refuse(err)
 	}
+	a.Issuer.Apply(cutoffs...)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

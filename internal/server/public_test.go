@@ -46,6 +46,10 @@ var endpoints = []struct {
 	{"GET", "/admin/v1/clients/dwc_nobody", true},
 	{"PATCH", "/admin/v1/clients/dwc_nobody", true},
 	{"DELETE", "/admin/v1/clients/dwc_nobody", true},
+	{"DELETE", "/admin/v1/clients/dwc_nobody/tokens", true},
+	{"GET", "/admin/v1/clients/dwc_nobody/secrets", true},
+	{"POST", "/admin/v1/clients/dwc_nobody/secrets", true},
+	{"DELETE", "/admin/v1/clients/dwc_nobody/secrets/nosecret", true},
 	{"GET", "/admin/v1/sessions", true},
 	{"GET", "/admin/v1/sessions/01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", true},
 	{"DELETE", "/admin/v1/sessions/01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", true},
@@ -61,7 +65,7 @@ var endpoints = []struct {
 }
 
 // samples are the values in the paths above.
-var samples = strings.NewReplacer("01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", "{id}", "u_nobody", "{id}", "dwc_nobody", "{id}", "norole", "{name}", "nokey", "{kid}")
+var samples = strings.NewReplacer("01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", "{id}", "u_nobody", "{id}", "dwc_nobody", "{id}", "norole", "{name}", "nokey", "{kid}", "nosecret", "{secret}")
 
 // The table above must not fall behind the server's own.
 func TestEndpointsComplete(t *testing.T) {
