@@ -156,7 +156,10 @@ func revokeSigningKey(t *testing.T, s *process, cert tls.Certificate) {
 	t.Helper()
 	token, _ := command(t, exitDone, "", "token", "issue", "alice", "--data", s.dir)
 	out, _ := command(t, exitDone, "", "key", "list", "--json", "--data", s.dir)
-	var keys []keyJSON
+	var keys []struct {
+		ID             string `json:"kid"`
+		Purpose, State string
+	}
 	if err := json.Unmarshal([]byte(out), &keys); err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ func TestDocuments(t *testing.T) {
 		{"docs/start.md", []string{"alice", `"username":"alice"`, `"access_token"`, "session ended"}},
 		{"docs/revocations.md", []string{"client_id", "dwc_", "client_secret", "dws_", `"snapshot":true`}},
 		{"docs/operate.md", []string{"data:", `"name": "bob"`, "current", "is published", "eyJ", "does not hold the master key"}},
+		{"docs/audit.md", []string{"user_add", "verified, from block 1 on", "is in it", "verified, from block 1 on"}},
 	}
 	for _, test := range tests {
 		t.Run(filepath.Base(test.document), func(t *testing.T) {

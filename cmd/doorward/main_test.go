@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -83,6 +85,7 @@ func TestScripts(t *testing.T) {
 			"await":    scriptAwait,
 			"exits":    scriptExits,
 			"secret":   scriptSecret,
+			"tamper":   scriptTamper,
 		},
 	})
 }
@@ -151,6 +154,17 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != wanted {
 		ts.Fatalf("exit code %d, want %d", got, wanted)
 	}
+}
+
+// scriptTamper changes an SQLite database by hand: tamper FILE STATEMENT.
+func scriptTamper(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tamper FILE STATEMENT")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.ExecContext(context.Background(), args[1])
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 // scriptSecret wants that the first line of a file is nowhere in the output of

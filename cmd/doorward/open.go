@@ -13,6 +13,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
@@ -38,6 +39,7 @@ type backend struct {
 // store is a *sqlite.Store or a *postgres.Store.
 type store interface {
 	issuer.Store
+	audit.Store
 	feed.Source
 	accounts
 	Serving(ctx context.Context) (string, error)

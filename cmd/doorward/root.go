@@ -45,7 +45,7 @@ func (a *app) rootCommand() *cobra.Command {
 	addFlags(root, "data", "database")
 	root.PersistentFlags().String("config", "", "configuration `FILE` (YAML); also DOORWARD_CONFIG")
 	root.AddCommand(
-		a.serveCommand(), a.userCommand(), a.roleCommand(), a.clientCommand(), a.apikeyCommand(), a.sessionCommand(), a.keyCommand(), a.tokenCommand(),
+		a.serveCommand(), a.userCommand(), a.roleCommand(), a.clientCommand(), a.apikeyCommand(), a.sessionCommand(), a.keyCommand(), a.tokenCommand(), a.auditCommand(),
 		a.backupCommand(), a.migrateCommand(), a.configCommand(), a.versionCommand(),
 	)
 	return root

@@ -16,6 +16,7 @@ import (
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/apikey"
+	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/gate"
 	"github.com/doorward/doorward/internal/quota"
@@ -118,6 +119,7 @@ type node struct {
 	read    func() (*config.Config, error) // the configuration, again
 	streams *gate.Streams                  // that are open to the upstream
 	keys    *account.APIKeys
+	sealer  *audit.Sealer
 }
 
 func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
@@ -132,6 +134,12 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 	}
 	n.feed = feed.New(n.store)
 	iss, err := n.issuer(ctx, key, n.log)
+	if err != nil {
+		return err
+	}
+	n.sealer, err = audit.NewSealer(audit.Config{
+		Store: n.store, MasterKey: key, Retention: n.cfg.AuditRetention, KeyTTL: n.cfg.KeyLifetime, Logger: n.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -176,6 +184,8 @@ func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server,
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- iss.Run(following) }()
+	var sealing sync.WaitGroup
+	sealing.Go(func() { n.sealer.Run(following) })
 	serving, end := context.WithCancel(ctx)
 	var streaming sync.WaitGroup
 	streaming.Go(func() { n.streams.Run(serving) })
@@ -185,6 +195,7 @@ func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server,
 	stop()
 	err = errors.Join(err, <-done)
 	streaming.Wait()
+	sealing.Wait()
 	if err == nil {
 		n.log.Info("stopped")
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	EventKeyRotate issuer.EventKind = "audit_key_rotate"
 	EventPrune     issuer.EventKind = "audit_prune" // after the retention
+	EventExport    issuer.EventKind = "audit_export"
 )
 
 const (
@@ -59,7 +60,7 @@ func NewSealer(cfg Config) (*Sealer, error) {
 
 // Run seals once a second, and deletes at once and then every hour, until ctx ends. While
 // the store fails it goes on trying; records wait and are lost by nothing.
-func (s *Sealer) Run(ctx context.Context) error {
+func (s *Sealer) Run(ctx context.Context) {
 	tick := time.NewTicker(sealPace)
 	defer tick.Stop()
 	var pruned time.Time
@@ -70,7 +71,7 @@ func (s *Sealer) Run(ctx context.Context) error {
 			s.keepPruning(ctx)
 		}
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if err != nil && !failing {
 			s.cfg.Logger.Error("the audit record cannot be sealed; trying again", "err", err)
@@ -81,7 +82,7 @@ func (s *Sealer) Run(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil
+			return
 		}
 	}
 }

@@ -42,6 +42,8 @@ type Config struct {
 	KeyLifetime  time.Duration
 	PublishLead  time.Duration
 
+	AuditRetention time.Duration // 0 for ever
+
 	TLSCert      string
 	TLSKey       string
 	InsecureHTTP bool
@@ -108,6 +110,7 @@ func Default() *Config {
 		KeyAlgorithm:    "EdDSA",
 		KeyLifetime:     90 * day,
 		PublishLead:     10 * time.Minute,
+		AuditRetention:  365 * day,
 		TokensUsername:  true,
 
 		DatabaseConnections: 16,

@@ -72,6 +72,7 @@ keys:
   algorithm: ES256
   lifetime: 30d
   publish_lead: 1h
+audit: {retention: 30d}
 tls: {cert: a.pem, key: b.pem}
 insecure_http: false
 server: {prefix: /auth}

@@ -152,6 +152,11 @@ var baseSettings = []Setting{
 	},
 
 	{
+		Key: "audit.retention", Usage: "records of the audit record are deleted so long after they were sealed; 0s for never",
+		bind: func(c *Config) value { return span{&c.AuditRetention, 0, 100 * 365 * day} },
+	},
+
+	{
 		Key: "tls.cert", Flag: "tls-cert", Usage: "certificate chain `FILE`, PEM; read again when it changes", path: true,
 		bind: func(c *Config) value { return text{&c.TLSCert, isSomething} },
 	},

@@ -1,0 +1,143 @@
+package audits
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/doorward/doorward/internal/audit"
+)
+
+const (
+	lineBytes = 1 << 20 // of a line of an export
+	pageSize  = 4096    // records that are kept in memory at once
+	mostKeys  = 100_000
+)
+
+// file is the audit.Source that an export is, read once from its beginning to its end.
+type file struct {
+	lines *bufio.Scanner
+	line  int
+	start audit.Anchor
+	keys  []audit.StoredKey
+	ahead *audit.Block // whose line was read
+	end   audit.Head
+	ended bool
+}
+
+// openFile reads an export up to its first block.
+func openFile(from io.Reader) (*file, error) {
+	f := &file{lines: bufio.NewScanner(from)}
+	f.lines.Buffer(nil, lineBytes)
+	var start startJSON
+	if _, err := f.next(&start); err != nil {
+		return nil, err
+	}
+	var err error
+	if f.start, err = start.anchor(); err != nil {
+		return nil, f.wrong(err)
+	}
+	for f.ahead == nil && !f.ended {
+		if _, err := f.read(); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// AuditChain returns the next blocks. after has no say: the file is read in its order.
+func (f *file) AuditChain(ctx context.Context, _ int64) (audit.Page, error) {
+	page := audit.Page{Anchor: f.start, Last: f.end}
+	for f.ahead != nil && len(page.Records) < pageSize && len(page.Blocks) < pageSize {
+		if err := ctx.Err(); err != nil {
+			return page, err
+		}
+		b := *f.ahead
+		f.ahead = nil
+		page.Blocks = append(page.Blocks, b)
+		for extra := 0; f.ahead == nil && !f.ended && extra < 2; {
+			r, err := f.read()
+			if err != nil {
+				return page, err
+			}
+			if r == nil {
+				continue
+			}
+			r.Block = b.Number // which it has by its place
+			page.Records = append(page.Records, *r)
+			if int64(len(page.Records)) > min(b.Count, audit.MaxRecords)+pageSize {
+				extra++
+			}
+		}
+	}
+	return page, nil
+}
+
+// read reads a line: a record is returned, the rest is kept.
+func (f *file) read() (*audit.Record, error) {
+	var head struct {
+		Type string `json:"type"`
+	}
+	line, err := f.next(&head)
+	if err != nil {
+		return nil, err
+	}
+	switch head.Type {
+	case "key":
+		var j keyJSON
+		if err = json.Unmarshal(line, &j); err == nil && len(f.keys) < mostKeys {
+			var k audit.StoredKey
+			k, err = j.key()
+			f.keys = append(f.keys, k)
+		}
+	case "block":
+		var j blockJSON
+		if err = json.Unmarshal(line, &j); err == nil {
+			var b audit.Block
+			b, err = j.block()
+			f.ahead = &b
+		}
+	case "record":
+		var j recordJSON
+		if err = json.Unmarshal(line, &j); err == nil {
+			r, bad := j.record()
+			if bad == nil {
+				return &r, nil
+			}
+			err = bad
+		}
+	case "end":
+		var j endJSON
+		if err = json.Unmarshal(line, &j); err == nil {
+			f.end, err = audit.ParseHead(j.Head)
+			f.ended = true
+		}
+	default:
+		err = errors.New("a line of no known type")
+	}
+	if err != nil {
+		return nil, f.wrong(err)
+	}
+	return nil, nil
+}
+
+// next decodes a line.
+func (f *file) next(into any) ([]byte, error) {
+	f.line++
+	if !f.lines.Scan() {
+		err := f.lines.Err()
+		if err == nil {
+			err = errors.New("the file ends before its end")
+		}
+		return nil, f.wrong(err)
+	}
+	if err := json.Unmarshal(f.lines.Bytes(), into); err != nil {
+		return nil, f.wrong(err)
+	}
+	return f.lines.Bytes(), nil
+}
+
+func (f *file) wrong(err error) error { return fmt.Errorf("line %d: %w", f.line, err) }

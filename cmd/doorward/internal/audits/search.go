@@ -1,0 +1,210 @@
+package audits
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/issuer"
+	"github.com/spf13/cobra"
+)
+
+// followPace is how often tail -f looks for what was sealed.
+const followPace = time.Second
+
+func (s Shell) tailCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tail",
+		Short: "Show the last records, and follow those that come",
+		Long: `Show the last records, the newest at the end. With -f go on with what is sealed from
+then on, once a second and in the order in which it is sealed, which loses nothing; a
+running server seals.`,
+		Example: `  doorward audit tail
+  doorward audit tail -f --json`,
+		Args: s.Want(),
+	}
+	lines := cmd.Flags().IntP("lines", "n", 20, "how many records")
+	follow := cmd.Flags().BoolP("follow", "f", false, "go on until interrupted")
+	asJSON := cmd.Flags().Bool("json", false, "print JSON, a line for each record")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *lines < 0 || *lines > audit.MaxLimit {
+			return s.Misused("", "--lines: want 0 to %d", audit.MaxLimit)
+		}
+		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+			return s.tail(ctx, store, s.printer(store, *asJSON), *lines, *follow)
+		})
+	}
+	return cmd
+}
+
+func (s Shell) tail(ctx context.Context, store Store, p *printer, lines int, follow bool) error {
+	page, err := store.AuditChain(ctx, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	var list []audit.Record
+	if lines > 0 {
+		if list, err = store.SearchAudit(ctx, audit.Query{Limit: lines}); err != nil {
+			return err
+		}
+	}
+	seen := map[int64]bool{}
+	for _, r := range slices.Backward(list) {
+		seen[r.Seq] = true
+		if err := p.print(ctx, r); err != nil {
+			return err
+		}
+	}
+	for after := page.Last.Number; follow; {
+		if after, err = s.sealed(ctx, store, p, after, seen); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(followPace):
+		}
+	}
+	return nil
+}
+
+// sealed prints what was sealed behind a block, but for what was seen before that, and
+// returns the last block.
+func (s Shell) sealed(ctx context.Context, store Store, p *printer, after int64, seen map[int64]bool) (int64, error) {
+	for {
+		page, err := store.AuditChain(ctx, after)
+		if ctx.Err() != nil {
+			return after, nil //nolint:nilerr // Whoever follows has ended it.
+		}
+		if err != nil || len(page.Blocks) == 0 {
+			return after, err
+		}
+		after = page.Blocks[len(page.Blocks)-1].Number
+		for _, r := range page.Records {
+			if seen[r.Seq] {
+				delete(seen, r.Seq)
+				continue
+			}
+			if err := p.print(ctx, r); err != nil {
+				return after, err
+			}
+		}
+	}
+}
+
+// searchFlags are the flags that select records.
+type searchFlags struct {
+	user, actor, address, session, request, since, until string
+	kinds                                                []string
+	before                                               int64
+	limit                                                int
+}
+
+func (s Shell) searchCommand() *cobra.Command {
+	var f searchFlags
+	cmd := &cobra.Command{
+		Use:   "search",
+		Short: "Show the records of a user, an address, a kind, a time",
+		Long: `Show the records that all flags select, the newest first. --since and --until take a
+time (2026-11-22T10:00:00Z, 2026-11-22) or how long ago it was (90m, 7d). Where there is
+more than --limit, the next page is that --before the last record.`,
+		Example: `  doorward audit search --user alice --since 7d
+  doorward audit search --kind login_failed --kind login_throttled --address 203.0.113.9
+  doorward audit search --actor cli:root --json`,
+		Args: s.Want(),
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.user, "user", "", "whom it is about: the `NAME` or ID of a user, a client, role:NAME")
+	flags.StringVar(&f.actor, "actor", "", "who did it: the `NAME` or ID of a user, a client, cli:NAME")
+	flags.StringArrayVar(&f.kinds, "kind", nil, "what happened, a `KIND` such as login_failed; may be repeated")
+	flags.StringVar(&f.address, "address", "", "where the request came from")
+	flags.StringVar(&f.session, "session", "", "the `ID` of a session")
+	flags.StringVar(&f.request, "request", "", "the `ID` of a request")
+	flags.StringVar(&f.since, "since", "", "from this `TIME` on")
+	flags.StringVar(&f.until, "until", "", "before this `TIME`")
+	flags.Int64Var(&f.before, "before", 0, "before the record with this `SEQ`")
+	flags.IntVar(&f.limit, "limit", audit.DefaultLimit, "how many records, at most 1000")
+	asJSON := flags.Bool("json", false, "print JSON, a line for each record")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+			q, err := s.query(ctx, store, f)
+			if err != nil {
+				return err
+			}
+			list, err := store.SearchAudit(ctx, q)
+			if errors.Is(err, audit.ErrQuery) {
+				return s.Misused(cmd.CommandPath()+" --help", "there can be no such records: a limit up to %d, kinds in small letters", audit.MaxLimit)
+			}
+			if err != nil {
+				return err
+			}
+			p := s.printer(store, *asJSON)
+			for _, r := range list {
+				if err := p.print(ctx, r); err != nil {
+					return err
+				}
+			}
+			if len(list) > 0 && len(list) == q.Limit {
+				s.Note("there may be more: --before %d", list[len(list)-1].Seq)
+			}
+			return nil
+		})
+	}
+	return cmd
+}
+
+func (s Shell) query(ctx context.Context, store Store, f searchFlags) (q audit.Query, err error) {
+	q = audit.Query{Address: f.address, Session: f.session, RequestID: f.request, Before: f.before, Limit: f.limit}
+	if f.limit == 0 {
+		return q, s.Misused("", "--limit: want 1 to %d", audit.MaxLimit)
+	}
+	for _, kind := range f.kinds {
+		q.Kinds = append(q.Kinds, issuer.EventKind(kind))
+	}
+	if q.Subject, err = named(ctx, store, f.user); err != nil {
+		return q, err
+	}
+	if q.Actor, err = named(ctx, store, f.actor); err != nil {
+		return q, err
+	}
+	if q.Since, err = s.moment("--since", f.since); err != nil {
+		return q, err
+	}
+	q.Until, err = s.moment("--until", f.until)
+	return q, err
+}
+
+// named is the ID of the user with a name. What is nobody's name is an ID: that of a client,
+// or of a user who is gone.
+func named(ctx context.Context, store Store, name string) (string, error) {
+	if name == "" || strings.ContainsAny(name, ":") {
+		return name, nil
+	}
+	u, err := store.People.ByName(ctx, name)
+	if errors.Is(err, account.ErrNotFound) {
+		return name, nil
+	}
+	return u.ID, err
+}
+
+func (s Shell) moment(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, form := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(form, text); err == nil {
+			return t, nil
+		}
+	}
+	d, err := config.ParseDuration(text)
+	if err != nil || d < 0 {
+		return time.Time{}, s.Misused("", "%s: want a time such as 2026-11-22T10:00:00Z or 2026-11-22, or how long ago, such as 90m or 7d", flag)
+	}
+	return time.Now().Add(-d), nil
+}

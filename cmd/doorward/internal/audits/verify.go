@@ -1,0 +1,176 @@
+package audits
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/issuer"
+	"github.com/spf13/cobra"
+)
+
+// reportJSON is what verify has seen, for programs. Its names are stable.
+type reportJSON struct {
+	Verified bool       `json:"verified"`
+	Broken   *int64     `json:"broken"` // the first block that is
+	Why      string     `json:"why"`    // "" unless broken
+	Blocks   int64      `json:"blocks"`
+	Records  int64      `json:"records"`
+	From     int64      `json:"from"` // the first block that is kept
+	Head     string     `json:"head"`
+	Waiting  int64      `json:"waiting"` // records that are not sealed
+	Oldest   *time.Time `json:"oldest_waiting"`
+}
+
+func (s Shell) verifyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Verify that nobody has changed the record",
+		Long: `Verify each block of the record and each row in it. Of a record that somebody has
+changed it names the first block that is broken and what is wrong with it, and exits
+with 3. The server may run meanwhile.
+
+What is not sealed yet is counted and cannot be verified; a running server seals once a
+second. That the end of the record was cut off shows only against a head that "doorward
+audit export --head" wrote before, which --head names: its text, or a file that holds it.
+
+With --file verify an export without the store; the master key is wanted all the same.`,
+		Example: `  doorward audit verify
+  doorward audit verify --head /mnt/elsewhere/audit-head
+  doorward audit verify --file audit.jsonl`,
+		Args: s.Want(),
+	}
+	head := cmd.Flags().String("head", "", "compare with a head: its `TEXT`, or the file that holds it")
+	path := cmd.Flags().String("file", "", "verify the export in `FILE`, not the store")
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var expect *audit.Head
+		if cmd.Flags().Changed("head") {
+			h, err := s.headOf(*head)
+			if err != nil {
+				return err
+			}
+			expect = &h
+		}
+		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+			if *path != "" {
+				return s.verifyFile(ctx, store, *path, expect, *asJSON)
+			}
+			return s.verifyStore(ctx, store, expect, *asJSON)
+		})
+	}
+	return cmd
+}
+
+// headOf reads a head from the command line or from a file.
+func (s Shell) headOf(text string) (audit.Head, error) {
+	h, err := audit.ParseHead(text)
+	if err == nil {
+		return h, nil
+	}
+	f, openErr := os.Open(text)
+	if openErr != nil {
+		return h, s.Misused("doorward audit export --head writes one", "--head: %q is no head, and no file that can be read", text)
+	}
+	const most = 1 << 10
+	data, readErr := io.ReadAll(io.LimitReader(f, most))
+	if err = errors.Join(readErr, f.Close()); err == nil {
+		h, err = audit.ParseHead(string(data))
+	}
+	if err != nil {
+		return h, s.Misused("doorward audit export --head writes one", "--head: %s holds no head", text)
+	}
+	return h, nil
+}
+
+func (s Shell) verifyStore(ctx context.Context, store Store, expect *audit.Head, asJSON bool) error {
+	stored, err := store.AuditKeys(ctx)
+	if err != nil {
+		return err
+	}
+	n, oldest, err := store.AuditWaiting(ctx)
+	if err != nil {
+		return err
+	}
+	return s.verify(ctx, store, store, stored, expect, reportJSON{Waiting: n, Oldest: ago.Optional(oldest)}, asJSON)
+}
+
+func (s Shell) verifyFile(ctx context.Context, store Store, path string, expect *audit.Head, asJSON bool) (err error) {
+	opened, err := os.Open(path)
+	if err != nil {
+		return s.Failed(err, "", "cannot read the export: %v", err)
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	f, err := openFile(opened)
+	if err != nil {
+		return s.Failed(err, "", "%s is no whole export: %v", path, err)
+	}
+	return s.verify(ctx, store, f, f.keys, expect, reportJSON{}, asJSON)
+}
+
+func (s Shell) verify(
+	ctx context.Context, store Store, src audit.Source, stored []audit.StoredKey, expect *audit.Head, out reportJSON, asJSON bool,
+) error {
+	master, err := store.Master()
+	if err != nil {
+		return err
+	}
+	keys, err := audit.OpenKeys(master, stored)
+	if errors.Is(err, issuer.ErrMasterKey) {
+		return s.Refused("use the master key of the store; if it is, somebody has changed a key in the store", "a key of the audit record does not open: %v", err)
+	}
+	if err != nil {
+		return err
+	}
+	bar := s.Progress()
+	report, err := audit.Verify(ctx, src, keys, expect, func(done, all int64) { bar.Show(int(done), done, all) })
+	bar.Clear()
+	out.Blocks, out.Records, out.From, out.Head = report.Blocks, report.Records, report.From.Number+1, report.Head.String()
+	out.Verified = err == nil
+	broken, ok := errors.AsType[*audit.BrokenError](err)
+	if ok {
+		out.Broken, out.Why = &broken.Block, broken.Err.Error()
+	} else if err != nil && !errors.Is(err, audit.ErrHeadOld) {
+		return s.Failed(err, "", "the record cannot be read to its end: %v", err)
+	}
+	if asJSON {
+		if err := s.JSON(out); err != nil {
+			return err
+		}
+	} else {
+		s.tell(out)
+	}
+	return s.verdict(err, expect)
+}
+
+// tell writes what was seen for people.
+func (s Shell) tell(out reportJSON) {
+	s.Note("%d records in %d blocks verified, from block %d on", out.Records, out.Blocks, out.From)
+	if out.Waiting > 0 {
+		s.Note("%d records are not sealed yet, the first of %s", out.Waiting, ago.When(*out.Oldest))
+	}
+	if out.Verified {
+		s.Note("head %s", out.Head)
+	}
+}
+
+func (s Shell) verdict(err error, expect *audit.Head) error {
+	const look = "copy the database before anything else; docs/audit.md says what is still good"
+	broken, ok := errors.AsType[*audit.BrokenError](err)
+	switch {
+	case ok:
+		return s.Refused(look, "the audit record is broken at block %d: %s", broken.Block, why(broken.Err))
+	case errors.Is(err, audit.ErrHeadOld):
+		return s.Failed(err, "write a head more often than audit.retention is long",
+			"the record verifies, but the head is of block %d, which was deleted after the retention: there is nothing to compare it with", expect.Number)
+	case err == nil && expect != nil:
+		s.Note("the head of block %d is in it", expect.Number)
+	}
+	return err
+}
+
+func why(err error) string { return err.Error()[len("audit: "):] }

@@ -1,0 +1,254 @@
+// Package keys has the commands about keys: those that sign tokens, and those of the audit record.
+package keys
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/durable"
+	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/issuer"
+	"github.com/spf13/cobra"
+)
+
+// Store is what the commands work on.
+type Store struct {
+	Issuer *issuer.Issuer
+	Audit  audit.Store
+	Master issuer.MasterKey
+}
+
+// Shell is what the commands need of the program around them.
+type Shell struct {
+	// Beside runs a step on the store that a command names.
+	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
+	// Want admits arguments of these names.
+	Want func(names ...string) cobra.PositionalArgs
+	// Event says who does it.
+	Event func() issuer.Event
+	// Confirm asks what cannot be undone, unless yes is set.
+	Confirm func(yes bool, what string) error
+	// Refused and Failed make the errors with the exit codes 3 and 1.
+	Refused func(hint, format string, args ...any) error
+	Failed  func(err error, hint, format string, args ...any) error
+	// Note writes a line for people, the others what was asked for.
+	Note  func(format string, args ...any)
+	Out   io.Writer
+	JSON  func(any) error
+	Table func(head []string, rows [][]string) error
+}
+
+// Commands are those of "doorward key".
+func (s Shell) Commands() []*cobra.Command {
+	return []*cobra.Command{s.listCommand(), s.rotateCommand(), s.revokeCommand(), s.newMasterCommand()}
+}
+
+func (s Shell) newMasterCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "new-master FILE",
+		Short: "Make a master key for nodes that share a database",
+		Long: `Make a master key and write it to FILE, mode 0600, which must not exist. Every node on
+one database needs the same: DOORWARD_MASTER_KEY_FILE names its file. Keep a copy where the
+database's backups are not; one is nothing without the other.`,
+		Args: s.Want("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			err := durable.Create(args[0], issuer.GenerateMasterKey().Text()+"\n")
+			if errors.Is(err, fs.ErrExist) {
+				return s.Refused("choose another name", "%s is there already", args[0])
+			}
+			if err != nil {
+				return s.Failed(err, "", "cannot write the master key: %v", err)
+			}
+			s.Note("%s holds a new master key", args[0])
+			return nil
+		},
+	}
+}
+
+func (s Shell) listCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List all keys and what they do now",
+		Long: `List all keys. The state is next (published, signs later), current (signs) or
+verifying (signs no more, but tokens that it signed may live). Keys with the purpose
+audit seal the audit record, and stay as long as a block that they sealed.`,
+		Args: s.Want(),
+	}
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+			list, err := all(ctx, store)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return s.JSON(list)
+			}
+			var rows [][]string
+			for _, k := range list {
+				until := time.Time{}
+				if k.KeepUntil != nil {
+					until = *k.KeepUntil
+				}
+				rows = append(rows, []string{k.ID, k.Purpose, k.Algorithm, k.State, ago.When(k.UseFrom), ago.When(until)})
+			}
+			return s.Table([]string{"KEY", "PURPOSE", "ALGORITHM", "STATE", "FROM", "KEPT UNTIL"}, rows)
+		})
+	}
+	return cmd
+}
+
+func (s Shell) rotateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Publish a new signing key, which signs after the publish lead",
+		Long: `Publish a new signing key, which signs after the publish lead. With --audit make a
+new key for the audit record, which seals from now on; old blocks still verify.`,
+		Args: s.Want(),
+	}
+	record := cmd.Flags().Bool("audit", false, "make a new key for the audit record")
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+			if *record {
+				return s.rotateAudit(ctx, store, *asJSON)
+			}
+			kid, err := store.Issuer.RotateKey(ctx, s.Event())
+			if err != nil {
+				return err
+			}
+			key, err := s.find(ctx, store.Issuer, kid)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return s.JSON(jsonOf(key))
+			}
+			s.Note("the key is published and signs from %s", ago.When(key.UseFrom))
+			_, err = s.Out.Write([]byte(kid + "\n"))
+			return err
+		})
+	}
+	return cmd
+}
+
+func (s Shell) rotateAudit(ctx context.Context, store Store, asJSON bool) error {
+	sealer, err := audit.NewSealer(audit.Config{Store: store.Audit, MasterKey: store.Master})
+	if err != nil {
+		return err
+	}
+	id, err := sealer.Rotate(ctx, s.Event())
+	if err != nil {
+		return err
+	}
+	keys, err := store.Audit.AuditKeys(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return s.JSON(jsonOfAudit(keys)[0])
+	}
+	s.Note("the key seals the audit record from now on")
+	_, err = s.Out.Write([]byte(id + "\n"))
+	return err
+}
+
+func (s Shell) revokeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "revoke KID",
+		Short: "Refuse everything a stolen key has made, at once",
+		Long: `Revoke a key that was stolen. It leaves the key set, every token that it made is
+refused from now on, and another key takes its place at once, without a publish
+lead. People keep their sessions and get new tokens by refreshing.
+
+The revocation of a refresh key ends every session, for the reason key_removed, and
+refuses every access token: people log in again, programs ask again.
+
+A key that is merely old needs none of this: keys rotate by themselves.`,
+		Args: s.Want("KID"),
+	}
+	yes := cmd.Flags().Bool("yes", false, "do not ask")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+			key, err := s.find(ctx, store.Issuer, args[0])
+			if err != nil {
+				return err
+			}
+			if key.Purpose == issuer.PurposeSign {
+				s.Note("every access token that this key signed will be refused")
+			} else {
+				s.Note("every session will end and every access token will be refused: people log in again")
+			}
+			if err := s.Confirm(*yes, "revoke key "+key.ID); err != nil {
+				return err
+			}
+			if err := store.Issuer.RevokeKey(ctx, key.ID, s.Event()); err != nil {
+				return err
+			}
+			s.Note("key %s is revoked", key.ID)
+			return nil
+		})
+	}
+	return cmd
+}
+
+func (s Shell) find(ctx context.Context, iss *issuer.Issuer, kid string) (issuer.KeyInfo, error) {
+	keys, err := iss.KeyList(ctx)
+	if err != nil {
+		return issuer.KeyInfo{}, err
+	}
+	for _, k := range keys {
+		if k.ID == kid {
+			return k, nil
+		}
+	}
+	return issuer.KeyInfo{}, s.Refused("doorward key list", "there is no key %q", kid)
+}
+
+// all lists the keys of the issuer and then those of the audit record, the newest first.
+func all(ctx context.Context, store Store) ([]keyJSON, error) {
+	keys, err := store.Issuer.KeyList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]keyJSON, len(keys))
+	for i, k := range keys {
+		list[i] = jsonOf(k)
+	}
+	stored, err := store.Audit.AuditKeys(ctx)
+	return append(list, jsonOfAudit(stored)...), err
+}
+
+// keyJSON is a key for programs. Its names are stable.
+type keyJSON struct {
+	ID        string     `json:"kid"`
+	Purpose   string     `json:"purpose"`
+	Algorithm string     `json:"algorithm"`
+	State     string     `json:"state"`
+	CreatedAt time.Time  `json:"created_at"`
+	UseFrom   time.Time  `json:"use_from"`
+	KeepUntil *time.Time `json:"keep_until"`
+}
+
+func jsonOf(k issuer.KeyInfo) keyJSON {
+	return keyJSON{
+		ID: k.ID, Purpose: k.Purpose, Algorithm: string(k.Algorithm), State: string(k.State),
+		CreatedAt: k.CreatedAt.UTC(), UseFrom: k.UseFrom.UTC(), KeepUntil: ago.Optional(k.KeepUntil),
+	}
+}
+
+// jsonOfAudit is the keys of the audit record, the newest first.
+func jsonOfAudit(stored []audit.StoredKey) []keyJSON {
+	list := make([]keyJSON, 0, len(stored))
+	state := issuer.KeyCurrent
+	for _, k := range slices.Backward(stored) {
+		list = append(list, keyJSON{ID: k.ID, Purpose: "audit", Algorithm: "HS256", State: string(state), CreatedAt: k.CreatedAt, UseFrom: k.CreatedAt})
+		state = issuer.KeyVerifying
+	}
+	return list
+}
