@@ -37,7 +37,7 @@ var arrows = map[string][]string{
 	"internal/metrics":             {"internal/server"},
 	"internal/forward":             {"internal/gate", "internal/endpoint"},
 	"internal/gate":                {"internal/apikey", "internal/account", "internal/audit", "internal/origin", "issuer", core, "jwt"},
-	"internal/apikey":              {"internal/account", "internal/origin", "issuer", core},
+	"internal/apikey":              {"internal/endpoint"},
 	"internal/account":             {"issuer", "password", "internal/quota"},
 	"internal/account/accounttest": {"internal/account"},
 	"internal/audit":               {"issuer"},

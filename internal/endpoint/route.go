@@ -14,6 +14,7 @@ const (
 	AccessPublic      Access = iota // none; the handler asks for credentials itself
 	AccessAny                       // a live token of this issuer, whatever its audience
 	AccessOwn                       // a live token whose audience is the issuer
+	AccessPerson                    // as AccessOwn, from a login: not that of a client, and not of an API key
 	AccessRecent                    // as AccessOwn, from a recent login
 	AccessAdmin                     // as AccessOwn, with the role admin
 	AccessAdminRecent               // as AccessAdmin, from a recent login

@@ -8,6 +8,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
@@ -30,24 +31,43 @@ func (s *Server) newGuards() (map[endpoint.Access]guard, error) {
 	}
 	return map[endpoint.Access]guard{
 		endpoint.AccessPublic:      func(next http.Handler) http.Handler { return next },
-		endpoint.AccessAny:         anyAudience(all),
+		endpoint.AccessAny:         s.withKeys(anyAudience(all)),
 		endpoint.AccessOwn:         require(s.own),
+		endpoint.AccessPerson:      s.checked(require(s.own), checkPerson),
 		endpoint.AccessRecent:      require(s.own, doorward.YoungWhenStale(0), doorward.LoggedInWithin(s.cfg.RecentLogin)),
-		endpoint.AccessAdmin:       s.admin(require(s.own, doorward.YoungWhenStale(0))),
-		endpoint.AccessAdminRecent: s.admin(require(s.own, doorward.YoungWhenStale(0), doorward.LoggedInWithin(s.cfg.RecentLogin))),
+		endpoint.AccessAdmin:       s.checked(require(s.own, doorward.YoungWhenStale(0)), checkAdmin),
+		endpoint.AccessAdminRecent: s.checked(require(s.own, doorward.YoungWhenStale(0), doorward.LoggedInWithin(s.cfg.RecentLogin)), checkAdmin),
 	}, nil
 }
 
-// admin wants the role admin of whom a guard lets through.
-func (s *Server) admin(g guard) guard {
+// checked asks one thing more of whom a guard lets through.
+func (s *Server) checked(g guard, check func(*doorward.Claims) error) guard {
 	return func(next http.Handler) http.Handler {
 		return g(s.handler(func(w http.ResponseWriter, r *http.Request) error {
-			if err := checkAdmin(endpoint.Claims(r)); err != nil {
+			if err := check(endpoint.Claims(r)); err != nil {
 				return err
 			}
 			next.ServeHTTP(w, r)
 			return nil
 		}))
+	}
+}
+
+// withKeys is a guard that takes an API key for the token that it stands for.
+func (s *Server) withKeys(g guard) guard {
+	if s.cfg.Keys == nil {
+		return g
+	}
+	return func(next http.Handler) http.Handler {
+		guarded := g(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			swapped, _, err := s.cfg.Keys.Swap(r, s.cfg.Issuer.URL())
+			if err != nil {
+				s.refuse(w, r, apikey.Refuse(err))
+				return
+			}
+			guarded.ServeHTTP(w, swapped)
+		})
 	}
 }
 
@@ -118,6 +138,18 @@ func mustChange(claims *doorward.Claims) bool {
 	var must bool
 	found, err := claims.Extra(account.ClaimChangeRequired, &must)
 	return found && (must || err != nil)
+}
+
+// checkPerson wants a token that somebody got by a login (RFC 9068 §2.2.1).
+func checkPerson(claims *doorward.Claims) error {
+	if !claims.AuthTime.IsZero() {
+		return nil
+	}
+	const code, description = "insufficient_scope", "this wants a login: the token of a client or of an API key does not do"
+	return &endpoint.Failure{
+		Status: http.StatusForbidden, Code: code, Description: description, Challenge: endpoint.Challenge(code, description),
+		Cause: errors.New("server: a token without a login"),
+	}
 }
 
 // checkAdmin wants the role admin. A user who has it but not yet in effect reads how to get there.

@@ -20,6 +20,7 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/admin"
+	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
@@ -48,6 +49,7 @@ type world struct {
 	server  *server.Server
 	issuer  *issuer.Issuer
 	people  *account.People
+	keys    *account.APIKeys
 	store   *sqlite.Store
 	logs    *logBuffer
 	address string // "" without a socket: requests go straight to the handler
@@ -106,6 +108,9 @@ func (w *world) build() {
 	w.set.issuer.Subjects = w.people
 	w.issuer, err = issuer.New(w.t.Context(), w.set.issuer)
 	must(w.t, err)
+	w.keys = account.NewAPIKeys(account.APIKeysConfig{Store: w.store, Audiences: []string{issuerURL, otherName}})
+	w.set.server.Keys = apikey.New(apikey.Config{Keys: w.keys, Issuer: w.issuer, Header: "X-API-Key"})
+	w.set.server.Endpoints = apikey.Routes(w.keys, w.issuer, w.set.server.Prefix)
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
 	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, Prefix: w.set.server.Prefix})
 	must(w.t, err)
@@ -360,7 +365,7 @@ func (w *world) checkEvery(name, method string, a answer) {
 	if a.status >= 400 && method != http.MethodHead {
 		w.checkRefusal(name, a)
 	}
-	w.secret(a.text("access_token"), a.text("refresh_token"), a.text("device"))
+	w.secret(a.text("access_token"), a.text("refresh_token"), a.text("device"), a.text("key"))
 	if c := a.cookie(); c != nil {
 		w.secret(c.Value)
 	}

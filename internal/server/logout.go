@@ -81,7 +81,7 @@ func (s *Server) logoutEverywhere(w http.ResponseWriter, r *http.Request, req lo
 	if req.RefreshToken != "" {
 		return endpoint.InvalidRequest("everywhere wants the access token alone", nil)
 	}
-	s.guards[endpoint.AccessOwn](s.handler(func(w http.ResponseWriter, r *http.Request) error {
+	s.guards[endpoint.AccessPerson](s.handler(func(w http.ResponseWriter, r *http.Request) error {
 		claims := endpoint.Claims(r)
 		if err := s.cfg.Issuer.RevokeSubject(r.Context(), claims.Subject, endpoint.Event(r, claims.Subject)); err != nil {
 			return err

@@ -57,6 +57,10 @@ var endpoints = []struct {
 	{"POST", "/admin/v1/keys", true},
 	{"GET", "/admin/v1/keys/nokey", true},
 	{"DELETE", "/admin/v1/keys/nokey", true},
+	{"GET", "/keys", true},
+	{"POST", "/keys", true},
+	{"GET", "/keys/dwk_aaaaaaaaaaaaaaaa", true},
+	{"DELETE", "/keys/dwk_aaaaaaaaaaaaaaaa", true},
 	{"GET", "/.well-known/jwks.json", false},
 	{"GET", "/.well-known/oauth-authorization-server", false},
 	{"GET", "/livez", false},
@@ -65,7 +69,7 @@ var endpoints = []struct {
 }
 
 // samples are the values in the paths above.
-var samples = strings.NewReplacer("01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", "{id}", "u_nobody", "{id}", "dwc_nobody", "{id}", "norole", "{name}", "nokey", "{kid}", "nosecret", "{secret}")
+var samples = strings.NewReplacer("01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", "{id}", "u_nobody", "{id}", "dwc_nobody", "{id}", "norole", "{name}", "nokey", "{kid}", "nosecret", "{secret}", "dwk_aaaaaaaaaaaaaaaa", "{id}")
 
 // The table above must not fall behind the server's own.
 func TestEndpointsComplete(t *testing.T) {

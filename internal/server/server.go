@@ -17,6 +17,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/origin"
@@ -84,6 +85,9 @@ type Config struct {
 	// CredentialOrigins are the origins whose scripts may use the refresh cookie.
 	CredentialOrigins []string
 
+	// Keys puts access tokens in the place of API keys, at /me. Nil means that keys are no
+	// credentials here.
+	Keys *apikey.Tokens
 	// Endpoints are those of other packages, mounted as this server's own are.
 	Endpoints []endpoint.Route
 	// Admin is the admin API. With AdminApart it is answered by ServeAdmin alone, on a listener of

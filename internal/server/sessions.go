@@ -13,7 +13,7 @@ import (
 const pageSize = 100
 
 func (s *Server) sessionsRoute() endpoint.Route {
-	return endpoint.Route{Method: http.MethodGet, Path: "/sessions", Access: endpoint.AccessOwn, Handle: s.sessions}
+	return endpoint.Route{Method: http.MethodGet, Path: "/sessions", Access: endpoint.AccessPerson, Handle: s.sessions}
 }
 
 // sessionsAnswer lists live sessions, newest first. Next, if there is one, goes
@@ -67,7 +67,7 @@ func (s *Server) sessions(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) sessionEndRoute() endpoint.Route {
-	return endpoint.Route{Method: http.MethodDelete, Path: "/sessions/{id}", Access: endpoint.AccessOwn, Handle: s.sessionEnd}
+	return endpoint.Route{Method: http.MethodDelete, Path: "/sessions/{id}", Access: endpoint.AccessPerson, Handle: s.sessionEnd}
 }
 
 // sessionForm is the one text form of a session's ID.

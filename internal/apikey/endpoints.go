@@ -1,0 +1,166 @@
+package apikey
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/issuer"
+)
+
+// self is where people see to their own keys.
+type self struct {
+	keys   *account.APIKeys
+	issuer *issuer.Issuer
+	prefix string
+}
+
+// Routes are the endpoints at which people list, add and revoke their own keys. Whoever has
+// only a key has no part in them. prefix is what stands before their paths.
+func Routes(keys *account.APIKeys, iss *issuer.Issuer, prefix string) []endpoint.Route {
+	s := self{keys, iss, prefix}
+	return []endpoint.Route{
+		{Method: http.MethodGet, Path: "/keys/{id}", Access: endpoint.AccessPerson, Handle: s.show},
+		{Method: http.MethodGet, Path: "/keys", Access: endpoint.AccessPerson, Handle: s.list},
+		{Method: http.MethodPost, Path: "/keys", Access: endpoint.AccessRecent, Handle: s.add},
+		{Method: http.MethodDelete, Path: "/keys/{id}", Access: endpoint.AccessPerson, Handle: s.revoke},
+	}
+}
+
+// keyEntry is a key for its owner.
+type keyEntry struct {
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Scope      string     `json:"scope"`
+	Everything bool       `json:"everything"`
+	Audiences  []string   `json:"audiences"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at"` // null: never
+	// LastUsed is rounded down to the hour; null: not yet.
+	LastUsed  *time.Time `json:"last_used"`
+	RevokedAt *time.Time `json:"revoked_at"` // null: not revoked
+	Key       string     `json:"key,omitzero"`
+}
+
+// list lists the caller's keys, newest first. There are no more than fit.
+func (s self) list(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.keys.List(r.Context(), account.APIKeyQuery{Owner: endpoint.Claims(r).Subject, Limit: 2 * account.MaxAPIKeys})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(list, func(a, b account.APIKey) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	entries := make([]keyEntry, len(list))
+	for i, key := range list {
+		entries[i] = entryOf(key)
+	}
+	endpoint.WriteJSON(w, http.StatusOK, struct {
+		Keys []keyEntry `json:"keys"`
+	}{entries})
+	return nil
+}
+
+// show shows one key of the caller's. One of somebody else is answered like one that never was.
+func (s self) show(w http.ResponseWriter, r *http.Request) error {
+	key, err := s.keys.Find(r.Context(), r.PathValue("id"))
+	if err == nil && key.Owner != endpoint.Claims(r).Subject {
+		err = account.ErrNoAPIKey
+	}
+	if err != nil {
+		return refused(err)
+	}
+	endpoint.WriteJSON(w, http.StatusOK, entryOf(key))
+	return nil
+}
+
+type addRequest struct {
+	Name       string   `json:"name"`
+	Scope      string   `json:"scope"`
+	Everything bool     `json:"everything"`
+	Audiences  []string `json:"audiences"`
+	ExpiresIn  int64    `json:"expires_in"` // seconds; 0 means the default
+}
+
+// add makes a key of the caller's. It is in this answer and nowhere else.
+func (s self) add(w http.ResponseWriter, r *http.Request) error {
+	var req addRequest
+	if err := endpoint.ReadJSON(w, r, &req); err != nil {
+		return err
+	}
+	scope, err := doorward.ParseScope(req.Scope)
+	if err != nil {
+		return err
+	}
+	if req.ExpiresIn < 0 || req.ExpiresIn > int64(account.MaxAPIKeyLifetime/time.Second) {
+		return refused(account.ErrAPIKeyLifetime)
+	}
+	subject := endpoint.Claims(r).Subject
+	key, text, err := s.keys.Add(r.Context(), account.NewAPIKey{
+		Owner: subject, Name: req.Name, Scope: scope, Everything: req.Everything, Audiences: req.Audiences,
+		Lifetime: time.Duration(req.ExpiresIn) * time.Second,
+	}, endpoint.Event(r, subject))
+	if err != nil {
+		return refused(err)
+	}
+	entry := entryOf(key)
+	entry.Key = text
+	w.Header().Set("Location", s.prefix+"/keys/"+key.ID)
+	endpoint.WriteJSON(w, http.StatusCreated, entry)
+	return nil
+}
+
+// revoke ends a key of the caller's.
+func (s self) revoke(w http.ResponseWriter, r *http.Request) error {
+	id, subject := r.PathValue("id"), endpoint.Claims(r).Subject
+	if !account.IsAPIKeyID(id) {
+		return endpoint.ErrNotFound
+	}
+	cut, err := s.keys.Revoke(r.Context(), id, subject, endpoint.Event(r, subject))
+	if err != nil {
+		return refused(err)
+	}
+	if cut.Kind != "" {
+		s.issuer.Apply(cut)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func entryOf(k account.APIKey) keyEntry {
+	return keyEntry{
+		ID: k.ID, Name: k.Name, Scope: k.Scope.String(), Everything: k.Everything, Audiences: append([]string{}, k.Audiences...),
+		CreatedAt: k.CreatedAt, ExpiresAt: orNull(k.ExpiresAt), LastUsed: orNull(k.UsedAt.Truncate(time.Hour)), RevokedAt: orNull(k.RevokedAt),
+	}
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// refused says what the client reads for an error of account.
+func refused(err error) error {
+	invalid := func(status int, code, description string) error {
+		return &endpoint.Failure{Status: status, Code: code, Description: description, Cause: err}
+	}
+	switch {
+	case errors.Is(err, account.ErrNoAPIKey):
+		return endpoint.ErrNotFound
+	case errors.Is(err, account.ErrAPIKeyScope):
+		return invalid(http.StatusBadRequest, "invalid_scope", "a scope was asked for that the user does not have")
+	case errors.Is(err, account.ErrAPIKeyBounds):
+		return invalid(http.StatusConflict, "conflict", "there are 50 API keys already; end one first")
+	case errors.Is(err, account.ErrAPIKeyName):
+		return invalid(http.StatusBadRequest, "invalid_request", "name must be 1 to 64 printable characters")
+	case errors.Is(err, account.ErrAPIKeyGrant):
+		return invalid(http.StatusBadRequest, "invalid_request", "want at most 64 words in scope, or everything, and at most 64 audiences without spaces")
+	case errors.Is(err, account.ErrAPIKeyLifetime):
+		return invalid(http.StatusBadRequest, "invalid_request", "expires_in must be 60 to 31622400 seconds, or left out")
+	}
+	return err
+}

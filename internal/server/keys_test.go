@@ -1,0 +1,140 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
+)
+
+// People add, list and revoke keys of their own, and read the key once.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	alice, bob := w.login("alice", aliceWord).text("access_token"), w.login("bob", bobWord).text("access_token")
+	made := w.do("POST", "/keys", map[string]any{"name": "backup", "everything": true, "audiences": []string{issuerURL}}, bearer(alice)).want(t, 201, "")
+	key, id := made.text("key"), made.text("id")
+	if got, err := account.ParseAPIKey(key); err != nil || got != id || made.text("name") != "backup" || made.object["everything"] != true ||
+		made.object["last_used"] != nil || made.object["revoked_at"] != nil || made.text("expires_at") == "" {
+		t.Errorf("%v, %s", err, made.body)
+	}
+	short := w.do("POST", "/keys", map[string]any{"name": "for an hour", "expires_in": 3600}, bearer(alice)).want(t, 201, "")
+	if at, err := time.Parse(time.RFC3339, short.text("expires_at")); err != nil || time.Until(at) > time.Hour || time.Until(at) < 59*time.Minute {
+		t.Errorf("expires %v, %v", at, err)
+	}
+	list := w.do("GET", "/keys", nil, bearer(alice)).want(t, 200, "")
+	if entries, ok := list.object["keys"].([]any); !ok || len(entries) != 2 || strings.Contains(string(list.body), key) || strings.Contains(string(list.body), `"key"`) ||
+		!strings.Contains(string(list.body), `"scope":""`) {
+		t.Errorf("%s", list.body)
+	}
+	if list := w.do("GET", "/keys", nil, bearer(bob)).want(t, 200, ""); string(list.body) != `{"keys":[]}`+"\n" {
+		t.Errorf("of somebody else: %s", list.body)
+	}
+
+	// The key opens /me, in either header, and nothing else of Doorward's; nor does a token that it was exchanged for.
+	for _, with := range []with{bearer(key), header("X-API-Key", key)} {
+		me := w.do("GET", "/me", nil, with).want(t, 200, "")
+		if me.text("subject") != w.alice || me.text("client_id") != id || me.text("username") != "alice" || me.text("auth_time") != "" {
+			t.Errorf("%s", me.body)
+		}
+	}
+	w.do("GET", "/me", nil, bearer(key), header("X-API-Key", key)).want(t, 400, "invalid_request")
+	w.do("GET", "/me", nil, bearer(key[:70])).want(t, 401, "invalid_token")
+	set, err := w.keys.Exchange(t.Context(), w.issuer, key, account.KeyRequest{})
+	must(t, err)
+	w.secret(set.AccessToken)
+	for _, e := range []struct{ method, path, code string }{
+		{"GET", "/keys", "insufficient_scope"},
+		{"GET", "/keys/" + id, "insufficient_scope"},
+		{"DELETE", "/keys/" + id, "insufficient_scope"},
+		{"POST", "/keys", "insufficient_user_authentication"},
+		{"GET", "/sessions", "insufficient_scope"},
+		{"DELETE", "/sessions/" + set.SessionID, "insufficient_scope"},
+		{"POST", "/password", "insufficient_user_authentication"},
+		{"POST", "/logout?everywhere=true", "insufficient_scope"},
+		{"GET", "/admin/v1/users", "insufficient_scope"},
+	} {
+		w.do(e.method, e.path, nil, bearer(key)).want(t, 401, "invalid_token")
+		if a := w.do(e.method, e.path, nil, bearer(set.AccessToken)); a.text("error") != e.code {
+			t.Errorf("%s %s: %d %s", e.method, e.path, a.status, a.body)
+		}
+	}
+
+	if one := w.do("GET", made.header.Get("Location"), nil, bearer(alice)).want(t, 200, ""); one.text("id") != id || one.text("key") != "" || one.object["last_used"] != nil {
+		t.Errorf("%s", one.body)
+	}
+	w.do("GET", "/keys/"+id, nil, bearer(bob)).want(t, 404, "not_found")
+	w.do("DELETE", "/keys/"+id, nil, bearer(bob)).want(t, 404, "not_found")
+	w.do("GET", "/me", nil, bearer(key)).want(t, 200, "")
+	for range 2 { // Doing it again changes nothing.
+		w.do("DELETE", "/keys/"+id, nil, bearer(alice)).want(t, 204, "")
+	}
+	w.do("GET", "/me", nil, bearer(key)).want(t, 401, "invalid_token")
+	w.do("GET", "/me", nil, bearer(set.AccessToken)).want(t, 401, "invalid_token")
+	if list := w.do("GET", "/keys", nil, bearer(alice)); strings.Count(string(list.body), `"revoked_at":null`) != 1 {
+		t.Errorf("%s", list.body)
+	}
+}
+
+// A key goes on when its owner changes the password or logs out everywhere.
+func TestKeyOutlivesPassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := w.login("alice", aliceWord).text("access_token")
+	key := w.do("POST", "/keys", map[string]any{"name": "script"}, bearer(token)).want(t, 201, "").text("key")
+	w.do("GET", "/me", nil, bearer(key)).want(t, 200, "")
+	token = w.do("POST", "/password", map[string]any{"current": aliceWord, "new": goodWord}, bearer(token)).want(t, 200, "").text("access_token")
+	w.do("GET", "/me", nil, bearer(key)).want(t, 200, "")
+	w.do("POST", "/logout?everywhere=true", nil, bearer(token)).want(t, 204, "")
+	w.do("GET", "/me", nil, bearer(token)).want(t, 401, "invalid_token")
+	w.do("GET", "/me", nil, bearer(key)).want(t, 200, "")
+	cut, err := w.people.Disable(t.Context(), w.alice, issuer.Event{})
+	must(t, err)
+	w.issuer.Apply(cut)
+	w.do("GET", "/me", nil, bearer(key)).want(t, 401, "invalid_token")
+}
+
+func TestKeysRefuse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := w.login("alice", aliceWord).text("access_token")
+	for _, tt := range []struct {
+		name string
+		body any
+		code string
+	}{
+		{"nothing", map[string]any{}, "invalid_request"},
+		{"no JSON", "{", "invalid_request"},
+		{"unknown member", map[string]any{"name": "a", "never_expires": true}, "invalid_request"},
+		{"a scope that alice lacks", map[string]any{"name": "a", "scope": "orders:read"}, "invalid_scope"},
+		{"no scope", map[string]any{"name": "a", "scope": "a  b"}, "invalid_scope"},
+		{"scope and everything", map[string]any{"name": "a", "scope": "a", "everything": true}, "invalid_request"},
+		{"for ever", map[string]any{"name": "a", "expires_in": -1}, "invalid_request"},
+		{"too long", map[string]any{"name": "a", "expires_in": 366*86400 + 1}, "invalid_request"},
+		{"beyond all numbers", `{"name":"a","expires_in":9223372036854775807}`, "invalid_request"},
+		{"too short", map[string]any{"name": "a", "expires_in": 59}, "invalid_request"},
+		{"a name with a line feed", map[string]any{"name": "a\nb"}, "invalid_request"},
+		{"an audience with a space", map[string]any{"name": "a", "audiences": []string{"a b"}}, "invalid_request"},
+	} {
+		if a := w.do("POST", "/keys", tt.body, bearer(token)); a.status != http.StatusBadRequest || a.text("error") != tt.code {
+			t.Errorf("%s: %d %s", tt.name, a.status, a.body)
+		}
+	}
+	for _, id := range []string{"dwk_", "dwk_aaaaaaaaaaaaaaaa", "dwk_AAAAAAAAAAAAAAAA", "nobody", "%00"} {
+		w.do("GET", "/keys/"+id, nil, bearer(token)).want(t, 404, "not_found")
+		w.do("DELETE", "/keys/"+id, nil, bearer(token)).want(t, 404, "not_found")
+	}
+	old := w.session(w.alice, issuer.LoginRequest{AuthTime: time.Now().Add(-6 * time.Minute)}).AccessToken
+	w.do("POST", "/keys", map[string]any{"name": "a"}, bearer(old)).want(t, 401, "insufficient_user_authentication")
+	w.do("GET", "/keys", nil, bearer(old)).want(t, 200, "")
+	elsewhere := w.session(w.alice, issuer.LoginRequest{Audience: otherName}).AccessToken
+	w.do("GET", "/keys", nil, bearer(elsewhere)).want(t, 401, "invalid_token")
+	for range account.MaxAPIKeys {
+		_, _, err := w.keys.Add(t.Context(), account.NewAPIKey{Owner: w.alice, Name: "k"}, issuer.Event{})
+		must(t, err)
+	}
+	w.do("POST", "/keys", map[string]any{"name": "a"}, bearer(token)).want(t, 409, "conflict")
+}
