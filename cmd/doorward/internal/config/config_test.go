@@ -55,6 +55,7 @@ database_file: /etc/doorward/database
 database_connections: 8
 listen: 0.0.0.0:8443
 metrics: {listen: "127.0.0.1:9090"}
+admin: {listen: "127.0.0.1:9091"}
 issuer: https://auth.example.com
 audience: https://auth.example.com
 audiences: [orders, "billing"]
@@ -81,6 +82,7 @@ cors:
   origins: ["https://app.example.com"]
   credentials: ["https://app.example.com:8443"]
 tokens: {header: x-access-token, username: false, cookie: app_token}
+api_keys: {header: X-API-Key}
 upstream: http://127.0.0.1:5000
 upstream.audience: api
 upstream.timeout: 5s
@@ -108,7 +110,7 @@ log: {level: debug, format: json}
 limits:
   {connections: 50, login_network: 51, login_all: 52, refresh_network: 53, refresh_all: 54,
    reset_network: 55, reset_all: 56, register_network: 57, register_all: 58,
-   forward_network: 59, forward_all: 60}
+   forward_network: 59, forward_all: 60, api_keys_network: 61, api_keys_all: 62}
 `
 	cfg, err := config.Load(config.Source{File: write(t, text)})
 	if err != nil {

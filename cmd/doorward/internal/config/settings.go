@@ -198,16 +198,16 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.TokensHeader, isField} },
 	},
 	{
-		Key: "api_keys.header", Usage: "a header that may carry an API key, such as X-API-Key",
-		bind: func(c *Config) value { return text{&c.APIKeysHeader, isField} },
-	},
-	{
 		Key: "tokens.cookie", Usage: "a cookie that may carry the access token to the upstream's routes",
 		bind: func(c *Config) value { return text{&c.TokensCookie, isField} },
 	},
 	{
 		Key: "tokens.username", Shared: true, Usage: "write preferred_username into tokens",
 		bind: func(c *Config) value { return toggle{&c.TokensUsername} },
+	},
+	{
+		Key: "api_keys.header", Usage: "a header that may carry an API key, such as X-API-Key",
+		bind: func(c *Config) value { return text{&c.APIKeysHeader, isField} },
 	},
 	{
 		Key: "accounts.registration", Usage: "closed, or open: anybody may register at /register",
