@@ -18,6 +18,7 @@ const (
 	ReasonExpired    = "expired"           // it was older than Config.AbsoluteTTL
 	ReasonPassword   = "password_change"   // its subject changed the password
 	ReasonAdmin      = "admin"             // an operator ended it
+	ReasonLimit      = "session_limit"     // its subject had too many, and used it the longest ago
 	ReasonKeyRemoved = "key_removed"       // a key of refresh tokens was stolen and revoked
 )
 
@@ -48,7 +49,7 @@ func refusalOf(s Session, now time.Time) error {
 		return ErrRollback
 	case ReasonIdle, ReasonExpired:
 		return &grantError{reason: reason, text: ErrSessionLapsed.text, kind: ErrSessionLapsed}
-	case ReasonLogout, ReasonEverywhere, ReasonPassword, ReasonAdmin, ReasonKeyRemoved:
+	case ReasonLogout, ReasonEverywhere, ReasonPassword, ReasonAdmin, ReasonLimit, ReasonKeyRemoved:
 		return &grantError{reason: reason, text: ErrSessionEnded.text, kind: ErrSessionEnded}
 	}
 	return ErrSessionEnded // for a reason that is not of this package

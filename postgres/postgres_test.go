@@ -9,10 +9,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/doorward/doorward/doorwardtest"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/account/accounttest"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/audit/audittest"
 	"github.com/doorward/doorward/internal/postgrestest"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/postgres"
 )
@@ -46,6 +48,29 @@ func TestAudit(t *testing.T) {
 			databases.Store(dir, url)
 		}
 		return open(t, url.(string)), raw(t, url.(string))
+	})
+}
+
+func TestThrottle(t *testing.T) {
+	t.Parallel()
+	var databases sync.Map // the URL of each folder's database
+	accounttest.TestThrottle(t, func(t *testing.T, dir string) (account.Throttle, *sql.DB) {
+		url, ok := databases.Load(dir)
+		if !ok {
+			url = template(t)
+			databases.Store(dir, url)
+		}
+		return open(t, url.(string)), raw(t, url.(string))
+	})
+}
+
+func TestSessionLimit(t *testing.T) {
+	t.Parallel()
+	openFolder := folders()
+	accounttest.TestSessionLimit(t, func(t *testing.T, dir string) accounttest.Store {
+		s := openFolder(t, dir)
+		sqlstore.LimitSessions(s.Store, accounttest.SessionLimit)
+		return s
 	})
 }
 

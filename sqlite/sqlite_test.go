@@ -8,9 +8,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/doorward/doorward/doorwardtest"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/account/accounttest"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/audit/audittest"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -35,14 +37,35 @@ func TestAudit(t *testing.T) {
 	t.Parallel()
 	audittest.TestStore(t, func(t *testing.T, dir string) (audit.Store, *sql.DB) {
 		path := filepath.Join(dir, "doorward.db")
-		s := openAt(t, path)
-		db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = db.Close() })
-		return s, db
+		return openAt(t, path), raw(t, path)
 	})
+}
+
+func TestThrottle(t *testing.T) {
+	t.Parallel()
+	accounttest.TestThrottle(t, func(t *testing.T, dir string) (account.Throttle, *sql.DB) {
+		path := filepath.Join(dir, "doorward.db")
+		return openAt(t, path), raw(t, path)
+	})
+}
+
+func TestSessionLimit(t *testing.T) {
+	t.Parallel()
+	accounttest.TestSessionLimit(t, func(t *testing.T, dir string) accounttest.Store {
+		s := openAt(t, filepath.Join(dir, "doorward.db"))
+		sqlstore.LimitSessions(s.Store, accounttest.SessionLimit)
+		return s
+	})
+}
+
+func raw(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 // open returns a new store, which is closed when the test ends.

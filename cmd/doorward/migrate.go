@@ -99,8 +99,9 @@ func innermost(err, kind error) string {
 	return text[max(0, strings.Index(text, kind.Error())):]
 }
 
-// settled refuses a store that is being moved, or was moved to another place.
-func settled(ctx context.Context, s store, inner *sqlstore.Store) (store, error) {
+// settled sets the limit of a store, and refuses one that is being moved, or was moved to another place.
+func settled(ctx context.Context, s store, inner *sqlstore.Store, maxSessions int) (store, error) {
+	sqlstore.LimitSessions(inner, maxSessions)
 	err := move.CheckMoved(ctx, inner)
 	switch {
 	case err == nil:

@@ -110,13 +110,13 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 		if err != nil {
 			return nil, err
 		}
-		return settled(ctx, s, s.Store)
+		return settled(ctx, s, s.Store, cfg.MaxSessions)
 	}
 	s, err := sqlite.Open(ctx, cfg.DatabasePath())
 	if err != nil {
 		return nil, unopened(err, cfg.DatabasePath())
 	}
-	return settled(ctx, s, s.Store)
+	return settled(ctx, s, s.Store, cfg.MaxSessions)
 }
 
 func newBackend(f folder, store store) (*backend, error) {

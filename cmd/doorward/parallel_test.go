@@ -98,3 +98,51 @@ func wantNoToken(t *testing.T, dir string, tokens []string) {
 		}
 	}
 }
+
+// Attack_F17: logins at once at two servers leave as many sessions as one may have, and what the others
+// hold is refused at both.
+func TestAttack_F17_SessionLimit(t *testing.T) {
+	t.Parallel()
+	const most, rounds, callers = 3, 2, 6 // no more callers than the queue for passwords takes
+	base := t.TempDir()
+	dir, file := filepath.Join(base, "data"), filepath.Join(base, "doorward.yaml")
+	writeFile(t, file, fmt.Sprintf("accounts: {max_sessions: %d}\n", most))
+	flags := []string{"--issuer", "http://127.0.0.1:8080", "--config", file}
+	urls := []string{serve(t, dir, flags...).url, serve(t, dir, flags...).url}
+	login := credentials("admin", readPassword(t, dir))
+	var mu sync.Mutex // guards tokens
+	var tokens []string
+	for range rounds {
+		var all sync.WaitGroup
+		for n := range callers {
+			all.Go(func() {
+				got, err := call("POST", urls[n%2]+"/login", "", login)
+				if err != nil || got.status != 200 {
+					t.Errorf("login: %d %s, %v", got.status, got.body, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				tokens = append(tokens, got.member("access_token"))
+			})
+		}
+		all.Wait()
+	}
+	for _, url := range urls {
+		if err := eventually(func() bool {
+			live := 0
+			for _, token := range tokens {
+				if got, err := call("GET", url+"/protected", token, ""); err == nil && got.status == 200 {
+					live++
+				}
+			}
+			return live == most
+		}); err != nil {
+			t.Errorf("not %d of %d tokens are live: %v", most, len(tokens), err)
+		}
+	}
+	out, _ := command(t, exitDone, "", "session", "list", "--json", "--data", dir)
+	var live []struct{}
+	if err := json.Unmarshal([]byte(out), &live); err != nil || len(live) != most {
+		t.Errorf("%d live sessions, %v, want %d", len(live), err, most)
+	}
+}

@@ -61,7 +61,7 @@ func (w *world) another() *world {
 	db := open(w.T, w.dir)
 	second := &world{T: w.T, dir: w.dir, store: &watched{Store: db, KeyStore: db}, hasher: &counter{Hasher: w.hasher.Hasher}, issuer: w.issuer}
 	var err error
-	second.people, err = account.New(account.Config{Store: second.store, Throttle: second.store, Hasher: second.hasher})
+	second.people, err = account.New(account.Config{Store: second.store, Devices: second.store, Throttle: second.store, Hasher: second.hasher})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -65,7 +65,8 @@ type settings struct {
 	issuer issuer.Config
 	server server.Config
 	hasher password.Config
-	direct bool // no socket
+	people account.Hasher // in the place of that of hasher
+	direct bool           // no socket
 }
 
 func newWorld(t *testing.T, adjust ...func(*settings)) *world {
@@ -84,9 +85,13 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 	for _, f := range adjust {
 		f(&set)
 	}
-	hasher := password.New(set.hasher)
+	real := password.New(set.hasher)
+	hasher, reserved := account.Hasher(real), account.Hasher(real.Reserved())
+	if set.people != nil {
+		hasher, reserved = set.people, set.people
+	}
 	w.people, err = account.New(account.Config{
-		Store: w.store, Resets: w.store, Devices: w.store, Edits: w.store, Roles: w.store, Throttle: w.store, Hasher: hasher, Reserved: hasher.Reserved(),
+		Store: w.store, Resets: w.store, Devices: w.store, Edits: w.store, Roles: w.store, Throttle: w.store, Hasher: hasher, Reserved: reserved,
 	})
 	must(t, err)
 	w.set = set

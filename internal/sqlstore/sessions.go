@@ -43,6 +43,7 @@ func (s *Store) CreateSession(ctx context.Context, n issuer.NewSession, ev issue
 		return issuer.Session{}, err
 	}
 	var created issuer.Session
+	surplus := 0
 	err := s.write(ctx, "create session", func(ctx context.Context, tx Tx, now time.Time) error {
 		epoch, id, err := lockSubject(ctx, tx, now, n.Subject)
 		if err != nil {
@@ -59,10 +60,17 @@ func (s *Store) CreateSession(ctx context.Context, n issuer.NewSession, ev issue
 		if err != nil {
 			return err
 		}
-		return record(ctx, tx, now, about(ev, n.Subject, id))
+		if err := record(ctx, tx, now, about(ev, n.Subject, id)); err != nil {
+			return err
+		}
+		surplus, err = s.endSurplus(ctx, tx, now, created, ev)
+		return err
 	})
 	if err != nil {
 		return issuer.Session{}, err
+	}
+	if surplus > 0 {
+		s.engine.Announce()
 	}
 	return created, nil
 }

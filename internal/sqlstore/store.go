@@ -78,7 +78,8 @@ type Tx interface {
 
 // Store implements issuer.Store, account.Store and account.Throttle on an [Engine].
 type Store struct {
-	engine Engine
+	engine      Engine
+	maxSessions int // of one subject at once; 0 is any number
 }
 
 var (

@@ -71,6 +71,7 @@ type Config struct {
 	APIKeysHeader     string // a header that may carry an API key, beside Authorization
 	TokensUsername    bool
 	Registration      string // closed or open
+	MaxSessions       int    // of one user at once; 0 is any number
 	PasswordMinLength int
 	// PasswordBreachedFile is absolute; "" for none.
 	PasswordBreachedFile string

@@ -104,7 +104,7 @@ routes.default: deny
 routes.case: exact
 identity: {subject: a, username: b, roles: c, scope: d, session: e, assertion: f}
 trusted_proxies: [127.0.0.1, "10.0.0.0/8", "::1"]
-accounts: {registration: open}
+accounts: {registration: open, max_sessions: 61}
 password: {min_length: 8, breached_file: breached.txt}
 log: {level: debug, format: json}
 limits:

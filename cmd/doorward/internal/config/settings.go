@@ -214,6 +214,10 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.Registration, isOneOf("closed", "open")} },
 	},
 	{
+		Key: "accounts.max_sessions", Shared: true, Usage: "live sessions of one user at once, beyond which a login ends the one used longest ago; 0 is any number",
+		bind: func(c *Config) value { return number{&c.MaxSessions, 0, 10_000} },
+	},
+	{
 		Key: "password.min_length", Shared: true, Usage: "shortest password that is accepted, in characters",
 		bind: func(c *Config) value { return number{&c.PasswordMinLength, 8, 256} },
 	},
