@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,8 @@ import (
 
 // Logout ends the session of a token: an access token, also one that has expired
 // or whose session has ended, or a refresh token of any generation. Doing it
-// again changes nothing. It returns [ErrToken] if this issuer did not make the token.
+// again changes nothing. It returns [ErrToken] if this issuer did not make the token. Without
+// ev.Actor the subject of the token did it.
 //
 // When it returns nil, this process refuses the session's tokens, and every
 // other verifier does within its stated bound.
@@ -27,7 +29,7 @@ func (i *Issuer) Logout(ctx context.Context, token string, ev Event) error {
 	if err != nil || ev.Session == "" {
 		return err
 	}
-	ev.Kind = EventLogout
+	ev.Kind, ev.Actor = EventLogout, cmp.Or(ev.Actor, ev.Subject)
 	return i.endSession(ctx, ReasonLogout, ev)
 }
 

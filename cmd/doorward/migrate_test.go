@@ -36,6 +36,7 @@ func TestMigrate(t *testing.T) {
 	if err := old.stop(); err != nil {
 		t.Fatal(err)
 	}
+	head, _ := command(t, exitDone, "", "audit", "export", "--head", "--data", dir)
 	lengthen(t, dir)
 	killInTheMiddle(t, database, move)
 	ns := &nodes{database: database, key: filepath.Join(dir, "master.key")}
@@ -55,6 +56,7 @@ func TestMigrate(t *testing.T) {
 	next := must(t, 200, "POST", node.url+"/refresh", "", refreshBody(live.member("refresh_token")))
 	must(t, 400, "POST", node.url+"/refresh", "", refreshBody(out.member("refresh_token")))
 	must(t, 204, "POST", node.url+"/logout", next.member("access_token"), "")
+	ns.verifies(t, head)
 
 	command(t, exitDone, "", "migrate", "--data", dir, "--back")
 	command(t, exitDone, "", "user", "list", "--data", dir)
@@ -104,6 +106,24 @@ func killInTheMiddle(t *testing.T, database string, args []string) {
 	_ = cmd.Wait()
 	if n := count(); n >= 20000 {
 		t.Errorf("the move was complete before it was killed: %d rows", n)
+	}
+}
+
+// verifies wants that the audit record in the database goes on where that of the folder ended, and is sealed to its end.
+func (ns *nodes) verifies(t *testing.T, head string) {
+	t.Helper()
+	if strings.Contains(head, ".0.") {
+		t.Errorf("nothing was sealed in the folder: %s", head)
+	}
+	out := ""
+	if err := eventually(func() bool {
+		cmd := exec.CommandContext(t.Context(), binary, "audit", "verify", "--json", "--head", strings.TrimSpace(head))
+		cmd.Env = append(cmd.Environ(), ns.environment()...)
+		text, err := cmd.CombinedOutput()
+		out = string(text)
+		return err == nil && strings.Contains(out, `"waiting": 0`)
+	}); err != nil || !strings.Contains(out, `"verified": true`) {
+		t.Errorf("the record that was moved does not verify:\n%s", out)
 	}
 }
 
