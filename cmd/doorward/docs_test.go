@@ -26,6 +26,7 @@ func TestDocuments(t *testing.T) {
 		{"docs/start.md", []string{"alice", `"username":"alice"`, `"access_token"`, "session ended"}},
 		{"docs/revocations.md", []string{"client_id", "dwc_", "client_secret", "dws_", `"snapshot":true`}},
 		{"docs/operate.md", []string{"data:", `"name": "bob"`, "current", "is published", "eyJ", "does not hold the master key"}},
+		{"docs/api-keys.md", []string{`"scope":"orders:read"`, `"client_id":"dwk_`, "backup", "has ended"}},
 		{"docs/audit.md", []string{"user_add", "verified, from block 1 on", "is in it", "verified, from block 1 on"}},
 	}
 	for _, test := range tests {
@@ -118,7 +119,7 @@ func TestTroubleshootingNamesEveryCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	sources := []string{"../../refusal.go"}
-	for _, folder := range []string{"server", "endpoint", "admin", "gate", "forward"} {
+	for _, folder := range []string{"server", "endpoint", "admin", "apikey", "gate", "forward"} {
 		more, err := filepath.Glob("../../internal/" + folder + "/*.go")
 		if err != nil || len(more) == 0 {
 			t.Fatalf("%d sources in %s, %v", len(more), folder, err)

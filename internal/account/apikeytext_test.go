@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"errors"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -70,6 +71,15 @@ func TestAPIKeySecretIsFair(t *testing.T) {
 	}
 	if len(count) != 62 {
 		t.Errorf("%d digits, want 62", len(count))
+	}
+}
+
+// What the page tells programs to look for is what keys are.
+func TestAPIKeyPatternIsDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/api-keys.md")
+	if err != nil || !strings.Contains(string(page), "\n"+account.APIKeyPattern+"\n") {
+		t.Errorf("docs/api-keys.md does not have %s, %v", account.APIKeyPattern, err)
 	}
 }
 
