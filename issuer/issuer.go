@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
-	"net/url"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/doorward/doorward/internal/opaque"
 	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/internal/rotation"
+	"github.com/doorward/doorward/internal/wellknown"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -168,8 +167,8 @@ func (c Config) check() error {
 	case c.Subjects == nil:
 		return errors.New("issuer: Config.Subjects is required")
 	}
-	if err := checkIssuerURL(c.Issuer); err != nil {
-		return err
+	if err := wellknown.CheckIssuer(c.Issuer); err != nil {
+		return fmt.Errorf("issuer: Config.Issuer %w", err)
 	}
 	if slices.Contains(c.Audiences, "") {
 		return errors.New("issuer: Config.Audiences holds an empty name")
@@ -225,23 +224,4 @@ func checkAlgorithm(alg jwt.Algorithm) error {
 		return errors.New("issuer: Config.Algorithm must be asymmetric: who can verify with HMAC can also sign")
 	}
 	return fmt.Errorf("issuer: Config.Algorithm %q is not supported", string(alg))
-}
-
-// checkIssuerURL applies RFC 8414 §2.
-func checkIssuerURL(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "":
-		return errors.New("issuer: Config.Issuer must be a URL such as https://api.example.com")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return errors.New("issuer: Config.Issuer must have no query and no fragment")
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
-		return nil
-	}
-	return errors.New("issuer: Config.Issuer must be https; http is for loopback addresses alone")
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }

@@ -17,6 +17,9 @@ import (
 type RefreshRequest struct {
 	// Audience is the aud of the access token. Empty means the one of the login.
 	Audience string
+	// Scope narrows the access token, and the session not at all. Nil asks for all that the session
+	// has; another word is ErrScope, which changes nothing.
+	Scope doorward.Scope
 	// ClientID is the client that asks. Empty means FirstPartyClient.
 	ClientID string
 	// Event is who asks and from where. Its Kind, Subject and Session are set here.
@@ -28,7 +31,7 @@ type RefreshRequest struct {
 // anew, so that a changed role takes effect here, be it more or less than before; scope
 // never grows beyond what the login was granted.
 //
-// Every refusal wraps [ErrInvalidGrant] but [ErrTooMany] and [ErrAudience], which change nothing.
+// Every refusal wraps [ErrInvalidGrant] but [ErrTooMany], [ErrAudience] and [ErrScope], which change nothing.
 // [ErrReuse] and [ErrRollback] have ended the session. When it returns tokens, the
 // rotation is durable.
 func (i *Issuer) Refresh(ctx context.Context, token string, req RefreshRequest) (TokenSet, error) {
@@ -136,7 +139,8 @@ func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req Refr
 	if err != nil {
 		return grant{}, err
 	}
-	return grant{session: s, subject: subject, scope: today(s, subject.Scope), audience: audience, now: now}, nil
+	scope, err := narrow(today(s, subject.Scope), req.Scope)
+	return grant{session: s, subject: subject, scope: scope, audience: audience, now: now}, err
 }
 
 // reportLapse logs that somebody came with a session that nobody has ended: no change of the

@@ -22,7 +22,9 @@ import (
 func (i *Issuer) Logout(ctx context.Context, token string, ev Event) error {
 	var err error
 	if strings.HasPrefix(token, RefreshTokenPrefix) {
-		ev.Session, ev.Subject, err = i.sessionOfRefreshToken(ctx, token)
+		var s Session
+		s, _, err = i.SessionOf(ctx, token)
+		ev.Session, ev.Subject = s.ID, s.Subject
 	} else {
 		ev.Session, ev.Subject, err = i.sessionOfAccessToken(ctx, token)
 	}
@@ -69,24 +71,26 @@ func (i *Issuer) endSession(ctx context.Context, reason string, ev Event) error 
 	return nil
 }
 
-// sessionOfRefreshToken returns "" for a session that has been swept, or that a removed
-// key has ended.
-func (i *Issuer) sessionOfRefreshToken(ctx context.Context, token string) (sid, subject string, err error) {
+// SessionOf returns the session of a refresh token of any generation, the zero Session if it has been swept or
+// a removed key has ended it, and whether [Issuer.Refresh] would answer the token now. It changes
+// nothing, and returns [ErrToken] if this issuer did not make the token.
+func (i *Issuer) SessionOf(ctx context.Context, token string) (s Session, live bool, err error) {
 	presented, err := i.readRefreshToken(token)
 	if errors.Is(err, errKeyRemoved) {
-		return "", "", nil
+		return Session{}, false, nil
 	}
 	if err != nil {
-		return "", "", err
+		return Session{}, false, err
 	}
-	session, _, err := i.cfg.Store.SessionByHandle(ctx, presented.Handle.Digest())
+	s, now, err := i.cfg.Store.SessionByHandle(ctx, presented.Handle.Digest())
 	if errors.Is(err, ErrNotFound) {
-		return "", "", nil
+		return Session{}, false, nil
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("read session: %w", err)
+		return Session{}, false, fmt.Errorf("read session: %w", err)
 	}
-	return session.ID, session.Subject, nil
+	behind := s.State.Generation - presented.Generation
+	return s, s.Live(now) && behind <= 1, nil
 }
 
 // sessionOfAccessToken asks for a good signature of this issuer and nothing

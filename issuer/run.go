@@ -81,6 +81,13 @@ func (i *Issuer) catchUp(ctx context.Context) error {
 	return i.maintainKeys(ctx)
 }
 
+// CatchUp makes what any process has revoked before the call hold in this one, without waiting for
+// [Issuer.Run]. Calls that come together ask the store once.
+func (i *Issuer) CatchUp(ctx context.Context) error {
+	called := time.Now()
+	return i.readRevocationsUnless(ctx, func() bool { return i.RevocationAge() < time.Since(called) })
+}
+
 // follower is where in the store's log of cut-offs this process has read to.
 type follower struct {
 	mu      sync.Mutex // held while reading, and guards what follows
@@ -90,9 +97,17 @@ type follower struct {
 
 // readRevocations reads what is new, which proves that nothing older is missing.
 func (i *Issuer) readRevocations(ctx context.Context) error {
+	return i.readRevocationsUnless(ctx, func() bool { return false })
+}
+
+// readRevocationsUnless does so unless, when its turn has come, it is done.
+func (i *Issuer) readRevocationsUnless(ctx context.Context, done func() bool) error {
 	f := &i.follow
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if done() {
+		return nil
+	}
 	asked := time.Now()
 	page, err := i.cfg.Store.RevocationsSince(ctx, f.cursor)
 	if err == nil && f.lineage != "" && page.Lineage != f.lineage {

@@ -19,4 +19,6 @@ func (a *app) clientCommand() *cobra.Command {
 	return newGroup("client", "Add, list and change the programs with a credential of their own", shell.Commands()...)
 }
 
-func (b *backend) clients() *account.Clients { return account.NewClients(b.store) }
+func (b *backend) clients() *account.Clients {
+	return account.NewClients(account.ClientsConfig{Store: b.store})
+}

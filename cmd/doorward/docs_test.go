@@ -25,6 +25,10 @@ func TestDocuments(t *testing.T) {
 		{"README.md", []string{`"message"`, "logged out: 204"}},
 		{"docs/start.md", []string{"alice", `"username":"alice"`, `"access_token"`, "session ended"}},
 		{"docs/revocations.md", []string{"client_id", "dwc_", "client_secret", "dws_", `"snapshot":true`}},
+		{"docs/oauth.md", []string{
+			`"access_token":"eyJ`, `"scope":"reports:read"`, "revoked: 200", `{"active":false}`, `{"active":true`, `"scope":"reports:read"`,
+			"last used", "never used",
+		}},
 		{"docs/operate.md", []string{"data:", `"name": "bob"`, "current", "is published", "eyJ", "does not hold the master key"}},
 		{"docs/api-keys.md", []string{`"scope":"orders:read"`, `"client_id":"dwk_`, "backup", "has ended"}},
 		{"docs/audit.md", []string{"user_add", "verified, from block 1 on", "is in it", "verified, from block 1 on"}},
@@ -119,14 +123,14 @@ func TestTroubleshootingNamesEveryCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	sources := []string{"../../refusal.go"}
-	for _, folder := range []string{"server", "endpoint", "admin", "apikey", "gate", "forward"} {
+	for _, folder := range []string{"server", "endpoint", "admin", "apikey", "oauth", "gate", "forward"} {
 		more, err := filepath.Glob("../../internal/" + folder + "/*.go")
 		if err != nil || len(more) == 0 {
 			t.Fatalf("%d sources in %s, %v", len(more), folder, err)
 		}
 		sources = append(sources, more...)
 	}
-	code := regexp.MustCompile(`(?:(?:code|Code)\w*(?::|\s*=)\s*|refusal\(http\.\w+, )"([a-z_]+)"`)
+	code := regexp.MustCompile(`(?:(?:code|Code)\w*(?::|\s*=)\s*|refusal\(http\.\w+, |badRequest\()"([a-z_]+)"`)
 	found := map[string]bool{}
 	for _, source := range sources {
 		text, err := os.ReadFile(source)

@@ -243,9 +243,10 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 	if err != nil {
 		return nil, nil, err
 	}
+	clients := account.NewClients(account.ClientsConfig{Store: n.store, Failures: limit(cfg.ClientFailures)})
 	set := server.Config{
 		Admin: api.Routes(), AdminApart: cfg.AdminListen != "",
-		Issuer: iss, People: n.people, Clients: n.clients(), Feed: n.feed, Audiences: cfg.Audiences,
+		Issuer: iss, People: n.people, Clients: clients, Feed: n.feed, Audiences: cfg.Audiences,
 		MaxStaleness: cfg.MaxStaleness, YoungWhenStale: cfg.YoungWhenStale(),
 		RecentLogin: cfg.RecentLogin, Prefix: cfg.Prefix, TokenField: cfg.TokenField, TokenHeader: cfg.TokensHeader,
 		Registration: cfg.Registration == "open", Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.shown.observer(),
@@ -253,7 +254,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 		ForwardAuth: others, Assertions: cfg.ForwardAuth(), Keys: keys, Endpoints: apikey.Routes(n.keys, iss, cfg.Prefix),
 		TrustedProxies: cfg.Networks(), Limits: server.Limits{
 			Login: limit(cfg.LoginFailures), Refresh: limit(cfg.RefreshFailures),
-			Reset: limit(cfg.ResetFailures), Register: limit(cfg.Registrations),
+			Reset: limit(cfg.ResetFailures), Register: limit(cfg.Registrations), Inactive: limit(cfg.Inactive),
 		},
 	}
 	if proxy != nil {

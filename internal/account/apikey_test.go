@@ -189,7 +189,7 @@ func TestAPIKeyExchange(t *testing.T) {
 func TestAPIKeyOfClient(t *testing.T) {
 	t.Parallel()
 	w := newKeyWorld(t)
-	clients := account.NewClients(w.store)
+	clients := account.NewClients(account.ClientsConfig{Store: w.store})
 	for _, tt := range []struct {
 		audiences []string
 		want      string

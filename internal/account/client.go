@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -23,8 +24,13 @@ const (
 	ClientSecretPrefix = "dws_"
 )
 
-// ScopeRevocations is what a client needs to follow revocations.
-const ScopeRevocations = "revocations:read"
+// Scopes of clients that are about Doorward itself.
+const (
+	// ScopeRevocations is what a client needs to follow revocations.
+	ScopeRevocations = "revocations:read"
+	// ScopeIntrospect is what a client needs to ask whether a token is live.
+	ScopeIntrospect = "tokens:introspect"
+)
 
 // OldSecret names the oldest secret of a client, whichever that is.
 const OldSecret = "old"
@@ -48,10 +54,20 @@ type Clients struct {
 	good     digests
 }
 
+// ClientsConfig is what [NewClients] needs. Store is required.
+type ClientsConfig struct {
+	Store ClientStore
+	// Failures is how many wrong credentials may come in a minute before no more are looked at:
+	// ClientFailureLimit from each network and ClientFailureAll from all, where it is zero.
+	Failures quota.Limits
+}
+
 // NewClients returns the Clients of a store.
-func NewClients(store ClientStore) *Clients {
-	limits := quota.Limits{Each: ClientFailureLimit, All: ClientFailureAll}
-	return &Clients{store: store, budget: quota.NewBudget[netip.Prefix](limits)}
+func NewClients(cfg ClientsConfig) *Clients {
+	limits := quota.Limits{
+		Each: cmp.Or(cfg.Failures.Each, ClientFailureLimit), All: cmp.Or(cfg.Failures.All, ClientFailureAll),
+	}
+	return &Clients{store: cfg.Store, budget: quota.NewBudget[netip.Prefix](limits)}
 }
 
 // NewClient is a program to add.

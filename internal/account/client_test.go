@@ -1,11 +1,15 @@
 package account_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,7 +42,7 @@ func (s *clientStore) Record(ctx context.Context, ev issuer.Event) error {
 func newClients(t *testing.T) (*account.Clients, *clientStore) {
 	t.Helper()
 	store := &clientStore{ClientStore: open(t, t.TempDir())}
-	return account.NewClients(store), store
+	return account.NewClients(account.ClientsConfig{Store: store}), store
 }
 
 func addClient(t *testing.T, c *account.Clients, name string) (account.Client, string) {
@@ -117,6 +121,42 @@ func TestClientDisabledAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	enter(account.ErrNoClient)
+}
+
+// Standard_O17 Standard_O18: a secret has 256 random bits, and the database has no more of it than a digest.
+func TestClientSecretAtRest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := account.NewClients(account.ClientsConfig{Store: open(t, dir)})
+	client, secret := addClient(t, c, "orders")
+	_, second, err := c.Rotate(t.Context(), client.ID, 0, event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	found := false
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = found || bytes.Contains(text, []byte(client.ID))
+		for _, s := range []string{secret, second} {
+			raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(s, account.ClientSecretPrefix))
+			if err != nil || len(raw) != 32 {
+				t.Fatalf("%d bytes, %v", len(raw), err)
+			}
+			if bytes.Contains(text, []byte(s[4:])) || bytes.Contains(text, raw) {
+				t.Errorf("%s holds a secret", filepath.Base(file))
+			}
+		}
+	}
+	if !found {
+		t.Error("no file holds the client: the wrong ones were read")
+	}
 }
 
 // Both secrets of a client let it in, until one is dropped: the old one by that word, whichever it is.

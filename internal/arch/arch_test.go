@@ -31,8 +31,9 @@ var remote = path.Join(core, "remote")
 // A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
 	"cmd/doorward":                 {"internal/server", "internal/admin", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/move"},
-	"internal/server":              {"internal/apikey", "internal/endpoint", "internal/audit", "jwt"},
+	"internal/server":              {"internal/oauth", "internal/apikey", "internal/endpoint", "internal/audit", "jwt"},
 	"internal/admin":               {"internal/endpoint"},
+	"internal/oauth":               {"internal/endpoint", "internal/quota", "jwt"},
 	"internal/endpoint":            {"internal/account", "internal/feed", "internal/origin"},
 	"internal/metrics":             {"internal/server"},
 	"internal/forward":             {"internal/gate", "internal/endpoint"},
@@ -51,13 +52,14 @@ var arrows = map[string][]string{
 	"doorwardtest":                 {"issuer", core, "jwt", "internal/storetest"},
 	"internal/storetest":           {"issuer", core, "jwt"},
 	remote:                         {core, "jwt", "internal/strict"},
-	"issuer":                       {core, "internal/seal", "internal/quota", "internal/opaque", "internal/assertion", "internal/rotation"},
+	"issuer":                       {core, "internal/seal", "internal/quota", "internal/opaque", "internal/assertion", "internal/rotation", "internal/wellknown"},
 	"internal/seal":                {},
 	"internal/quota":               {},
 	"internal/origin":              {},
 	"internal/peek":                {},
 	"internal/rotation":            {},
 	"internal/sid":                 {},
+	"internal/wellknown":           {},
 	"internal/opaque":              {"internal/strict"},
 	"internal/assertion":           {"jwt"},
 	core:                           {"jwt", "internal/peek", "internal/cutoff", "internal/tokencache"},
@@ -77,7 +79,7 @@ func forTests(dir string) bool { return strings.HasSuffix(dir, "test") || first(
 var outside = []string{"examples", "bench"}
 
 // standardOnly lists the packages that import no other module, so that their users get none either.
-var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/origin", "internal/opaque", "internal/assertion", "internal/rotation", "internal/sid", "internal/cutoff", "internal/tokencache", "jwt", core, remote, "issuer"}
+var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/origin", "internal/opaque", "internal/assertion", "internal/rotation", "internal/sid", "internal/wellknown", "internal/cutoff", "internal/tokencache", "jwt", core, remote, "issuer"}
 
 // ban keeps the packages in from using a package (use without a dot at its end) or one of its names.
 type ban struct {

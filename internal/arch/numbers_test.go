@@ -19,11 +19,12 @@ var lists = map[string][]string{
 	"Standard": slices.Concat(span("J%02d", 1, 24), span("B%02d", 1, 3), span("K%02d", 3, 5), span("K%02d", 7, 12),
 		span("A%02d", 1, 14), span("E%02d", 1, 5), span("T%02d", 1, 14), span("T%02d", 19, 21), span("P%02d", 1, 4),
 		span("C%02d", 1, 14), span("C%02d", 16, 20), span("N%02d", 10, 14), span("R%02d", 1, 16), span("S%02d", 1, 18),
-		span("H%02d", 1, 9), span("U%02d", 17, 24)),
+		span("H%02d", 1, 9), span("U%02d", 17, 24),
+		span("O%02d", 1, 20), span("V%02d", 1, 10), span("I%02d", 1, 7), span("I%02d", 9, 11), span("D%02d", 1, 7)),
 	"Attack": slices.Concat(span("A%02d", 1, 30), span("B%02d", 1, 16),
 		span("C%02d", 1, 20), []string{"D04"},
 		span("D%02d", 5, 11), []string{"D13"},
-		span("E%02d", 1, 4), []string{"E05", "E06", "E07", "E08", "E09", "E10", "E11", "E12", "E14"}, span("F%02d", 1, 14), []string{"F18"},
+		span("E%02d", 1, 4), []string{"E05", "E06", "E07", "E08", "E09", "E10", "E11", "E12", "E14", "E15"}, span("F%02d", 1, 14), []string{"F15", "F18", "F20", "I03"},
 		span("G%02d", 6, 12), []string{"H05"}, span("H%02d", 8, 16)),
 }
 

@@ -30,14 +30,6 @@ func (s *Spread) Add(key string, now time.Time) int {
 	return int(*n)
 }
 
-// Count returns how many were counted for key in the minute of now.
-func (s *Spread) Count(key string, now time.Time) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.turn(now)
-	return int(s.count[maphash.String(s.seed, key)%shares])
-}
-
 // turn begins a new minute when it is time. Who shares a counter with whom changes with it.
 func (s *Spread) turn(now time.Time) {
 	if age := now.Sub(s.since); !s.since.IsZero() && age < time.Minute && age >= 0 {

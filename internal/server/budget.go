@@ -22,6 +22,9 @@ type Limits struct {
 	Reset quota.Limits
 	// Register is registrations, refused ones too: 10 and 120.
 	Register quota.Limits
+	// Inactive is answers of /oauth/introspect that a token is not active, to one client and to
+	// all: 6,000 and 60,000. Beyond them they are 429; of a token that is active it is said all the same.
+	Inactive quota.Limits
 }
 
 func (l Limits) withDefaults() Limits {
@@ -33,6 +36,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Refresh, 300, 30_000},
 		{&l.Reset, 100, 1000},
 		{&l.Register, 10, 120},
+		{&l.Inactive, 6000, 60_000},
 	} {
 		setDefault(&d.limits.Each, d.each)
 		setDefault(&d.limits.All, d.all)

@@ -3,24 +3,21 @@ package server
 import (
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/endpoint"
-	"github.com/doorward/doorward/internal/strict"
 )
 
 // basicClient returns the client that a request's Basic credentials (RFC 7617) are those
-// of, if it has the scope. Its ID and secret need no form encoding (RFC 6749 §2.3.1).
+// of, if it has the scope.
 func (s *Server) basicClient(r *http.Request, scope string) (account.Client, error) {
-	value, once := endpoint.SingleHeader(r.Header, "Authorization")
-	if !once {
-		return account.Client{}, endpoint.InvalidRequest("there are two Authorization lines", nil)
+	id, secret, given, err := endpoint.Basic(r)
+	if err == nil && !given {
+		err = fmt.Errorf("%w: no Basic credentials", account.ErrClient)
 	}
-	id, secret, ok := parseBasic(value, r)
-	if !ok {
-		return account.Client{}, fmt.Errorf("%w: no Basic credentials", account.ErrClient)
+	if err != nil {
+		return account.Client{}, err
 	}
 	client, err := s.cfg.Clients.Authenticate(r.Context(), id, secret, endpoint.ExchangeOf(r).Origin.Network, endpoint.Event(r, ""))
 	if err != nil {
@@ -34,13 +31,4 @@ func (s *Server) basicClient(r *http.Request, scope string) (account.Client, err
 		}
 	}
 	return client, nil
-}
-
-// parseBasic reads what curl -u and every HTTP client write.
-func parseBasic(value string, r *http.Request) (id, secret string, ok bool) {
-	_, credentials, _ := strings.Cut(value, " ")
-	if !strict.Token68(credentials) {
-		return "", "", false
-	}
-	return r.BasicAuth()
 }

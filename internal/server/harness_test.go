@@ -109,7 +109,7 @@ func (w *world) build() {
 	w.t.Helper()
 	var err error
 	revoked := feed.New(w.store)
-	w.set.issuer.Followed, w.set.server.Feed, w.set.server.Clients = revoked.Publish, revoked, account.NewClients(w.store)
+	w.set.issuer.Followed, w.set.server.Feed, w.set.server.Clients = revoked.Publish, revoked, account.NewClients(account.ClientsConfig{Store: w.store})
 	w.set.issuer.Subjects = w.people
 	w.issuer, err = issuer.New(w.t.Context(), w.set.issuer)
 	must(w.t, err)

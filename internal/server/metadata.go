@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/internal/oauth"
 	"github.com/go-json-experiment/json"
 )
 
@@ -15,19 +16,20 @@ func (s *Server) metadataRoute() endpoint.Route {
 	return endpoint.Route{Method: http.MethodGet, Path: s.metadataPath(), Fixed: true, Cached: true, Handle: s.metadata}
 }
 
-// metadataAnswer has the fields of RFC 8414 §2 that are true. There is no
-// authorization endpoint and no token endpoint, so nothing is said of them;
-// lists without an element are left out, as §3.2 wants.
+// metadataAnswer has the fields of RFC 8414 §2 that are true. There is no authorization endpoint, so
+// response_types_supported would be empty: lists without an element are left out, as §3.2 wants.
 type metadataAnswer struct {
 	Issuer  string `json:"issuer"`
 	JWKSURI string `json:"jwks_uri"`
+	oauth.Metadata
 }
 
 func (s *Server) metadata(w http.ResponseWriter, r *http.Request) error {
-	body, err := json.Marshal(metadataAnswer{
-		Issuer:  s.cfg.Issuer.URL(),
-		JWKSURI: s.origin + s.cfg.Prefix + jwksPath,
-	})
+	answer := metadataAnswer{Issuer: s.cfg.Issuer.URL(), JWKSURI: s.origin + s.cfg.Prefix + jwksPath}
+	if s.cfg.Clients != nil {
+		answer.Metadata = oauth.MetadataAt(s.origin + s.cfg.Prefix)
+	}
+	body, err := json.Marshal(answer)
 	if err != nil {
 		return fmt.Errorf("write metadata: %w", err)
 	}

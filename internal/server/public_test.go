@@ -66,6 +66,9 @@ var endpoints = []struct {
 	{"GET", "/livez", false},
 	{"GET", "/readyz", false},
 	{"GET", "/revocations", false},
+	{"POST", "/oauth/token", false},
+	{"POST", "/oauth/revoke", false},
+	{"POST", "/oauth/introspect", false},
 }
 
 // samples are the values in the paths above.

@@ -137,7 +137,7 @@ func TestRevocationsThrottles(t *testing.T) {
 		t.Fatal(a.status)
 	}
 	last := answer{}
-	for range account.ClientFailureLimit + 1 {
+	for range 120 + 1 {
 		last = w.ask(basic("dwc_nobody", "dws_x"), "")
 	}
 	if last.status != 429 || last.text("error") != "too_many_requests" || last.header.Get("Retry-After") != "60" {

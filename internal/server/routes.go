@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/internal/oauth"
 )
 
 // routes is every endpoint. The multiplexer, the Allow header and the
@@ -30,8 +31,11 @@ func (s *Server) routes() []endpoint.Route {
 	if s.cfg.Registration {
 		routes = append(routes, s.registerRoute())
 	}
-	if s.cfg.Feed != nil {
+	if s.cfg.Clients != nil {
 		routes = append(routes, s.revocationsRoute())
+		routes = append(routes, oauth.New(oauth.Config{
+			Issuer: s.cfg.Issuer, Clients: s.cfg.Clients, Refused: s.budgets.refresh, Inactive: s.cfg.Limits.Inactive,
+		}).Routes()...)
 	}
 	if s.cfg.Upstream == nil || s.cfg.Prefix != "" {
 		routes = append(routes, s.rootRoute())

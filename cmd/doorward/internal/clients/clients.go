@@ -54,9 +54,9 @@ At /oauth/token it gets access tokens with its scopes, or some of them. Each tok
 for one of its audiences, the first unless it asks for another; a client without any
 gets tokens for the audience that logins get.
 
-Three scopes are about Doorward itself and are in no token: revocations:read, which a
-service needs to check tokens by itself, tokens:introspect, with which it may ask about
-a token instead, and tokens:revoke:any.`,
+Two scopes are about Doorward itself and are in no token: revocations:read, which a
+service needs to check tokens by itself, and tokens:introspect, with which it asks about
+each token instead.`,
 		Example: `  doorward client add nightly --scope reports:read --audience https://reports.example.com
   doorward client add orders --scope revocations:read --json >orders.json`,
 		Args: s.Want("NAME"),

@@ -84,6 +84,9 @@ type Config struct {
 	ResetFailures        Failures
 	Registrations        Failures
 	KeyFailures          Failures
+	ClientFailures       Failures
+	// Inactive is answers of /oauth/introspect; its Network is one client.
+	Inactive Failures
 
 	origin map[string]string
 }
@@ -132,6 +135,8 @@ func Default() *Config {
 		ResetFailures:     Failures{100, 1000},
 		Registrations:     Failures{10, 120},
 		KeyFailures:       Failures{300, 30_000},
+		ClientFailures:    Failures{120, 12_000},
+		Inactive:          Failures{6000, 60_000},
 		origin:            map[string]string{},
 	}
 }

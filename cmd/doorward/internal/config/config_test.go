@@ -110,7 +110,8 @@ log: {level: debug, format: json}
 limits:
   {connections: 50, login_network: 51, login_all: 52, refresh_network: 53, refresh_all: 54,
    reset_network: 55, reset_all: 56, register_network: 57, register_all: 58,
-   forward_network: 59, forward_all: 60, api_keys_network: 61, api_keys_all: 62}
+   forward_network: 59, forward_all: 60, api_keys_network: 61, api_keys_all: 62,
+   client_network: 63, client_all: 64, introspect_client: 65, introspect_all: 66}
 `
 	cfg, err := config.Load(config.Source{File: write(t, text)})
 	if err != nil {

@@ -249,6 +249,10 @@ var baseSettings = []Setting{
 	limit("limits.register_all", "registrations in a minute from everywhere", func(c *Config) *int { return &c.Registrations.All }),
 	limit("limits.api_keys_network", "wrong API keys in a minute from one network", func(c *Config) *int { return &c.KeyFailures.Network }),
 	limit("limits.api_keys_all", "wrong API keys in a minute from everywhere", func(c *Config) *int { return &c.KeyFailures.All }),
+	limit("limits.client_network", "wrong client credentials in a minute from one network", func(c *Config) *int { return &c.ClientFailures.Network }),
+	limit("limits.client_all", "wrong client credentials in a minute from everywhere", func(c *Config) *int { return &c.ClientFailures.All }),
+	limit("limits.introspect_client", "introspections in a minute of tokens that are not active, by one client", func(c *Config) *int { return &c.Inactive.Network }),
+	limit("limits.introspect_all", "introspections in a minute of tokens that are not active, by all clients", func(c *Config) *int { return &c.Inactive.All }),
 }
 
 // limit is a setting of how often something may be done.
