@@ -81,12 +81,13 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 	set := settings{
 		issuer: issuer.Config{Issuer: issuerURL, Store: w.store, MasterKey: key, Audiences: []string{otherName}, Username: true, Logger: log},
 		server: server.Config{Audiences: []string{otherName}, Logger: log},
+		hasher: password.Config{KeepMemory: true},
 	}
 	for _, f := range adjust {
 		f(&set)
 	}
 	real := password.New(set.hasher)
-	hasher, reserved := account.Hasher(real), account.Hasher(real.Reserved())
+	hasher, reserved := account.Hasher(remembering{real}), account.Hasher(real.Reserved())
 	if set.people != nil {
 		hasher, reserved = set.people, set.people
 	}
@@ -102,6 +103,25 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 	}
 	t.Cleanup(w.checkLogs)
 	return w
+}
+
+// remembering is a hasher that hashes the passwords of each world's users once for all worlds.
+type remembering struct{ account.Hasher }
+
+var hashes sync.Map // by password
+
+func (r remembering) Hash(ctx context.Context, text string) (string, error) {
+	if text != aliceWord && text != bobWord {
+		return r.Hasher.Hash(ctx, text)
+	}
+	if hash, ok := hashes.Load(text); ok {
+		return hash.(string), nil
+	}
+	hash, err := r.Hasher.Hash(ctx, text)
+	if err == nil {
+		hashes.Store(text, hash)
+	}
+	return hash, err
 }
 
 // build makes issuer and server on the store.
