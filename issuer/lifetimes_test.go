@@ -11,7 +11,7 @@ import (
 // instant is the precision of a stored time.
 const instant = time.Millisecond
 
-// Attack_F06, Behaviour_B39a, Standard_S05, Standard_U23, Standard_U24: each use resets the idle lifetime and none
+// Attack_F06, Behaviour_B39a, Standard_S05, Standard_U23, Standard_U24, ASVS_7.3.1, ASVS_7.3.2: each use resets the idle lifetime and none
 // the absolute one; a new login resets both.
 // It runs in bubbles.
 func TestSessionLapses(t *testing.T) {
@@ -90,7 +90,7 @@ func TestWindow(t *testing.T) {
 	})
 }
 
-// Attack_F01, Attack_F04: who goes on with a copy is caught at the generation that the budget says.
+// Attack_F01, Attack_F04, Standard_Z10: who goes on with a copy is caught at the generation that the budget says.
 // It runs in bubbles.
 func TestBudget(t *testing.T) {
 	t.Parallel()

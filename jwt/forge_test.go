@@ -23,7 +23,7 @@ import (
 
 const payload = `{"sub":"x"}`
 
-// Covers Attack_A01, Standard_J07, Standard_J23, Standard_A08, Standard_C04, Standard_C17, Standard_T21,
+// Covers Attack_A01, Standard_J07, Standard_J23, Standard_A08, Standard_C04, Standard_C17, Standard_T21, Standard_Z07,
 // Behaviour_P45, Behaviour_P52, Behaviour_P58.
 func TestNone_Attack_A01(t *testing.T) {
 	t.Parallel()
@@ -101,6 +101,7 @@ func family(alg jwt.Algorithm) string {
 	return string(alg)
 }
 
+// Standard_Z09.
 func TestEd25519IsReadAsEdDSA_Standard_E05(t *testing.T) {
 	t.Parallel()
 	k := newKey(t, jwt.EdDSA)

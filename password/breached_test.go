@@ -35,6 +35,7 @@ func breachedFile(t testing.TB, n int, line func(i int, digest string) string) (
 	return path, passwords
 }
 
+// ASVS_6.2.12.
 func TestBreached_Standard_U10(t *testing.T) {
 	t.Parallel()
 	forms := map[string]func(i int, digest string) string{

@@ -60,7 +60,7 @@ func commonPasswords(t *testing.T) []string {
 	return words
 }
 
-// Every password of the lists that is long enough is refused, and so are the ways to make a short one longer.
+// ASVS_6.2.4: Every password of the lists that is long enough is refused, and so are the ways to make a short one longer.
 func TestCommon_Attack_E09_Standard_U10(t *testing.T) {
 	t.Parallel()
 	refused := 0
@@ -84,6 +84,7 @@ func TestCommon_Attack_E09_Standard_U10(t *testing.T) {
 	}
 }
 
+// ASVS_6.2.11, Standard_Z01.
 func TestShapes_Attack_E09_Standard_U10_U11(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -114,7 +115,7 @@ func TestShapes_Attack_E09_Standard_U10_U11(t *testing.T) {
 
 		{name: "words", password: "correct horse battery staple"},
 		{name: "words with the name among them", password: "margarethe likes green tea", names: []string{"margarethe"}},
-		{name: "Standard_U05 digits", password: "314159265358979"},
+		{name: "Standard_U05 ASVS_6.2.5 digits", password: "314159265358979"},
 		{name: "Standard_U05 small letters", password: "hvzqtrnkxwmbfjy"},
 		{name: "words twice", password: "orange turtle orange turtle"},
 		{name: "a common one and much else", password: "sunshine 8273 0165 9942"},

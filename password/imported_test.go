@@ -147,7 +147,7 @@ func TestKnownHashes(t *testing.T) {
 	}
 }
 
-// A password that the old program hashed as it came is right as it came, and in NFC.
+// Standard_Z03: A password that the old program hashed as it came is right as it came, and in NFC.
 func TestUnnormalisedHash_Attack_E05_Standard_U09(t *testing.T) {
 	t.Parallel()
 	const composed, decomposed = "caf\u00e9 au lait", "cafe\u0301 au lait"

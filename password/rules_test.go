@@ -30,7 +30,7 @@ func TestCheck(t *testing.T) {
 		{name: "Standard_U01 8 when configured", password: "xk3 vq9z", least: 8},
 		{name: "Standard_U01 7 is below every setting", password: "xk3 vq9", least: 1, wantErr: password.ErrTooShort, wantText: "at least 8 "},
 		{name: "more than the default", password: "a wide red sky, look", least: 21, wantErr: password.ErrTooShort, wantText: "at least 21 "},
-		{name: "Standard_U02 64 characters", password: long[:64]},
+		{name: "Standard_U02 ASVS_6.2.9 64 characters", password: long[:64]},
 		{name: "Standard_U02 1024 bytes", password: long[:1024]},
 		{name: "Attack_E02 1025 bytes", password: long[:1025], wantErr: password.ErrTooLong, wantText: "at most 1024 bytes"},
 		{name: "Standard_U03 spaces", password: "a b c d e f g h"},
@@ -54,6 +54,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// ASVS_6.4.1.
 func TestGenerate_Attack_E10(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`^([a-z2-7]{5}-){4}[a-z2-7]{5}$`)

@@ -14,6 +14,7 @@ import (
 	"github.com/doorward/doorward/password"
 )
 
+// ASVS_15.2.2.
 func TestBurst_Attack_E03(t *testing.T) {
 	t.Parallel()
 	h := password.New(password.Config{Slots: 1, Queue: 4, Wait: time.Minute})

@@ -28,6 +28,35 @@ const pageFolder = "../../examples/browser"
 
 const aliceSecret = "correct horse battery staple"
 
+// Attack_D12: the page talks to no window, nor lets one talk to it. Its tabs of one origin tell each other of logins by a
+// BroadcastChannel (HTML §9.5), whose messages no other origin hears.
+func TestBrowserPageHasNoOpener(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob(filepath.Join(pageFolder, "*.[jh]*"))
+	if err != nil || len(scripts) < 3 {
+		t.Fatalf("scripts %q, %v", scripts, err)
+	}
+	channels := 0
+	for _, path := range scripts {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range []string{"opener", "window.open", "window.onmessage", `addEventListener("message"`, "target=", "contentWindow", "parent."} {
+			if strings.Contains(string(text), word) {
+				t.Errorf("%s has %s", path, word)
+			}
+		}
+		channels += strings.Count(string(text), "new BroadcastChannel(")
+		if strings.Count(string(text), "postMessage(") != strings.Count(string(text), "this.#tabs.postMessage(") {
+			t.Errorf("%s posts messages to something else than its tabs", path)
+		}
+	}
+	if channels != 1 {
+		t.Errorf("%d channels, want that of the tabs", channels)
+	}
+}
+
 // The page of examples/browser does in a real browser what docs/clients.md says: over TLS, on a host beside
 // Doorward's, under the policy that is written there.
 func TestBrowserPage(t *testing.T) {

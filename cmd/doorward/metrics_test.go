@@ -151,7 +151,7 @@ func TestMetricsOfAnUpstream(t *testing.T) {
 	}
 }
 
-// What strangers send makes no new series, and no label holds any of it.
+// Attack_H03: What strangers send makes no new series, and no label holds any of it.
 func TestMetricsStayBounded(t *testing.T) {
 	t.Parallel()
 	s, secret, url := serveMetrics(t)

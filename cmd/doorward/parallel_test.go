@@ -99,7 +99,7 @@ func wantNoToken(t *testing.T, dir string, tokens []string) {
 	}
 }
 
-// Attack_F17: logins at once at two servers leave as many sessions as one may have, and what the others
+// Attack_F17, ASVS_7.1.2: logins at once at two servers leave as many sessions as one may have, and what the others
 // hold is refused at both.
 func TestAttack_F17_SessionLimit(t *testing.T) {
 	t.Parallel()

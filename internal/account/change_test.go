@@ -135,7 +135,7 @@ var changes = map[string]func(ctx context.Context, p *account.People, id string)
 	},
 }
 
-// A login in flight does not outlive what ends all sessions, wherever in the
+// ASVS_15.4.2: A login in flight does not outlive what ends all sessions, wherever in the
 // login it happens.
 func TestLoginInFlight(t *testing.T) {
 	t.Parallel()
@@ -242,6 +242,7 @@ func (b beforehand) Begin(ctx context.Context, subject string) (issuer.Attempt, 
 	return b.Beginner.Begin(ctx, subject)
 }
 
+// ASVS_7.4.2: whom an operator disables or deletes has no session left.
 func TestOperator(t *testing.T) {
 	t.Parallel()
 	w := worldIn(t, t.TempDir(), plain{})
@@ -291,7 +292,7 @@ func TestOperatorNotFound(t *testing.T) {
 	w.wantError(w.people.Enable(t.Context(), "u_nobody", event), account.ErrNotFound)
 }
 
-// What an operator chose works for a day and gives no admin rights until the user
+// ASVS_6.2.10, ASVS_6.4.1: What an operator chose works for a day and gives no admin rights until the user
 // has changed it.
 func TestMustChange_Attack_E10(t *testing.T) {
 	t.Parallel()

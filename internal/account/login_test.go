@@ -32,7 +32,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// Every way not to get in gives one answer, computes one hash, and asks the
+// ASVS_6.3.8, ASVS_16.3.1: Every way not to get in gives one answer, computes one hash, and asks the
 // store the same.
 func TestRefusals_Attack_E01_Standard_W04_Behaviour_B56(t *testing.T) {
 	t.Parallel()
@@ -127,6 +127,7 @@ func (w *world) setHash(u account.User, hash string) {
 	}
 }
 
+// ASVS_6.3.1, ASVS_6.1.1, Standard_Z02.
 func TestThrottle_Attack_E06_E08_Standard_W03_Behaviour_B57(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -196,7 +197,7 @@ func TestSuccessForgetsTries_Standard_U15(t *testing.T) {
 	}
 }
 
-// Of tries that come at once, through two processes, no more are looked at than the limit.
+// ASVS_15.4.1: Of tries that come at once, through two processes, no more are looked at than the limit.
 func TestThrottleTogether_Attack_E06(t *testing.T) {
 	t.Parallel()
 	first := worldIn(t, t.TempDir(), plain{})

@@ -129,6 +129,7 @@ func TestList(t *testing.T) {
 	}
 }
 
+// ASVS_6.3.2, ASVS_13.2.3.
 func TestEnsureAdmin_Attack_E10(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

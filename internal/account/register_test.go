@@ -10,6 +10,7 @@ import (
 	"github.com/doorward/doorward/password"
 )
 
+// ASVS_15.3.3.
 func TestRegister_Attack_E01_E05_E11(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -24,6 +24,7 @@ func (w *world) startReset(id string) string {
 	return token
 }
 
+// ASVS_6.4.6.
 func TestReset_Attack_E12(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

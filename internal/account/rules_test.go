@@ -11,7 +11,7 @@ import (
 	"github.com/doorward/doorward/password"
 )
 
-// The rules hold wherever a password is set: when a user is added, by an operator, and by the user.
+// ASVS_6.2.11: The rules hold wherever a password is set: when a user is added, by an operator, and by the user.
 func TestPasswordRules_Attack_E09_Standard_U10_U11(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "breached.txt")

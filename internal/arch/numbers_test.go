@@ -19,19 +19,20 @@ var lists = map[string][]string{
 	"Standard": slices.Concat(span("J%02d", 1, 24), span("B%02d", 1, 3), span("K%02d", 3, 5), span("K%02d", 7, 12),
 		span("A%02d", 1, 14), span("E%02d", 1, 5), span("T%02d", 1, 14), span("T%02d", 19, 21), span("P%02d", 1, 4),
 		span("C%02d", 1, 14), span("C%02d", 16, 20), span("N%02d", 10, 14), span("R%02d", 1, 16), span("S%02d", 1, 18),
-		span("H%02d", 1, 9), span("U%02d", 17, 24),
+		span("H%02d", 1, 9), span("U%02d", 1, 27), span("W%02d", 1, 8), span("Z%02d", 1, 3), span("Z%02d", 5, 10),
 		span("O%02d", 1, 20), span("V%02d", 1, 10), span("I%02d", 1, 7), span("I%02d", 9, 11), span("D%02d", 1, 7)),
-	"Attack": slices.Concat(span("A%02d", 1, 30), span("B%02d", 1, 16),
-		span("C%02d", 1, 20), []string{"D04"},
-		span("D%02d", 5, 11), []string{"D13"},
-		span("E%02d", 1, 4), []string{"E05", "E06", "E07", "E08", "E09", "E10", "E11", "E12", "E14", "E15"}, span("F%02d", 1, 14), []string{"F15", "F18", "F20", "I03"},
-		span("G%02d", 6, 12), []string{"H05"}, span("H%02d", 8, 16)),
+	"Attack": slices.Concat(span("A%02d", 1, 30), span("B%02d", 1, 16), span("C%02d", 1, 20), span("D%02d", 1, 13), span("E%02d", 1, 15),
+		span("F%02d", 1, 18), []string{"F20", "I03"}, span("G%02d", 6, 12), span("H%02d", 1, 5), span("H%02d", 8, 16)),
+	"ASVS": slices.Concat(span("6.2.%d", 2, 12), span("7.2.%d", 1, 4), span("7.4.%d", 1, 3), []string{
+		"2.4.1", "6.1.1", "6.3.1", "6.3.2", "6.3.3", "6.3.4", "6.3.8", "6.4.1", "6.4.2", "6.4.3", "6.4.6", "6.5.1", "6.5.5", "6.8.1", "6.8.2",
+		"7.1.2", "7.3.1", "7.3.2", "7.4.5", "7.5.1", "7.5.2", "8.3.2", "11.4.2", "13.2.3", "15.2.2", "15.3.3", "15.3.4", "15.4.1", "15.4.2", "16.3.1",
+	}),
 }
 
 var (
-	numbered = regexp.MustCompile(`((?:Attack|Standard|Behaviour)_[A-Z]\d+[a-z]?)`)
+	numbered = regexp.MustCompile(`((?:Attack|Standard|Behaviour)_[A-Z]\d+[a-z]?|ASVS_\d+\.\d+\.\d+)`)
 	// excuse is a row of a table: the number, and a reason that is one.
-	excuse = regexp.MustCompile("(?m)^\\| `((?:Attack|Standard|Behaviour)_[A-Z]\\d+[a-z]?)` \\| (.{20,}) \\|$")
+	excuse = regexp.MustCompile("(?m)^\\| `((?:Attack|Standard|Behaviour)_[A-Z]\\d+[a-z]?|ASVS_\\d+\\.\\d+\\.\\d+)` \\| (.{20,}) \\|$")
 )
 
 func TestNumberedLines(t *testing.T) {

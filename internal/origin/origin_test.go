@@ -9,6 +9,7 @@ import (
 	"github.com/doorward/doorward/internal/origin"
 )
 
+// ASVS_15.3.4.
 func TestOf_Attack_E08(t *testing.T) {
 	t.Parallel()
 	trusted := origin.Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("2001:db8:ffff::/48")}

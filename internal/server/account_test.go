@@ -10,6 +10,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
+// ASVS_6.2.2, ASVS_7.4.3.
 func TestPassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -26,6 +27,7 @@ func TestPassword(t *testing.T) {
 	w.login("alice", goodWord)
 }
 
+// ASVS_6.2.3, ASVS_7.5.1.
 func TestPasswordRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -151,6 +153,7 @@ func TestMe(t *testing.T) {
 	}
 }
 
+// ASVS_7.5.2.
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

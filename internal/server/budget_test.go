@@ -24,7 +24,7 @@ func behindProxy(limits server.Limits) func(*settings) {
 
 func from(address string) with { return header("X-Forwarded-For", address) }
 
-// Ten thousand wrong passwords for one name from a thousand networks: ten are looked at, the owner's
+// ASVS_2.4.1: Ten thousand wrong passwords for one name from a thousand networks: ten are looked at, the owner's
 // device gets in, and so does everybody else.
 func TestAttack_E06_E07_ThousandNetworks(t *testing.T) {
 	t.Parallel()

@@ -86,8 +86,8 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 	for _, f := range adjust {
 		f(&set)
 	}
-	real := password.New(set.hasher)
-	hasher, reserved := account.Hasher(remembering{real}), account.Hasher(real.Reserved())
+	argon := password.New(set.hasher)
+	hasher, reserved := account.Hasher(remembering{argon}), account.Hasher(argon.Reserved())
 	if set.people != nil {
 		hasher, reserved = set.people, set.people
 	}
@@ -366,7 +366,7 @@ func (w *world) checkEvery(name, method string, a answer) {
 		"Referrer-Policy":              "no-referrer",
 		"Content-Security-Policy":      "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 		"Cross-Origin-Resource-Policy": "same-origin",
-		"Strict-Transport-Security":    "max-age=31536000",
+		"Strict-Transport-Security":    "max-age=31536000", // Standard_U27
 	} {
 		if got := a.header.Values(header); len(got) != 1 || got[0] != want {
 			w.t.Errorf("%s: %s is %q", name, header, got)

@@ -167,7 +167,7 @@ func TestAttack_D09_StoredTexts(t *testing.T) {
 // trap is a hasher that panics.
 type trap struct{ *password.Hasher }
 
-// Attack_H05 Behaviour_B11: a panic is a 500 in the one shape, an event in the
+// ASVS_16.5.4: Attack_H05 Behaviour_B11: a panic is a 500 in the one shape, an event in the
 // log, and the end of nothing else.
 func TestAttack_H05_Panic(t *testing.T) {
 	t.Parallel()
@@ -192,7 +192,7 @@ func TestAttack_H05_Panic(t *testing.T) {
 	}
 }
 
-// Standard_S16: what goes in secret comes out nowhere: each secret through each endpoint, and
+// Attack_H02, Standard_W07, ASVS_16.2.5: Standard_S16: what goes in secret comes out nowhere: each secret through each endpoint, and
 // the harness reads every log record and every refusal.
 func TestCanary(t *testing.T) {
 	t.Parallel()

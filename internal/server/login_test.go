@@ -9,6 +9,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
+// ASVS_7.2.1, ASVS_7.2.2.
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -170,7 +171,7 @@ func checkCookie(t *testing.T, c *http.Cookie) {
 	}
 }
 
-// The session behind the cookie before is over, whoever planted it.
+// ASVS_7.2.4, Standard_W08: The session behind the cookie before is over, whoever planted it.
 func TestAttack_D06_Fixation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// After the answer both tokens are refused, and the second time is as good as the first.
+// ASVS_7.4.1, Standard_U17: After the answer both tokens are refused, and the second time is as good as the first.
 func TestBehaviour_B36_Logout(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -137,7 +137,8 @@ func TestBehaviour_B37_LogoutEverywhere(t *testing.T) {
 	w.do("POST", "/logout?everywhere=true", nil, bearer(a.text("access_token"))).want(t, 401, "invalid_token")
 }
 
-// The whole test runs in a synctest bubble: an expired token still logs out.
+// Standard_U26: one request logs out. The whole test runs in a synctest bubble: an expired token still logs out.
+// Standard_U26: one request logs out, also with a token that has expired.
 func TestLogoutExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, func(s *settings) { s.direct = true })

@@ -103,6 +103,7 @@ func answers(method, path string) bool {
 	return false
 }
 
+// Standard_W06, ASVS_4.1.4.
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -294,7 +295,7 @@ func TestAttack_C02_BearerForms(t *testing.T) {
 		{"Behaviour_B2 two words", []string{"Bearer " + token + " " + token}, 400, "invalid_request"},
 		{"Standard_R12 list", []string{"Bearer " + token + ", Bearer " + token}, 400, "invalid_request"},
 		{"no space", []string{"Bearer" + token}, 401, "missing_token"},
-		{"other scheme", []string{"Token " + token}, 401, "missing_token"},
+		{"Standard_Z08 other scheme", []string{"Token " + token}, 401, "missing_token"},
 		{"Basic", []string{"Basic YTpi"}, 401, "missing_token"},
 		{"Attack_C01 Standard_H03 the same twice", []string{"Bearer " + token, "Bearer " + token}, 400, "invalid_request"},
 		{"Attack_C01 Bearer and Basic", []string{"Bearer " + token, "Basic YTpi"}, 400, "invalid_request"},

@@ -8,7 +8,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// What is no token of ours is refused without a reason, and touches no session. The
+// Attack_H04: What is no token of ours is refused without a reason, and touches no session. The
 // public sid, which other services read, addresses none.
 func TestRefreshForged(t *testing.T) {
 	t.Parallel()
