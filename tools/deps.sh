@@ -4,8 +4,10 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # libc6-dev: the race detector. The others: real clients that the tests run.
-packages="libc6-dev curl python3-requests python3-jwt python3-cryptography gunicorn python3-flask python3-flask-cors chromium nodejs postgresql nginx caddy haproxy
+packages="libc6-dev curl python3-requests python3-authlib python3-jwt python3-cryptography gunicorn python3-flask python3-flask-cors chromium nodejs postgresql nginx caddy haproxy
 	python3-werkzeug python3-django python3-passlib python3-bcrypt python3-argon2 python3-flask-sqlalchemy"
+# Whatever npm is there will do; Debian's is for where there is none.
+command -v npm >/dev/null || packages="$packages npm"
 
 missing() {
 	for p in $packages; do
@@ -52,6 +54,15 @@ elif wanted=$(missing) && [ -n "$wanted" ]; then
 	fi
 else
 	echo "deps: all packages are there"
+fi
+
+# The tests' OAuth clients in JavaScript: what the lock file names, by its hashes, and none of their scripts.
+clients=cmd/doorward/testdata/node
+if ! command -v npm >/dev/null; then
+	echo "deps: there is no npm: the tests of $clients are skipped"
+elif ! cmp -s "$clients/package-lock.json" "$clients/node_modules/.lock"; then
+	npm ci --prefix "$clients" --ignore-scripts --no-audit --no-fund
+	cp "$clients/package-lock.json" "$clients/node_modules/.lock"
 fi
 
 # The linters' modules (tools/go.mod) are many and no test uses them: make lint downloads them.
