@@ -30,7 +30,7 @@ func TestDocuments(t *testing.T) {
 			"last used", "never used",
 		}},
 		{"docs/operate.md", []string{"data:", `"name": "bob"`, "current", "is published", "eyJ", "does not hold the master key"}},
-		{"docs/api-keys.md", []string{`"scope":"orders:read"`, `"client_id":"dwk_`, "backup", "has ended"}},
+		{"docs/api-keys.md", []string{`"scope":"orders:read"`, `"client_id":"dwk_`, "backup", `"issued_token_type"`, "has ended"}},
 		{"docs/audit.md", []string{"user_add", "verified, from block 1 on", "is in it", "verified, from block 1 on"}},
 	}
 	for _, test := range tests {

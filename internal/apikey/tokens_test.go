@@ -356,6 +356,21 @@ func TestSwapRenewsBeside(t *testing.T) {
 	})
 }
 
+// A key that has ended is refused when its token is to be renewed, also where nobody has heard of that yet.
+func TestSwapRenewalRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		key, text := w.key()
+		first := w.mustSwap(text)
+		_, err := w.keys.Revoke(t.Context(), key.ID, "", issuer.Event{})
+		must(t, err)
+		w.mustSwap(text)
+		time.Sleep(w.left(first) * 95 / 100)
+		w.refused(text, account.ErrAPIKey)
+	})
+}
+
 // What is no key is never kept, is limited by network, and keeps nobody out who was let in before.
 func TestSwapStrangers_Attack_E06(t *testing.T) {
 	t.Parallel()

@@ -11,11 +11,15 @@ type Metadata struct {
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported,omitzero"`
 }
 
-// MetadataAt returns it for endpoints below a URL.
-func MetadataAt(base string) Metadata {
-	methods := []string{"client_secret_basic", "client_secret_post"}
+// MetadataAt returns it for endpoints below a URL, with keys if API keys are exchanged. That no client authenticates
+// for these is not named: "none" is for clients that do not authenticate, and there are none.
+func MetadataAt(base string, keys bool) Metadata {
+	methods, grants := []string{"client_secret_basic", "client_secret_post"}, []string{"client_credentials", "refresh_token"}
+	if keys {
+		grants = append(grants, grantExchange)
+	}
 	return Metadata{
-		TokenEndpoint: base + TokenPath, TokenMethods: methods, GrantTypes: []string{"client_credentials", "refresh_token"},
+		TokenEndpoint: base + TokenPath, TokenMethods: methods, GrantTypes: grants,
 		RevocationEndpoint: base + RevokePath, RevocationMethods: methods,
 		IntrospectionEndpoint: base + IntrospectPath, IntrospectionMethods: methods,
 	}

@@ -29,10 +29,11 @@ const (
 	IntrospectPath = "/oauth/introspect"
 )
 
-// Config is what the endpoints need. All of it is required.
+// Config is what the endpoints need. All of it is required but Keys, without which none is exchanged.
 type Config struct {
 	Issuer  *issuer.Issuer
 	Clients *account.Clients
+	Keys    *account.APIKeys
 	// Refused is what strangers may spend on refresh tokens that this issuer did not make.
 	Refused *endpoint.Budget
 	// Inactive is how many answers in a minute may say that a token is not active: to one client, and to all.
@@ -61,21 +62,27 @@ func (e *Endpoints) Routes() []endpoint.Route {
 }
 
 // open reads the form of a request and authenticates its client.
-func (e *Endpoints) open(w http.ResponseWriter, r *http.Request, several ...string) (url.Values, account.Client, error) {
-	form, err := endpoint.ReadForm(w, r, several...)
+func (e *Endpoints) open(w http.ResponseWriter, r *http.Request) (url.Values, account.Client, error) {
+	form, err := endpoint.ReadForm(w, r)
 	if err != nil {
 		return nil, account.Client{}, err
 	}
+	client, err := e.authenticate(r, form)
+	return form, client, err
+}
+
+// authenticate returns the client that a request comes from.
+func (e *Endpoints) authenticate(r *http.Request, form url.Values) (account.Client, error) {
 	id, secret, err := credentials(r, form)
 	if err != nil {
-		return nil, account.Client{}, err
+		return account.Client{}, err
 	}
 	client, err := e.cfg.Clients.Authenticate(r.Context(), id, secret, endpoint.ExchangeOf(r).Origin.Network, endpoint.Event(r, ""))
 	if err != nil {
-		return nil, account.Client{}, err
+		return account.Client{}, err
 	}
 	endpoint.Identify(r, client.ID, "")
-	return form, client, nil
+	return client, nil
 }
 
 // credentials returns those of the one method by which the client authenticates (RFC 6749 §2.3): Basic, or

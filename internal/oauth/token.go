@@ -29,7 +29,14 @@ type tokenAnswer struct {
 
 // token answers a grant with tokens.
 func (e *Endpoints) token(w http.ResponseWriter, r *http.Request) error {
-	form, client, err := e.open(w, r, "resource")
+	form, err := endpoint.ReadForm(w, r, "resource")
+	if err != nil {
+		return err
+	}
+	if form.Get("grant_type") == grantExchange && e.cfg.Keys != nil {
+		return e.exchange(w, r, form)
+	}
+	client, err := e.authenticate(r, form)
 	if err != nil {
 		return err
 	}
@@ -46,7 +53,7 @@ func (e *Endpoints) token(w http.ResponseWriter, r *http.Request) error {
 	case "":
 		err = endpoint.InvalidRequest("grant_type is required", nil)
 	default:
-		err = badRequest("unsupported_grant_type", "the grants here are client_credentials and refresh_token", nil)
+		err = badRequest("unsupported_grant_type", "the grants here are client_credentials, refresh_token and token exchange (RFC 8693)", nil)
 	}
 	if err != nil {
 		return e.explain(err)

@@ -134,6 +134,7 @@ func (w *world) build() {
 	w.issuer, err = issuer.New(w.t.Context(), w.set.issuer)
 	must(w.t, err)
 	w.keys = account.NewAPIKeys(account.APIKeysConfig{Store: w.store, Audiences: []string{issuerURL, otherName}})
+	w.set.server.APIKeys = w.keys
 	w.set.server.Keys = apikey.New(apikey.Config{Keys: w.keys, Issuer: w.issuer, Header: "X-API-Key"})
 	w.set.server.Endpoints = apikey.Routes(w.keys, w.issuer, w.set.server.Prefix)
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people

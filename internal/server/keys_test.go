@@ -138,3 +138,79 @@ func TestKeysRefuse(t *testing.T) {
 	}
 	w.do("POST", "/keys", map[string]any{"name": "a"}, bearer(token)).want(t, 409, "conflict")
 }
+
+const (
+	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+	typeAPIKey    = "urn:doorward:params:oauth:token-type:api-key"
+	typeAccess    = "urn:ietf:params:oauth:token-type:access_token"
+)
+
+// exchanged asks for a token in exchange for a key.
+func (w *world) exchanged(key string, more ...string) answer {
+	w.t.Helper()
+	return w.form("/oauth/token", append([]string{"grant_type", grantExchange, "subject_token_type", typeAPIKey, "subject_token", key}, more...))
+}
+
+// Whoever holds a key gets a token for it, for one audience and as little as is asked for (RFC 8693).
+func TestKeyExchange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	client, _, err := w.set.server.Clients.Add(t.Context(), account.NewClient{Name: "c", Scope: []string{"a", "b"}, Audiences: []string{issuerURL, otherName}}, issuer.Event{})
+	must(t, err)
+	key, text, err := w.keys.Add(t.Context(), account.NewAPIKey{Owner: client.ID, Name: "k", Scope: []string{"a", "b"}}, issuer.Event{})
+	must(t, err)
+	w.secret(text)
+	for _, tt := range []struct {
+		name            string
+		more            []string
+		audience, scope string
+	}{
+		{"all", nil, issuerURL, "a b"},
+		{"less", []string{"scope", "b"}, issuerURL, "b"},
+		{"resource", []string{"resource", otherName}, otherName, "a b"},
+		{"audience", []string{"audience", otherName, "requested_token_type", typeAccess}, otherName, "a b"},
+		{"both", []string{"audience", otherName, "resource", otherName, "client_id", "whoever"}, otherName, "a b"},
+	} {
+		a := w.exchanged(text, tt.more...).want(t, 200, "")
+		c := w.claims(a.text("access_token"), tt.audience)
+		if c.Subject != client.ID || c.ClientID != key.ID || c.Scope.String() != tt.scope || a.text("scope") != tt.scope || a.text("issued_token_type") != typeAccess ||
+			a.text("token_type") != "Bearer" || a.object["expires_in"].(float64) < 500 || a.text("refresh_token") != "" || a.header.Get("Pragma") != "no-cache" {
+			t.Errorf("%s: %+v %s", tt.name, c, a.body)
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		more []string
+		code string
+	}{
+		{"more", []string{"scope", "a c"}, "invalid_scope"},
+		{"scope that is none", []string{"scope", "a  b"}, "invalid_scope"},
+		{"elsewhere", []string{"resource", "https://else.example"}, "invalid_target"},
+		{"two resources", []string{"resource", otherName, "resource", issuerURL}, "invalid_target"},
+		{"two names", []string{"resource", otherName, "audience", issuerURL}, "invalid_target"},
+		{"another type", []string{"requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"},
+		{"delegation", []string{"actor_token", text}, "invalid_request"},
+		{"a secret too", []string{"client_id", client.ID, "client_secret", "s"}, "invalid_request"},
+		{"an assertion too", []string{"client_assertion", "s"}, "invalid_request"},
+		{"the key twice", []string{"subject_token", text}, "invalid_request"},
+	} {
+		w.exchanged(text, tt.more...).want(t, 400, tt.code)
+	}
+	for _, bad := range []string{"", "x", text[:70], text + "x", "dwk_aaaaaaaaaaaaaaaa", w.login("alice", aliceWord).text("access_token")} {
+		w.exchanged(bad).want(t, 400, "invalid_request")
+	}
+	w.form("/oauth/token", []string{"grant_type", grantExchange, "subject_token", text}).want(t, 400, "invalid_request")
+	w.form("/oauth/token", []string{"grant_type", grantExchange, "subject_token_type", typeAccess, "subject_token", text}).want(t, 400, "invalid_request")
+	w.form("/oauth/token", []string{"grant_type", grantExchange, "subject_token_type", typeAPIKey, "subject_token", text}, bearer(text)).want(t, 400, "invalid_request")
+
+	token := w.exchanged(text).text("access_token")
+	cut, err := w.keys.Revoke(t.Context(), key.ID, "", issuer.Event{})
+	must(t, err)
+	w.issuer.Apply(cut)
+	w.exchanged(text).want(t, 400, "invalid_request")
+	w.do("GET", "/me", nil, bearer(token)).want(t, 401, "invalid_token")
+	meta := w.do("GET", "/.well-known/oauth-authorization-server", nil).want(t, 200, "")
+	if !strings.Contains(string(meta.body), grantExchange) {
+		t.Errorf("the metadata does not name the grant: %s", meta.body)
+	}
+}

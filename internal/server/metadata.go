@@ -27,7 +27,7 @@ type metadataAnswer struct {
 func (s *Server) metadata(w http.ResponseWriter, r *http.Request) error {
 	answer := metadataAnswer{Issuer: s.cfg.Issuer.URL(), JWKSURI: s.origin + s.cfg.Prefix + jwksPath}
 	if s.cfg.Clients != nil {
-		answer.Metadata = oauth.MetadataAt(s.origin + s.cfg.Prefix)
+		answer.Metadata = oauth.MetadataAt(s.origin+s.cfg.Prefix, s.cfg.APIKeys != nil)
 	}
 	body, err := json.Marshal(answer)
 	if err != nil {

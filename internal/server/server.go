@@ -85,6 +85,8 @@ type Config struct {
 	// CredentialOrigins are the origins whose scripts may use the refresh cookie.
 	CredentialOrigins []string
 
+	// APIKeys are exchanged for access tokens at /oauth/token. Nil means that none is.
+	APIKeys *account.APIKeys
 	// Keys puts access tokens in the place of API keys, at /me. Nil means that keys are no
 	// credentials here.
 	Keys *apikey.Tokens

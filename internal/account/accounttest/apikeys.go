@@ -212,7 +212,7 @@ func testKeyBound(f *keys) {
 	for range account.MaxAPIKeys - 5 {
 		f.add(keyRow(ada.ID))
 	}
-	made := f.together(20, func(ctx context.Context, s Store) bool {
+	made := f.together(60, func(ctx context.Context, s Store) bool {
 		_, err := s.(KeyStore).CreateAPIKey(ctx, keyRow(ada.ID), event)
 		if err != nil && !errors.Is(err, account.ErrAPIKeyBounds) {
 			f.Error(err)
@@ -224,8 +224,10 @@ func testKeyBound(f *keys) {
 	}
 	// One that is over makes room for another, and what is over is bounded too.
 	first := f.add(keyRow(bob.ID))
+	var over []account.APIKey
 	for range account.MaxAPIKeys + 2 {
 		key := f.add(keyRow(bob.ID))
+		over = append(over, key)
 		if _, err := f.keys.RevokeAPIKey(f.Context(), key.ID, "", event); err != nil {
 			f.Fatal(err)
 		}
@@ -235,8 +237,14 @@ func testKeyBound(f *keys) {
 	if err != nil || len(list) != account.MaxAPIKeys+2 {
 		f.Errorf("%d keys are kept, want 2 that live and %d; %v", len(list), account.MaxAPIKeys, err)
 	}
-	if !slices.ContainsFunc(list, func(k account.APIKey) bool { return k.ID == first.ID }) {
+	kept := func(key account.APIKey) bool {
+		return slices.ContainsFunc(list, func(k account.APIKey) bool { return k.ID == key.ID })
+	}
+	if !kept(first) {
 		f.Error("a live key was dropped")
+	}
+	if over[0].CreatedAt.Before(over[1].CreatedAt) && kept(over[0]) || over[len(over)-2].CreatedAt.Before(over[len(over)-1].CreatedAt) && !kept(over[len(over)-1]) {
+		f.Error("of those that are over the newest was dropped, and not the oldest")
 	}
 }
 
