@@ -30,6 +30,9 @@ func testTampering(f *fixture) {
 	f.whole()
 }
 
+// pageLast is the last block of the first page.
+const pageLast = 256
+
 // withRows tampers with one row of block 5 and the one behind it.
 func withRows(seq, last int64) []tampering {
 	row, next := fmt.Sprintf(`seq = %d`, seq), fmt.Sprintf(`seq = %d`, seq+1)
@@ -56,6 +59,10 @@ func withRows(seq, last int64) []tampering {
 		{"row moved before the first block", []string{`UPDATE audit SET block = -1 WHERE ` + row}, -1, audit.ErrRowAdded},
 		{"row added", []string{`INSERT INTO audit (at, kind, actor, address, request_id, subject, session, reason, block)
 			VALUES (1, 'login', 'm', '', '', '', '', '', 5)`}, 5, audit.ErrRowAdded},
+		{"row added to the last block", []string{fmt.Sprintf(`INSERT INTO audit (at, kind, actor, address, request_id, subject, session, reason, block)
+			VALUES (1, 'login', 'm', '', '', '', '', '', %d)`, last)}, last, audit.ErrRowAdded},
+		{"row added to the last block of a page", []string{fmt.Sprintf(`INSERT INTO audit (at, kind, actor, address, request_id, subject, session, reason, block)
+			VALUES (1, 'login', 'm', '', '', '', '', '', %d)`, pageLast)}, pageLast, audit.ErrRowAdded},
 		{"row added behind the last block", []string{fmt.Sprintf(`INSERT INTO audit (at, kind, actor, address, request_id, subject, session, reason, block)
 			VALUES (1, 'login', 'm', '', '', '', '', '', %d)`, last+1)}, last + 1, audit.ErrBlockMissing},
 	}
