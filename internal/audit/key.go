@@ -23,6 +23,10 @@ type StoredKey struct {
 	CreatedAt time.Time // to the millisecond
 }
 
+// name is what is authenticated with a key: also its number, so that one which was replaced
+// does not become the newest again.
+func (k StoredKey) name() string { return fmt.Sprintf("%d %s", k.Number, k.ID) }
+
 // purpose is what a key is sealed for, so that no other kind of key can stand in for it.
 const purpose = "audit"
 
@@ -56,7 +60,7 @@ func OpenKeys(master issuer.MasterKey, stored []StoredKey) (Keys, error) {
 		return keys, err
 	}
 	for _, k := range stored {
-		plain, err := seal.Open(root, purpose, k.ID, k.Sealed)
+		plain, err := seal.Open(root, purpose, k.name(), k.Sealed)
 		if err != nil || len(plain) != 32 {
 			return Keys{}, fmt.Errorf("%w: audit key %q", issuer.ErrMasterKey, k.ID)
 		}
@@ -79,10 +83,9 @@ func (k Keys) newKey(master issuer.MasterKey, now time.Time) (StoredKey, error) 
 	}
 	var secret [32]byte
 	rand.Read(secret[:])
-	id := keyPrefix + strings.ToLower(rand.Text())
-	return StoredKey{
-		Number: k.newest.Number + 1, ID: id, Sealed: seal.Seal(root, purpose, id, secret[:]), CreatedAt: now,
-	}, nil
+	next := StoredKey{Number: k.newest.Number + 1, ID: keyPrefix + strings.ToLower(rand.Text()), CreatedAt: now}
+	next.Sealed = seal.Seal(root, purpose, next.name(), secret[:])
+	return next, nil
 }
 
 // rootOf is the master key for package seal.

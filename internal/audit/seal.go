@@ -58,8 +58,8 @@ func NewSealer(cfg Config) (*Sealer, error) {
 	return &Sealer{cfg: cfg}, nil
 }
 
-// Run seals once a second, and deletes at once and then every hour, until ctx ends. While
-// the store fails it goes on trying; records wait and are lost by nothing.
+// Run seals once a second, and deletes at once and then every hour, until ctx ends; then it
+// seals once more. While the store fails it goes on trying; records wait and are lost by nothing.
 func (s *Sealer) Run(ctx context.Context) {
 	tick := time.NewTicker(sealPace)
 	defer tick.Stop()
@@ -70,10 +70,7 @@ func (s *Sealer) Run(ctx context.Context) {
 			pruned = time.Now()
 			s.keepPruning(ctx)
 		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil && !failing {
+		if err != nil && ctx.Err() == nil && !failing {
 			s.cfg.Logger.Error("the audit record cannot be sealed; trying again", "err", err)
 		} else if err == nil && failing {
 			s.cfg.Logger.Info("the audit record is sealed again")
@@ -82,8 +79,18 @@ func (s *Sealer) Run(ctx context.Context) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			s.last(ctx)
 			return
 		}
+	}
+}
+
+// last seals what the last second has brought, so that it does not wait for the next start.
+func (s *Sealer) last(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sealPace)
+	defer cancel()
+	if err := s.Seal(ctx); err != nil {
+		s.cfg.Logger.Warn("the last audit records are not sealed; the next start seals them", "err", err)
 	}
 }
 

@@ -57,6 +57,8 @@ type Page struct {
 	Records []Record
 	// Least is the least number of a block that a record has, 0 if none is sealed.
 	Least int64
+	// Keys are all keys, by number.
+	Keys []StoredKey
 	// Last is the last block of all, or what the anchor stands for.
 	Last Head
 }

@@ -1,6 +1,11 @@
 package audit
 
-import "context"
+import (
+	"context"
+	"slices"
+
+	"github.com/doorward/doorward/issuer"
+)
 
 // Report is what Verify has seen.
 type Report struct {
@@ -12,7 +17,8 @@ type Report struct {
 
 // Verify reads a chain from its beginning to its end and checks every MAC and every record, in
 // constant memory. Its error is a *[BrokenError], which names the first block that is broken,
-// or one of the source. The report says how far it came.
+// issuer.ErrMasterKey if a key of the record does not open, or one of the source. The report
+// says how far it came.
 //
 // With expect, which may be nil, it also compares with a head that was kept: the error is
 // ErrTailCut, ErrHistory or ErrHeadOld. Without one nobody can tell that the last blocks are
@@ -20,8 +26,8 @@ type Report struct {
 //
 // It calls progress after each page with the number of the last block checked and that of the
 // last one. The record may be written, sealed and pruned meanwhile.
-func Verify(ctx context.Context, src Source, keys Keys, expect *Head, progress func(done, all int64)) (Report, error) {
-	v := verifier{chain: chain{keys: keys}, expect: expect}
+func Verify(ctx context.Context, src Source, master issuer.MasterKey, expect *Head, progress func(done, all int64)) (Report, error) {
+	v := verifier{master: master, expect: expect}
 	for first := true; ; first = false {
 		page, err := src.AuditChain(ctx, v.head.Number)
 		if err != nil {
@@ -39,11 +45,20 @@ func Verify(ctx context.Context, src Source, keys Keys, expect *Head, progress f
 
 type verifier struct {
 	chain
+	master issuer.MasterKey
+	stored []StoredKey // that chain.keys were opened from
 	expect *Head
 	report Report
 }
 
 func (v *verifier) page(page Page, first bool) error {
+	if !slices.EqualFunc(page.Keys, v.stored, func(a, b StoredKey) bool { return a.name() == b.name() }) {
+		keys, err := OpenKeys(v.master, page.Keys)
+		if err != nil {
+			return err
+		}
+		v.keys, v.stored = keys, page.Keys
+	}
 	// The retention may have overtaken.
 	if first || page.Anchor.Number > v.head.Number {
 		if err := v.begin(page.Anchor); err != nil {

@@ -35,18 +35,9 @@ func (f *fixture) seal(blocks, n int) {
 	}
 }
 
-func (f *fixture) keys() audit.Keys {
-	f.Helper()
-	stored, err := f.store.AuditKeys(f.Context())
-	f.ok(err)
-	keys, err := audit.OpenKeys(f.master, stored)
-	f.ok(err)
-	return keys
-}
-
 func (f *fixture) verify(head *audit.Head) (audit.Report, error) {
 	f.Helper()
-	return audit.Verify(f.Context(), f.store, f.keys(), head, func(int64, int64) {})
+	return audit.Verify(f.Context(), f.store, f.master, head, func(int64, int64) {})
 }
 
 // whole checks that the record verifies and returns what was seen.
@@ -174,19 +165,16 @@ func testForeign(f *fixture) {
 	})
 	f.tampered([]string{`DELETE FROM audit_blocks WHERE number = 2`, `INSERT INTO audit_blocks SELECT * FROM other WHERE number = 2`}, func() {
 		f.broken("of another database", nil, 2, audit.ErrKeyMissing)
-		f.exec(`UPDATE other_keys SET number = 0`)
+		f.exec(`DELETE FROM audit_keys`)
 		f.exec(`INSERT INTO audit_keys SELECT * FROM other_keys`)
-		f.broken("of another database, with its key", nil, 2, audit.ErrBlockChanged)
+		f.broken("with the keys of another database", nil, 1, audit.ErrKeyMissing)
 	})
 	f.master = issuer.GenerateMasterKey()
-	stored, err := f.store.AuditKeys(f.Context())
-	f.ok(err)
-	_, err = audit.OpenKeys(f.master, stored)
+	_, err := f.verify(nil)
 	f.fails(err, issuer.ErrMasterKey)
+	f.fails(f.sealer(f.store, 0).Seal(f.Context()), issuer.ErrMasterKey)
 	f.master = mine
-	stored[0].ID += "x"
-	_, err = audit.OpenKeys(f.master, stored)
-	f.fails(err, issuer.ErrMasterKey)
+	f.whole()
 }
 
 func testRotate(f *fixture) {
@@ -206,10 +194,41 @@ func testRotate(f *fixture) {
 	if blocks != 1 || keys != 3 {
 		f.Errorf("%d blocks under %s, %d keys", blocks, id, keys)
 	}
-	// A key that was replaced seals nothing, also if somebody stole it.
-	f.exec(`UPDATE audit_keys SET number = -number`)
-	f.exec(`UPDATE audit_keys SET number = 4 + number`)
-	f.broken("keys renumbered", nil, 5, audit.ErrKeyOrder)
+	// A key that was replaced seals nothing, also if somebody stole it, and does not become the newest again.
+	for _, statements := range [][]string{
+		{`UPDATE audit_keys SET number = 9 WHERE number = 1`},
+		{`UPDATE audit_keys SET id = id || 'x' WHERE number = 1`},
+		{`UPDATE audit_keys SET sealed = (SELECT sealed FROM audit_keys WHERE number = 2) WHERE number = 1`},
+	} {
+		f.tampered(statements, func() {
+			_, err := f.verify(nil)
+			f.fails(err, issuer.ErrMasterKey)
+		})
+	}
+	stored, err := f.store.AuditKeys(f.Context())
+	f.ok(err)
+	_, err = here.Rotate(f.Context(), event)
+	f.ok(err, here.Seal(f.Context()), f.store.Record(f.Context(), event))
+	f.whole()
+	last := f.head().Number
+	f.ok(f.sealer(&replaced{f.store, stored}, 0).Seal(f.Context()))
+	f.broken("sealed with a key that was replaced", nil, last+1, audit.ErrKeyOrder)
+}
+
+// replaced is a store whose keys stay as they were: a Sealer goes on with the one that was the newest.
+type replaced struct {
+	audit.Store
+	keys []audit.StoredKey
+}
+
+func (r *replaced) AuditKeys(context.Context) ([]audit.StoredKey, error) { return r.keys, nil }
+
+func (r *replaced) SealAudit(ctx context.Context, _ string, seal func(audit.Head, []audit.Record, time.Time) audit.Block) (int, error) {
+	keys, err := r.Store.AuditKeys(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return r.Store.SealAudit(ctx, keys[len(keys)-1].ID, seal)
 }
 
 // age seals like seal, with a clock that is two hours behind.
@@ -264,7 +283,7 @@ func testRetention(f *fixture) {
 func testOvertaken(f *fixture) {
 	f.age(pageful+10, 1)
 	keep, pruned := f.sealer(f.store, time.Hour), 0
-	report, err := audit.Verify(f.Context(), f.store, f.keys(), nil, func(int64, int64) {
+	report, err := audit.Verify(f.Context(), f.store, f.master, nil, func(int64, int64) {
 		if pruned == 0 {
 			n, err := keep.Prune(f.Context())
 			f.ok(err)

@@ -133,6 +133,9 @@ func chain(ctx context.Context, tx Tx, after, most int64) (page audit.Page, err 
 	if page.Anchor, err = anchor(ctx, tx); err != nil {
 		return page, err
 	}
+	if page.Keys, err = Keys(ctx, tx); err != nil {
+		return page, err
+	}
 	if page.Last, err = lastHead(ctx, tx); err != nil {
 		return page, err
 	}

@@ -90,52 +90,58 @@ notices that the end of the record was cut off.`,
 
 func (s Shell) export(ctx context.Context, store Store) error {
 	to := bufio.NewWriter(s.Out)
-	var last audit.Head
-	for started := false; ; {
-		page, err := store.AuditChain(ctx, last.Number)
-		if err != nil {
-			return err
-		}
-		switch {
-		case !started:
-			if err := writeStart(ctx, to, store, page.Anchor); err != nil {
-				return err
-			}
-			started = true
-		case page.Anchor.Number > last.Number:
+	page, err := store.AuditChain(ctx, 0)
+	if err != nil {
+		return err
+	}
+	if err := writeStart(to, page.Anchor); err != nil {
+		return err
+	}
+	last, key := page.Anchor.Head, int64(0)
+	for len(page.Blocks) > 0 {
+		if page.Anchor.Number > last.Number {
 			return s.Failed(nil, "run it again", "the retention has deleted records that were to be exported")
 		}
-		if len(page.Blocks) == 0 {
-			if err := writeLine(to, endJSON{"end", last.String()}); err != nil {
-				return err
-			}
-			return to.Flush()
+		if key, err = writeKeys(to, page.Keys, key); err != nil {
+			return err
 		}
 		if err := writePage(to, page); err != nil {
 			return err
 		}
 		last = page.Blocks[len(page.Blocks)-1].Head
+		if page, err = store.AuditChain(ctx, last.Number); err != nil {
+			return err
+		}
 	}
+	if _, err := writeKeys(to, page.Keys, key); err != nil {
+		return err
+	}
+	if err := writeLine(to, endJSON{"end", last.String()}); err != nil {
+		return err
+	}
+	return to.Flush()
 }
 
-func writeStart(ctx context.Context, to io.Writer, store Store, a audit.Anchor) error {
+func writeStart(to io.Writer, a audit.Anchor) error {
 	start := startJSON{Type: "start", Format: 1}
 	if a != (audit.Anchor{}) {
 		start.Anchor = &anchorJSON{a.Number, text(a.MAC[:]), a.MadeAt.Format(timeForm), a.Key, text(a.Proof[:])}
 	}
-	if err := writeLine(to, start); err != nil {
-		return err
-	}
-	keys, err := store.AuditKeys(ctx)
-	if err != nil {
-		return err
-	}
+	return writeLine(to, start)
+}
+
+// writeKeys writes the keys behind a number, and returns that of the last one.
+func writeKeys(to io.Writer, keys []audit.StoredKey, after int64) (int64, error) {
 	for _, k := range keys {
+		if k.Number <= after {
+			continue
+		}
+		after = k.Number
 		if err := writeLine(to, keyJSON{"key", k.Number, k.ID, text(k.Sealed), k.CreatedAt.Format(timeForm)}); err != nil {
-			return err
+			return after, err
 		}
 	}
-	return nil
+	return after, nil
 }
 
 func writePage(to io.Writer, page audit.Page) error {

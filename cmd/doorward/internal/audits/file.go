@@ -73,6 +73,7 @@ func (f *file) AuditChain(ctx context.Context, _ int64) (audit.Page, error) {
 			}
 		}
 	}
+	page.Keys = f.keys
 	return page, nil
 }
 

@@ -88,15 +88,11 @@ func (s Shell) headOf(text string) (audit.Head, error) {
 }
 
 func (s Shell) verifyStore(ctx context.Context, store Store, expect *audit.Head, asJSON bool) error {
-	stored, err := store.AuditKeys(ctx)
-	if err != nil {
-		return err
-	}
 	n, oldest, err := store.AuditWaiting(ctx)
 	if err != nil {
 		return err
 	}
-	return s.verify(ctx, store, store, stored, expect, reportJSON{Waiting: n, Oldest: ago.Optional(oldest)}, asJSON)
+	return s.verify(ctx, store, store, expect, reportJSON{Waiting: n, Oldest: ago.Optional(oldest)}, asJSON)
 }
 
 func (s Shell) verifyFile(ctx context.Context, store Store, path string, expect *audit.Head, asJSON bool) (err error) {
@@ -109,28 +105,22 @@ func (s Shell) verifyFile(ctx context.Context, store Store, path string, expect 
 	if err != nil {
 		return s.Failed(err, "", "%s is no whole export: %v", path, err)
 	}
-	return s.verify(ctx, store, f, f.keys, expect, reportJSON{}, asJSON)
+	return s.verify(ctx, store, f, expect, reportJSON{}, asJSON)
 }
 
-func (s Shell) verify(
-	ctx context.Context, store Store, src audit.Source, stored []audit.StoredKey, expect *audit.Head, out reportJSON, asJSON bool,
-) error {
+func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect *audit.Head, out reportJSON, asJSON bool) error {
 	master, err := store.Master()
 	if err != nil {
 		return err
 	}
-	keys, err := audit.OpenKeys(master, stored)
-	if errors.Is(err, issuer.ErrMasterKey) {
-		return s.Refused("use the master key of the store; if it is, somebody has changed a key in the store", "a key of the audit record does not open: %v", err)
-	}
-	if err != nil {
-		return err
-	}
 	bar := s.Progress()
-	report, err := audit.Verify(ctx, src, keys, expect, func(done, all int64) { bar.Show(int(done), done, all) })
+	report, err := audit.Verify(ctx, src, master, expect, func(done, all int64) { bar.Show(int(done), done, all) })
 	bar.Clear()
 	out.Blocks, out.Records, out.From, out.Head = report.Blocks, report.Records, report.From.Number+1, report.Head.String()
 	out.Verified = err == nil
+	if errors.Is(err, issuer.ErrMasterKey) {
+		return s.Refused("use the master key of the store; if it is, somebody has changed a key in the store", "a key of the audit record does not open: %v", err)
+	}
 	broken, ok := errors.AsType[*audit.BrokenError](err)
 	if ok {
 		out.Broken, out.Why = &broken.Block, broken.Err.Error()

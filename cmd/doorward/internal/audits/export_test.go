@@ -1,0 +1,155 @@
+package audits
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/sqlite"
+)
+
+// hostile is text of a stranger: for a terminal, for a reader of lines, for a reader of fields.
+const hostile = "a\x1b[31m\u202egnp.exe\r\n\u2028{\"type\":\"end\"}\t=\"\x7f\U000e0001 ä"
+
+// aged is a store whose clock was two hours behind when it sealed.
+type aged struct{ audit.Store }
+
+func (a aged) SealAudit(ctx context.Context, newest string, seal func(audit.Head, []audit.Record, time.Time) audit.Block) (int, error) {
+	return a.Store.SealAudit(ctx, newest, func(last audit.Head, list []audit.Record, now time.Time) audit.Block {
+		return seal(last, list, now.Add(-2*time.Hour))
+	})
+}
+
+// exported is a record with a front that the retention has deleted, two keys and hostile text, and an export of it.
+func exported(t testing.TB) (issuer.MasterKey, audit.Report, string) {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	master := issuer.GenerateMasterKey()
+	sealer := func(store audit.Store, retention time.Duration) *audit.Sealer {
+		sealer, err := audit.NewSealer(audit.Config{Store: store, MasterKey: master, Retention: retention})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sealer
+	}
+	now, then := sealer(s, time.Hour), sealer(aged{s}, 0)
+	do := func(errs ...error) {
+		t.Helper()
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		do(s.Record(t.Context(), issuer.Event{Kind: "login"}), then.Seal(t.Context()))
+	}
+	_, err = now.Prune(t.Context())
+	do(err, now.Seal(t.Context()))
+	_, err = now.Rotate(t.Context(), issuer.Event{})
+	do(err, now.Seal(t.Context()))
+	for i := range 3 {
+		do(s.Record(t.Context(), issuer.Event{Kind: "login", Reason: hostile, Actor: fmt.Sprint(i)}), now.Seal(t.Context()))
+	}
+	report, err := audit.Verify(t.Context(), s, master, nil, func(int64, int64) {})
+	do(err)
+	var out bytes.Buffer
+	do(Shell{Out: &out}.export(t.Context(), Store{Store: s}))
+	return master, report, out.String()
+}
+
+func verifyText(t testing.TB, master issuer.MasterKey, text string) (audit.Report, error) {
+	t.Helper()
+	f, err := openFile(strings.NewReader(text))
+	if err != nil {
+		return audit.Report{}, err
+	}
+	return audit.Verify(t.Context(), f, master, nil, func(int64, int64) {})
+}
+
+// An export verifies like the store; whatever is changed in a line, or a line that is gone, is noticed. It holds
+// nothing that a terminal would obey.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	master, want, text := exported(t)
+	got, err := verifyText(t, master, text)
+	if err != nil || got != want || got.From.Number != 3 || got.Blocks < 4 {
+		t.Errorf("%+v, %v; of the store %+v", got, err, want)
+	}
+	if strings.ContainsAny(text, "\x1b\r\x7f\u202e\u2028\U000e0001") || !strings.Contains(text, `\udb40\udc01 ä`) {
+		t.Errorf("not escaped:\n%s", text)
+	}
+	lines := strings.SplitAfter(text, "\n")
+	for i, line := range lines[:len(lines)-1] {
+		without := strings.Join(lines[:i], "") + strings.Join(lines[i+1:], "")
+		if _, err := verifyText(t, master, without); err == nil {
+			t.Errorf("without line %d it verifies: %s", i+1, line)
+		}
+	}
+	for _, change := range [][2]string{{`"actor":"1"`, `"actor":"2"`}, {`"kind":"login"`, `"kind":"logout"`}, {`"count":1`, `"count":2`}, {`"format":1`, `"format":2`}} {
+		changed := strings.Replace(text, change[0], change[1], 1)
+		if _, err := verifyText(t, master, changed); err == nil || changed == text {
+			t.Errorf("with %s it verifies", change[1])
+		}
+	}
+}
+
+// Whatever is done to the bytes of an export, it is refused, or verifies as what was sealed: of what does not count, such
+// as how it ended, which follows from the kind.
+func TestExportChanged(t *testing.T) {
+	t.Parallel()
+	master, want, text := exported(t)
+	accepted := 0
+	for range 1000 {
+		changed := []byte(text)
+		from := rand.IntN(len(changed))
+		to := min(len(changed), from+1+rand.IntN(40))
+		switch rand.IntN(3) {
+		case 0:
+			changed[from] ^= 1 << rand.IntN(8)
+		case 1:
+			changed = slices.Delete(changed, from, to)
+		default:
+			changed = slices.Insert(changed, rand.IntN(len(changed)), changed[from:to]...)
+		}
+		got, err := verifyText(t, master, string(changed))
+		if err != nil {
+			continue
+		}
+		if accepted++; got != want {
+			t.Errorf("%+v verifies, and %+v was sealed:\n%s", got, want, changed)
+		}
+	}
+	if accepted > 500 {
+		t.Errorf("%d of 1000 changes do not count", accepted)
+	}
+}
+
+// Text of a stranger is one word on one line.
+func TestShown(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":        "",
+		"alice":   "alice",
+		"ä_1.2-3": "ä_1.2-3",
+		hostile:   `"a\x1b[31m\u202egnp.exe\r\n\u2028{\"type\":\"end\"}\t=\"\x7f\U000e0001 ä"`,
+		"a b":     `"a b"`,
+		"a=b":     `"a=b"`,
+		"\xff":    `"\xff"`,
+	} {
+		if got := shown(text); got != want {
+			t.Errorf("shown(%q) = %s, want %s", text, got, want)
+		}
+	}
+}
