@@ -272,6 +272,16 @@ func testRetention(f *fixture) {
 	if f.count("audit_keys") != 1 {
 		f.Errorf("%d keys are kept", f.count("audit_keys"))
 	}
+	for _, change := range []string{
+		`number = number + 1`, `number = number - 1`, `made_at = made_at + 1`, `mac = (SELECT digest FROM audit_blocks ORDER BY number LIMIT 1)`,
+		`proof = (SELECT digest FROM audit_blocks ORDER BY number LIMIT 1)`,
+	} {
+		f.tampered([]string{`UPDATE audit_anchor SET ` + change}, func() {
+			_, err := f.verify(nil)
+			f.fails(err, audit.ErrAnchor)
+		})
+	}
+	f.tampered([]string{`DELETE FROM audit_anchor`}, func() { f.broken("no anchor", nil, 1, audit.ErrBlockMissing) })
 	_, err = f.verify(&old)
 	f.ok(err)
 	old.Number--
