@@ -45,6 +45,9 @@ func TestRefusals_Attack_E01_Standard_W04_Behaviour_B56(t *testing.T) {
 	}
 	w.setHash(hostile, "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
 	w.without("none")
+	// Hashes of other programs: package password adds the time of ours to those that are much cheaper.
+	w.setHash(w.add("bcrypt"), "$2b$04$0aRSXLFX8k6pTCLP5yszDu8hnvk4fOtBmDNSAcvkdAYbBwYn7M6W6")
+	w.setHash(w.add("digest"), "sha256$salt$"+strings.Repeat("ab", 32))
 	long := strings.Repeat("a", password.MaxBytes+1)
 	tests := []struct {
 		name, user, text, reason string
@@ -64,6 +67,8 @@ func TestRefusals_Attack_E01_Standard_W04_Behaviour_B56(t *testing.T) {
 		{"disabled, too long", "disabled", long, "password_too_long", password.ErrTooLong},
 		{"not UTF-8", "ada", "caf\xe9 au lait et lait", "password_not_text", password.ErrText},
 		{"Attack_E04 hostile hash in the store", "hostile", right, "unreadable_hash", password.ErrHash},
+		{"imported bcrypt", "bcrypt", wrong, "wrong_password", password.ErrMismatch},
+		{"imported digest", "digest", right, "wrong_password", password.ErrMismatch},
 		{"no password", "none", "", "wrong_password", password.ErrMismatch},
 	}
 	for _, tt := range tests {
