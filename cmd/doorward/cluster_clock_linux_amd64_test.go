@@ -64,6 +64,13 @@ func (c *cluster) checkClocks(wanted ...time.Duration) {
 		if off := time.Until(date) - shift; off.Abs() > 5*time.Second {
 			c.t.Fatalf("the clock of node %d is %v off, want %v", i, time.Until(date), shift)
 		}
+		told := func() bool { return strings.Contains(c.nodes[i].logs.text(), "the clock of this node differs") }
+		if shift == 0 && told() {
+			c.t.Errorf("node %d finds its clock wrong", i)
+		}
+		if shift != 0 && eventually(told) != nil {
+			c.t.Errorf("node %d does not tell that its clock is wrong", i)
+		}
 	}
 }
 

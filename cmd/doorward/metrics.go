@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
+	"time"
 
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/metrics"
@@ -58,7 +60,30 @@ func (n *node) fillMetrics(iss *issuer.Issuer) {
 	m.Passwords(n.hasher)
 	m.Pools(n.store.Pools)
 	m.Gauge("doorward_revocation_age_seconds", "Age of what this node knows of revocations.", func() float64 { return iss.RevocationAge().Seconds() })
+	m.Gauge("doorward_clock_offset_seconds", "How far the store's clock is ahead of this node's.", func() float64 { return n.store.ClockOffset().Seconds() })
 	m.Gauge("doorward_feed_followers", "Streams of revocations that are open.", func() float64 { return float64(n.feed.Followers()) })
+}
+
+// clockWatch tells the operator when this node's clock goes wrong, and when it is right again.
+type clockWatch struct {
+	store store
+	log   *slog.Logger
+	wrong bool
+}
+
+// look is called by one goroutine at a time.
+func (c *clockWatch) look() {
+	const tolerated = 10 * time.Second
+	off := c.store.ClockOffset().Round(time.Second)
+	switch wrong := off.Abs() > tolerated; {
+	case wrong == c.wrong:
+		return
+	case wrong:
+		c.log.Warn("the clock of this node differs from the database's; from 30 s on it refuses tokens that are good", "ahead_of_node", off)
+	default:
+		c.log.Info("the clock of this node agrees with the database's again", "ahead_of_node", off)
+	}
+	c.wrong = !c.wrong
 }
 
 // listenAdmin opens the listener of the admin API, if it has one of its own.

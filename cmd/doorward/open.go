@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
@@ -45,6 +46,7 @@ type store interface {
 	Serving(ctx context.Context) (string, error)
 	SetServing(ctx context.Context, text string) error
 	Pools() map[string]sql.DBStats
+	ClockOffset() time.Duration
 	Close() error
 }
 
@@ -166,7 +168,11 @@ func (b *backend) issuer(ctx context.Context, key issuer.MasterKey, log *slog.Lo
 		MaxStaleness: b.cfg.MaxStaleness, Username: b.cfg.TokensUsername, Logger: log,
 	}
 	if b.feed != nil {
-		cfg.Followed = b.feed.Publish
+		clock := clockWatch{store: b.store, log: log}
+		cfg.Followed = func(page issuer.RevocationPage) {
+			b.feed.Publish(page)
+			clock.look()
+		}
 	}
 	if !b.cfg.RefreshStrict {
 		cfg.Window, cfg.Budget = b.cfg.RefreshWindow, b.cfg.RefreshBudget

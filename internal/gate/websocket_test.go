@@ -339,7 +339,7 @@ func TestManyWebSockets(t *testing.T) {
 			for i := worker; i < many; i += 16 {
 				s, _, err := f.open("/socket", token)
 				if err != nil || s == nil {
-					t.Errorf("socket %d: %v", i, err)
+					t.Errorf("socket %d: %v (each takes four file descriptors of this process)", i, err)
 					return
 				}
 				sockets[i] = s

@@ -27,7 +27,8 @@ type Answer struct {
 	Status int
 	// Act is "login" or "refresh" where that was asked for, and else empty.
 	Act string
-	// Result is "ok", the reason or else the code of a refusal, or "cut".
+	// Result is "ok", the reason or else the code of a refusal, "refused" if an upstream or forward-auth said no, or
+	// "cut" if nobody was answered.
 	Result string
 	// Took is the time from the end of the request's header to the end of the answer.
 	Took time.Duration
@@ -38,14 +39,20 @@ func (s *Server) observe(r *http.Request, x *endpoint.Exchange) {
 	if s.cfg.Observer == nil {
 		return
 	}
-	result := "ok"
-	if x.Status == 0 || x.Status >= http.StatusBadRequest {
-		result = cmp.Or(x.Refusal, "cut")
-	}
 	s.cfg.Observer.Answered(Answer{
 		Route: x.Pattern, Method: methodWord(r.Method), Status: x.Status,
-		Act: x.Act, Result: result, Took: time.Since(x.Started),
+		Act: x.Act, Result: resultOf(x), Took: time.Since(x.Started),
 	})
+}
+
+func resultOf(x *endpoint.Exchange) string {
+	switch {
+	case x.Status == 0:
+		return cmp.Or(x.Refusal, "cut")
+	case x.Status >= http.StatusBadRequest:
+		return cmp.Or(x.Refusal, "refused")
+	}
+	return "ok"
 }
 
 // verified is the Observe of a verifier, nil without an observer.

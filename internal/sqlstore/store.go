@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -79,7 +80,8 @@ type Tx interface {
 // Store implements issuer.Store, account.Store and account.Throttle on an [Engine].
 type Store struct {
 	engine      Engine
-	maxSessions int // of one subject at once; 0 is any number
+	offset      atomic.Int64 // nanoseconds, of ClockOffset
+	maxSessions int          // of one subject at once; 0 is any number
 }
 
 var (
@@ -118,8 +120,18 @@ func (s *Store) announced(err error) error {
 
 // read runs f in a reading transaction that has read the clock.
 func (s *Store) read(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
-	return s.run(ctx, s.engine.Read, what, f)
+	asked := time.Now()
+	return s.run(ctx, s.engine.Read, what, func(ctx context.Context, tx Tx, now time.Time) error {
+		if took := time.Since(asked); took < time.Second {
+			s.offset.Store(int64(now.Sub(asked.Add(took / 2))))
+		}
+		return f(ctx, tx, now)
+	})
 }
+
+// ClockOffset is how far the store's clock was ahead of this process's when it was last read, to half a second; below
+// zero where this process's is fast. It is 0 before the first read, and where the two are one clock.
+func (s *Store) ClockOffset() time.Duration { return time.Duration(s.offset.Load()) }
 
 // ErrOccupied says that a store is to be filled with the content of another, and holds something.
 var ErrOccupied = errors.New("the database to move to is not empty")

@@ -1,0 +1,47 @@
+package server_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/server"
+)
+
+// results is an observer that keeps how each request ended, by the pattern of its path.
+type results struct {
+	mu  sync.Mutex // guards all
+	all map[string]string
+}
+
+func (o *results) Verified(doorward.Outcome) {}
+
+func (o *results) Answered(a server.Answer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.all[a.Route] = a.Result
+}
+
+// What somebody behind this server refuses was not cut off.
+func TestResults(t *testing.T) {
+	t.Parallel()
+	observer := &results{all: map[string]string{}}
+	statuses := map[string]int{"/no": 403, "/fails": 502, "/fine": 204}
+	w := newWorld(t, func(s *settings) {
+		s.direct, s.server.Observer = true, observer
+		s.server.Upstream = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(statuses[r.URL.Path]) })
+	})
+	for path, want := range map[string]string{"/no": "refused", "/fails": "refused", "/fine": "ok", "/login": "method_not_allowed"} {
+		clear(observer.all)
+		w.server.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		route := "upstream"
+		if path == "/login" {
+			route = path
+		}
+		if got := observer.all[route]; got != want {
+			t.Errorf("%s ended as %v, want %q", path, observer.all, want)
+		}
+	}
+}
