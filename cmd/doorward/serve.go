@@ -20,6 +20,7 @@ import (
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/gate"
 	"github.com/doorward/doorward/internal/quota"
+	"github.com/doorward/doorward/internal/reference"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
@@ -256,6 +257,12 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 			Login: limit(cfg.LoginFailures), Refresh: limit(cfg.RefreshFailures),
 			Reset: limit(cfg.ResetFailures), Register: limit(cfg.Registrations), Inactive: limit(cfg.Inactive),
 		},
+	}
+	if set.AdminApart {
+		set.Admin = append(set.Admin, reference.Routes()...)
+	}
+	if proxy == nil || cfg.Prefix != "" { // Otherwise it would hide what the upstream has there.
+		set.Endpoints = append(set.Endpoints, reference.Routes()...)
 	}
 	if proxy != nil {
 		set.Upstream, set.UpstreamReady, set.Assertions = proxy, proxy.Healthy, true

@@ -30,10 +30,14 @@ var remote = path.Join(core, "remote")
 // arrows is the import direction. An arrow includes what its target may import; there is no other.
 // A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
-	"cmd/doorward":                 {"internal/server", "internal/admin", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/move"},
-	"internal/server":              {"internal/oauth", "internal/apikey", "internal/endpoint", "internal/audit", "jwt"},
-	"internal/admin":               {"internal/endpoint"},
-	"internal/oauth":               {"internal/endpoint", "internal/quota", "jwt"},
+	"cmd/doorward":       {"internal/server", "internal/admin", "internal/reference", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/move"},
+	"internal/server":    {"internal/oauth", "internal/apikey", "internal/endpoint", "internal/audit", "jwt"},
+	"internal/admin":     {"internal/endpoint"},
+	"internal/oauth":     {"internal/endpoint", "internal/quota", "jwt"},
+	"internal/reference": {"internal/endpoint"},
+
+	"internal/reference/referencetest": {"internal/reference"},
+
 	"internal/endpoint":            {"internal/account", "internal/feed", "internal/origin"},
 	"internal/metrics":             {"internal/server"},
 	"internal/forward":             {"internal/gate", "internal/endpoint"},
@@ -99,8 +103,15 @@ var bans = []ban{
 		func(dir string) bool {
 			return !slices.Contains([]string{"cmd", "examples", "bench", "tools"}, first(dir))
 		},
-		[]string{"flag", "os.Getenv", "os.LookupEnv", "os.Environ", "github.com/spf13/cobra", "github.com/goccy/go-yaml"},
+		[]string{"flag", "os.Getenv", "os.LookupEnv", "os.Environ", "github.com/spf13/cobra"},
 		"only cmd reads flags, environment and configuration files",
+	},
+	{
+		func(dir string) bool {
+			return !slices.Contains([]string{"cmd", "examples", "bench", "tools"}, first(dir)) && dir != "internal/reference"
+		},
+		[]string{"github.com/goccy/go-yaml"},
+		"only cmd reads configuration files, and internal/reference its own text",
 	},
 	{exactly("internal/sqlstore"), []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5"}, "the shared SQL imports no driver"},
 	{

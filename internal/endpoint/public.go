@@ -9,7 +9,7 @@ import (
 
 // WritePublic answers a document that anyone may keep for five minutes. That is
 // half of the time for which a new key is published before it signs.
-func WritePublic(w http.ResponseWriter, r *http.Request, body []byte) {
+func WritePublic(w http.ResponseWriter, r *http.Request, media string, body []byte) {
 	sum := sha256.Sum256(body)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 	h := w.Header()
@@ -19,7 +19,7 @@ func WritePublic(w http.ResponseWriter, r *http.Request, body []byte) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", media)
 	_, _ = w.Write(body) // The client may be gone; nobody is left to tell.
 }
 

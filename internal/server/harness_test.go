@@ -22,6 +22,8 @@ import (
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/feed"
+	"github.com/doorward/doorward/internal/reference"
+	"github.com/doorward/doorward/internal/reference/referencetest"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
@@ -41,6 +43,9 @@ const (
 
 // wireText is what error and error_description may hold (RFC 6750 §3).
 var wireText = regexp.MustCompile(`^[\x20\x21\x23-\x5B\x5D-\x7E]+$`)
+
+// pagePolicy lets a page have one style, and run nothing.
+var pagePolicy = regexp.MustCompile(`^default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]{44}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$`)
 
 // world is one server on a store of its own: real issuer, real people, real sockets.
 // At its end every log record is read: each is JSON, and none holds a secret.
@@ -140,7 +145,7 @@ func (w *world) build() {
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
 	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, Prefix: w.set.server.Prefix})
 	must(w.t, err)
-	w.set.server.Admin = api.Routes()
+	w.set.server.Admin, w.set.server.Endpoints = api.Routes(), reference.Routes()
 	w.server, err = server.New(w.set.server)
 	must(w.t, err)
 }
@@ -321,7 +326,53 @@ func (w *world) host() string {
 	return w.address
 }
 
+// send sends a request, and holds what comes back against openapi.yaml.
 func (w *world) send(r *http.Request) *http.Response {
+	w.t.Helper()
+	var sent []byte
+	if r.GetBody != nil {
+		body, err := r.GetBody()
+		must(w.t, err)
+		sent, err = io.ReadAll(body)
+		must(w.t, err)
+	}
+	response := w.exchange(r)
+	if response.Header.Get("Content-Type") == "text/event-stream" { // It does not end.
+		return response
+	}
+	body, err := io.ReadAll(response.Body)
+	must(w.t, err)
+	must(w.t, response.Body.Close())
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	w.promised(r, sent, response, body)
+	return response
+}
+
+// promised checks that openapi.yaml has an answer.
+func (w *world) promised(r *http.Request, sent []byte, response *http.Response, body []byte) {
+	w.t.Helper()
+	path, moved := strings.CutPrefix(r.URL.Path, w.set.server.Prefix)
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/.well-known/oauth-authorization-server") && response.StatusCode != http.StatusNotFound:
+		path = "/.well-known/oauth-authorization-server" // RFC 8414 puts the issuer's path behind it, and no prefix before it.
+	case !moved, strings.HasPrefix(r.URL.Path, "/.well-known/oauth-authorization-server"):
+		path = "/nothing"
+	case path == "":
+		path = "/"
+	}
+	if name := w.set.server.TokenField; name != "" && response.StatusCode == http.StatusOK {
+		body = regexp.MustCompile(`"`+name+`":"[^"]*",?`).ReplaceAll(body, nil)
+		body = bytes.ReplaceAll(body, []byte(",}"), []byte("}"))
+	}
+	err := referencetest.Check(referencetest.Answer{
+		Method: r.Method, Path: path, Sent: sent, Status: response.StatusCode, Header: response.Header, Body: body,
+	})
+	if err != nil {
+		w.t.Errorf("openapi.yaml: %v\n%s", err, body)
+	}
+}
+
+func (w *world) exchange(r *http.Request) *http.Response {
 	w.t.Helper()
 	if w.address == "" {
 		r.RequestURI, r.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:1"
@@ -347,7 +398,7 @@ func (w *world) check(r *http.Request, response *http.Response) answer {
 	must(w.t, err)
 	must(w.t, response.Body.Close())
 	a := answer{status: response.StatusCode, header: response.Header, body: body}
-	if len(body) > 0 {
+	if media := a.header.Get("Content-Type"); len(body) > 0 && media != "application/yaml" && media != "text/html; charset=utf-8" {
 		if err := json.Unmarshal(body, &a.object); err != nil {
 			w.t.Errorf("%s %s: the body of %d is not a JSON object: %q", r.Method, r.URL.Path, a.status, body)
 		}
@@ -362,10 +413,17 @@ func (w *world) check(r *http.Request, response *http.Response) answer {
 // checkEvery holds of every answer of the server.
 func (w *world) checkEvery(name, method string, a answer) {
 	w.t.Helper()
+	policy := "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+	if a.header.Get("Content-Type") == "text/html; charset=utf-8" {
+		policy = a.header.Get("Content-Security-Policy")
+		if !pagePolicy.MatchString(policy) {
+			w.t.Errorf("%s: a page with the policy %q", name, policy)
+		}
+	}
 	for header, want := range map[string]string{
 		"X-Content-Type-Options":       "nosniff",
 		"Referrer-Policy":              "no-referrer",
-		"Content-Security-Policy":      "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+		"Content-Security-Policy":      policy,
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Strict-Transport-Security":    "max-age=31536000", // Standard_U27
 	} {

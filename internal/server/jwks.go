@@ -26,7 +26,7 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("write key set: %w", err)
 	}
-	endpoint.WritePublic(w, r, body)
+	endpoint.WritePublic(w, r, "application/json", body)
 	return nil
 }
 

@@ -27,6 +27,9 @@ func (w *world) sweep(look func(name, path string, a answer), always ...with) {
 	}
 	for _, e := range endpoints {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"} {
+			if strings.HasPrefix(e.path, "/admin/v1/") && method != e.method {
+				continue // There are many of them, and one of a kind is enough.
+			}
 			for kind, changes := range credentials {
 				if e.path == "/logout" && method == "POST" && kind == "a token" {
 					continue // it would end what the others use

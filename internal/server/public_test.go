@@ -63,6 +63,8 @@ var endpoints = []struct {
 	{"DELETE", "/keys/dwk_aaaaaaaaaaaaaaaa", true},
 	{"GET", "/.well-known/jwks.json", false},
 	{"GET", "/.well-known/oauth-authorization-server", false},
+	{"GET", "/openapi.yaml", false},
+	{"GET", "/docs/api", false},
 	{"GET", "/livez", false},
 	{"GET", "/readyz", false},
 	{"GET", "/revocations", false},

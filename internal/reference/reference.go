@@ -1,0 +1,47 @@
+// Package reference is the description of the HTTP API, written by hand as openapi.yaml, and the page that shows it to people.
+package reference
+
+import (
+	_ "embed"
+	"net/http"
+	"sync"
+
+	"github.com/doorward/doorward/internal/endpoint"
+)
+
+// File is openapi.yaml (OpenAPI 3.0.3).
+//
+//go:embed openapi.yaml
+var File []byte
+
+// Where the file and the page are, after the server's prefix.
+const (
+	FilePath = "/openapi.yaml"
+	PagePath = "/docs/api"
+)
+
+// Routes are the endpoints of the file and the page, for a server.
+func Routes() []endpoint.Route {
+	return []endpoint.Route{
+		{Method: http.MethodGet, Path: FilePath, Cached: true, Handle: serveFile},
+		{Method: http.MethodGet, Path: PagePath, Cached: true, Handle: servePage},
+	}
+}
+
+func serveFile(w http.ResponseWriter, r *http.Request) error {
+	endpoint.WritePublic(w, r, "application/yaml", File)
+	return nil
+}
+
+// rendered is made once, when somebody first asks: a program that nobody asks pays nothing.
+var rendered = sync.OnceValues(render)
+
+func servePage(w http.ResponseWriter, r *http.Request) error {
+	p, err := rendered()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Security-Policy", p.policy)
+	endpoint.WritePublic(w, r, "text/html; charset=utf-8", p.html)
+	return nil
+}
