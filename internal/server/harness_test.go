@@ -145,7 +145,8 @@ func (w *world) build() {
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
 	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, Prefix: w.set.server.Prefix})
 	must(w.t, err)
-	w.set.server.Admin, w.set.server.Endpoints = api.Routes(), reference.Routes()
+	w.set.server.Admin = api.Routes()
+	w.set.server.Endpoints = append(w.set.server.Endpoints, reference.Routes()...)
 	w.server, err = server.New(w.set.server)
 	must(w.t, err)
 }
