@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +17,7 @@ import (
 type audited struct {
 	At, Kind, Result, Actor, Subject, Session, Address, Reason string
 	RequestID                                                  string `json:"request_id"`
-	Block                                                      int64
+	Block, Seq                                                 int64
 }
 
 // search returns the records of a folder, the newest first, and their text.
@@ -73,6 +75,46 @@ func TestAuditedEvents(t *testing.T) {
 	}
 	if r := list[slices.IndexFunc(list, func(r audited) bool { return r.Reason == "unknown_user" })]; !slices.Contains(d.requests, r.RequestID) {
 		t.Errorf("the request %q of %s is not the one that was answered", r.RequestID, r.Kind)
+	}
+}
+
+// tail -f shows what is sealed from then on, each record once and in its order, also those that were shown unsealed before.
+func TestAuditFollow(t *testing.T) {
+	t.Parallel()
+	s := serve(t, filepath.Join(t.TempDir(), "data"))
+	cmd := exec.CommandContext(t.Context(), binary, "audit", "tail", "-f", "--json", "-n", "1", "--data", s.dir)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	last := int64(0)
+	next := func() audited {
+		t.Helper()
+		var r audited
+		if !lines.Scan() || json.Unmarshal(lines.Bytes(), &r) != nil || r.Seq <= last {
+			t.Fatalf("after %d comes %q, %v", last, lines.Text(), lines.Err())
+		}
+		last = r.Seq
+		return r
+	}
+	next()
+	for _, name := range []string{"alice", "bob", "carol"} {
+		command(t, exitDone, "", "user", "add", name, "--data", s.dir)
+		r := next()
+		for r.Kind != "user_add" { // what was not sealed yet when it began
+			r = next()
+		}
+		if r.Block == 0 {
+			t.Errorf("%s was not sealed: %+v", name, r)
+		}
 	}
 }
 

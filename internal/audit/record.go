@@ -81,9 +81,9 @@ type Log interface {
 	// fewer than Limit records is the last one. What is written between two pages is in
 	// none of them. It returns ErrQuery, or an error of the store, and with an error no records.
 	//
-	// Records that are not sealed yet are among them, with Block 0. Subject, Since and Until
-	// are looked up; for the other fields each record in question is read, so that a rare one
-	// among many millions takes seconds.
+	// Records that are not sealed yet are among them, with Block 0. Subject and Since are
+	// looked up; for the other fields each record in question is read, so that a rare one
+	// among a million takes a second.
 	SearchAudit(ctx context.Context, q Query) ([]Record, error)
 }
 

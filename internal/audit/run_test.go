@@ -18,6 +18,7 @@ import (
 type fake struct {
 	audit.Store // panics for what is not here
 	waiting     int
+	late        int // that come in the moment in which the Sealer ends
 	keys        []audit.StoredKey
 	blocks      []audit.Block
 	sealing     []time.Time
@@ -76,18 +77,20 @@ func run(t *testing.T, f *fake, cfg audit.Config, d time.Duration, during func()
 	during()
 	time.Sleep(d / 2)
 	synctest.Wait()
+	f.waiting += f.late
 	stop()
 	<-done
 	return log.String()
 }
 
-// A bubble: once a second something is sealed, once an hour something deleted, and a full backlog at once.
+// A bubble: once a second something is sealed, and once more at the end, once an hour something deleted, and a full
+// backlog at once.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{waiting: 5 * audit.MaxRecords}
+		f := &fake{waiting: 5 * audit.MaxRecords, late: 1}
 		log := run(t, f, audit.Config{Retention: time.Hour}, 3*time.Hour, func() { f.waiting++ })
-		if len(f.blocks) != 6 || f.blocks[4].SealedAt != f.blocks[0].SealedAt {
+		if len(f.blocks) != 7 || f.blocks[4].SealedAt != f.blocks[0].SealedAt {
 			t.Errorf("%d blocks", len(f.blocks))
 		}
 		if n := len(f.sealing); n < 3*3600 || n > 3*3600+10 {

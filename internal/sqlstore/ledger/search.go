@@ -23,7 +23,9 @@ type Search struct {
 	q            audit.Query
 	since, until int64
 	kinds        string
-	before       int64
+	first        int64 // position to look at
+	before       int64 // position that was looked at
+	begun        bool
 	Found        []audit.Record
 }
 
@@ -31,7 +33,7 @@ type Search struct {
 func NewSearch(q audit.Query) *Search {
 	s := &Search{q: q, since: math.MinInt64, until: math.MaxInt64, before: math.MaxInt64}
 	if !q.Since.IsZero() {
-		s.since = q.Since.UnixMilli()
+		s.since = roundUp(q.Since)
 	}
 	if !q.Until.IsZero() {
 		s.until = roundUp(q.Until)
@@ -67,14 +69,24 @@ func (s *Search) Step(ctx context.Context, tx Tx) (more bool, err error) {
 
 // window is the first and the last position of the next part. There is none if last is less.
 func (s *Search) window(ctx context.Context, tx Tx) (first, last int64, err error) {
-	err = tx.QueryRowContext(ctx, `
-		SELECT (SELECT COALESCE(MIN(seq), 1) FROM audit WHERE at >= $1),
-			(SELECT COALESCE(MAX(seq), 0) FROM audit WHERE at < $2 AND seq < $3)`,
-		s.since, s.until, s.before).Scan(&first, &last)
-	if s.q.Subject == "" {
-		first = max(first, last-searchWindow+1)
+	if !s.begun {
+		// The plus sign keeps the databases from walking through all that is too old in the
+		// order of seq: they look it up by time.
+		query, args := `SELECT COALESCE(MIN(seq), 1) FROM audit`, []any{}
+		if s.since != math.MinInt64 {
+			query, args = `SELECT COALESCE(MIN(+seq), 1) FROM audit WHERE at >= $1`, []any{s.since}
+		}
+		if err := tx.QueryRowContext(ctx, query, args...).Scan(&s.first); err != nil {
+			return 0, 0, err
+		}
+		s.begun = true
 	}
-	return first, last, err
+	// What is missing, since it was deleted or never committed, is skipped.
+	err = tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit WHERE seq < $1`, s.before).Scan(&last)
+	if s.q.Subject != "" {
+		return s.first, last, err
+	}
+	return max(s.first, last-searchWindow+1), last, err
 }
 
 // roundUp is the first millisecond that is not before t.
