@@ -66,7 +66,6 @@ type accounts interface {
 type operators interface {
 	account.Store
 	account.EditStore
-	account.EmailStore
 }
 
 // beside opens the store of a server for cmd, passes it to do, and closes it.
@@ -126,7 +125,7 @@ func newBackend(f folder, store store) (*backend, error) {
 	hasher := password.New(password.Config{Slots: slots, Reserved: slots / 2})
 	breached, unread := openBreached(f.cfg)
 	people, err := account.New(account.Config{
-		Store: store, Bulk: store, Resets: store, Devices: store, Edits: store, Emails: store, Roles: store, Throttle: store,
+		Store: store, Bulk: store, Resets: store, Devices: store, Edits: store, Roles: store, Throttle: store,
 		Hasher: hasher, Reserved: hasher.Reserved(),
 		MinPassword: f.cfg.PasswordMinLength, ServiceNames: serviceNames(f.cfg), Breached: breached,
 	})

@@ -1,48 +1,16 @@
 package account
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"strings"
-
-	"github.com/doorward/doorward/issuer"
 )
 
 // MaxEmail is the greatest length of an e-mail address in bytes: what SMTP carries (RFC 5321
 // §4.5.3.1.3, without the angle brackets).
 const MaxEmail = 254
 
-var (
-	// ErrEmail says that a text is no e-mail address that is taken here.
-	ErrEmail = errors.New("account: an e-mail address is written name@host.example, in ASCII, with at most 64 characters before the @ and 254 together")
-
-	errNoEmails = errors.New("account: Config.Emails is required to change e-mail addresses")
-)
-
-// EmailStore changes e-mail addresses, on the database of a [Store].
-type EmailStore interface {
-	// SetEmail sets the e-mail address of a user, as it is to be shown; empty removes it. No
-	// session ends. It returns the user as stored, or ErrNotFound.
-	SetEmail(ctx context.Context, id, email string, ev issuer.Event) (User, error)
-}
-
-// SetEmail sets the e-mail address of a user; empty removes it. It returns ErrEmail or ErrNotFound.
-func (p *People) SetEmail(ctx context.Context, id, email string, ev issuer.Event) (User, error) {
-	if p.emails == nil {
-		return User{}, errNoEmails
-	}
-	email, err := parseEmail(email)
-	if err != nil {
-		return User{}, err
-	}
-	ev.Kind, ev.Subject = EventUserEmail, id
-	u, err := p.emails.SetEmail(ctx, id, email, ev)
-	if err != nil {
-		return User{}, fmt.Errorf("set e-mail: %w", err)
-	}
-	return u, nil
-}
+// ErrEmail says that a text is no e-mail address that is taken here.
+var ErrEmail = errors.New("account: an e-mail address is written name@host.example, in ASCII, with at most 64 characters before the @ and 254 together")
 
 // parseEmail returns an address as it is stored: with its domain in lower case. What stands
 // before the @ is for the receiving host alone to compare (RFC 5321 §2.4) and stays as it is.

@@ -62,8 +62,6 @@ type Config struct {
 	Devices DeviceStore
 	// Edits is needed by Edit alone, and is the same database.
 	Edits EditStore
-	// Emails is needed by SetEmail alone, and is the same database.
-	Emails EmailStore
 	// Roles is what roles mean, on the same database. Without it nobody has a scope.
 	Roles    RoleStore
 	Throttle Throttle
@@ -89,7 +87,6 @@ type People struct {
 	resets   ResetStore
 	devices  DeviceStore
 	edits    EditStore
-	emails   EmailStore
 	roles    RoleStore
 	throttle Throttle
 	hasher   Hasher
@@ -115,7 +112,7 @@ func New(cfg Config) (*People, error) {
 	}
 	rules := password.Rules{Min: cfg.MinPassword, Names: cfg.ServiceNames, Breached: cfg.Breached}
 	return &People{
-		store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, devices: cfg.Devices, edits: cfg.Edits, emails: cfg.Emails, roles: cfg.Roles, throttle: cfg.Throttle,
+		store: cfg.Store, bulk: cfg.Bulk, resets: cfg.Resets, devices: cfg.Devices, edits: cfg.Edits, roles: cfg.Roles, throttle: cfg.Throttle,
 		hasher: cfg.Hasher, reserved: cfg.Reserved, rules: rules,
 	}, nil
 }

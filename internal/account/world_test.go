@@ -42,7 +42,7 @@ func worldIn(t *testing.T, dir string, hasher account.Hasher) *world {
 	db := open(t, dir)
 	w := &world{T: t, dir: dir, store: &watched{Store: db, KeyStore: db}, hasher: &counter{Hasher: hasher}}
 	var err error
-	w.people, err = account.New(account.Config{Store: w.store, Bulk: w.store, Resets: w.store, Devices: w.store, Edits: w.store, Emails: w.store, Roles: w.store, Throttle: w.store, Hasher: w.hasher})
+	w.people, err = account.New(account.Config{Store: w.store, Bulk: w.store, Resets: w.store, Devices: w.store, Edits: w.store, Roles: w.store, Throttle: w.store, Hasher: w.hasher})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -136,29 +136,6 @@ func (s *Store) SetDisabled(ctx context.Context, id string, disabled bool, ev is
 	})
 }
 
-// SetEmail sets the e-mail address of a user.
-func (s *Store) SetEmail(ctx context.Context, id, email string, ev issuer.Event) (account.User, error) {
-	if err := checkText(id, email); err != nil {
-		return account.User{}, err
-	}
-	var user account.User
-	err := s.write(ctx, "set e-mail", func(ctx context.Context, tx Tx, now time.Time) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE users SET email = $2 WHERE id = $1`, id, email); err != nil {
-			return err
-		}
-		c, err := oneUser(ctx, tx, `u.id = $1`, id)
-		if err != nil {
-			return err
-		}
-		user = c.User
-		return record(ctx, tx, now, about(ev, id, ""))
-	})
-	if err != nil {
-		return account.User{}, err
-	}
-	return user, nil
-}
-
 // DeleteUser removes the user and ends every session of theirs.
 func (s *Store) DeleteUser(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
 	return s.endUser(ctx, "delete user", id, &ev, func(ctx context.Context, tx Tx, now time.Time) error {

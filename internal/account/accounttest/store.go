@@ -28,7 +28,6 @@ type Store interface {
 	account.ResetStore
 	account.DeviceStore
 	account.RoleStore
-	account.EmailStore
 	account.Throttle
 	issuer.SessionStore
 	issuer.RevocationLog

@@ -43,7 +43,7 @@ func testEmail(f *fixture) {
 	for _, email := range []string{bob.Email, "", "ada@example.org"} { // Two users may have one address.
 		want := ada
 		want.Email = email
-		got, err := f.store.SetEmail(f.Context(), ada.ID, email, event)
+		got, _, err := f.store.EditUser(f.Context(), ada.ID, account.UserEdit{Email: &email}, event)
 		f.wantUser(got, err, want)
 		got, err = f.again().User(f.Context(), ada.ID)
 		f.wantUser(got, err, want)
@@ -51,9 +51,10 @@ func testEmail(f *fixture) {
 	f.wantLive(s)
 	got, err := f.store.User(f.Context(), bob.ID)
 	f.wantUser(got, err, bob)
-	_, err = f.store.SetEmail(f.Context(), "u_nobody", "x@example.com", event)
+	hostile := "a\x00b"
+	_, _, err = f.store.EditUser(f.Context(), "u_nobody", account.UserEdit{Email: &ada.Email}, event)
 	f.wantError(err, account.ErrNotFound)
-	if _, err := f.store.SetEmail(f.Context(), ada.ID, "a\x00b", event); err == nil {
+	if _, _, err := f.store.EditUser(f.Context(), ada.ID, account.UserEdit{Email: &hostile}, event); err == nil {
 		f.Error("no error for a NUL in an address")
 	}
 }

@@ -63,7 +63,7 @@ func (s Shell) find(ctx context.Context, people *account.People, name string) (a
 }
 
 func (s Shell) setEmail(ctx context.Context, people *account.People, id, email string) error {
-	u, err := people.SetEmail(ctx, id, email, s.Event())
+	u, _, err := people.Edit(ctx, id, account.UserEdit{Email: &email}, s.Event())
 	if err != nil {
 		return s.Explain(err)
 	}
