@@ -51,6 +51,7 @@ type APIKeys struct {
 	budget    *quota.Budget[netip.Prefix]
 	failures  quota.Spread
 	good      digests
+	pace      quota.PerMinute[string] // of keys that were accepted
 	used      chan string
 }
 
@@ -90,7 +91,10 @@ func (k *APIKeys) Add(ctx context.Context, n NewAPIKey, ev issuer.Event) (APIKey
 	var text string
 	row.ID, text = newAPIKeyText()
 	row.Digest = sha256.Sum256([]byte(text))
-	ev.Kind = EventAPIKeyAdd
+	ev.Kind, ev.Reason = EventAPIKeyAdd, row.ID+" "+row.Scope.String()
+	if row.Everything {
+		ev.Reason = row.ID + " everything"
+	}
 	key, err := k.store.CreateAPIKey(ctx, row, ev)
 	if err != nil {
 		return APIKey{}, "", fmt.Errorf("add API key: %w", err)

@@ -379,6 +379,33 @@ func TestAPIKeyBudget_Attack_E06(t *testing.T) {
 	}
 }
 
+// One key is exchanged so often in a minute, and at nobody else's expense. Nobody who knows its ID alone uses that up.
+func TestAPIKeyPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newKeyWorld(t)
+		_, _, text := w.key(account.NewAPIKey{})
+		_, _, another := w.key(account.NewAPIKey{})
+		_, stranger := account.NewAPIKeyText()
+		for range account.ExchangeLimit + 1 { // The first is not known yet.
+			if _, err := w.exchange(text, account.KeyRequest{}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.exchange(account.WithSecretOf(text, stranger), account.KeyRequest{}); !errors.Is(err, account.ErrAPIKey) && !errors.Is(err, account.ErrAPIKeyThrottled) {
+				t.Fatal(err)
+			}
+		}
+		_, err := w.exchange(text, account.KeyRequest{})
+		w.wantError(err, account.ErrAPIKeyThrottled)
+		time.Sleep(time.Minute)
+		for _, text := range []string{text, another} {
+			if _, err := w.exchange(text, account.KeyRequest{}); err != nil {
+				t.Errorf("a minute later: %v", err)
+			}
+		}
+	})
+}
+
 // While the store is down nothing is decided, and nothing counts.
 func TestAPIKeyStoreDown(t *testing.T) {
 	t.Parallel()

@@ -19,8 +19,9 @@ var (
 	// ErrAPIKey is the one answer to every key that is not accepted: no key at all, unknown,
 	// revoked, expired, or of an owner who is disabled. It wraps the reason, which is for the log.
 	ErrAPIKey = errors.New("account: the API key is not valid")
-	// ErrAPIKeyThrottled says that too many keys that were none came from this network, or from all.
-	ErrAPIKeyThrottled = errors.New("account: too many API keys that are none")
+	// ErrAPIKeyThrottled says that too many keys that were none came from this network, or from all,
+	// or that this one was exchanged too often.
+	ErrAPIKeyThrottled = errors.New("account: too many API keys that are none, or this one too often")
 
 	errWrongAPIKey   = errors.New("account: an API key of this ID has another secret")
 	errAPIKeyRevoked = errors.New("account: the API key was revoked")
@@ -41,6 +42,9 @@ type Granter interface {
 	Grant(ctx context.Context, a issuer.Attempt, req issuer.GrantRequest) (issuer.TokenSet, error)
 }
 
+// ExchangeLimit is how often one key is exchanged in a minute, by this process. A token lasts longer.
+const ExchangeLimit = 60
+
 // KeyRequest is what an exchange asks for.
 type KeyRequest struct {
 	// Scope narrows what the key may do. Nil asks for all of it.
@@ -60,7 +64,7 @@ type KeyRequest struct {
 //
 // It returns ErrAPIKey, ErrAPIKeyThrottled, issuer.ErrScope, or issuer.ErrAudience. What is not even
 // of the form of a key costs no question to the store. Wrong keys are limited, never at the expense
-// of one that was accepted before. The first failure of a network in a minute goes to the
+// of one that was accepted before, and that one to ExchangeLimit. The first failure of a network in a minute goes to the
 // audit record.
 func (k *APIKeys) Exchange(ctx context.Context, g Granter, text string, req KeyRequest) (issuer.TokenSet, error) {
 	id, err := ParseAPIKey(text)
@@ -69,7 +73,7 @@ func (k *APIKeys) Exchange(ctx context.Context, g Granter, text string, req KeyR
 	}
 	digest, now := sha256.Sum256([]byte(text)), time.Now()
 	known := k.good.has(id, digest)
-	if !known && k.budget.Take(req.Network, now) > 0 {
+	if known && !k.pace.Allow(id, ExchangeLimit, now) || !known && k.budget.Take(req.Network, now) > 0 {
 		return issuer.TokenSet{}, ErrAPIKeyThrottled
 	}
 	set, err := k.exchange(ctx, g, id, digest, req)

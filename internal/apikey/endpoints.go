@@ -15,14 +15,15 @@ import (
 // self is where people see to their own keys.
 type self struct {
 	keys   *account.APIKeys
+	people *account.People
 	issuer *issuer.Issuer
 	prefix string
 }
 
 // Routes are the endpoints at which people list, add and revoke their own keys. Whoever has
 // only a key has no part in them. prefix is what stands before their paths.
-func Routes(keys *account.APIKeys, iss *issuer.Issuer, prefix string) []endpoint.Route {
-	s := self{keys, iss, prefix}
+func Routes(keys *account.APIKeys, people *account.People, iss *issuer.Issuer, prefix string) []endpoint.Route {
+	s := self{keys, people, iss, prefix}
 	return []endpoint.Route{
 		{Method: http.MethodGet, Path: "/keys/{id}", Access: endpoint.AccessPerson, Handle: s.show},
 		{Method: http.MethodGet, Path: "/keys", Access: endpoint.AccessPerson, Handle: s.list},
@@ -97,6 +98,9 @@ func (s self) add(w http.ResponseWriter, r *http.Request) error {
 	if req.ExpiresIn < 0 || req.ExpiresIn > int64(account.MaxAPIKeyLifetime/time.Second) {
 		return refused(account.ErrAPIKeyLifetime)
 	}
+	if err := s.within(r, scope, req.Everything); err != nil {
+		return refused(err)
+	}
 	subject := endpoint.Claims(r).Subject
 	key, text, err := s.keys.Add(r.Context(), account.NewAPIKey{
 		Owner: subject, Name: req.Name, Scope: scope, Everything: req.Everything, Audiences: req.Audiences,
@@ -109,6 +113,23 @@ func (s self) add(w http.ResponseWriter, r *http.Request) error {
 	entry.Key = text
 	w.Header().Set("Location", s.prefix+"/keys/"+key.ID)
 	endpoint.WriteJSON(w, http.StatusCreated, entry)
+	return nil
+}
+
+// within returns account.ErrAPIKeyScope for a key that could do more than the token with which it is
+// asked for: a login may have asked for less than its user has.
+func (s self) within(r *http.Request, scope doorward.Scope, everything bool) (err error) {
+	claims := endpoint.Claims(r)
+	if everything {
+		if scope, err = s.people.ScopeOf(r.Context(), claims.Subject); err != nil {
+			return err
+		}
+	}
+	for _, word := range scope {
+		if !claims.Scope.Has(word) {
+			return account.ErrAPIKeyScope
+		}
+	}
 	return nil
 }
 
@@ -152,7 +173,7 @@ func refused(err error) error {
 	case errors.Is(err, account.ErrNoAPIKey):
 		return endpoint.ErrNotFound
 	case errors.Is(err, account.ErrAPIKeyScope):
-		return invalid(http.StatusBadRequest, "invalid_scope", "a scope was asked for that the user does not have")
+		return invalid(http.StatusBadRequest, "invalid_scope", "a scope was asked for that the user, or this login, does not have")
 	case errors.Is(err, account.ErrAPIKeyBounds):
 		return invalid(http.StatusConflict, "conflict", "there are 50 API keys already; end one first")
 	case errors.Is(err, account.ErrAPIKeyName):

@@ -76,7 +76,7 @@ func Refuse(err error) *doorward.Refusal {
 		r.Status, r.Code, r.Description = http.StatusUnauthorized, "invalid_token", "API key not valid"
 		r.Header.Set("WWW-Authenticate", `Bearer realm="doorward", error="invalid_token", error_description="API key not valid"`)
 	case errors.Is(err, account.ErrAPIKeyThrottled):
-		r.Status, r.Code, r.Description = http.StatusTooManyRequests, "too_many_requests", "too many wrong API keys; wait, then try again"
+		r.Status, r.Code, r.Description = http.StatusTooManyRequests, "too_many_requests", "too many wrong API keys, or this one too often; wait, then try again"
 		r.Header.Set("Retry-After", "60")
 	default:
 		r.Status, r.Code, r.Description = http.StatusServiceUnavailable, "unavailable", "API keys cannot be checked at the moment"

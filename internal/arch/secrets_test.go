@@ -30,6 +30,7 @@ var public = map[string]string{
 var steady = map[string]string{
 	"internal/opaque":  "crypto/hmac.Equal",
 	"jwt/internal/jwa": "crypto/hmac.Equal",
+	"internal/account": "crypto/subtle.ConstantTimeCompare",
 	"password":         "crypto/subtle.ConstantTimeCompare",
 }
 

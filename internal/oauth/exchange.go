@@ -83,7 +83,7 @@ func explainExchange(err error) error {
 	case errors.Is(err, account.ErrAPIKeyThrottled):
 		return &endpoint.Failure{
 			Status: http.StatusTooManyRequests, Code: "too_many_requests",
-			Description: "too many wrong API keys; wait, then try again", RetryAfter: time.Minute, Cause: err,
+			Description: "too many wrong API keys, or this one too often; keep the token until it expires", RetryAfter: time.Minute, Cause: err,
 		}
 	case errors.Is(err, issuer.ErrScope):
 		return badRequest("invalid_scope", "a scope was asked for that the API key does not have", err)

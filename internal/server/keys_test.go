@@ -97,6 +97,30 @@ func TestKeyOutlivesPassword(t *testing.T) {
 	w.do("GET", "/me", nil, bearer(key)).want(t, 401, "invalid_token")
 }
 
+// A login that asked for less than its user has makes no key that can do more.
+func TestKeyOfNarrowLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.people.AddRole(t.Context(), "staff", []string{"a", "b"}, issuer.Event{})
+	must(t, err)
+	narrow, whole := w.session(w.alice, issuer.LoginRequest{Scope: []string{"a"}}).AccessToken, w.session(w.alice, issuer.LoginRequest{}).AccessToken
+	for _, tt := range []struct {
+		token string
+		body  map[string]any
+		want  int
+	}{
+		{narrow, map[string]any{"name": "k", "scope": "a"}, 201},
+		{narrow, map[string]any{"name": "k", "scope": "a b"}, 400},
+		{narrow, map[string]any{"name": "k", "everything": true}, 400},
+		{whole, map[string]any{"name": "k", "scope": "b a"}, 201},
+		{whole, map[string]any{"name": "k", "everything": true}, 201},
+	} {
+		if a := w.do("POST", "/keys", tt.body, bearer(tt.token)); a.status != tt.want || a.status == 400 && a.text("error") != "invalid_scope" {
+			t.Errorf("%v: %d %s, want %d", tt.body, a.status, a.body, tt.want)
+		}
+	}
+}
+
 func TestKeysRefuse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

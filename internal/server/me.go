@@ -69,11 +69,11 @@ func (s *Server) username(r *http.Request, claims *doorward.Claims) (string, err
 // emailWait is how long an answer waits for the store, which it needs for the address alone.
 const emailWait = time.Second
 
-// email is the user's address, for whoever has a token for this server itself: another service
-// that was sent one learns no more of its user than it says. It is left out while the store does
+// email is the user's address, for whoever has logged in and has a token for this server itself: another
+// service that was sent one, or a script with an API key, learns no more of its user than it says. It is left out while the store does
 // not answer, since the token is as good as ever.
 func (s *Server) email(r *http.Request, claims *doorward.Claims) string {
-	if !slices.Contains(claims.Audience, s.cfg.Issuer.URL()) {
+	if !slices.Contains(claims.Audience, s.cfg.Issuer.URL()) || claims.AuthTime.IsZero() {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), emailWait)
