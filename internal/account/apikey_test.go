@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,12 @@ type keyStore struct {
 	events []issuer.Event
 	err    error  // of every question
 	before func() // is called once, when a credential was read
+	noted  atomic.Int64
+}
+
+func (s *keyStore) UseAPIKey(ctx context.Context, id string) error {
+	s.noted.Add(1)
+	return s.KeyStore.UseAPIKey(ctx, id)
 }
 
 func (s *keyStore) APIKey(ctx context.Context, id string) (account.APIKey, error) {
@@ -484,13 +491,24 @@ func TestAPIKeyExpires(t *testing.T) {
 			}
 			return key.UsedAt
 		}
+		late, err := w.people.Add(t.Context(), account.NewUser{Name: "late", Password: right, MustChange: true, Lifetime: time.Hour}, event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, lates, err := w.keys.Add(t.Context(), account.NewAPIKey{Owner: late.ID, Name: "k"}, event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.exchange(lates, account.KeyRequest{}); err != nil {
+			t.Fatal(err)
+		}
 		first := use()
 		if !first.Equal(time.Now()) {
 			t.Errorf("used at %v, now it is %v", first, time.Now())
 		}
 		time.Sleep(time.Hour - time.Millisecond)
-		if again := use(); !again.Equal(first) {
-			t.Errorf("noted again within the hour: %v", again)
+		if again := use(); !again.Equal(first) || w.store.noted.Load() != 2 { // once for each key
+			t.Errorf("noted again within the hour: %v, %d times in all", again, w.store.noted.Load())
 		}
 		time.Sleep(time.Millisecond)
 		if again := use(); !again.Equal(first.Add(time.Hour)) {
@@ -505,6 +523,7 @@ func TestAPIKeyExpires(t *testing.T) {
 		use()
 		time.Sleep(time.Second + time.Millisecond)
 		w.refused("expired", text, "expired")
+		w.refused("the owner's first password has expired", lates, "owner_disabled")
 		stop()
 		synctest.Wait()
 	})

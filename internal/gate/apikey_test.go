@@ -52,7 +52,8 @@ func TestKeyRules(t *testing.T) {
 	key, scoped := w.key(account.NewAPIKey{Scope: doorward.Scope{"reports:read"}})
 	_, whole := w.key(account.NewAPIKey{Everything: true})
 	_, elsewhere := w.key(account.NewAPIKey{Everything: true, Audiences: []string{apiName}})
-	g := w.guard(gate.Config{Audience: ordersName, Routes: []gate.Route{
+	outcomes := map[string]int{}
+	g := w.guard(gate.Config{Audience: ordersName, Observe: func(o doorward.Outcome) { outcomes[o.Reason]++ }, Routes: []gate.Route{
 		{Path: "/reports/**", Scope: []string{"reports:read"}},
 		{Path: "/write", Scope: []string{"reports:write"}},
 		{Path: "/staff", Roles: []string{"staff"}},
@@ -94,6 +95,9 @@ func TestKeyRules(t *testing.T) {
 				t.Errorf("%s: Vary is %q", tt.path, v.Vary)
 			}
 		}
+	}
+	if outcomes["api_key"] != 8 || outcomes["ok"] == 0 {
+		t.Errorf("observed %v", outcomes)
 	}
 	if v := g.Decide(ask(t, "GET", "/any", "X-Api-Key", scoped, "Authorization", "Bearer "+w.token("u_alice"))); v.Refusal == nil || v.Refusal.Status != 400 {
 		t.Errorf("a key and a token: %+v", v.Refusal)

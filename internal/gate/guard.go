@@ -289,6 +289,9 @@ func (g *Guard) judge(v *Verdict, r *rule, req *http.Request) {
 		swapped, token, err := g.cfg.Keys.Swap(req, r.audience)
 		if err != nil {
 			v.Refusal, v.Vary = apikey.Refuse(err), "Authorization"+g.varyMore
+			if g.cfg.Observe != nil {
+				g.cfg.Observe(doorward.Outcome{Reason: "api_key"})
+			}
 			return
 		}
 		req, v.token = swapped, token
