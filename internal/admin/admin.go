@@ -1,4 +1,4 @@
-// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions and signing keys, for whoever
+// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions, signing keys and the audit record, for whoever
 // has the role admin.
 //
 // Each resource is one file. A list comes in pages; its "next" goes into ?cursor= for the rest. What can be
@@ -15,6 +15,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
@@ -27,6 +28,7 @@ type Config struct {
 	Issuer  *issuer.Issuer
 	People  *account.People
 	Clients *account.Clients
+	Audit   audit.Log
 	// Prefix is the server's, for Location.
 	Prefix string
 }
@@ -36,8 +38,8 @@ type Admin struct{ Config }
 
 // New returns the admin API of a server.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Issuer == nil || cfg.People == nil || cfg.Clients == nil {
-		return nil, errors.New("admin: Config.Issuer, People and Clients are required")
+	if cfg.Issuer == nil || cfg.People == nil || cfg.Clients == nil || cfg.Audit == nil {
+		return nil, errors.New("admin: Config.Issuer, People, Clients and Audit are required")
 	}
 	return &Admin{cfg}, nil
 }
@@ -78,6 +80,8 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.changes(http.MethodPost, "/keys", a.keyRotate),
 		a.reads("/keys/{kid}", a.key),
 		a.changes(http.MethodDelete, "/keys/{kid}", a.keyRevoke),
+
+		a.reads("/audit", a.records),
 	}
 }
 

@@ -53,6 +53,7 @@ var endpoints = []struct {
 	{"GET", "/admin/v1/sessions", true},
 	{"GET", "/admin/v1/sessions/01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", true},
 	{"DELETE", "/admin/v1/sessions/01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", true},
+	{"GET", "/admin/v1/audit", true},
 	{"GET", "/admin/v1/keys", true},
 	{"POST", "/admin/v1/keys", true},
 	{"GET", "/admin/v1/keys/nokey", true},
