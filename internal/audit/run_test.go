@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,27 +18,41 @@ import (
 // fake is a store that counts what a Sealer asks for. Its records are all alike.
 type fake struct {
 	audit.Store // panics for what is not here
-	waiting     int
-	late        int // that come in the moment in which the Sealer ends
-	keys        []audit.StoredKey
-	blocks      []audit.Block
-	sealing     []time.Time
-	pruning     []time.Time
-	err         error
+
+	mu      sync.Mutex // guards what follows while a Sealer runs
+	waiting int
+	late    int // that come in the moment in which the Sealer ends
+	keys    []audit.StoredKey
+	blocks  []audit.Block
+	sealing []time.Time
+	pruning []time.Time
+	err     error
 }
 
 var errDown = errors.New("down")
 
 func (f *fake) AuditWaiting(context.Context) (int64, time.Time, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return int64(f.waiting), time.Time{}, f.err
 }
-func (f *fake) AuditKeys(context.Context) ([]audit.StoredKey, error) { return f.keys, f.err }
+
+func (f *fake) AuditKeys(context.Context) ([]audit.StoredKey, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keys, f.err
+}
+
 func (f *fake) AddAuditKey(_ context.Context, k audit.StoredKey, _ issuer.Event) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.keys = append(f.keys, k)
 	return f.err
 }
 
 func (f *fake) SealAudit(_ context.Context, newest string, seal func(audit.Head, []audit.Record, time.Time) audit.Block) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.sealing = append(f.sealing, time.Now())
 	n := min(f.waiting, audit.MaxRecords)
 	if f.err != nil || n == 0 {
@@ -56,6 +71,8 @@ func (f *fake) SealAudit(_ context.Context, newest string, seal func(audit.Head,
 }
 
 func (f *fake) PruneAudit(context.Context, string, func(audit.Page, time.Time) (int, audit.Anchor, error)) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.pruning = append(f.pruning, time.Now())
 	return 0, f.err
 }
@@ -74,10 +91,14 @@ func run(t *testing.T, f *fake, cfg audit.Config, d time.Duration, during func()
 	go func() { s.Run(ctx); close(done) }()
 	time.Sleep(d / 2)
 	synctest.Wait()
+	f.mu.Lock()
 	during()
+	f.mu.Unlock()
 	time.Sleep(d / 2)
 	synctest.Wait()
+	f.mu.Lock()
 	f.waiting += f.late
+	f.mu.Unlock()
 	stop()
 	<-done
 	return log.String()
