@@ -370,7 +370,7 @@ func (s *skewed) SealAudit(ctx context.Context, newest string, seal func(audit.H
 
 // Three processes write and seal at once.
 func testTogether(f *fixture) {
-	const each = 120
+	const each = 40
 	stores := []audit.Store{f.store, f.again(), f.again()}
 	var all sync.WaitGroup
 	errs := make(chan error, 100)

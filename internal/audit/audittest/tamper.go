@@ -1,6 +1,7 @@
 package audittest
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/doorward/doorward/internal/audit"
@@ -106,17 +107,25 @@ func withBlocks(last int64) []tampering {
 // tampered runs statements and then check, and puts everything back.
 func (f *fixture) tampered(statements []string, check func()) {
 	f.Helper()
-	tables := []string{"audit", "audit_blocks", "audit_anchor", "audit_keys"}
-	for _, t := range tables {
-		f.exec(`CREATE TABLE kept_` + t + ` AS SELECT * FROM ` + t)
+	var keep, back []string
+	for _, t := range []string{"audit", "audit_blocks", "audit_anchor", "audit_keys"} {
+		keep = append(keep, `CREATE TABLE kept_`+t+` AS SELECT * FROM `+t)
+		back = append(back, `DELETE FROM `+t, `INSERT INTO `+t+` SELECT * FROM kept_`+t, `DROP TABLE kept_`+t)
 	}
-	for _, statement := range statements {
-		f.exec(statement)
-	}
+	f.together(append(keep, statements...))
 	check()
-	for _, t := range tables {
-		f.exec(`DELETE FROM ` + t)
-		f.exec(`INSERT INTO ` + t + ` SELECT * FROM kept_` + t)
-		f.exec(`DROP TABLE kept_` + t)
+	f.together(back)
+}
+
+// together tampers in one transaction.
+func (f *fixture) together(statements []string) {
+	f.Helper()
+	tx, err := f.db.BeginTx(f.Context(), nil)
+	f.ok(err)
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(f.Context(), statement); err != nil {
+			f.Fatal(errors.Join(err, tx.Rollback()))
+		}
 	}
+	f.ok(tx.Commit())
 }
