@@ -1,12 +1,16 @@
 package issuer_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/doorwardtest"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -189,4 +193,111 @@ func TestGrantRecorded(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// Attack_F07, Standard_O16: scope narrows one access token, never the session; what the session does not have is refused
+// and changes nothing.
+func TestRefreshScope(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
+		w := newWorld(t, nil)
+		set := w.login("ada")
+		ask := func(token string, scope doorward.Scope, want string, wantErr error) issuer.TokenSet {
+			t.Helper()
+			got, err := w.Refresh(t.Context(), token, issuer.RefreshRequest{Scope: scope})
+			if !errors.Is(err, wantErr) {
+				t.Fatalf("%v: %v, want %v", scope, err, wantErr)
+			}
+			if err == nil && (got.Scope.String() != want || w.wantVerify(got.AccessToken, nil).Scope.String() != want) {
+				t.Errorf("%v: %v, want %q", scope, got.Scope, want)
+			}
+			return got
+		}
+		ask(set.RefreshToken, doorward.Scope{"orders:read", "admin"}, "", issuer.ErrScope)
+		set = ask(set.RefreshToken, doorward.Scope{"orders:read"}, "orders:read", nil)
+		time.Sleep(15 * time.Second)
+		set = ask(set.RefreshToken, doorward.Scope{}, "", nil)
+		time.Sleep(15 * time.Second)
+		set = ask(set.RefreshToken, nil, "orders:read orders:write", nil)
+		w.people.set("ada", issuer.Subject{Active: true, Scope: doorward.Scope{"orders:read"}})
+		time.Sleep(15 * time.Second)
+		ask(set.RefreshToken, doorward.Scope{"orders:write"}, "", issuer.ErrScope) // had it at the login
+		ask(set.RefreshToken, nil, "orders:read", nil)
+	})
+}
+
+// SessionOf changes nothing, and tells a token that Refresh would answer from one that it would not.
+func TestSessionOf(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
+		w := newWorld(t, nil)
+		want := func(name, token, sid string, live bool, wantErr error) {
+			t.Helper()
+			for range 2 {
+				s, is, err := w.SessionOf(t.Context(), token)
+				if s.ID != sid || is != live || !errors.Is(err, wantErr) {
+					t.Errorf("%s: session %q, live %v, %v", name, s.ID, is, err)
+				}
+			}
+		}
+		set := w.login("ada")
+		first, sid := set.RefreshToken, set.SessionID
+		want("of a login", first, sid, true, nil)
+		time.Sleep(time.Minute)
+		second := w.mustRefresh(first).RefreshToken
+		want("the predecessor", first, sid, true, nil)
+		want("the current one", second, sid, true, nil)
+		time.Sleep(time.Minute)
+		w.mustRefresh(second)
+		want("a spent one", first, sid, false, nil)
+		want("one that is newer than the store", w.ForgeRefreshToken(first, 9), sid, false, nil)
+		want("none", "dwr_x", "", false, issuer.ErrToken)
+		want("an access token", set.AccessToken, "", false, issuer.ErrToken)
+		lapsing := w.login("ada")
+		if err := w.RevokeSession(t.Context(), sid, issuer.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		want("of one that ended", second, sid, false, nil)
+		time.Sleep(15 * 24 * time.Hour)
+		want("of one that lapsed", lapsing.RefreshToken, lapsing.SessionID, false, nil)
+	})
+}
+
+// askedLog counts how often the record of cut-offs is read.
+type askedLog struct {
+	issuer.Store
+	asked atomic.Int64
+}
+
+func (l *askedLog) RevocationsSince(ctx context.Context, c issuer.Cursor) (issuer.RevocationPage, error) {
+	l.asked.Add(1)
+	return l.Store.RevocationsSince(ctx, c)
+}
+
+// What another process has revoked holds after CatchUp, which asks the store and nobody's memory.
+func TestCatchUp(t *testing.T) {
+	t.Parallel()
+	store := &askedLog{Store: doorwardtest.NewStore()}
+	w, other := newWorldWith(t, store, nil), newWorldWith(t, store, nil)
+	for range 3 {
+		token := w.login("ada")
+		if err := other.RevokeSession(t.Context(), token.SessionID, issuer.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		w.wantVerify(token.AccessToken, nil)
+		before := store.asked.Load()
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				if err := w.CatchUp(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		w.wantVerify(token.AccessToken, doorward.ErrRevoked)
+		if n := store.asked.Load() - before; n < 1 || n > 50 {
+			t.Errorf("50 calls at once read %d times", n)
+		}
+	}
 }
