@@ -141,20 +141,42 @@ func (s Shell) showCommand() *cobra.Command {
 }
 
 func (s Shell) revokeCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "revoke NAME|ID",
 		Short: "End all tokens that a client has",
 		Long: `End all tokens that a client was granted so far, those of its API keys included. It can
-get new ones at once: to keep it out, disable it, or rotate its secret.`,
-		Args: s.Want("NAME|ID"),
-		RunE: s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
-			if _, err := clients.Revoke(ctx, c.ID, s.Event()); err != nil {
-				return s.explain(err)
-			}
-			s.Note("all tokens of client %s have ended", c.Name)
-			return nil
-		}),
+get new ones at once: to keep it out, disable it, or rotate its secret. With --all the
+tokens of every client end.`,
+		Example: `  doorward client revoke orders
+  doorward client revoke --all`,
 	}
+	everyone := cmd.Flags().Bool("all", false, "the tokens of every client")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if *everyone {
+			return s.Want()(cmd, args)
+		}
+		return s.Want("NAME|ID")(cmd, args)
+	}
+	revoke := func(ctx context.Context, clients *account.Clients, c account.Client) error {
+		if _, err := clients.Revoke(ctx, c.ID, s.Event()); err != nil {
+			return s.explain(err)
+		}
+		s.Note("all tokens of client %s have ended", c.Name)
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !*everyone {
+			return s.forClient(revoke)(cmd, args)
+		}
+		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
+			list, err := all(ctx, clients)
+			for _, c := range list {
+				err = errors.Join(err, revoke(ctx, clients, c))
+			}
+			return err
+		})
+	}
+	return cmd
 }
 
 func (s Shell) disableCommand() *cobra.Command {
