@@ -196,7 +196,7 @@ func TestGrantRecorded(t *testing.T) {
 }
 
 // Attack_F07, Standard_O16: scope narrows one access token, never the session; what the session does not have is refused
-// and changes nothing.
+// and changes nothing. In a bubble of time.
 func TestRefreshScope(t *testing.T) {
 	t.Parallel()
 	onEachStore(t, func(t *testing.T, newWorld worlds) {
@@ -226,7 +226,7 @@ func TestRefreshScope(t *testing.T) {
 	})
 }
 
-// SessionOf changes nothing, and tells a token that Refresh would answer from one that it would not.
+// SessionOf changes nothing, and tells a token that Refresh would answer from one that it would not. In a bubble of time.
 func TestSessionOf(t *testing.T) {
 	t.Parallel()
 	onEachStore(t, func(t *testing.T, newWorld worlds) {
