@@ -44,6 +44,10 @@ type FeedConfig struct {
 	Poll time.Duration
 	// NoStream leaves out the stream, which brings news at once.
 	NoStream bool
+	// Keys is the key set of the same issuer. When one of its keys is revoked, a token of the key that took its place
+	// makes the set be fetched at once, not after its cool-down: once for each key that is revoked. Nil means that
+	// such tokens are refused until then, 30 s at most.
+	Keys *KeySet
 	// MaxEntries is how many revocations are kept, of 20 to 80 bytes each. With more of them the
 	// feed goes stale. 0 means 2,000,000.
 	MaxEntries int
@@ -93,6 +97,9 @@ type Feed struct {
 	lineage  string
 	sequence *sequence // the pages under way, also over a failure
 
+	renewing sync.Mutex      // guards revoked
+	revoked  map[string]bool // the keys for which Keys was told, by kid
+
 	reporting sync.Mutex // guards what follows, and calls of Observe
 	problem   string     // the reason told last; "" while all is well
 	stale     bool       // told last
@@ -107,6 +114,7 @@ func NewFeed(cfg FeedConfig) (*Feed, error) {
 	f := &Feed{
 		cfg: cfg, set: doorward.NewRevocationSet(cfg.MaxStaleness),
 		kick: make(chan struct{}, 1), ready: make(chan struct{}, 1), stale: true,
+		revoked: map[string]bool{},
 	}
 	if cfg.Transport == nil {
 		f.owned = &http.Transport{

@@ -184,8 +184,30 @@ func (f *Feed) add(entries []entry) (unknown time.Time, err error) {
 		unknown = later(unknown, until)
 	}
 	f.set.Add(cuts...)
+	f.renewKeys(cuts)
 	f.noteUnknown(unknown)
 	return unknown, nil
+}
+
+// mostRevokedKeys bounds Feed.revoked; an issuer revokes one key in years.
+const mostRevokedKeys = 1000
+
+// renewKeys lets the key set be fetched again if a key was revoked that was not before. Entries are told more than once.
+func (f *Feed) renewKeys(cuts []doorward.Revocation) {
+	if f.cfg.Keys == nil {
+		return
+	}
+	news := false
+	f.renewing.Lock()
+	for _, cut := range cuts {
+		if cut.Kind == doorward.KindKey && !f.revoked[cut.ID] && len(f.revoked) < mostRevokedKeys {
+			f.revoked[cut.ID], news = true, true
+		}
+	}
+	f.renewing.Unlock()
+	if news {
+		f.cfg.Keys.endCoolDown()
+	}
 }
 
 // noteUnknown makes the feed stale until then, by both clocks.

@@ -55,6 +55,13 @@ func (s *KeySet) fetch() *flight {
 	return f
 }
 
+// endCoolDown lets the next unknown kid begin a fetch at once.
+func (s *KeySet) endCoolDown() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begun = time.Time{}
+}
+
 // wait returns when the fetch under way, if any, is over.
 func (s *KeySet) wait() {
 	s.mu.Lock()

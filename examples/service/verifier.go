@@ -33,7 +33,7 @@ func newChecker(s settings) (*checker, error) {
 	}
 	feed, err := remote.NewFeed(remote.FeedConfig{
 		URL:      cmp.Or(s.revocations, strings.TrimSuffix(s.issuer, "/")+"/revocations"),
-		ClientID: s.clientID, ClientSecret: s.clientSecret, MaxStaleness: s.maxStaleness,
+		ClientID: s.clientID, ClientSecret: s.clientSecret, MaxStaleness: s.maxStaleness, Keys: keys,
 	})
 	if err != nil {
 		return nil, err
