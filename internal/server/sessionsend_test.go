@@ -15,7 +15,7 @@ import (
 // many there are. A change of roles holds from the next refresh on.
 func TestAttack_F18_ManySessions(t *testing.T) {
 	t.Parallel()
-	const sessions = 100
+	const sessions = 40
 	for name, change := range map[string]func(w *world, token string){
 		"password": func(w *world, token string) {
 			w.do("POST", "/password", map[string]any{"current": aliceWord, "new": goodWord}, bearer(token)).want(t, 200, "")
