@@ -334,7 +334,10 @@ func TestMustChangeLater_Attack_E10(t *testing.T) {
 		w := worldIn(t, t.TempDir(), plain{})
 		u, err := w.people.Add(t.Context(), account.NewUser{Name: "ada", Password: other, MustChange: true}, event)
 		w.wantError(err, nil)
+		_, err = w.people.SetPassword(t.Context(), u.ID, other, true, event)
+		w.wantError(err, nil)
 		time.Sleep(30 * 24 * time.Hour)
+		w.mustLogin("ada", other) // No admin's: it goes on working.
 		w.wantSubject(u.ID, true, false)
 		_, _, err = w.people.SetRoles(t.Context(), u.ID, account.Change{Add: []string{"admin", "editor"}}, false, event)
 		w.wantError(err, nil)
