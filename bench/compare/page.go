@@ -152,7 +152,7 @@ func (r *result) pageRefresh(w io.Writer) {
 	for _, l := range r.growth {
 		fmt.Fprintf(w, "| %s | %.0f | %.2f | %s | %.2f |\n", l.name, median(l.rate), l.against(few), duration(median(l.cpu)), l.cpuAgainst(few))
 	}
-	fmt.Fprintln(w)
+	fmt.Fprint(w, "\n## Programs\n\n", programsText)
 }
 
 // overBare is what the middleware takes more than the handler of its framework alone.
