@@ -1,9 +1,12 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -415,6 +419,50 @@ func TestAdminEvents(t *testing.T) {
 	if want := []issuer.EventKind{account.EventUserDisable, account.EventUserRoles}; !slices.Equal(kinds, want) {
 		t.Errorf("recorded %q for %s, want %q", kinds, a.body, want)
 	}
+}
+
+// In front of an API, and wherever it has a listener of its own, the admin API is nowhere else.
+func TestAdminApart(t *testing.T) {
+	t.Parallel()
+	upstream := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusTeapot)
+	})
+	w := newWorld(t, func(s *settings) { s.server.AdminApart = true })
+	root := bearer(w.session(w.addUser("root", adminWord, "admin"), issuer.LoginRequest{}).AccessToken)
+	w.do("GET", "/admin/v1/users", nil, root).want(t, 404, "not_found")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.server.ServeAdmin(ctx, l) }()
+	beside := &world{t: t, set: w.set, address: l.Addr().String()}
+	beside.do("GET", "/admin/v1/users", nil, root).want(t, 200, "")
+	beside.do("GET", "/admin/v1/users", nil).want(t, 401, "missing_token")
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "http://"+beside.address+"/login", nil)
+	r.RequestURI = ""
+	if response := beside.exchange(r); response.StatusCode != http.StatusNotFound || response.Body.Close() != nil {
+		t.Errorf("/login beside: %d", response.StatusCode)
+	}
+
+	set := w.set.server
+	set.Upstream = upstream
+	next, err := server.New(set)
+	must(t, err)
+	w.server.Become(next)
+	beside.do("GET", "/admin/v1/users", nil, root).want(t, 200, "") // the successor's
+	set.AdminApart = false
+	front, err := server.New(set)
+	must(t, err)
+	recorder := httptest.NewRecorder()
+	r = httptest.NewRequestWithContext(t.Context(), "GET", "/admin/v1/users", nil)
+	root(r)
+	front.ServeHTTP(recorder, r)
+	if recorder.Code != http.StatusTeapot {
+		t.Errorf("in front of an API: %d", recorder.Code)
+	}
+	stop()
+	must(t, <-ended)
 }
 
 // basicOf is the Authorization of a client.

@@ -66,7 +66,7 @@ type Config struct {
 	// NoSample leaves out /protected, the sample resource.
 	NoSample bool
 	// Upstream answers for every address that is none of this server's; nil means 404. With it
-	// there is no /protected, no / and no /admin/v1, and no cookie mode: an
+	// there is no /protected, no / and, unless AdminApart is set, no /admin/v1, and no cookie mode: an
 	// application behind Doorward shares an origin with it. It is given requests
 	// without the limits of this server's own endpoints, those on headers excepted,
 	// and tells who is asking by Identify.

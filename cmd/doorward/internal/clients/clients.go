@@ -37,7 +37,7 @@ type Shell struct {
 // Commands are those of "doorward client".
 func (s Shell) Commands() []*cobra.Command {
 	return []*cobra.Command{
-		s.addCommand(), s.listCommand(), s.showCommand(), s.rotateCommand(), s.revokeCommand(),
+		s.addCommand(), s.listCommand(), s.showCommand(), s.setCommand(), s.rotateCommand(), s.revokeCommand(),
 		s.disableCommand(), s.enableCommand(), s.removeCommand(),
 	}
 }
