@@ -2,7 +2,7 @@
 // revocation (RFC 7009) and introspection (RFC 7662).
 //
 // There is no authorization endpoint: nobody is redirected, and people log in at /login. So the
-// grants are client_credentials, and refresh_token for the sessions of a client.
+// grants are client_credentials, refresh_token for the sessions of a client, and an exchange for API keys.
 package oauth
 
 import (
@@ -126,6 +126,9 @@ func (e *Endpoints) judge(ctx context.Context, token string, audiences []string)
 	return nil, nil
 }
 
+// cacheSize bounds the memory of one verifier, of which there are many.
+const cacheSize = 1 << 20
+
 // verifier checks this issuer's tokens for one audience. There are as many as clients have.
 func (e *Endpoints) verifier(audience string) (*doorward.Verifier, error) {
 	if v, ok := e.verifiers.Load(audience); ok {
@@ -135,7 +138,7 @@ func (e *Endpoints) verifier(audience string) (*doorward.Verifier, error) {
 	}
 	v, err := doorward.NewVerifier(doorward.Config{
 		Issuer: e.cfg.Issuer.URL(), Audience: audience, Keys: e.cfg.Issuer.Keys(), Revocations: e.cfg.Issuer.Revocations(),
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.DiscardHandler), CacheSize: cacheSize,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make a verifier: %w", err)
