@@ -67,7 +67,7 @@ type keyWorld struct {
 
 func newKeyWorld(t *testing.T) *keyWorld {
 	t.Helper()
-	w := newWorld(t)
+	w := worldIn(t, t.TempDir(), plain{})
 	db := open(t, w.dir)
 	store := &keyStore{KeyStore: db}
 	return &keyWorld{world: w, store: store, keys: account.NewAPIKeys(account.APIKeysConfig{

@@ -1,5 +1,7 @@
 package account
 
+import "github.com/doorward/doorward/internal/quota"
+
 // NewAPIKeyText makes the text of a key that no store has.
 var NewAPIKeyText = newAPIKeyText
 
@@ -11,5 +13,6 @@ func WithSecretOf(key, other string) string {
 
 // ForgetFailures makes the next failure the first of its minute.
 func ForgetFailures(k *APIKeys) {
-	*k = *NewAPIKeys(APIKeysConfig{Store: k.store, Audiences: k.audiences})
+	fresh := NewAPIKeys(APIKeysConfig{})
+	k.budget, k.failures = fresh.budget, quota.Spread{}
 }
