@@ -356,6 +356,8 @@ func (w *world) promised(r *http.Request, sent []byte, response *http.Response, 
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/.well-known/oauth-authorization-server") && response.StatusCode != http.StatusNotFound:
 		path = "/.well-known/oauth-authorization-server" // RFC 8414 puts the issuer's path behind it, and no prefix before it.
+	case w.set.server.AdminApart && strings.HasPrefix(path, "/admin/v1/") && response.StatusCode == http.StatusNotFound:
+		path = "/nothing" // It is on the other listener.
 	case !moved, strings.HasPrefix(r.URL.Path, "/.well-known/oauth-authorization-server"):
 		path = "/nothing"
 	case path == "":
