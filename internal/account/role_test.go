@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -43,7 +44,7 @@ func TestRoleWords(t *testing.T) {
 				t.Errorf("the error has the control characters: %q", err)
 			}
 			_, _, err = w.people.SetRole(t.Context(), "a", nil, account.Change{Add: []string{tt.scope}}, false, event)
-			if tt.wantErr == account.ErrScopeWord {
+			if errors.Is(tt.wantErr, account.ErrScopeWord) {
 				w.wantError(err, tt.wantErr)
 			}
 		})

@@ -152,17 +152,17 @@ func Moved(ctx context.Context, s *Store) error {
 	})
 }
 
-// Read, Write and WriteAlone run f in a transaction of the store, for package move.
+// Read runs f in a reading transaction of the store, for package move.
 func Read(ctx context.Context, s *Store, what string, f func(context.Context, Tx, time.Time) error) error {
 	return s.read(ctx, what, f)
 }
 
-// Write is as Read.
+// Write runs f in a writing transaction of the store, for package move.
 func Write(ctx context.Context, s *Store, what string, f func(context.Context, Tx, time.Time) error) error {
 	return s.write(ctx, what, f)
 }
 
-// WriteAlone is as Read.
+// WriteAlone runs f in a transaction of the store while nobody else writes, for package move.
 func WriteAlone(ctx context.Context, s *Store, what string, f func(context.Context, Tx, time.Time) error) error {
 	return s.writeAlone(ctx, what, f)
 }
