@@ -167,7 +167,7 @@ func (d *deeds) online() {
 	d.call(200, "POST", "/password", in.member("access_token"), `{"current":"`+next+`","new":"`+next+`, again"}`)
 	in = d.call(200, "POST", "/login", "", credentials("alice", next+", again"))
 	again := d.call(200, "POST", "/refresh", "", refreshBody(in.member("refresh_token")))
-	again = d.call(200, "POST", "/refresh", "", refreshBody(again.member("refresh_token")))
+	d.call(200, "POST", "/refresh", "", refreshBody(again.member("refresh_token")))
 	d.call(400, "POST", "/refresh", "", refreshBody(in.member("refresh_token")))
 	in = d.call(200, "POST", "/login", "", credentials("alice", next+", again"))
 	d.call(204, "POST", "/logout", in.member("access_token"), "")
