@@ -192,11 +192,8 @@ func TestIntrospectLimit(t *testing.T) {
 // While the store does not answer nothing is known, and nothing is said.
 func TestIntrospectStoreDown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	store := &brokenLog{Store: w.store}
-	w.set.issuer.Store = store
-	w.build()
-	w.listen()
+	store := &brokenLog{}
+	w := newWorld(t, func(s *settings) { store.Store, s.issuer.Store = s.issuer.Store, store })
 	judge := w.program("judge", []string{account.ScopeIntrospect}, nil)
 	live := w.granted(judge).text("access_token")
 	store.down.Store(true)

@@ -106,11 +106,8 @@ func TestRevokeRefuses(t *testing.T) {
 // Standard_V08: what cannot be stored is 503, and the token counts as live still.
 func TestRevokeStoreDown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	store := &brokenLog{Store: w.store}
-	w.set.issuer.Store = store
-	w.build()
-	w.listen()
+	store := &brokenLog{}
+	w := newWorld(t, func(s *settings) { store.Store, s.issuer.Store = s.issuer.Store, store })
 	p := w.program("orders", nil, nil)
 	token := w.granted(p).text("access_token")
 	store.down.Store(true)
