@@ -158,6 +158,7 @@ func TestProxies(t *testing.T) {
 			t.Run("Attack_C06 collected names", f.collectedNames)
 			t.Run("Attack_C10 spellings", f.spellings)
 			t.Run("Attack_C10 collected spellings", f.collectedSpellings)
+			t.Run("Attack_C10 addresses of browsers", f.browserAddresses)
 			t.Run("Attack_F09 logout", f.logout)
 			if name != "haproxy" { // which asks nothing
 				t.Run("Attack_E06 Attack_E08 garbage", f.garbage)
@@ -386,6 +387,33 @@ func (f *front) collectedSpellings(t *testing.T) {
 		t.Fatalf("only %d paths", len(targets))
 	}
 	f.stayOpen(t, targets)
+}
+
+// browserAddresses does it with the addresses by which browsers are compared, as they stand and inside of others; the
+// short form takes every seventh.
+func (f *front) browserAddresses(t *testing.T) {
+	var tests []json.RawMessage // a text is a comment
+	if err := json.Unmarshal([]byte(strings.Join(hostile(t, "wpt-url/urltestdata.json"), "\n")), &tests); err != nil {
+		t.Fatal(err)
+	}
+	step := 7
+	if soak {
+		step = 1
+	}
+	var targets []string
+	for i := 0; i < len(tests); i += step {
+		var test struct{ Input string }
+		// Blanks and ends of lines would make another request line.
+		if json.Unmarshal(tests[i], &test) == nil && test.Input != "" && !strings.ContainsAny(test.Input, " \t\r\n") {
+			targets = append(targets, test.Input, "/"+test.Input, "/open/"+test.Input+"/../admin", "/admin/"+test.Input)
+		}
+	}
+	if len(targets) < 300 {
+		t.Fatalf("only %d addresses", len(targets))
+	}
+	if f.stayOpen(t, targets) == 0 {
+		t.Error("none reaches the API: what is open does not")
+	}
 }
 
 // stayOpen sends paths and returns how many reach the API.
