@@ -92,8 +92,12 @@ func operation(doc *openapi3.T, a Answer) (*openapi3.Operation, error) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
+	asked := a.Path
+	if strings.Trim(asked, "/") == "" {
+		asked = "/" // as the server reads it, which redirects nothing
+	}
 	for path, item := range doc.Paths.Map() {
-		if !matches(path, a.Path) {
+		if !matches(path, asked) {
 			continue
 		}
 		if op := item.GetOperation(method); op != nil {
