@@ -93,8 +93,8 @@ func operation(doc *openapi3.T, a Answer) (*openapi3.Operation, error) {
 		method = http.MethodGet
 	}
 	asked := a.Path
-	if strings.Trim(asked, "/") == "" {
-		asked = "/" // as the server reads it, which redirects nothing
+	if asked == "//" && a.Status < http.StatusBadRequest {
+		asked = "/" // which some listeners take it for: none of them redirects
 	}
 	for path, item := range doc.Paths.Map() {
 		if !matches(path, asked) {
