@@ -101,6 +101,8 @@ func (p *People) RemoveRole(ctx context.Context, name string, now bool, ev issue
 	if !now {
 		return len(ids), nil
 	}
+	// The role is gone, so nobody can ask for the rest once more: whoever asked may be gone too.
+	ctx = context.WithoutCancel(ctx)
 	for batch := range slices.Chunk(ids, endBatch) {
 		if err := p.endUsers(ctx, batch, name, ev); err != nil {
 			return len(ids), err

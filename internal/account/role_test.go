@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -130,4 +131,33 @@ func TestSetRoleNowEndsEverybody(t *testing.T) {
 	if _, err := w.issuer.Refresh(t.Context(), bob.RefreshToken, issuer.RefreshRequest{Event: event}); err != nil {
 		t.Error(err)
 	}
+}
+
+// impatient is a store of roles whose caller goes away as soon as a role is removed.
+type impatient struct {
+	account.RoleStore
+	leave context.CancelFunc
+}
+
+func (l impatient) RemoveRole(ctx context.Context, name string, ev issuer.Event) ([]string, error) {
+	ids, err := l.RoleStore.RemoveRole(ctx, name, ev)
+	l.leave()
+	return ids, err
+}
+
+// Who has a role that was removed has no more of it also when the operator does not wait for the answer.
+func TestRemoveRoleNowEndsEverybodyWithoutTheCaller(t *testing.T) {
+	t.Parallel()
+	w := worldIn(t, t.TempDir(), plain{})
+	w.add("ada", "editor")
+	set := w.mustLogin("ada", right)
+	ctx, leave := context.WithCancel(t.Context())
+	people, err := account.New(account.Config{Store: w.store, Roles: impatient{w.store, leave}, Throttle: w.store, Hasher: w.hasher})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := people.RemoveRole(ctx, "editor", true, event); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	w.wantOver(set)
 }
