@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/quota"
@@ -199,7 +200,7 @@ func newSecret() string {
 
 func audiencesDo(audiences []string) bool {
 	return len(audiences) <= MaxClientWords && !slices.ContainsFunc(audiences, func(a string) bool {
-		return a == "" || len(a) > 1024 || strings.ContainsFunc(a, func(r rune) bool { return r <= ' ' || r == 0x7f })
+		return a == "" || len(a) > 1024 || strings.ContainsFunc(a, func(r rune) bool { return r <= ' ' || r == 0x7f || unicode.IsSpace(r) })
 	})
 }
 

@@ -299,6 +299,8 @@ func TestClientAddRefuses(t *testing.T) {
 		{account.NewClient{Name: "c", Audiences: many}, account.ErrClientGrant},
 		{account.NewClient{Name: "c", Audiences: []string{"a b"}}, account.ErrClientGrant},
 		{account.NewClient{Name: "c", Audiences: []string{""}}, account.ErrClientGrant},
+		{account.NewClient{Name: "c", Audiences: []string{"\u00a0"}}, account.ErrClientGrant}, // read back it would be none, which means all
+		{account.NewClient{Name: "c", Audiences: []string{"a\u2003b"}}, account.ErrClientGrant},
 	} {
 		if _, secret, err := c.Add(t.Context(), tt.n, event); !errors.Is(err, tt.wantErr) || (err == nil) == (secret == "") {
 			t.Errorf("%+v: %v, want %v", tt.n, err, tt.wantErr)
