@@ -426,6 +426,30 @@ func TestAPIKeyPace(t *testing.T) {
 	})
 }
 
+// A key that is good, and is asked for what it never had, asks the store no more often than any other.
+func TestAPIKeyPaceInVain_Attack_E06(t *testing.T) {
+	t.Parallel()
+	for name, in := range map[string]struct {
+		req  account.KeyRequest
+		want error
+	}{
+		"scope":    {account.KeyRequest{Scope: doorward.Scope{"none"}}, issuer.ErrScope},
+		"audience": {account.KeyRequest{Audience: "https://other.example.com"}, issuer.ErrAudience},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newKeyWorld(t)
+			_, _, text := w.key(account.NewAPIKey{})
+			for range account.ExchangeLimit + 1 { // The first is not known yet.
+				if _, err := w.exchange(text, in.req); !errors.Is(err, in.want) {
+					t.Fatalf("%s: %v", name, err)
+				}
+			}
+			_, err := w.exchange(text, in.req)
+			w.wantError(err, account.ErrAPIKeyThrottled)
+		})
+	}
+}
+
 // While the store is down nothing is decided, and nothing counts.
 func TestAPIKeyStoreDown(t *testing.T) {
 	t.Parallel()

@@ -86,10 +86,13 @@ func (k *APIKeys) Exchange(ctx context.Context, g Granter, text string, req KeyR
 	if !known {
 		k.budget.Give(req.Network, now)
 	}
+	// What a good key was asked for in vain counts against that key, for the store was asked.
+	if err == nil || errors.Is(err, issuer.ErrScope) || errors.Is(err, issuer.ErrAudience) {
+		k.good.add(id, digest, time.Now())
+	}
 	if err != nil {
 		return issuer.TokenSet{}, fmt.Errorf("exchange API key: %w", err)
 	}
-	k.good.add(id, digest, time.Now())
 	return set, nil
 }
 
