@@ -117,7 +117,7 @@ func (i *Issuer) readRevocationsUnless(ctx context.Context, done func() bool) er
 		page, err = i.cfg.Store.RevocationsSince(ctx, "")
 	}
 	if err != nil {
-		return fmt.Errorf("read revocations: %w", err)
+		return fmt.Errorf("follow revocations: %w", err)
 	}
 	i.revoked.Add(page.Entries...)
 	i.revoked.Confirm(asked)

@@ -88,7 +88,7 @@ func (b *backend) issueToken(ctx context.Context, iss *issuer.Issuer, name strin
 	case errors.Is(err, issuer.ErrAudience):
 		return tokens, refused("name it under audiences in the configuration, or in DOORWARD_AUDIENCES", "no token is made for the audience %q", req.Audience)
 	case errors.Is(err, issuer.ErrScope):
-		return tokens, refused("users of this server have roles and no scopes; leave out --scope", "user %s may not have the scope %q", u.Name, req.Scope.String())
+		return tokens, refused("doorward user show "+u.Name+" has their scope; doorward role set changes what their roles grant", "user %s may not have the scope %q", u.Name, req.Scope.String())
 	}
 	return tokens, err
 }
@@ -101,8 +101,8 @@ func (a *app) tokenInspectCommand() *cobra.Command {
 anybody can have written it. "doorward token verify" verifies.`,
 		Example: `  printf %s "$TOKEN" | doorward token inspect`,
 		Args:    fromStdin,
-		RunE: func(*cobra.Command, []string) error {
-			token, err := a.readToken()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			token, err := a.readToken(cmd)
 			if err != nil {
 				return err
 			}
@@ -130,7 +130,7 @@ refused, and exit with 3.`,
 	}
 	audience := cmd.Flags().String("audience", "", "audience `NAME` that the token must have (default the one of /login)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		token, err := a.readToken()
+		token, err := a.readToken(cmd)
 		if err != nil {
 			return err
 		}
@@ -182,12 +182,12 @@ func fromStdin(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 || len(args) == 1 && args[0] == "-" {
 		return nil
 	}
-	return misused(`printf %s "$TOKEN" | `+cmd.CommandPath(), "a token is read from standard input, since everybody on this machine can read arguments")
+	return misused(strings.TrimSpace(cmd.Example), "a secret is read from standard input, since everybody on this machine can read arguments")
 }
 
-func (a *app) readToken() (string, error) {
+func (a *app) readToken(cmd *cobra.Command) (string, error) {
 	if isTerminal(a.in) {
-		a.note("paste the token and press Enter, then Ctrl-D")
+		a.note("paste it and press Enter, then Ctrl-D")
 	}
 	token, err := a.readLine(64 << 10)
 	if err != nil {
@@ -196,7 +196,7 @@ func (a *app) readToken() (string, error) {
 	token = strings.TrimSpace(token)
 	token = strings.TrimPrefix(token, "Bearer ")
 	if token == "" {
-		return "", misused(`printf %s "$TOKEN" | doorward token …`, "no token on standard input")
+		return "", misused(strings.TrimSpace(cmd.Example), "nothing on standard input")
 	}
 	return token, nil
 }

@@ -23,7 +23,7 @@ An initial password of an admin that nobody has changed yet is left out.`,
   doorward user import --from users.csv --roles-col roles --disabled-col disabled --email-col email`,
 		Args: want("FILE"),
 	}
-	format := cmd.Flags().String("format", "", "csv or jsonl, where the name of the file does not say")
+	format := cmd.Flags().String("format", "", "`FORMAT` csv or jsonl, where the name of the file does not say")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		format, err := fileFormat(args[0], *format)
 		if err != nil {

@@ -50,7 +50,7 @@ func (a *app) userImportCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.from, "from", "", "a `FILE` (.csv or .jsonl), or sqlite:FILE")
-	flags.StringVar(&f.format, "format", "", "csv or jsonl, where the name of the file does not say")
+	flags.StringVar(&f.format, "format", "", "`FORMAT` csv or jsonl, where the name of the file does not say")
 	flags.StringVar(&f.table, "table", "", "the `TABLE` of an SQLite database")
 	flags.StringVar(&f.columns.Name, "username-col", roster.Written.Name, "the `COLUMN` of the name to log in with")
 	flags.StringVar(&f.columns.Hash, "hash-col", roster.Written.Hash, "the `COLUMN` of the hash")

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
@@ -29,17 +30,18 @@ stands behind the #, which browsers send to nobody.`,
   doorward user reset alice --expires-in 24h --url https://app.example.com/new-password`,
 		Args: want("NAME"),
 	}
-	lifetime := cmd.Flags().Duration("expires-in", account.ResetLifetime, "how long it works; at most 168h")
+	lifetime := cmd.Flags().String("expires-in", config.FormatDuration(account.ResetLifetime), "`D` for which it works, such as 24h; at most 7d")
 	page := cmd.Flags().String("url", "", "print a link to the page `URL`")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
-		if *lifetime < time.Minute || *lifetime > account.MaxResetLifetime {
-			return misused("", "--expires-in: want 1m to 168h")
+		lasts, err := config.ParseDuration(*lifetime)
+		if err != nil || lasts < time.Minute || lasts > account.MaxResetLifetime {
+			return misused("", "--expires-in: want a duration from 1m to 7d, such as 24h")
 		}
 		if to, err := url.Parse(*page); *page != "" && (err != nil || to.Host == "" || to.Fragment != "" || to.Scheme != "https" && to.Scheme != "http") {
 			return misused("", "--url: want the address of a page, such as https://app.example.com/new-password")
 		}
-		token, expires, err := b.people.StartReset(ctx, u.ID, *lifetime, event())
+		token, expires, err := b.people.StartReset(ctx, u.ID, lasts, event())
 		if err != nil {
 			return explain(err)
 		}

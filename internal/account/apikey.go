@@ -30,7 +30,7 @@ var (
 	// ErrAPIKeyGrant says that what a key is to be granted are no scopes or no audiences.
 	ErrAPIKeyGrant = errors.New("account: an API key has at most 64 scopes (RFC 6749 section 3.3) or everything that its owner has, and at most 64 audiences, none of them with a space")
 	// ErrAPIKeyLifetime says that a key was to live too long, or not at all.
-	ErrAPIKeyLifetime = errors.New("account: an API key lives a minute at least and 366 days at most, or never expires if that is said")
+	ErrAPIKeyLifetime = errors.New("account: an API key lives a minute at least and 366 days at most")
 )
 
 // APIKeysConfig is what [NewAPIKeys] needs. Store is required. The others are for Exchange.
@@ -91,7 +91,7 @@ func (k *APIKeys) Add(ctx context.Context, n NewAPIKey, ev issuer.Event) (APIKey
 	var text string
 	row.ID, text = newAPIKeyText()
 	row.Digest = sha256.Sum256([]byte(text))
-	ev.Kind, ev.Reason = EventAPIKeyAdd, row.ID+" "+row.Scope.String()
+	ev.Kind, ev.Reason = EventAPIKeyAdd, strings.TrimSpace(row.ID+" "+row.Scope.String())
 	if row.Everything {
 		ev.Reason = row.ID + " everything"
 	}

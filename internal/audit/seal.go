@@ -117,7 +117,7 @@ func (s *Sealer) Seal(ctx context.Context) error {
 			})
 		})
 		if err != nil {
-			return fmt.Errorf("seal the audit record: %w", err)
+			return fmt.Errorf("seal a block: %w", err)
 		}
 		if n > 0 {
 			s.watch(before)

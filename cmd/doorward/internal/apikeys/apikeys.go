@@ -30,7 +30,7 @@ type Shell struct {
 	Want      func(names ...string) cobra.PositionalArgs
 	FromStdin cobra.PositionalArgs
 	// ReadToken reads what is not to be seen among the arguments.
-	ReadToken func() (string, error)
+	ReadToken func(cmd *cobra.Command) (string, error)
 	// Event says who does it.
 	Event func() issuer.Event
 	// Confirm asks what cannot be undone, unless yes is set.
@@ -61,21 +61,27 @@ A key may do what --scope says, as far as its owner may at that moment, and has 
 roles. With --everything it may do all that its owner may, whatever that becomes,
 and has their roles; the role admin is never a key's.
 
-It ends after 90 days, or when --expires says: 366 days at most, or "never".`,
+It ends after 90 days, or when --expires says.`,
 		Example: `  doorward apikey add alice --name backup --scope orders:read
   doorward apikey add billing --name nightly --everything --expires 30d`,
 		Args: s.Want("USER|CLIENT"),
 	}
 	flags := cmd.Flags()
 	var n account.NewAPIKey
-	flags.StringVar(&n.Name, "name", "", "what the key is for, for people")
+	flags.StringVar(&n.Name, "name", "", "`NAME` that says what the key is for; required")
 	scope := flags.StringArray("scope", nil, "a `SCOPE` of the key; may be repeated")
 	flags.BoolVar(&n.Everything, "everything", false, "all that the owner may do, with their roles")
 	flags.StringArrayVar(&n.Audiences, "audience", nil, "an `AUDIENCE` that tokens may be made for; may be repeated (default all of the owner's)")
-	expires := flags.String("expires", config.FormatDuration(account.APIKeyLifetime), "how `LONG` the key works, or never")
+	expires := flags.String("expires", config.FormatDuration(account.APIKeyLifetime), "`D` after which the key ends, such as 30d, 366d at most; or never")
 	asJSON := flags.Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		n.Scope = doorward.Scope(*scope)
+		switch changed := cmd.Flags().Changed; {
+		case n.Name == "":
+			return s.Misused(cmd.CommandPath()+" --help", "--name is missing")
+		case n.Everything && changed("scope"):
+			return s.Misused(cmd.CommandPath()+" --help", "--everything and --scope exclude each other")
+		}
 		var err error
 		if n.NeverExpires = *expires == "never"; !n.NeverExpires {
 			if n.Lifetime, err = config.ParseDuration(*expires); err != nil {
@@ -92,21 +98,21 @@ It ends after 90 days, or when --expires says: 366 days at most, or "never".`,
 			if err != nil {
 				return s.explain(err)
 			}
-			return s.printNew(key, text, *asJSON)
+			return s.printNew(key, text, args[0], *asJSON)
 		})
 	}
 	return cmd
 }
 
 // printNew prints a key, on stdout and nothing else there.
-func (s Shell) printNew(key account.APIKey, text string, asJSON bool) error {
+func (s Shell) printNew(key account.APIKey, text, owner string, asJSON bool) error {
 	if asJSON {
 		return s.JSON(struct {
 			keyJSON
 			Key string `json:"key"`
 		}{jsonOf(key), text})
 	}
-	s.Note("key %s of %s; it is not shown again", key.ID, key.Owner)
+	s.Note("key %s of %s; it is not shown again", key.ID, owner)
 	if key.ExpiresAt.IsZero() {
 		s.Note("it NEVER expires: doorward apikey revoke %s ends it", key.ID)
 	} else {
@@ -118,17 +124,22 @@ func (s Shell) printNew(key account.APIKey, text string, asJSON bool) error {
 
 func (s Shell) revokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "revoke ID",
+		Use:   "revoke ID | --all USER|CLIENT",
 		Short: "End a key and every token made from it",
 		Long: `End a key and every token made from it, everywhere within the usual moment. ID is
 what stands before the second "_" of a key: dwk_ and 16 characters. With --all the
 argument is a user or a client, all of whose keys end.`,
 		Example: `  doorward apikey revoke dwk_k3v7qhd2mwx4tzpa
   doorward apikey revoke --all alice`,
-		Args: s.Want("ID"),
 	}
 	all := cmd.Flags().Bool("all", false, "end all keys of the user or client")
 	yes := cmd.Flags().Bool("yes", false, "do not ask, with --all")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if *all {
+			return s.Want("USER|CLIENT")(cmd, args)
+		}
+		return s.Want("ID")(cmd, args)
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.Beside(cmd, func(ctx context.Context, store Store) error {
 			if *all {
@@ -136,7 +147,7 @@ argument is a user or a client, all of whose keys end.`,
 			}
 			id := args[0]
 			if !account.IsAPIKeyID(id) {
-				return s.Refused("doorward apikey list", "this is not the ID of an API key: want %s and 16 characters", account.APIKeyPrefix)
+				return s.Refused("doorward apikey list has the IDs; --all ends all keys of a user or client", "this is not the ID of an API key: want %s and 16 characters", account.APIKeyPrefix)
 			}
 			cut, err := store.Keys.Revoke(ctx, id, "", s.Event())
 			switch {
@@ -178,8 +189,8 @@ checksum. Print the ID of one, and exit with 3 for anything else. Whether the ke
 works, nobody is asked.`,
 		Example: `  printf %s "$KEY" | doorward apikey inspect`,
 		Args:    s.FromStdin,
-		RunE: func(*cobra.Command, []string) error {
-			text, err := s.ReadToken()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			text, err := s.ReadToken(cmd)
 			if err != nil {
 				return err
 			}
@@ -226,10 +237,10 @@ func (s Shell) explain(err error) error {
 	}{
 		{account.ErrNoAPIKey, "doorward apikey list"},
 		{account.ErrAPIKeyBounds, "doorward apikey list; doorward apikey revoke makes room"},
-		{account.ErrAPIKeyScope, "doorward role, doorward client list: a key may do no more than its owner"},
+		{account.ErrAPIKeyScope, "doorward user show, doorward client show: a key may do no more than its owner"},
 		{account.ErrAPIKeyName, "--name says what the key is for"},
 		{account.ErrAPIKeyGrant, ""},
-		{account.ErrAPIKeyLifetime, "--expires"},
+		{account.ErrAPIKeyLifetime, "--expires takes 1m to 366d, or never"},
 	} {
 		if errors.Is(err, known.err) {
 			_, text, _ := strings.Cut(err.Error(), "account: ")

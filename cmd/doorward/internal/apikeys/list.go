@@ -2,6 +2,7 @@ package apikeys
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -44,13 +45,42 @@ func (s Shell) listCommand() *cobra.Command {
 				return s.JSON(out)
 			}
 			var rows [][]string
+			names := map[string]string{}
 			for _, key := range list {
-				rows = append(rows, []string{key.ID, key.Name, key.Owner, may(key), status(key), expiry(key), ago.When(key.UsedAt)})
+				name, err := store.nameOf(ctx, names, key.Owner)
+				if err != nil {
+					return err
+				}
+				rows = append(rows, []string{key.ID, key.Name, name, may(key), status(key), expiry(key), ago.When(key.UsedAt)})
 			}
 			return s.Table([]string{"ID", "NAME", "OWNER", "SCOPE", "STATUS", "EXPIRES", "USED"}, rows)
 		})
 	}
 	return cmd
+}
+
+// nameOf is the name of an owner, or the ID of one who was deleted meanwhile; names holds
+// what was looked up.
+func (store Store) nameOf(ctx context.Context, names map[string]string, id string) (string, error) {
+	if name, ok := names[id]; ok {
+		return name, nil
+	}
+	names[id] = id
+	user, err := store.People.ByID(ctx, id)
+	if err == nil {
+		names[id] = user.Name
+	}
+	if !errors.Is(err, account.ErrNotFound) {
+		return names[id], err
+	}
+	client, err := store.Clients.Find(ctx, id)
+	if err == nil {
+		names[id] = client.Name
+	}
+	if errors.Is(err, account.ErrNoClient) {
+		err = nil
+	}
+	return names[id], err
 }
 
 // all reads every page, and sorts.

@@ -29,7 +29,7 @@ running server seals.`,
   doorward audit tail -f --json`,
 		Args: s.Want(),
 	}
-	lines := cmd.Flags().IntP("lines", "n", 20, "how many records")
+	lines := cmd.Flags().IntP("lines", "n", 20, "how many records, `N` at most 1000")
 	follow := cmd.Flags().BoolP("follow", "f", false, "go on until interrupted")
 	asJSON := cmd.Flags().Bool("json", false, "print JSON, a line for each record")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -123,13 +123,13 @@ more than --limit, the next page is that --before the last record.`,
 	flags.StringVar(&f.user, "user", "", "whom it is about: the `NAME` or ID of a user, a client, role:NAME")
 	flags.StringVar(&f.actor, "actor", "", "who did it: the `NAME` or ID of a user, a client, cli:NAME")
 	flags.StringArrayVar(&f.kinds, "kind", nil, "what happened, a `KIND` such as login_failed; may be repeated")
-	flags.StringVar(&f.address, "address", "", "where the request came from")
+	flags.StringVar(&f.address, "address", "", "the `ADDRESS` where the request came from")
 	flags.StringVar(&f.session, "session", "", "the `ID` of a session")
 	flags.StringVar(&f.request, "request", "", "the `ID` of a request")
 	flags.StringVar(&f.since, "since", "", "from this `TIME` on")
 	flags.StringVar(&f.until, "until", "", "before this `TIME`")
 	flags.Int64Var(&f.before, "before", 0, "before the record with this `SEQ`")
-	flags.IntVar(&f.limit, "limit", audit.DefaultLimit, "how many records, at most 1000")
+	flags.IntVar(&f.limit, "limit", audit.DefaultLimit, "how many records, `N` at most 1000")
 	asJSON := flags.Bool("json", false, "print JSON, a line for each record")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.Beside(cmd, func(ctx context.Context, store Store) error {
@@ -139,7 +139,7 @@ more than --limit, the next page is that --before the last record.`,
 			}
 			list, err := store.SearchAudit(ctx, q)
 			if errors.Is(err, audit.ErrQuery) {
-				return s.Misused(cmd.CommandPath()+" --help", "there can be no such records: a limit up to %d, kinds in small letters", audit.MaxLimit)
+				return s.Misused(cmd.CommandPath()+" --help", "there can be no such records: a --kind is small letters and _, and --before a number above 0")
 			}
 			if err != nil {
 				return err
@@ -150,7 +150,10 @@ more than --limit, the next page is that --before the last record.`,
 					return err
 				}
 			}
-			if len(list) > 0 && len(list) == q.Limit {
+			if len(list) == 0 {
+				s.Note("no record fits")
+			}
+			if len(list) == q.Limit {
 				s.Note("there may be more: --before %d", list[len(list)-1].Seq)
 			}
 			return nil
@@ -161,7 +164,7 @@ more than --limit, the next page is that --before the last record.`,
 
 func (s Shell) query(ctx context.Context, store Store, f searchFlags) (q audit.Query, err error) {
 	q = audit.Query{Address: f.address, Session: f.session, RequestID: f.request, Before: f.before, Limit: f.limit}
-	if f.limit == 0 {
+	if f.limit < 1 || f.limit > audit.MaxLimit {
 		return q, s.Misused("", "--limit: want 1 to %d", audit.MaxLimit)
 	}
 	for _, kind := range f.kinds {

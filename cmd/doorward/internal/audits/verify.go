@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
@@ -139,13 +140,21 @@ func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect
 
 // tell writes what was seen for people.
 func (s Shell) tell(out reportJSON) {
-	s.Note("%d records in %d blocks verified, from block %d on", out.Records, out.Blocks, out.From)
+	s.Note("%s in %s verified, from block %d on", count(out.Records, "record"), count(out.Blocks, "block"), out.From)
 	if out.Waiting > 0 {
-		s.Note("%d records are not sealed yet, the first of %s", out.Waiting, ago.When(*out.Oldest))
+		s.Note("not sealed yet: %s, the first of %s", count(out.Waiting, "record"), ago.When(*out.Oldest))
 	}
 	if out.Verified {
 		s.Note("head %s", out.Head)
 	}
+}
+
+// count is a number of things in words.
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.FormatInt(n, 10) + " " + thing + "s"
 }
 
 func (s Shell) verdict(err error, expect *audit.Head) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
@@ -15,30 +16,33 @@ func (s Shell) rotateCommand() *cobra.Command {
 		Use:   "rotate NAME|ID",
 		Short: "Give a client another secret, or drop one",
 		Long: `Give a client another secret, printed once. Both work, until the old one is dropped or
-the time of --expire is over; there are never more than two.
+--expire is over; there are never more than two.
 
 --drop makes none: it ends the secret with that ID, which "doorward client show" names,
 or the oldest. Tokens that a secret was used for live on: if it was stolen, end them too,
 with "doorward client revoke".`,
 		Example: `  doorward client rotate orders
   doorward client rotate orders --drop old
-
   doorward client rotate billing --expire 24h`,
 		Args: s.Want("NAME|ID"),
 	}
-	expire := cmd.Flags().Duration("expire", 0, "the old secret works for `TIME` more, such as 24h; 0 is until it is dropped")
+	expire := cmd.Flags().String("expire", "0", "the old secret works for `D` more, such as 24h or 7d; 0 is until it is dropped")
 	drop := cmd.Flags().String("drop", "", "end the secret `ID`, or the oldest with \"old\", and make none")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		changed := cmd.Flags().Changed
-		if changed("drop") && changed("expire") || *expire < 0 {
+		lasts, err := config.ParseDuration(*expire)
+		if err != nil {
+			return s.Misused("", "--expire: want a duration such as 24h or 7d")
+		}
+		if changed("drop") && changed("expire") || lasts < 0 {
 			return s.Misused(cmd.CommandPath()+" --help", "--expire is a time to come, for a new secret; --drop makes none")
 		}
 		return s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
 			if changed("drop") {
 				return s.drop(ctx, clients, c, *drop, *asJSON)
 			}
-			c, secret, err := clients.Rotate(ctx, c.ID, *expire, s.Event())
+			c, secret, err := clients.Rotate(ctx, c.ID, lasts, s.Event())
 			if errors.Is(err, account.ErrClientSecrets) {
 				return s.Refused("doorward client rotate "+args[0]+" --drop old", "the client has two secrets already")
 			}
@@ -55,7 +59,7 @@ func (s Shell) drop(ctx context.Context, clients *account.Clients, c account.Cli
 	c, err := clients.DropSecret(ctx, c.ID, secret, s.Event())
 	switch {
 	case errors.Is(err, account.ErrNoSecret):
-		return s.Refused("doorward client list --json", "the client has no secret %q", secret)
+		return s.Refused("doorward client show "+c.Name, "the client has no secret %q", secret)
 	case errors.Is(err, account.ErrLastSecret):
 		return s.Refused("doorward client disable keeps it out", "it is the only secret of the client")
 	case err != nil:

@@ -17,9 +17,9 @@ func (s Shell) UserSet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set NAME",
 		Short: "Change the roles or the e-mail address of a user",
-		Long: `Change the roles of a user: in their tokens from the next refresh on. A token that
-they hold stays as it is until it expires. With --now all their sessions end at
-once, and they log in again.
+		Long: `Change the roles or the e-mail address of a user. Roles are in their tokens from the
+next refresh on; a token that they hold stays as it is until it expires. With --now
+all their sessions end at once, and they log in again.
 
 The last admin who can log in keeps the role admin. Who gets it and has still the
 password that was generated for them must change that within 24 hours, and has no
@@ -37,6 +37,9 @@ admin rights until then.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := change()
 		onlyEmail := errors.Is(err, errNothing) && cmd.Flags().Changed("email") && !*now
+		if errors.Is(err, errNothing) && !*now {
+			err = fmt.Errorf("%w, or --email", err)
+		}
 		if err != nil && !onlyEmail {
 			return s.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}

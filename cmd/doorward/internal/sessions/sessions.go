@@ -125,6 +125,9 @@ func (s Shell) revokeCommand() *cobra.Command {
 			}
 			return nil
 		}
+		if len(args) == 0 {
+			return s.Misused(cmd.CommandPath()+" --help", "ID or --user NAME is missing")
+		}
 		return s.Want("ID")(cmd, args)
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
