@@ -240,7 +240,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 	if err != nil {
 		return nil, nil, err
 	}
-	api, err := admin.New(admin.Config{Issuer: iss, People: n.people, Clients: n.clients(), Audit: n.store, Prefix: cfg.Prefix})
+	api, err := admin.New(admin.Config{Issuer: iss, People: n.people, Clients: n.clients(), APIKeys: n.keys, Audit: n.store, Prefix: cfg.Prefix})
 	if err != nil {
 		return nil, nil, err
 	}

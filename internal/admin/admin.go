@@ -1,5 +1,5 @@
-// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions, signing keys and the audit record, for whoever
-// has the role admin.
+// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions, API keys, signing keys and the audit record,
+// for whoever has the role admin.
 //
 // Each resource is one file. A list comes in pages; its "next" goes into ?cursor= for the rest. What can be
 // changed has an ETag, and is changed by PATCH with If-Match: whoever changes what they have not seen reads 412.
@@ -28,6 +28,7 @@ type Config struct {
 	Issuer  *issuer.Issuer
 	People  *account.People
 	Clients *account.Clients
+	APIKeys *account.APIKeys
 	Audit   audit.Log
 	// Prefix is the server's, for Location.
 	Prefix string
@@ -38,8 +39,8 @@ type Admin struct{ Config }
 
 // New returns the admin API of a server.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Issuer == nil || cfg.People == nil || cfg.Clients == nil || cfg.Audit == nil {
-		return nil, errors.New("admin: Config.Issuer, People, Clients and Audit are required")
+	if cfg.Issuer == nil || cfg.People == nil || cfg.Clients == nil || cfg.APIKeys == nil || cfg.Audit == nil {
+		return nil, errors.New("admin: Config.Issuer, People, Clients, APIKeys and Audit are required")
 	}
 	return &Admin{cfg}, nil
 }
@@ -55,6 +56,7 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.changes(http.MethodPost, "/users/{id}/password", a.userPassword),
 		a.changes(http.MethodPost, "/users/{id}/reset-link", a.userReset),
 		a.changes(http.MethodDelete, "/users/{id}/sessions", a.userSessionsEnd),
+		a.changes(http.MethodDelete, "/users/{id}/api-keys", a.userAPIKeysEnd),
 
 		a.reads("/roles", a.roles),
 		a.changes(http.MethodPost, "/roles", a.roleAdd),
@@ -68,6 +70,7 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.changes(http.MethodPatch, "/clients/{id}", a.clientEdit),
 		a.changes(http.MethodDelete, "/clients/{id}", a.clientDelete),
 		a.changes(http.MethodDelete, "/clients/{id}/tokens", a.clientTokensEnd),
+		a.changes(http.MethodDelete, "/clients/{id}/api-keys", a.clientAPIKeysEnd),
 		a.reads("/clients/{id}/secrets", a.secrets),
 		a.changes(http.MethodPost, "/clients/{id}/secrets", a.secretAdd),
 		a.changes(http.MethodDelete, "/clients/{id}/secrets/{secret}", a.secretDrop),
@@ -75,6 +78,11 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.reads("/sessions", a.sessions),
 		a.reads("/sessions/{id}", a.session),
 		a.changes(http.MethodDelete, "/sessions/{id}", a.sessionEnd),
+
+		a.reads("/api-keys", a.apiKeys),
+		a.changes(http.MethodPost, "/api-keys", a.apiKeyAdd),
+		a.reads("/api-keys/{id}", a.apiKey),
+		a.changes(http.MethodDelete, "/api-keys/{id}", a.apiKeyRevoke),
 
 		a.reads("/keys", a.keys),
 		a.changes(http.MethodPost, "/keys", a.keyRotate),

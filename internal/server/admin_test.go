@@ -137,12 +137,16 @@ func TestAttack_H06_Matrix(t *testing.T) {
 	client := w.do("POST", "/admin/v1/clients", map[string]any{"name": "orders", "scope": "admin"}, root).want(t, 201, "")
 	w.secret(client.text("client_secret"))
 	w.do("POST", "/admin/v1/roles", map[string]any{"name": "editor"}, root).want(t, 201, "")
+	held := w.apiKeyOf(w.bob, root)
+	mine := w.do("POST", "/admin/v1/api-keys", map[string]any{"owner": id, "name": "mine", "everything": true}, root).want(t, 201, "").text("key")
+	made, err := w.keys.Exchange(t.Context(), w.issuer, mine, account.KeyRequest{})
+	must(t, err)
 	alice := w.session(w.alice, issuer.LoginRequest{})
 	sid := w.claims(w.session(w.bob, issuer.LoginRequest{}).AccessToken, issuerURL).SessionID
 	keys, err := w.issuer.KeyList(t.Context())
 	must(t, err)
 	real := strings.NewReplacer("u_nobody", w.bob, "norole", "editor", "dwc_nobody", client.text("client_id"),
-		"01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", sid, "nokey", keys[0].ID)
+		"01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", sid, "nokey", keys[0].ID, "dwk_aaaaaaaaaaaaaaaa", held.text("id"))
 	callers := map[string][]with{
 		"nobody":                 nil,
 		"a user":                 {bearer(alice.AccessToken)},
@@ -151,6 +155,8 @@ func TestAttack_H06_Matrix(t *testing.T) {
 		"an admin who waits":     {bearer(w.session(waiting.ID, issuer.LoginRequest{}).AccessToken)},
 		"a client":               {header("Authorization", basicOf(client.text("client_id"), client.text("client_secret")))},
 		"a refresh token":        {bearer(alice.RefreshToken)},
+		"an admin's API key":     {bearer(mine)},
+		"a token made from it":   {bearer(made.AccessToken)},
 	}
 	tried := 0
 	for _, e := range endpoints {
@@ -179,7 +185,7 @@ func TestAttack_H06_Matrix(t *testing.T) {
 			}
 		}
 	}
-	if tried < 150 {
+	if tried < 300 {
 		t.Errorf("only %d were tried", tried)
 	}
 }
@@ -191,7 +197,10 @@ func TestAttack_H06_LeastFields(t *testing.T) {
 	client := w.do("POST", "/admin/v1/clients", map[string]any{"name": "orders"}, root).want(t, 201, "")
 	w.secret(client.text("client_secret"))
 	w.do("POST", "/admin/v1/roles", map[string]any{"name": "editor"}, root).want(t, 201, "")
-	for path, least := range map[string]int{"users": 3, "roles": 3, "clients": 1, "sessions": 1, "keys": 2, "audit": 5} {
+	key := w.apiKeyOf(w.bob, root).text("key")
+	w.apiKeyOf(client.text("client_id"), root)
+	members := strings.NewReplacer("audit", "records", "api-keys", "api_keys")
+	for path, least := range map[string]int{"users": 3, "roles": 3, "clients": 1, "sessions": 1, "api-keys": 2, "keys": 2, "audit": 5} {
 		seen, next := 0, ""
 		for page := 0; page == 0 || next != ""; page++ {
 			query := "?limit=1" + next
@@ -199,12 +208,12 @@ func TestAttack_H06_LeastFields(t *testing.T) {
 				query = ""
 			}
 			a := w.do("GET", "/admin/v1/"+path+query, nil, root).want(t, 200, "")
-			for _, secret := range []string{"$argon2", "hash", "digest", "sealed", "handle", client.text("client_secret")} {
+			for _, secret := range []string{"$argon2", "hash", "digest", "sealed", "handle", client.text("client_secret"), key, key[21:64]} {
 				if strings.Contains(string(a.body), secret) {
 					t.Errorf("%s shows %q: %s", path, secret, a.body)
 				}
 			}
-			list, _ := a.object[strings.Replace(path, "audit", "records", 1)].([]any)
+			list, _ := a.object[members.Replace(path)].([]any)
 			if seen += len(list); path != "keys" && len(list) > 1 || page > 40 {
 				t.Fatalf("page %d of %s has %d entries", page, path, len(list))
 			}
@@ -252,12 +261,14 @@ func TestAttack_E11_AdminMassAssignment(t *testing.T) {
 		"POST /admin/v1/users/" + w.bob + "/password":   {"password": goodWord},
 		"POST /admin/v1/users/" + w.bob + "/reset-link": {"expires_in": 60},
 		"POST /admin/v1/keys":                           {},
+		"POST /admin/v1/api-keys":                       {"owner": w.bob, "name": "report"},
 	}
 	for call, body := range good {
 		method, path, _ := strings.Cut(call, " ")
 		for _, member := range []string{
 			"id", "is_admin", "admin", "email_verified", "must_change", "password_change_required", "created_at", "hash", "canonical",
 			"client_id", "client_secret", "users", "Username", "Roles", "__proto__", "kid", "sub",
+			"key", "digest", "never_expires", "expires_at", "revoked_at",
 		} {
 			more := maps.Clone(body)
 			more[member] = true
@@ -280,11 +291,12 @@ func TestAttack_E14_Admin(t *testing.T) {
 	w, root, _ := adminWorld(t, func(s *settings) { s.issuer.MaxStaleness = time.Hour })
 	state := func() string {
 		var text string
-		for _, path := range []string{"users", "roles", "clients", "keys"} {
+		for _, path := range []string{"users", "roles", "clients", "api-keys", "keys"} {
 			text += string(w.do("GET", "/admin/v1/"+path, nil, root).want(t, 200, "").body)
 		}
 		return text
 	}
+	w.apiKeyOf(w.bob, root)
 	before := state()
 	for _, hostile := range texts {
 		if regexp.MustCompile(`^[a-z0-9][a-z0-9_.:-]*$`).MatchString(hostile) {
@@ -305,6 +317,13 @@ func TestAttack_E14_Admin(t *testing.T) {
 			{"DELETE", "/admin/v1/clients/dwc_" + escaped + "/secrets/" + escaped, nil},
 			{"DELETE", "/admin/v1/sessions/" + escaped, nil},
 			{"DELETE", "/admin/v1/keys/" + escaped, nil},
+			{"GET", "/admin/v1/api-keys?owner=" + escaped, nil},
+			{"GET", "/admin/v1/api-keys/" + escaped, nil},
+			{"DELETE", "/admin/v1/api-keys/" + escaped, nil},
+			{"DELETE", "/admin/v1/users/" + escaped + "/api-keys", nil},
+			{"DELETE", "/admin/v1/clients/dwc_" + escaped + "/api-keys", nil},
+			{"POST", "/admin/v1/api-keys", map[string]any{"owner": hostile, "name": "k"}},
+			{"POST", "/admin/v1/api-keys", map[string]any{"owner": w.bob, "name": "k", "scope": "x " + hostile}},
 			{"POST", "/admin/v1/roles", map[string]any{"name": hostile}},
 			{"POST", "/admin/v1/clients", map[string]any{"name": hostile, "scope": hostile}},
 			{"PATCH", "/admin/v1/users/" + w.bob, map[string]any{"roles": []string{hostile}}},

@@ -143,7 +143,7 @@ func (w *world) build() {
 	w.set.server.Keys = apikey.New(apikey.Config{Keys: w.keys, Issuer: w.issuer, Header: "X-API-Key"})
 	w.set.server.Endpoints = apikey.Routes(w.keys, w.people, w.issuer, w.set.server.Prefix)
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
-	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, Audit: w.store, Prefix: w.set.server.Prefix})
+	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: w.store, Prefix: w.set.server.Prefix})
 	must(w.t, err)
 	w.set.server.Admin = api.Routes()
 	w.set.server.Endpoints = append(w.set.server.Endpoints, reference.Routes()...)

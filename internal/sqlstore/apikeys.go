@@ -161,7 +161,9 @@ func (s *Store) RevokeAPIKeys(ctx context.Context, owner string, ev issuer.Event
 			if err != nil {
 				return err
 			}
-			cuts = append(cuts, cut)
+			if cut.Kind != "" { // There is none for a key that somebody else has ended meanwhile.
+				cuts = append(cuts, cut)
+			}
 		}
 		return nil
 	})

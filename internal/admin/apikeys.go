@@ -1,0 +1,190 @@
+package admin
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
+)
+
+// apiKeyEntry is what is shown of an API key, as at /keys, and whose it is.
+type apiKeyEntry struct {
+	ID         string     `json:"id"`
+	Owner      string     `json:"owner"`
+	Name       string     `json:"name"`
+	Scope      string     `json:"scope"`
+	Everything bool       `json:"everything"`
+	Audiences  []string   `json:"audiences"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at"` // null: never
+	// LastUsed is rounded down to the hour; null: not yet.
+	LastUsed  *time.Time `json:"last_used"`
+	RevokedAt *time.Time `json:"revoked_at"` // null: not revoked
+}
+
+func showAPIKey(k account.APIKey) apiKeyEntry {
+	return apiKeyEntry{
+		ID: k.ID, Owner: k.Owner, Name: k.Name, Scope: k.Scope.String(), Everything: k.Everything, Audiences: append([]string{}, k.Audiences...),
+		CreatedAt: k.CreatedAt, ExpiresAt: orNull(k.ExpiresAt), LastUsed: orNull(k.UsedAt.Truncate(time.Hour)), RevokedAt: orNull(k.RevokedAt),
+	}
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+type apiKeysAnswer struct {
+	Keys []apiKeyEntry `json:"api_keys"`
+	Next string        `json:"next,omitzero"`
+}
+
+// apiKeys lists API keys by ID: everybody's or an owner's, also those that work no more.
+func (a *Admin) apiKeys(w http.ResponseWriter, r *http.Request) error {
+	p, err := readPage(r, "owner")
+	if err != nil {
+		return err
+	}
+	owner, filtered := p.filters["owner"]
+	if filtered && !isID(owner) {
+		return errOwner
+	}
+	if p.after != "" && !account.IsAPIKeyID(p.after) {
+		return endpoint.InvalidRequest("cursor must be what next said", nil)
+	}
+	list, err := a.APIKeys.List(r.Context(), account.APIKeyQuery{Owner: owner, After: p.after, Limit: p.limit + 1})
+	if err != nil {
+		return err
+	}
+	list, next := cut(p, list, func(k account.APIKey) string { return k.ID })
+	answer := apiKeysAnswer{Keys: make([]apiKeyEntry, 0, len(list)), Next: next}
+	for _, k := range list {
+		answer.Keys = append(answer.Keys, showAPIKey(k))
+	}
+	endpoint.WriteJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+func (a *Admin) apiKey(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	if !account.IsAPIKeyID(r.PathValue("id")) {
+		return endpoint.ErrNotFound
+	}
+	k, err := a.APIKeys.Find(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return refuse(err)
+	}
+	endpoint.WriteJSON(w, http.StatusOK, showAPIKey(k))
+	return nil
+}
+
+type apiKeyAddRequest struct {
+	Owner      string   `json:"owner"`
+	Name       string   `json:"name"`
+	Scope      string   `json:"scope"`
+	Everything bool     `json:"everything"`
+	Audiences  []string `json:"audiences"`
+	Lifetime   *int     `json:"expires_in"` // seconds
+}
+
+var errOwner = endpoint.InvalidRequest("owner must be the id of a user or of a client", nil)
+
+// newAPIKey reads what is asked for. A key that never expires is none of it: those are made at the command line.
+func (req apiKeyAddRequest) newAPIKey() (n account.NewAPIKey, err error) {
+	if !isID(req.Owner) {
+		return n, errOwner
+	}
+	n = account.NewAPIKey{Owner: req.Owner, Name: req.Name, Everything: req.Everything, Audiences: req.Audiences}
+	if n.Scope, err = words(req.Scope); err != nil || req.Lifetime == nil {
+		return n, err
+	}
+	if *req.Lifetime < 60 || *req.Lifetime > int(account.MaxAPIKeyLifetime/time.Second) {
+		return n, account.ErrAPIKeyLifetime
+	}
+	n.Lifetime = time.Duration(*req.Lifetime) * time.Second
+	return n, nil
+}
+
+// apiKeyWithText is an API key with its text, which is shown once.
+type apiKeyWithText struct {
+	apiKeyEntry
+
+	Key string `json:"key"`
+}
+
+// apiKeyAdd makes a key with which somebody else's program calls: it can do no more than its owner.
+func (a *Admin) apiKeyAdd(w http.ResponseWriter, r *http.Request) error {
+	var req apiKeyAddRequest
+	if err := readBody(w, r, &req); err != nil {
+		return err
+	}
+	n, err := req.newAPIKey()
+	if err != nil {
+		return refuse(err)
+	}
+	k, text, err := a.APIKeys.Add(r.Context(), n, event(r))
+	if err != nil {
+		return refuse(err)
+	}
+	a.location(w, "/api-keys/"+k.ID)
+	endpoint.WriteJSON(w, http.StatusCreated, apiKeyWithText{showAPIKey(k), text})
+	return nil
+}
+
+// apiKeyRevoke ends a key, whoever it belongs to, and every token made from it. Doing it again changes nothing.
+func (a *Admin) apiKeyRevoke(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	if err := noCondition(r); err != nil {
+		return err
+	}
+	if !account.IsAPIKeyID(r.PathValue("id")) {
+		return endpoint.ErrNotFound
+	}
+	cutoff, err := a.APIKeys.Revoke(r.Context(), r.PathValue("id"), "", event(r))
+	if err != nil {
+		return refuse(err)
+	}
+	if cutoff.Kind != "" {
+		a.Issuer.Apply(cutoff)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// userAPIKeysEnd ends every API key of a user.
+func (a *Admin) userAPIKeysEnd(w http.ResponseWriter, r *http.Request) error {
+	u, err := a.find(r)
+	if err != nil {
+		return err
+	}
+	return a.apiKeysEnd(w, r, u.ID)
+}
+
+// clientAPIKeysEnd ends every API key of a client. Tokens that its secret was used for live on.
+func (a *Admin) clientAPIKeysEnd(w http.ResponseWriter, r *http.Request) error {
+	c, err := a.findClient(r)
+	if err != nil {
+		return err
+	}
+	return a.apiKeysEnd(w, r, c.ID)
+}
+
+func (a *Admin) apiKeysEnd(w http.ResponseWriter, r *http.Request, owner string) error {
+	if err := noCondition(r); err != nil {
+		return err
+	}
+	cutoffs, err := a.APIKeys.RevokeAll(r.Context(), owner, event(r))
+	if err != nil {
+		return refuse(err)
+	}
+	a.Issuer.Apply(cutoffs...)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
