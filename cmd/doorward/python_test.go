@@ -63,19 +63,22 @@ func TestPythonWorkers(t *testing.T) {
 	o := newOrders(t)
 	o.start(t, gunicorn, "--preload", "--workers", "2", "--bind", "127.0.0.1:0", "--access-logfile", "/dev/null", "orders:app")
 	token := o.login(t, "orders")
-	for range 10 {
-		o.call(t, http.StatusOK, "GET", "/orders", token)
-	}
+	o.allHear(t, http.StatusOK, token)
 	must(t, http.StatusNoContent, http.MethodPost, o.server.url+"/logout", token, "")
-	refused := 0 // in a row, by one worker or the other
-	err = eventually(func() bool {
-		if refused++; o.status(t, token) != http.StatusUnauthorized {
-			refused = 0
+	o.allHear(t, http.StatusUnauthorized, token)
+}
+
+// allHear waits until the workers answer a token with a status, whichever is asked.
+func (o *orders) allHear(t *testing.T, status int, token string) {
+	t.Helper()
+	inARow := 0
+	if err := eventually(func() bool {
+		if inARow++; o.status(t, token) != status {
+			inARow = 0
 		}
-		return refused >= 20
-	})
-	if err != nil {
-		t.Errorf("a worker has not heard of the logout: %v", err)
+		return inARow >= 20
+	}); err != nil {
+		t.Errorf("not every worker answers %d: %v", status, err)
 	}
 }
 

@@ -308,7 +308,7 @@ func TestAttack_H16(t *testing.T) {
 	s, _ := serveEmpty(t)
 	paths := []string{
 		"/debug/pprof/", "/debug/pprof/heap", "/debug/vars", "/metrics", "/status", "/server-status", "/.git/config", "/.env",
-		"/doorward.db", "/master.key", "/admin-password", "/serving.yaml", "/data/", "/static/", "/console/", "/swagger", "/openapi.yaml",
+		"/doorward.db", "/master.key", "/admin-password", "/serving.yaml", "/data/", "/static/", "/console/", "/swagger", "/openapi.json",
 	}
 	for _, path := range paths {
 		got := must(t, 404, "GET", s.url+path, "", "")
