@@ -78,7 +78,8 @@ type SessionStore interface {
 
 	// EndClient ends every token and session of a client so far, and every grant to it in the
 	// making: it adds one to the client's epoch and records one cut-off. IDs of sessions that others
-	// make for the client at the same moment may be on either side of it.
+	// make for the client at the same moment may be on either side of it. The cut-off does not expire
+	// before the last of these sessions would have lapsed.
 	EndClient(ctx context.Context, client string, ev Event) (doorward.Revocation, error)
 
 	// Sessions lists sessions, newest first.

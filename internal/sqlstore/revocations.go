@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 )
@@ -186,7 +187,7 @@ func cutOff(ctx context.Context, tx Tx, now time.Time, kind doorward.Kind, id, b
 	return cut, false, err
 }
 
-// expiry is when no access token that the cut-off ends can still be live. The last of them was
+// expiry is when no access token that the cut-off ends can still be live, and no session that it alone ends. The last of them was
 // made by now or, if the clock went back since, when a session of these was last used.
 func expiry(ctx context.Context, tx Tx, now time.Time, cut doorward.Revocation) (time.Time, error) {
 	var longest, used int64
@@ -196,7 +197,21 @@ func expiry(ctx context.Context, tx Tx, now time.Time, cut doorward.Revocation) 
 		FROM keys`, only(cut, doorward.KindSession), only(cut, doorward.KindSubject)).Scan(&longest, &used)
 	// Grants have no row, but their ID, and a cut-off past it, tell when they were made.
 	used = max(used, sid.MadeAt(cut.Before), sid.MadeAt(only(cut, doorward.KindSession)))
-	return moment(max(millis(now), used)).Add(time.Duration(longest)*time.Millisecond + slack), err
+	if err != nil {
+		return time.Time{}, err
+	}
+	lapse, err := lastLapse(ctx, tx, cut)
+	return moment(max(millis(now)+longest, used+longest, lapse)).Add(slack), err
+}
+
+// lastLapse is when the last session lapses of which no row says that the cut-off has ended it: those
+// of a client. Without the cut-off they would be live again. An API key has none.
+func lastLapse(ctx context.Context, tx Tx, cut doorward.Revocation) (at int64, err error) {
+	if cut.Kind != doorward.KindClient || account.IsAPIKeyID(cut.ID) {
+		return 0, nil
+	}
+	err = tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(absolute_end), 0) FROM sessions WHERE client_id = $1 AND ended_at = 0`, cut.ID).Scan(&at)
+	return at, err
 }
 
 // only is the ID of a cut-off of one kind, and of no session or subject for others.

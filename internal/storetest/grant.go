@@ -86,9 +86,10 @@ var grantTests = []storeTest{
 		s, err := f.store.CreateSession(f.Context(), n, event)
 		f.ok(err)
 		other := f.create("u_1")
-		f.endClient("c_1")
+		cut := f.endClient("c_1")
 		read, at := f.read(s.Handle)
 		f.holds(!read.Live(at), "the session is live")
+		f.holds(cut.ExpiresAt.After(s.AbsoluteEnd), "the session is live again from %s to %s", cut.ExpiresAt, s.AbsoluteEnd)
 		read, _ = f.read(other.Handle)
 		f.same("session of another client", read, other)
 	}},
