@@ -9,8 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -29,70 +29,78 @@ func newClient(address, path, header string) client {
 
 // ask sends requests on all connections for a while and returns how many were answered.
 func (c client) ask(ctx context.Context, d time.Duration) (float64, error) {
+	times, err := c.latencies(ctx, connections, d)
+	return float64(max(len(times), 1)), err
+}
+
+// latencies sends requests on some connections for a while and returns the nanoseconds that each answer took, the least first.
+func (c client) latencies(ctx context.Context, connections int, d time.Duration) ([]float64, error) {
 	until := time.Now().Add(d)
-	var total atomic.Int64
-	errs := make([]error, connections)
+	times, errs := make([][]float64, connections), make([]error, connections)
 	var wg sync.WaitGroup
 	for i := range errs {
-		wg.Go(func() {
-			n, err := c.talk(ctx, until)
-			total.Add(int64(n))
-			errs[i] = err
-		})
+		wg.Go(func() { times[i], errs[i] = c.talk(ctx, until) })
 	}
 	wg.Wait()
-	return float64(max(total.Load(), 1)), errors.Join(errs...)
+	all := slices.Concat(times...)
+	slices.Sort(all)
+	return all, errors.Join(errs...)
 }
 
 // talk is one client. Where the server ends the connection with its answer, each request has one of its own.
-func (c client) talk(ctx context.Context, until time.Time) (n int, err error) {
+func (c client) talk(ctx context.Context, until time.Time) (times []float64, err error) {
 	for open := true; open; open = time.Now().Before(until) {
-		more, err := c.connection(ctx, until)
-		if n += more; err != nil {
-			return n, err
+		if times, err = c.connection(ctx, until, times); err != nil {
+			return times, err
 		}
 	}
-	return n, nil
+	return times, nil
 }
 
 // connection asks on one connection for as long as the server lets it. It reads the first answer as HTTP, and of the others
-// that they are as long and have the same first line: so it takes less of the machine than the server does.
-func (c client) connection(ctx context.Context, until time.Time) (n int, err error) {
+// that they are as long and have the same first line: so it takes less of the machine than the server does. It adds to times.
+func (c client) connection(ctx context.Context, until time.Time, times []float64) (_ []float64, err error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.address)
 	if err != nil {
-		return 0, err
+		return times, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	if err := conn.SetDeadline(until.Add(10 * time.Second)); err != nil {
-		return 0, err
+		return times, err
 	}
 	var seen bytes.Buffer
+	sent := time.Now()
 	if _, err := conn.Write(c.text); err != nil {
-		return 0, err
+		return times, err
 	}
 	answer, err := http.ReadResponse(bufio.NewReader(io.TeeReader(conn, &seen)), nil)
 	if err != nil {
-		return 0, err
+		return times, err
 	}
 	body, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("the answer is %s %q: %w", answer.Status, body, err)
+		return times, fmt.Errorf("the answer is %s %q: %w", answer.Status, body, err)
 	}
+	now := time.Now()
+	times = append(times, float64(now.Sub(sent)))
 	if answer.Close {
-		return 1, nil
+		return times, nil
 	}
 	const line = len("HTTP/1.1 200 OK\r\n")
 	buf := make([]byte, seen.Len())
-	for n = 1; time.Now().Before(until); n++ {
+	for now.Before(until) {
+		sent = now
 		if _, err := conn.Write(c.text); err != nil {
-			return n, err
+			return times, err
 		}
 		if _, err := io.ReadFull(conn, buf); err != nil {
-			return n, err
+			return times, err
 		}
 		if string(buf[:line]) != string(seen.Bytes()[:line]) {
-			return n, fmt.Errorf("an answer begins with %q", buf[:line])
+			return times, fmt.Errorf("an answer begins with %q", buf[:line])
 		}
+		now = time.Now()
+		times = append(times, float64(now.Sub(sent)))
 	}
-	return n, nil
+	return times, nil
 }

@@ -17,7 +17,7 @@ import (
 // The servers are processes of this binary.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "-serve" {
-		if err := run(context.Background(), quick, "", os.Args[2]); err != nil {
+		if err := run(context.Background(), quick, "", os.Args[2], false); err != nil {
 			os.Exit(1)
 		}
 		return

@@ -38,10 +38,11 @@ var errNoFlask = errors.New("not all of gunicorn, python3-flask, python3-flask-c
 // program is a server that is measured from outside: a process, or a tree of them.
 type program struct {
 	client
-	name string
-	cmd  *exec.Cmd
-	end  func() error // asks the process to end
-	over chan error   // how it ended
+	name   string
+	header string // with a token that it takes
+	cmd    *exec.Cmd
+	end    func() error // asks the process to end
+	over   chan error   // how it ended
 }
 
 // askVersions fails where a package is not there.
@@ -95,15 +96,17 @@ func startFlask(ctx context.Context, dir, name string, args ...string) (*program
 	return p, nil
 }
 
-// startDoorward runs doorward serve on an empty folder, on one processor.
-func startDoorward(ctx context.Context, dir, binary string) (*program, error) {
+// startDoorward runs doorward serve on an empty folder, on one processor, its endpoints below a prefix. Settings are
+// variables of its environment.
+func startDoorward(ctx context.Context, dir, binary, prefix string, settings ...string) (*program, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
 	cmd := exec.CommandContext(ctx, binary, "serve", "--data", data, "--listen", address, "--access-ttl", "1h")
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "DOORWARD_LOG_LEVEL=warn") // gunicorn logs no requests either
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "DOORWARD_LOG_LEVEL=warn", "DOORWARD_SERVER_PREFIX="+prefix) // gunicorn and nginx log no requests either
+	cmd.Env = append(cmd.Env, settings...)
 	p := &program{name: doorwardServe, cmd: cmd, end: func() error { return cmd.Process.Signal(os.Interrupt) }}
 	if err := p.run(ctx, address); err != nil {
 		return nil, err
@@ -115,10 +118,11 @@ func startDoorward(ctx context.Context, dir, binary string) (*program, error) {
 	var answer struct {
 		Token string `json:"access_token"`
 	}
-	if err := p.login(ctx, address, "admin", strings.TrimSpace(string(password)), &answer); err != nil {
+	if err := p.login(ctx, address+prefix, "admin", strings.TrimSpace(string(password)), &answer); err != nil {
 		return nil, err
 	}
-	p.client = newClient(address, "/protected", "Authorization: Bearer "+answer.Token)
+	p.header = "Authorization: Bearer " + answer.Token
+	p.client = newClient(address, "/protected", p.header)
 	return p, nil
 }
 
@@ -152,7 +156,7 @@ func (p *program) watch() {
 	go func() { p.over <- p.cmd.Wait() }()
 }
 
-// login reads the answer to a good password.
+// login reads the answer to a good password, from below an address.
 func (p *program) login(ctx context.Context, address, user, password string, answer any) error {
 	err := func() error {
 		body := fmt.Sprintf(`{"username":%q,"password":%q}`, user, password)
@@ -201,16 +205,8 @@ func startPrograms(ctx context.Context, dir, self string) (all []*program, err e
 		func() (*program, error) {
 			return startFlask(ctx, dir, flaskThreads, "--worker-class", "gthread", "--threads", fmt.Sprint(connections))
 		},
-		func() (*program, error) { return startDoorward(ctx, dir, binary) },
-		func() (*program, error) {
-			p, err := start(ctx, self, doorwardSeen)
-			if err != nil {
-				return nil, err
-			}
-			own := &program{name: ownProgram, cmd: p.cmd, client: p.client, end: p.stdin.Close}
-			own.watch()
-			return own, nil
-		},
+		func() (*program, error) { return startDoorward(ctx, dir, binary, "") },
+		func() (*program, error) { return startOwn(ctx, self, ownProgram, doorwardSeen) },
 	} {
 		p, err := start()
 		if err != nil {
@@ -221,14 +217,34 @@ func startPrograms(ctx context.Context, dir, self string) (all []*program, err e
 	return all, nil
 }
 
-// buildDoorward makes the binary of the module that this program was built with.
-func buildDoorward(ctx context.Context, dir string) (string, error) {
+// startOwn runs a server of this program.
+func startOwn(ctx context.Context, self, name, serve string) (*program, error) {
+	p, err := start(ctx, self, serve)
+	if err != nil {
+		return nil, err
+	}
+	own := &program{name: name, cmd: p.cmd, client: p.client, end: p.stdin.Close}
+	own.watch()
+	return own, nil
+}
+
+// moduleRoot is where the module is that this program was built with.
+func moduleRoot(ctx context.Context) (string, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/doorward/doorward").Output()
 	if err != nil {
 		return "", fmt.Errorf("go list: %w", err)
 	}
+	return strings.TrimSpace(string(root)), nil
+}
+
+// buildDoorward makes the binary of that module.
+func buildDoorward(ctx context.Context, dir string) (string, error) {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return "", err
+	}
 	binary := filepath.Join(dir, "doorward")
-	cmd := exec.CommandContext(ctx, "go", "-C", strings.TrimSpace(string(root)), "build", "-trimpath", "-o", binary, "./cmd/doorward")
+	cmd := exec.CommandContext(ctx, "go", "-C", root, "build", "-trimpath", "-o", binary, "./cmd/doorward")
 	cmd.Stderr = os.Stderr
 	return binary, cmd.Run()
 }

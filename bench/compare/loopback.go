@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -38,18 +39,28 @@ func medianRatio(a, b []float64) float64 {
 // greeting is what a server process says first.
 type greeting struct{ Address, Token string }
 
-// serveUntilEnd runs the server called name until stdin ends. It answers /cpu with its processor time.
-func serveUntilEnd(ctx context.Context, name string, stdin io.Reader, stdout io.Writer) error {
+// served is the handler of the server called name, and a token that it takes. A URL names the proxy in front of it.
+func served(name string) (http.Handler, string, error) {
+	if strings.HasPrefix(name, "http://") {
+		h, err := reverseProxy(name)
+		return h, "", err
+	}
 	i := slices.IndexFunc(servers, func(s server) bool { return s.name == name })
 	if i < 0 {
-		return fmt.Errorf("no server is called %q", name)
+		return nil, "", fmt.Errorf("no server is called %q", name)
 	}
 	f, err := newField(servers[i].alg)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	k := f.keys[servers[i].alg]
 	h, err := servers[i].handler(k)
+	return h, k.token, err
+}
+
+// serveUntilEnd runs the server called name until stdin ends. It answers /cpu with its processor time.
+func serveUntilEnd(ctx context.Context, name string, stdin io.Reader, stdout io.Writer) error {
+	h, token, err := served(name)
 	if err != nil {
 		return err
 	}
@@ -66,7 +77,7 @@ func serveUntilEnd(ctx context.Context, name string, stdin io.Reader, stdout io.
 	})}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(listener) }()
-	if err := json.NewEncoder(stdout).Encode(greeting{listener.Addr().String(), k.token}); err != nil {
+	if err := json.NewEncoder(stdout).Encode(greeting{listener.Addr().String(), token}); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, stdin)

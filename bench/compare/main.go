@@ -43,27 +43,31 @@ var (
 func main() {
 	out := flag.String("out", "", "the folder to write benchmarks.md and the plots into; none by default")
 	short := flag.Bool("quick", false, "measure for a moment only, to see that it works; the figures mean nothing")
-	serve := flag.String("serve", "", "serve with the middleware of this name until standard input ends; used by the program itself")
+	serve := flag.String("serve", "", "serve with the middleware of this name, or as a proxy to this URL, until standard input ends; used by the program itself")
+	gate := flag.Bool("gate", false, "measure what stands in front of an upstream alone, and print its section")
 	flag.Parse()
 	e := full
 	if *short {
 		e = quick
 	}
-	if err := run(context.Background(), e, *out, *serve); err != nil {
+	if err := run(context.Background(), e, *out, *serve, *gate); err != nil {
 		fmt.Fprintln(os.Stderr, "compare: error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, e effort, out, serve string) error {
+func run(ctx context.Context, e effort, out, serve string, gate bool) error {
 	if serve != "" {
 		return serveUntilEnd(ctx, serve, os.Stdin, os.Stdout)
 	}
-	f, err := newField(algorithms...)
+	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
+	if gate {
+		return printGate(ctx, e, self, os.Stdout)
+	}
+	f, err := newField(algorithms...)
 	if err != nil {
 		return err
 	}
@@ -75,4 +79,15 @@ func run(ctx context.Context, e effort, out, serve string) error {
 		return r.page(os.Stdout)
 	}
 	return r.write(out)
+}
+
+// printGate measures one section alone.
+func printGate(ctx context.Context, e effort, self string, w io.Writer) error {
+	r := &result{effort: e}
+	if err := r.measureGate(ctx, e, self); err != nil {
+		return err
+	}
+	r.pageGate(w)
+	tableTargets(w, r.targetsGate())
+	return nil
 }

@@ -41,6 +41,7 @@ func (r *result) page(out io.Writer) error {
 	r.pageRevocation(w)
 	r.pageHTTP(w)
 	r.pageFlask(w)
+	r.pageGate(w)
 	r.pageRefresh(w)
 	fmt.Fprint(w, method)
 	r.pageMachine(w)
@@ -132,6 +133,33 @@ func (r *result) pageFlask(w io.Writer) {
 		fmt.Fprintf(w, "| %s | %s | %s | %.0f |\n", l.name, duration(median(l.cpu)), ratio(l.cpuAgainst(own)), median(l.rate))
 	}
 	fmt.Fprintf(w, "\n%s.\n\n", r.versions)
+}
+
+func (r *result) pageGate(w io.Writer) {
+	fmt.Fprint(w, "## In front of an upstream\n\n![Requests per second](img/gate.svg)\n\n", gateText)
+	head := func(what, base string) {
+		fmt.Fprintf(w, "| %s | requests/s, median | × %s | processor time, median | × %s | p50, p99 | one client: p50, p99 |\n|---|--:|--:|--:|--:|--:|--:|\n",
+			what, base, base)
+	}
+	line := func(p, base passage) {
+		fmt.Fprintf(w, "| %s | %.0f | %.2f | %s | %.2f | %s, %s | %s, %s |\n", p.name, median(p.rate), p.against(base.load), duration(median(p.cpu)),
+			p.cpuAgainst(base.load), duration(median(p.p50)), duration(median(p.p99)), duration(median(p.alonep50)), duration(median(p.alonep99)))
+	}
+	head("`GET /hello`", "ReverseProxy")
+	for _, p := range r.passages(false) {
+		line(p, r.passage(gateAlone))
+	}
+	if r.nginx == "" {
+		fmt.Fprintf(w, "\n%s, so there is no row of it.\n", errNoNginx)
+	} else {
+		fmt.Fprintf(w, "\n%s.\n", r.nginx)
+	}
+	fmt.Fprint(w, "\n", questionText)
+	head("a question", "bare")
+	for _, p := range r.passages(true) {
+		line(p, r.passage(questionBare))
+	}
+	fmt.Fprintln(w)
 }
 
 func (r *result) pageRefresh(w io.Writer) {

@@ -123,7 +123,7 @@ func (r *result) plots() map[string]plot {
 	}
 	all := map[string]plot{
 		"verify.svg": verify, "sign.svg": sign, "middleware.svg": r.middlewarePlot(), "http.svg": r.httpPlot(),
-		"refresh-rate.svg": r.refreshPlot(),
+		"gate.svg": r.gatePlot(), "refresh-rate.svg": r.refreshPlot(),
 	}
 	if len(r.flask) > 0 {
 		all["flask.svg"] = r.flaskPlot()
@@ -171,6 +171,23 @@ func (r *result) httpPlot() plot {
 	return p
 }
 
+func (r *result) gatePlot() plot {
+	p := plot{title: "In front of an upstream", note: "requests per second, median; longer is better", against: "× bare net/http"}
+	for _, g := range []struct {
+		label, base string
+		questions   bool
+	}{{"A request to the upstream", gateBare, false}, {"A proxy's question", questionBare, true}} {
+		var loads []load
+		for _, passage := range r.passages(g.questions) {
+			loads = append(loads, passage.load)
+		}
+		bars := rates(loads, r.passage(g.base).load)
+		bars.label = g.label
+		p.groups = append(p.groups, bars)
+	}
+	return p
+}
+
 func (r *result) refreshPlot() plot {
 	p := plot{title: "Durable refreshes on SQLite", note: "refreshes per second, median; longer is better", against: "× the disk alone"}
 	p.groups = []group{rates(r.refresh, findLoad(r.refresh, diskSync))}
@@ -205,7 +222,7 @@ func (r *result) flaskPlot() plot {
 
 func kind(name string) string {
 	switch {
-	case strings.HasPrefix(name, ours), name == doorwardServe, name == ownProgram:
+	case strings.HasPrefix(name, ours), name == ownProgram, strings.Contains(name, doorwardServe):
 		return "own"
 	case name == raw, name == diskSync, isBare(name):
 		return "floor"

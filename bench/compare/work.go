@@ -52,6 +52,8 @@ type result struct {
 	loopback     []load
 	flask        []load // empty: not measured
 	versions     string // of what runs Flask
+	gate         []passage
+	nginx        string // its version; empty: not measured
 	refresh      []load // rates alone
 	growth       []load // rates alone, by number of sessions
 	effort       effort
@@ -76,6 +78,7 @@ func (f *field) measure(ctx context.Context, e effort, self string) (*result, er
 		{"middleware in process", func() (err error) { r.inProcess, err = f.measureInProcess(e); return err }},
 		{"HTTP over loopback", func() (err error) { r.loopback, err = f.measureLoopback(ctx, e, self); return err }},
 		{"Flask", func() error { return r.measureFlask(ctx, e, self) }},
+		{"gate", func() error { return r.measureGate(ctx, e, self) }},
 		{"refresh", func() (err error) { r.refresh, err = measureRefresh(ctx, e); return err }},
 		{"refresh among many sessions", func() (err error) { r.growth, err = measureGrowth(ctx, e); return err }},
 	} {
