@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,11 +76,19 @@ func TestAPIKeyCluster(t *testing.T) {
 	}
 }
 
-// No key is in the log or in the data folder, whether it is good, mistyped or in the wrong place.
+// No key is in the log, in the data folder or in what the API reads, whether it is good, mistyped or in the wrong place.
 func TestAPIKeyLeaks(t *testing.T) {
 	t.Parallel()
 	dir, file := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "doorward.yaml")
-	writeFile(t, file, "upstream: "+upstream(t)+"\nissuer: http://127.0.0.1:8080\nlog: {level: debug}\napi_keys: {header: X-API-Key}\n")
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		for name, lines := range r.Header {
+			if strings.Contains(strings.Join(lines, " "), "dwk_") {
+				t.Errorf("the API reads the key in %s", name)
+			}
+		}
+	}))
+	t.Cleanup(api.Close)
+	writeFile(t, file, "upstream: "+api.URL+"\nissuer: http://127.0.0.1:8080\nlog: {level: debug}\napi_keys: {header: X-API-Key}\n")
 	s := serve(t, dir, "--config", file)
 	command(t, exitDone, "", "role", "add", "staff", "--scope", "orders:read", "--data", dir)
 	command(t, exitDone, "", "user", "add", "alice", "--role", "staff", "--data", dir)

@@ -74,7 +74,7 @@ func gateConfig(cfg *config.Config) (gate.Config, error) {
 	set := gate.Config{
 		ExactCase:      cfg.RoutesCase == "exact",
 		YoungWhenStale: cfg.YoungWhenStale(),
-		TokenHeader:    cfg.TokensHeader, TokenCookie: cfg.TokensCookie, TrustedOrigins: cfg.CORSCredentials,
+		TokenHeader:    cfg.TokensHeader, TokenCookie: cfg.TokensCookie, KeyHeader: cfg.APIKeysHeader, TrustedOrigins: cfg.CORSCredentials,
 		Audience: cfg.UpstreamAudience, Names: gate.Names(cfg.Identity), TrustedProxies: cfg.Networks(),
 	}
 	if set.Audience == "" {
