@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/doorward/doorward/internal/endpoint"
@@ -59,13 +60,17 @@ func newCORSPolicy(plain, credentials []string, tokenHeader string) (*corsPolicy
 	return p, nil
 }
 
-// answers prepares what a resource with these methods tells.
+// answers prepares what a resource with these methods tells. What is changed by PATCH
+// is changed under a condition, which a script must be able to send.
 func (p *corsPolicy) answers(methods []string) corsAnswers {
 	options := cors.Options{
 		AllowedMethods: methods,
 		AllowedHeaders: p.headers,
-		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate"},
+		ExposedHeaders: []string{"ETag", "Location", "Retry-After", "WWW-Authenticate"},
 		MaxAge:         corsMaxAge,
+	}
+	if slices.Contains(methods, http.MethodPatch) {
+		options.AllowedHeaders = append(slices.Clone(p.headers), "If-Match")
 	}
 	var answers corsAnswers
 	if len(p.plain) > 0 { // An empty list means every origin to rs/cors.

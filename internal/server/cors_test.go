@@ -173,3 +173,39 @@ func TestCORSCredentials(t *testing.T) {
 		t.Error("credentials for an origin that may not have them")
 	}
 }
+
+// A page that administers reads the tag of what it shows, sends it back, and finds what it made.
+func TestCORSAdmin(t *testing.T) {
+	t.Parallel()
+	w, root, _ := adminWorld(t, func(s *settings) { s.server.Origins = []string{plainOrigin} })
+	from := header("Origin", plainOrigin)
+	made := w.do("POST", "/admin/v1/users", map[string]any{"username": "carol", "password": goodWord}, root, from).want(t, 201, "")
+	at := made.header.Get("Location")
+	seen := w.do("GET", at, nil, root, from).want(t, 200, "")
+	patch := preflight(plainOrigin, "PATCH", "authorization,content-type,if-match")
+	allowed := w.do("OPTIONS", at, nil, patch...).want(t, 204, "")
+	if got := allowed.header; got.Get("Access-Control-Allow-Origin") != plainOrigin || got.Get("Access-Control-Allow-Methods") != "PATCH" ||
+		!strings.Contains(got.Get("Access-Control-Allow-Headers"), "if-match") {
+		t.Errorf("preflight: %v", got)
+	}
+	edited := w.do("PATCH", at, map[string]any{"disabled": true}, root, from, ifMatch(seen.header.Get("ETag"))).want(t, 200, "")
+	for _, a := range []answer{made, seen, edited, w.do("GET", "/admin/v1/users", nil, from).want(t, 401, "missing_token")} {
+		exposed := strings.Split(a.header.Get("Access-Control-Expose-Headers"), ", ")
+		for _, name := range []string{"Etag", "Location", "Retry-After"} { // The names of headers have no case.
+			if !slices.Contains(exposed, name) {
+				t.Errorf("%d exposes %q, without %s", a.status, exposed, name)
+			}
+		}
+	}
+	for name, a := range map[string]answer{
+		"another origin":      w.do("OPTIONS", at, nil, preflight("https://evil.example", "PATCH", "if-match")...),
+		"its answer":          w.do("GET", at, nil, root, header("Origin", "https://evil.example")),
+		"another header":      w.do("OPTIONS", at, nil, preflight(plainOrigin, "PATCH", "if-match,x-evil")...),
+		"no condition there":  w.do("OPTIONS", "/login", nil, preflight(plainOrigin, "POST", "if-match")...),
+		"none of its methods": w.do("OPTIONS", at, nil, preflight(plainOrigin, "PUT", "if-match")...),
+	} {
+		if got := grants(a); len(got) != 0 {
+			t.Errorf("%s is granted %v", name, got)
+		}
+	}
+}
