@@ -65,6 +65,10 @@ var known = []struct {
 	err     error
 	failure Failure
 }{
+	{account.ErrClient, Failure{ // Before ErrEpoch, which it may wrap.
+		Status: http.StatusUnauthorized, Code: "invalid_client", Description: "the client credentials are wrong",
+		Challenge: `Basic realm="` + Realm + `", charset="UTF-8"`,
+	}},
 	{account.ErrCredentials, Failure{
 		Status: http.StatusUnauthorized, Code: "invalid_credentials", Description: "the user name or the password is wrong",
 	}},
@@ -73,10 +77,6 @@ var known = []struct {
 	}},
 	{account.ErrReset, Failure{
 		Status: http.StatusBadRequest, Code: "invalid_reset", Description: "the link was used, has expired, or never was one; ask for another",
-	}},
-	{account.ErrClient, Failure{
-		Status: http.StatusUnauthorized, Code: "invalid_client", Description: "the client credentials are wrong",
-		Challenge: `Basic realm="` + Realm + `", charset="UTF-8"`,
 	}},
 	{account.ErrClientThrottled, Failure{
 		Status: http.StatusTooManyRequests, Code: "too_many_requests",
