@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -305,15 +306,19 @@ func (m *model) cut(kind doorward.Kind, id, before string) doorward.Revocation {
 		for _, k := range m.ring.Keys {
 			longest = max(longest, k.AccessTTL)
 		}
-		c.ExpiresAt = m.lastUse(kind, id).Add(longest + time.Minute)
+		c.ExpiresAt = m.lastUse(kind, id, before).Add(longest + time.Minute)
 	}
 	m.log = append(m.log, c)
 	return c
 }
 
-// lastUse is when the last token was made that a cut-off ends: now, or later if the clock went back.
-func (m *model) lastUse(kind doorward.Kind, id string) time.Time {
-	at := m.now()
+// lastUse is when the last token was made that a cut-off ends: now, or later if the clock went back. Tokens without a row
+// tell it by their ID, which the cut-off names or is past.
+func (m *model) lastUse(kind doorward.Kind, id, before string) time.Time {
+	at := latest(m.now(), time.UnixMilli(sid.MadeAt(before)).UTC())
+	if kind == doorward.KindSession {
+		at = latest(at, time.UnixMilli(sid.MadeAt(id)).UTC())
+	}
 	for _, s := range m.sessions {
 		if kind == doorward.KindSession && s.ID == id || kind == doorward.KindSubject && s.Subject == id {
 			at = latest(at, s.LastUsedAt)
