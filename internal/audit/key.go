@@ -31,7 +31,7 @@ func (k StoredKey) name() string { return fmt.Sprintf("%d %s", k.Number, k.ID) }
 const purpose = "audit"
 
 // keyPrefix begins the ID of a key.
-const keyPrefix = "dwk_audit_"
+const keyPrefix = "dwa_"
 
 // Keys are the keys of a record, opened. They print as nothing.
 type Keys struct {

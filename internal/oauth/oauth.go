@@ -44,7 +44,8 @@ type Config struct {
 type Endpoints struct {
 	cfg       Config
 	inactive  *quota.Budget[string]
-	verifiers sync.Map // of audiences: *doorward.Verifier
+	granted   quota.PerMinute[string] // by client
+	verifiers sync.Map                // of audiences: *doorward.Verifier
 }
 
 // New returns the endpoints. It starts nothing.

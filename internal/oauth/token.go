@@ -15,6 +15,10 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
+// GrantLimit is how many tokens a client may ask a node for in a minute: each is a row in the store, and good for
+// minutes.
+const GrantLimit = 600
+
 // grantTries is how often a grant begins anew because the client's tokens were ended meanwhile.
 const grantTries = 3
 
@@ -93,6 +97,12 @@ func parseAsked(form url.Values) (asked, error) {
 // token. The client is read once more after the grant has begun, so that one who is disabled
 // meanwhile gets none.
 func (e *Endpoints) clientCredentials(r *http.Request, id string, a asked) (set issuer.TokenSet, err error) {
+	if !e.granted.Allow(id, GrantLimit, time.Now()) {
+		return set, &endpoint.Failure{
+			Status: http.StatusTooManyRequests, Code: "too_many_requests",
+			Description: "this client asks for tokens too often; keep a token until it expires", RetryAfter: time.Minute,
+		}
+	}
 	for range grantTries {
 		set, err = e.grantOnce(r.Context(), id, a, endpoint.Event(r, id))
 		if !errors.Is(err, issuer.ErrEpoch) {

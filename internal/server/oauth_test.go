@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/oauth"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -282,6 +283,27 @@ func TestClientGuessing(t *testing.T) {
 	}
 	w.form("/oauth/token", []string{"grant_type", "client_credentials"}, late.basic()).want(t, 429, "too_many_requests")
 	w.granted(p)
+}
+
+// A client that asks for tokens without a pause has to wait, and the others do not. What it asks for here it does not get, so
+// that nothing is written. The count begins anew with the minute, which may happen once meanwhile.
+func TestClientPace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	busy, other := w.program("busy", nil, nil), w.program("other", nil, nil)
+	asked := 0
+	for ; asked <= 2*oauth.GrantLimit; asked++ {
+		a := w.form("/oauth/token", []string{"grant_type", "client_credentials", "scope", "none"}, busy.basic())
+		if a.status == 429 {
+			a.want(t, 429, "too_many_requests")
+			break
+		}
+		a.want(t, 400, "invalid_scope")
+	}
+	if asked < oauth.GrantLimit || asked > 2*oauth.GrantLimit {
+		t.Errorf("refused after %d, want %d", asked, oauth.GrantLimit)
+	}
+	w.granted(other)
 }
 
 // A client that is disabled or removed is let in no more, at once, and its tokens end.

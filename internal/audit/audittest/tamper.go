@@ -93,7 +93,7 @@ func withBlocks(last int64) []tampering {
 		{"digest", []string{`UPDATE audit_blocks SET digest = (SELECT digest FROM audit_blocks WHERE number = 6) WHERE number = 5`}, 5, audit.ErrBlockChanged},
 		{"mac", []string{`UPDATE audit_blocks SET mac = (SELECT mac FROM audit_blocks WHERE number = 6) WHERE number = 5`}, 5, audit.ErrBlockChanged},
 		{"mac that is longer", []string{`UPDATE audit_blocks SET mac = (SELECT sealed FROM audit_keys) WHERE number = 5`}, 5, audit.ErrBlockChanged},
-		{"key", []string{`UPDATE audit_blocks SET key = 'dwk_audit_x' WHERE number = 5`}, 5, audit.ErrKeyMissing},
+		{"key", []string{`UPDATE audit_blocks SET key = 'dwa_x' WHERE number = 5`}, 5, audit.ErrKeyMissing},
 		{"no keys", []string{`DELETE FROM audit_keys`}, 1, audit.ErrKeyMissing},
 		{"anchor forged", []string{`INSERT INTO audit_anchor (one, number, mac, made_at, key, proof)
 			SELECT 1, number, mac, sealed_at, key, mac FROM audit_blocks WHERE number = 5`}, 5, audit.ErrAnchor},
