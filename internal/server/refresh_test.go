@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -18,6 +19,20 @@ func TestRefresh(t *testing.T) {
 	}
 	w.do("GET", "/me", nil, bearer(a.text("access_token"))).want(t, 200, "")
 	w.do("GET", "/me", nil, bearer(b.text("access_token"))).want(t, 200, "")
+}
+
+// Attack_F19: a session that goes on from another network, in another program, is not ended for that: people travel. What
+// tells a thief is a refresh token that two hold (F01).
+func TestRefreshFromElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, behindProxy(server.Limits{}))
+	a := w.do("POST", "/login", map[string]any{"username": "alice", "password": aliceWord},
+		from("192.0.2.1"), header("User-Agent", "one")).want(t, 200, "")
+	elsewhere := []with{from("198.51.100.7"), header("User-Agent", "another")}
+	b := w.do("POST", "/refresh", map[string]any{"refresh_token": a.text("refresh_token")}, elsewhere...).want(t, 200, "")
+	for _, set := range []answer{a, b} {
+		w.do("GET", "/me", nil, append(elsewhere, bearer(set.text("access_token")))...).want(t, 200, "")
+	}
 }
 
 func TestRefreshRefuses(t *testing.T) {
