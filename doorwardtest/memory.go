@@ -204,13 +204,15 @@ func (s *Store) EndClient(ctx context.Context, client string, ev issuer.Event) (
 	}
 	err = s.transact(ctx, []string{client}, func(now time.Time) error {
 		s.epochs[client]++
+		lapse := now
 		for _, session := range s.sessions {
 			if session.ClientID == client && session.EndedAt.IsZero() {
 				session.Rev++
 				end(session, issuer.ReasonAdmin, now)
+				lapse = later(lapse, session.AbsoluteEnd)
 			}
 		}
-		cut, _ = s.cutOff(doorward.KindClient, client, s.nextID(), now, now)
+		cut, _ = s.cutOff(doorward.KindClient, client, s.nextID(), lapse, now)
 		s.record(ev, client, "")
 		return nil
 	})
