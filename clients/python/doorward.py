@@ -180,6 +180,20 @@ class Key:
             return False
 
 
+def _warm():
+    """Has OpenSSL find each algorithm before anybody forks: in a child of a process that has not, the first search may wait for ever."""
+    point = {"x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY", "y": "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}
+    for jwk in (
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+        {"kty": "EC", "crv": "P-256", **point},
+        {"kty": "RSA", "n": "_" * 341 + "w", "e": "AQAB"},
+    ):
+        Key({"kid": "warm", **jwk}).verify(b"", bytes(64))
+
+
+_warm()
+
+
 def parse_keys(data):
     """The usable keys of a JWK set, by kid. A set with a secret or a kid twice is refused as a whole."""
     found, seen, members = {}, set(), _object(data).get("keys")

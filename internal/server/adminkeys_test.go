@@ -85,7 +85,7 @@ func TestAdminAPIKey(t *testing.T) {
 	for _, query := range []string{"owner=", "owner=a%20b", "user=" + w.bob, "cursor=" + cursorAt("x"), "cursor=" + cursorAt(w.bob)} {
 		w.do("GET", "/admin/v1/api-keys?"+query, nil, root).want(t, 400, "invalid_request")
 	}
-	w.wantKeyRecord(audit.Query{Actor: id, Subject: w.bob, Kinds: []issuer.EventKind{account.EventAPIKeyAdd}}, made.text("id")+" a", longest.text("id")+" ")
+	w.wantKeyRecord(audit.Query{Actor: id, Subject: w.bob, Kinds: []issuer.EventKind{account.EventAPIKeyAdd}}, made.text("id")+" a", longest.text("id"))
 }
 
 // A key has the bounds that it has everywhere, and never expires only at the command line.
