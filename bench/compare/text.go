@@ -109,12 +109,12 @@ processor time does not.
 `
 
 const programsText = `What ` + "`" + `/oauth/token` + "`" + ` and ` + "`" + `/oauth/introspect` + "`" + ` take is a Go benchmark, since the package is internal: ` + "`" + `go test -run '^$' -bench OAuth
-./internal/server` + "`" + `, from the request to the answer without a socket, durable, 32 callers of 8 clients. A token is a client's secret
+./internal/server` + "`" + `, from the request to the answer without a socket, durable, 32 callers of 128 clients. A token is a client's secret
 checked against a SHA-256, two reads, one committed row of the audit record and an EdDSA signature. An introspection reads the record of
 revocations, together with those that came at the same moment, and verifies a token that it has seen before.
 
-On two processors that other work shared: SQLite 1,388 tokens and 4,185 introspections a second at 322 and 113 µs of processor time each,
-which is 3,100 and 8,900 for each core; PostgreSQL on the same machine 328 and 2,613 at 706 and 202 µs, its own processes not counted.
+On two processors: SQLite 5,976 tokens and 16,801 introspections a second at 242 and 102 µs of processor time each, which is 4,100 and 9,800
+for each core; PostgreSQL on the same machine 1,443 and 4,224 at 496 and 185 µs, its own processes not counted.
 
 What others publish of themselves, **on other hardware, over a network, with other work in each request**. These are their figures, not
 measurements of ours, and no ratio can be made of them:
