@@ -11,16 +11,16 @@ import (
 )
 
 func (a *app) apikeyCommand() *cobra.Command {
-	shell := apikeys.Shell{
+	commands := apikeys.Shell{
+		Shell: a.shell(),
 		Beside: func(cmd *cobra.Command, do func(context.Context, apikeys.Store) error) error {
 			return a.beside(cmd, func(ctx context.Context, b *backend) error {
 				return do(ctx, apikeys.Store{Keys: account.NewAPIKeys(account.APIKeysConfig{Store: b.store}), People: b.people, Clients: b.clients()})
 			})
 		},
-		Want: want, FromStdin: fromStdin, ReadToken: a.readToken, Event: event, Confirm: a.confirm, Misused: misused, Refused: refused,
-		Note: a.note, Out: a.out, JSON: a.printJSON, Table: a.printTable,
+		FromStdin: fromStdin, ReadToken: a.readToken,
 	}
-	return newGroup("apikey", "Add, list and revoke the keys with which programs call without a login", shell.Commands()...)
+	return newGroup("apikey", "Add, list and revoke the keys with which programs call without a login", commands.Commands()...)
 }
 
 // apiKeys are the keys of a running server.

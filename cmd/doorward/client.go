@@ -9,14 +9,13 @@ import (
 )
 
 func (a *app) clientCommand() *cobra.Command {
-	shell := clients.Shell{
+	commands := clients.Shell{
+		Shell: a.shell(),
 		Beside: func(cmd *cobra.Command, do func(context.Context, *account.Clients) error) error {
 			return a.beside(cmd, func(ctx context.Context, b *backend) error { return do(ctx, b.clients()) })
 		},
-		Want: want, Event: event, Confirm: a.confirm, Misused: misused, Refused: refused,
-		Note: a.note, JSON: a.printJSON, Table: a.printTable, Fields: a.printFields,
 	}
-	return newGroup("client", "Add, list and change the programs with a credential of their own", shell.Commands()...)
+	return newGroup("client", "Add, list and change the programs with a credential of their own", commands.Commands()...)
 }
 
 func (b *backend) clients() *account.Clients {

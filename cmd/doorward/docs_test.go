@@ -86,7 +86,7 @@ func TestPythonOfStart(t *testing.T) {
 	}
 }
 
-var shell = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+var shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
 
 // typed runs the shell blocks of a document against the server at address and
 // returns what they print. The server itself runs already.
@@ -97,7 +97,7 @@ func typed(t *testing.T, document, folder, address string) string {
 		t.Fatal(err)
 	}
 	script := fmt.Sprintf("set -euo pipefail\ndoorward() { '%s' \"$@\"; }\n", binary)
-	blocks := shell.FindAllStringSubmatch(string(text), -1)
+	blocks := shellBlock.FindAllStringSubmatch(string(text), -1)
 	if len(blocks) == 0 {
 		t.Fatalf("%s has no sh block", document)
 	}

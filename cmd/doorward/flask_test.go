@@ -80,7 +80,7 @@ func typeSamples(t *testing.T, folder, server, app string) string {
 		t.Fatal(err)
 	}
 	script := fmt.Sprintf("set -euo pipefail\ntrap 'kill $(jobs -p)' EXIT\ndoorward() { '%s' \"$@\"; }\n", binary)
-	for _, found := range shell.FindAllStringSubmatch(string(page), -1) {
+	for _, found := range shellBlock.FindAllStringSubmatch(string(page), -1) {
 		script += found[1]
 	}
 	script = strings.NewReplacer("127.0.0.1:8080", server, "127.0.0.1:5000", "127.0.0.1:"+app, "--port 5000", "--port "+app).Replace(script)

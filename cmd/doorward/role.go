@@ -15,10 +15,10 @@ func (a *app) roleCommand() *cobra.Command {
 // roles are the commands about roles in this program.
 func (a *app) roles() roles.Shell {
 	return roles.Shell{
+		Shell: a.shell(),
 		Beside: func(cmd *cobra.Command, do func(context.Context, *account.People) error) error {
 			return a.beside(cmd, func(ctx context.Context, b *backend) error { return do(ctx, b.people) })
 		},
-		Name: want("NAME"), None: want(), Event: event, Confirm: a.confirm, Misused: misused, Refused: refused, Explain: explain,
-		Note: a.note, JSON: a.printJSON, Table: a.printTable, Fields: a.printFields,
+		Explain: explain,
 	}
 }

@@ -8,14 +8,13 @@ import (
 )
 
 func (a *app) sessionCommand() *cobra.Command {
-	shell := sessions.Shell{
+	commands := sessions.Shell{
+		Shell: a.shell(),
 		Beside: func(cmd *cobra.Command, do func(context.Context, sessions.Store) error) error {
 			return a.beside(cmd, func(ctx context.Context, b *backend) error {
 				return do(ctx, sessions.Store{Sessions: b.store, People: b.people})
 			})
 		},
-		Want: want, Event: event, Misused: misused, Refused: refused,
-		Note: a.note, JSON: a.printJSON, Table: a.printTable, Fields: a.printFields,
 	}
-	return newGroup("session", "List and end logins", shell.Commands()...)
+	return newGroup("session", "List and end logins", commands.Commands()...)
 }

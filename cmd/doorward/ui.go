@@ -11,7 +11,16 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/progress"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 )
+
+// shell is this program around commands in packages of their own.
+func (a *app) shell() shell.Shell {
+	return shell.Shell{
+		Want: want, Event: event, Confirm: a.confirm, Misused: misused, Refused: refused, Failed: failed,
+		Note: a.note, Out: a.out, JSON: a.printJSON, Table: a.printTable, Fields: a.printFields,
+	}
+}
 
 // printJSON writes v for programs: indented, with a newline at its end.
 func (a *app) printJSON(v any) error {

@@ -10,8 +10,8 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
-	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
@@ -22,26 +22,16 @@ type Store struct {
 	Clients *account.Clients
 }
 
-// Shell is what the commands need of the program around them.
+// Shell is the program around the commands.
 type Shell struct {
+	shell.Shell
+
 	// Beside runs a step on the store that a command names.
 	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
-	// Want admits arguments of these names, FromStdin none but "-".
-	Want      func(names ...string) cobra.PositionalArgs
+	// FromStdin admits no argument but "-".
 	FromStdin cobra.PositionalArgs
 	// ReadToken reads what is not to be seen among the arguments.
 	ReadToken func(cmd *cobra.Command) (string, error)
-	// Event says who does it.
-	Event func() issuer.Event
-	// Confirm asks what cannot be undone, unless yes is set.
-	Confirm func(yes bool, what string) error
-	// Misused and Refused make the errors with the exit codes 2 and 3.
-	Misused, Refused func(hint, format string, args ...any) error
-	// Note writes a line for people, the others what was asked for.
-	Note  func(format string, args ...any)
-	Out   io.Writer
-	JSON  func(any) error
-	Table func(head []string, rows [][]string) error
 }
 
 // Commands are those of "doorward apikey".

@@ -3,9 +3,9 @@ package audits
 
 import (
 	"context"
-	"io"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/progress"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
@@ -19,21 +19,13 @@ type Store struct {
 	Master func() (issuer.MasterKey, error)
 }
 
-// Shell is what the commands need of the program around them.
+// Shell is the program around the commands.
 type Shell struct {
+	shell.Shell
+
 	// Beside runs a step on the store that a command names.
 	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
-	// Want admits arguments of these names.
-	Want func(names ...string) cobra.PositionalArgs
-	// Event says who does it.
-	Event func() issuer.Event
-	// Misused, Refused and Failed make the errors with the exit codes 2, 3 and 1.
-	Misused, Refused func(hint, format string, args ...any) error
-	Failed           func(err error, hint, format string, args ...any) error
-	// Note writes a line for people, the others what was asked for.
-	Note     func(format string, args ...any)
-	Out      io.Writer
-	JSON     func(any) error
+	// Progress shows how far a long verification is.
 	Progress func() *progress.Bar
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
@@ -65,7 +66,7 @@ func exported(t testing.TB) (issuer.MasterKey, audit.Report, string) {
 	report, err := audit.Verify(t.Context(), s, master, nil, func(int64, int64) {})
 	do(err)
 	var out bytes.Buffer
-	do(Shell{Out: &out}.export(t.Context(), Store{Store: s}))
+	do(Shell{Shell: shell.Shell{Out: &out}}.export(t.Context(), Store{Store: s}))
 	return master, report, out.String()
 }
 

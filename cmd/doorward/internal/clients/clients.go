@@ -10,28 +10,17 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
-	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
-// Shell is what the commands need of the program around them.
+// Shell is the program around the commands.
 type Shell struct {
+	shell.Shell
+
 	// Beside runs a step on the clients of the store that a command names.
 	Beside func(cmd *cobra.Command, do func(context.Context, *account.Clients) error) error
-	// Want admits the arguments of these names, and no others.
-	Want func(names ...string) cobra.PositionalArgs
-	// Event says who does it.
-	Event func() issuer.Event
-	// Confirm asks what cannot be undone, unless yes is set.
-	Confirm func(yes bool, what string) error
-	// Misused and Refused make the errors with the exit codes 2 and 3.
-	Misused, Refused func(hint, format string, args ...any) error
-	// Note writes a line for people, the others what was asked for.
-	Note   func(format string, args ...any)
-	JSON   func(any) error
-	Table  func(head []string, rows [][]string) error
-	Fields func([][2]string) error
 }
 
 // Commands are those of "doorward client".

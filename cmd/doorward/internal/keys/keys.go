@@ -4,13 +4,13 @@ package keys
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"slices"
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
@@ -23,24 +23,12 @@ type Store struct {
 	Master issuer.MasterKey
 }
 
-// Shell is what the commands need of the program around them.
+// Shell is the program around the commands.
 type Shell struct {
+	shell.Shell
+
 	// Beside runs a step on the store that a command names.
 	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
-	// Want admits arguments of these names.
-	Want func(names ...string) cobra.PositionalArgs
-	// Event says who does it.
-	Event func() issuer.Event
-	// Confirm asks what cannot be undone, unless yes is set.
-	Confirm func(yes bool, what string) error
-	// Refused and Failed make the errors with the exit codes 3 and 1.
-	Refused func(hint, format string, args ...any) error
-	Failed  func(err error, hint, format string, args ...any) error
-	// Note writes a line for people, the others what was asked for.
-	Note  func(format string, args ...any)
-	Out   io.Writer
-	JSON  func(any) error
-	Table func(head []string, rows [][]string) error
 }
 
 // Commands are those of "doorward key".

@@ -9,30 +9,19 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
-	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
-// Shell is what the commands need of the program around them.
+// Shell is the program around the commands.
 type Shell struct {
+	shell.Shell
+
 	// Beside runs a step on the people of the store that a command names.
 	Beside func(cmd *cobra.Command, do func(context.Context, *account.People) error) error
-	// Name and None admit one argument, NAME, and no argument.
-	Name, None cobra.PositionalArgs
-	// Event says who does it.
-	Event func() issuer.Event
-	// Confirm asks what cannot be undone, unless yes is set.
-	Confirm func(yes bool, what string) error
-	// Misused and Refused make the errors with the exit codes 2 and 3.
-	Misused, Refused func(hint, format string, args ...any) error
 	// Explain is what the program makes of other errors of account.
 	Explain func(error) error
-	// Note writes a line for people, the others what was asked for.
-	Note   func(format string, args ...any)
-	JSON   func(any) error
-	Table  func(head []string, rows [][]string) error
-	Fields func([][2]string) error
 }
 
 // Commands are those of "doorward role".
@@ -52,7 +41,7 @@ orders:* and nothing else. Users may have roles that are not defined; these are
 words in the token, and grant no scope.`,
 		Example: `  doorward role add editor --scope orders:read --scope orders:write
   doorward user set bob --add-role editor`,
-		Args: s.Name,
+		Args: s.Want("NAME"),
 	}
 	scope := cmd.Flags().StringArray("scope", nil, "a `SCOPE` of the role; may be repeated")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -72,7 +61,7 @@ func (s Shell) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List all roles, also those that users have and nobody has defined",
-		Args:  s.None,
+		Args:  s.Want(),
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -95,7 +84,7 @@ func (s Shell) listCommand() *cobra.Command {
 }
 
 func (s Shell) showCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "show NAME", Short: "Show one role", Args: s.Name}
+	cmd := &cobra.Command{Use: "show NAME", Short: "Show one role", Args: s.Want("NAME")}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
@@ -127,7 +116,7 @@ everybody who has the role end at once, and they log in again.`,
 		Example: `  doorward role set editor --add-scope orders:delete
   doorward role set editor --remove-scope orders:write --now
   doorward role set editor --scope ''`,
-		Args: s.Name,
+		Args: s.Want("NAME"),
 	}
 	change := changeFlags(cmd, "scope", "SCOPE")
 	now := cmd.Flags().Bool("now", false, "end all sessions of who has the role")
@@ -157,7 +146,7 @@ func (s Shell) removeCommand() *cobra.Command {
 		Short: "Remove a role, and take it from everybody who has it",
 		Long: `Remove a role, and take it from everybody who has it: from their next refresh on,
 and with --now at once, because all their sessions end.`,
-		Args: s.Name,
+		Args: s.Want("NAME"),
 	}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
 	now := cmd.Flags().Bool("now", false, "end all sessions of who had the role")

@@ -29,7 +29,7 @@ admin rights until then.`,
   doorward user set bob --role editor --role auditor
   doorward user set bob --role ''
   doorward user set bob --email bob@example.com`,
-		Args: s.Name,
+		Args: s.Want("NAME"),
 	}
 	change := changeFlags(cmd, "role", "ROLE")
 	email := cmd.Flags().String("email", "", "the e-mail `ADDRESS`; empty for none")

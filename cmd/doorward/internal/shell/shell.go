@@ -1,0 +1,29 @@
+// Package shell is what commands in packages of their own need of the program around them.
+package shell
+
+import (
+	"io"
+
+	"github.com/doorward/doorward/issuer"
+	"github.com/spf13/cobra"
+)
+
+// Shell is the program around a command. Each package of commands adds the Beside with which it
+// reaches what it works on.
+type Shell struct {
+	// Want admits the arguments of these names, and no others.
+	Want func(names ...string) cobra.PositionalArgs
+	// Event says who does it.
+	Event func() issuer.Event
+	// Confirm asks what cannot be undone, unless yes is set.
+	Confirm func(yes bool, what string) error
+	// Misused and Refused make the errors with the exit codes 2 and 3, Failed that with 1.
+	Misused, Refused func(hint, format string, args ...any) error
+	Failed           func(err error, hint, format string, args ...any) error
+	// Note writes a line for people, the others what was asked for.
+	Note   func(format string, args ...any)
+	Out    io.Writer
+	JSON   func(any) error
+	Table  func(head []string, rows [][]string) error
+	Fields func([][2]string) error
+}
