@@ -114,10 +114,7 @@ func (k *APIKeys) Find(ctx context.Context, id string) (APIKey, error) {
 // List lists keys by ID. A Limit of 0 means [DefaultPage]; more than [MaxPage] means
 // MaxPage. The next page begins after the ID of the last.
 func (k *APIKeys) List(ctx context.Context, q APIKeyQuery) ([]APIKey, error) {
-	if q.Limit <= 0 {
-		q.Limit = DefaultPage
-	}
-	q.Limit = min(q.Limit, MaxPage)
+	q.Limit = pageLimit(q.Limit)
 	list, err := k.store.APIKeys(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("list API keys: %w", err)

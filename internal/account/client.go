@@ -111,10 +111,7 @@ func (c *Clients) Find(ctx context.Context, idOrName string) (Client, error) {
 // List lists clients by name. A Limit of 0 means [DefaultPage]; more than [MaxPage]
 // means MaxPage. The next page begins after the Name of the last.
 func (c *Clients) List(ctx context.Context, q Query) ([]Client, error) {
-	if q.Limit <= 0 {
-		q.Limit = DefaultPage
-	}
-	q.Limit = min(q.Limit, MaxPage)
+	q.Limit = pageLimit(q.Limit)
 	list, err := c.store.Clients(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("list clients: %w", err)

@@ -194,15 +194,20 @@ func (p *People) ByName(ctx context.Context, name string) (User, error) {
 // List lists users by name. The next page begins after the Canonical of the last.
 // A Limit of 0 means [DefaultPage]; more than [MaxPage] means MaxPage.
 func (p *People) List(ctx context.Context, q Query) ([]User, error) {
-	if q.Limit <= 0 {
-		q.Limit = DefaultPage
-	}
-	q.Limit = min(q.Limit, MaxPage)
+	q.Limit = pageLimit(q.Limit)
 	users, err := p.store.Users(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
 	return users, nil
+}
+
+// pageLimit is how many entries a list has that was asked for n.
+func pageLimit(n int) int {
+	if n <= 0 {
+		return DefaultPage
+	}
+	return min(n, MaxPage)
 }
 
 // Subject tells the issuer about a user: not active when disabled or when an

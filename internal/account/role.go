@@ -73,10 +73,7 @@ func (p *People) ListRoles(ctx context.Context, q Query) ([]Role, error) {
 	if p.roles == nil {
 		return nil, errNoRoles
 	}
-	if q.Limit <= 0 {
-		q.Limit = DefaultPage
-	}
-	q.Limit = min(q.Limit, MaxPage)
+	q.Limit = pageLimit(q.Limit)
 	list, err := p.roles.Roles(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("list roles: %w", err)

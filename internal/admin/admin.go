@@ -52,42 +52,42 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.changes(http.MethodPost, "/users", a.userAdd),
 		a.reads("/users/{id}", a.user),
 		a.changes(http.MethodPatch, "/users/{id}", a.userEdit),
-		a.changes(http.MethodDelete, "/users/{id}", a.userDelete),
+		a.deletes("/users/{id}", a.userDelete),
 		a.changes(http.MethodPost, "/users/{id}/password", a.userPassword),
 		a.changes(http.MethodPost, "/users/{id}/reset-link", a.userReset),
-		a.changes(http.MethodDelete, "/users/{id}/sessions", a.userSessionsEnd),
-		a.changes(http.MethodDelete, "/users/{id}/api-keys", a.userAPIKeysEnd),
+		a.deletes("/users/{id}/sessions", a.userSessionsEnd),
+		a.deletes("/users/{id}/api-keys", a.userAPIKeysEnd),
 
 		a.reads("/roles", a.roles),
 		a.changes(http.MethodPost, "/roles", a.roleAdd),
 		a.reads("/roles/{name}", a.role),
 		a.changes(http.MethodPatch, "/roles/{name}", a.roleEdit),
-		a.changes(http.MethodDelete, "/roles/{name}", a.roleDelete),
+		a.deletes("/roles/{name}", a.roleDelete),
 
 		a.reads("/clients", a.clients),
 		a.changes(http.MethodPost, "/clients", a.clientAdd),
 		a.reads("/clients/{id}", a.client),
 		a.changes(http.MethodPatch, "/clients/{id}", a.clientEdit),
-		a.changes(http.MethodDelete, "/clients/{id}", a.clientDelete),
-		a.changes(http.MethodDelete, "/clients/{id}/tokens", a.clientTokensEnd),
-		a.changes(http.MethodDelete, "/clients/{id}/api-keys", a.clientAPIKeysEnd),
+		a.deletes("/clients/{id}", a.clientDelete),
+		a.deletes("/clients/{id}/tokens", a.clientTokensEnd),
+		a.deletes("/clients/{id}/api-keys", a.clientAPIKeysEnd),
 		a.reads("/clients/{id}/secrets", a.secrets),
 		a.changes(http.MethodPost, "/clients/{id}/secrets", a.secretAdd),
-		a.changes(http.MethodDelete, "/clients/{id}/secrets/{secret}", a.secretDrop),
+		a.deletes("/clients/{id}/secrets/{secret}", a.secretDrop),
 
 		a.reads("/sessions", a.sessions),
 		a.reads("/sessions/{id}", a.session),
-		a.changes(http.MethodDelete, "/sessions/{id}", a.sessionEnd),
+		a.deletes("/sessions/{id}", a.sessionEnd),
 
 		a.reads("/api-keys", a.apiKeys),
 		a.changes(http.MethodPost, "/api-keys", a.apiKeyAdd),
 		a.reads("/api-keys/{id}", a.apiKey),
-		a.changes(http.MethodDelete, "/api-keys/{id}", a.apiKeyRevoke),
+		a.deletes("/api-keys/{id}", a.apiKeyRevoke),
 
 		a.reads("/keys", a.keys),
 		a.changes(http.MethodPost, "/keys", a.keyRotate),
 		a.reads("/keys/{kid}", a.key),
-		a.changes(http.MethodDelete, "/keys/{kid}", a.keyRevoke),
+		a.deletes("/keys/{kid}", a.keyRevoke),
 
 		a.reads("/audit", a.records),
 	}
@@ -101,6 +101,16 @@ func (a *Admin) reads(path string, h endpoint.Handler) endpoint.Route {
 // changes nothing.
 func (a *Admin) changes(method, path string, h endpoint.Handler) endpoint.Route {
 	return endpoint.Route{Method: method, Path: Path + path, Access: endpoint.AccessAdminRecent, Handle: a.stillAdmin(h)}
+}
+
+// deletes is a change that takes no condition, and refuses one rather than to pass over it.
+func (a *Admin) deletes(path string, h endpoint.Handler) endpoint.Route {
+	return a.changes(http.MethodDelete, path, func(w http.ResponseWriter, r *http.Request) error {
+		if len(r.Header.Values("If-Match"))+len(r.Header.Values("If-Unmodified-Since")) > 0 {
+			return endpoint.InvalidRequest("this takes no condition", nil)
+		}
+		return h(w, r)
+	})
 }
 
 // stillAdmin asks the store whether the caller is an admin now: the token may be some minutes old.

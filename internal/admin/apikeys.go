@@ -5,37 +5,18 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
-// apiKeyEntry is what is shown of an API key, as at /keys, and whose it is.
+// apiKeyEntry is an API key as its owner sees it, and whose it is.
 type apiKeyEntry struct {
-	ID         string     `json:"id"`
-	Owner      string     `json:"owner"`
-	Name       string     `json:"name"`
-	Scope      string     `json:"scope"`
-	Everything bool       `json:"everything"`
-	Audiences  []string   `json:"audiences"`
-	CreatedAt  time.Time  `json:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at"` // null: never
-	// LastUsed is rounded down to the hour; null: not yet.
-	LastUsed  *time.Time `json:"last_used"`
-	RevokedAt *time.Time `json:"revoked_at"` // null: not revoked
+	apikey.Entry
+
+	Owner string `json:"owner"`
 }
 
-func showAPIKey(k account.APIKey) apiKeyEntry {
-	return apiKeyEntry{
-		ID: k.ID, Owner: k.Owner, Name: k.Name, Scope: k.Scope.String(), Everything: k.Everything, Audiences: append([]string{}, k.Audiences...),
-		CreatedAt: k.CreatedAt, ExpiresAt: orNull(k.ExpiresAt), LastUsed: orNull(k.UsedAt.Truncate(time.Hour)), RevokedAt: orNull(k.RevokedAt),
-	}
-}
-
-func orNull(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
+func showAPIKey(k account.APIKey) apiKeyEntry { return apiKeyEntry{apikey.EntryOf(k), k.Owner} }
 
 type apiKeysAnswer struct {
 	Keys []apiKeyEntry `json:"api_keys"`
@@ -60,11 +41,7 @@ func (a *Admin) apiKeys(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list, next := cut(p, list, func(k account.APIKey) string { return k.ID })
-	answer := apiKeysAnswer{Keys: make([]apiKeyEntry, 0, len(list)), Next: next}
-	for _, k := range list {
-		answer.Keys = append(answer.Keys, showAPIKey(k))
-	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, apiKeysAnswer{each(list, showAPIKey), next})
 	return nil
 }
 
@@ -110,13 +87,6 @@ func (req apiKeyAddRequest) newAPIKey() (n account.NewAPIKey, err error) {
 	return n, nil
 }
 
-// apiKeyWithText is an API key with its text, which is shown once.
-type apiKeyWithText struct {
-	apiKeyEntry
-
-	Key string `json:"key"`
-}
-
 // apiKeyAdd makes a key with which somebody else's program calls: it can do no more than its owner.
 func (a *Admin) apiKeyAdd(w http.ResponseWriter, r *http.Request) error {
 	var req apiKeyAddRequest
@@ -132,16 +102,15 @@ func (a *Admin) apiKeyAdd(w http.ResponseWriter, r *http.Request) error {
 		return refuse(err)
 	}
 	a.location(w, "/api-keys/"+k.ID)
-	endpoint.WriteJSON(w, http.StatusCreated, apiKeyWithText{showAPIKey(k), text})
+	entry := showAPIKey(k)
+	entry.Key = text
+	endpoint.WriteJSON(w, http.StatusCreated, entry)
 	return nil
 }
 
 // apiKeyRevoke ends a key, whoever it belongs to, and every token made from it. Doing it again changes nothing.
 func (a *Admin) apiKeyRevoke(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
-		return err
-	}
-	if err := noCondition(r); err != nil {
 		return err
 	}
 	if !account.IsAPIKeyID(r.PathValue("id")) {
@@ -177,9 +146,6 @@ func (a *Admin) clientAPIKeysEnd(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *Admin) apiKeysEnd(w http.ResponseWriter, r *http.Request, owner string) error {
-	if err := noCondition(r); err != nil {
-		return err
-	}
 	cutoffs, err := a.APIKeys.RevokeAll(r.Context(), owner, event(r))
 	if err != nil {
 		return refuse(err)

@@ -45,15 +45,15 @@ func (a *Admin) records(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list, next := cut(p, list, func(r audit.Record) string { return strconv.FormatInt(r.Seq, 10) })
-	answer := recordsAnswer{Records: make([]recordEntry, 0, len(list)), Next: next}
-	for _, r := range list {
-		answer.Records = append(answer.Records, recordEntry{
-			Number: r.Seq, At: r.At, Kind: string(r.Kind), Result: string(r.Result()), Actor: r.Actor, Subject: r.Subject,
-			Session: r.Session, Address: r.Address, RequestID: r.RequestID, Reason: r.Reason,
-		})
-	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, recordsAnswer{each(list, showRecord), next})
 	return nil
+}
+
+func showRecord(r audit.Record) recordEntry {
+	return recordEntry{
+		Number: r.Seq, At: r.At, Kind: string(r.Kind), Result: string(r.Result()), Actor: r.Actor, Subject: r.Subject,
+		Session: r.Session, Address: r.Address, RequestID: r.RequestID, Reason: r.Reason,
+	}
 }
 
 // auditQuery reads what to select. Texts are compared exactly.

@@ -41,11 +41,7 @@ func (a *Admin) clients(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list, next := cut(p, list, func(c account.Client) string { return c.Name })
-	answer := clientsAnswer{Clients: make([]clientEntry, 0, len(list)), Next: next}
-	for _, c := range list {
-		answer.Clients = append(answer.Clients, showClient(c))
-	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, clientsAnswer{each(list, showClient), next})
 	return nil
 }
 
@@ -156,9 +152,6 @@ func (a *Admin) clientEdit(w http.ResponseWriter, r *http.Request) error {
 func (a *Admin) clientDelete(w http.ResponseWriter, r *http.Request) error {
 	c, err := a.findClient(r)
 	if err != nil {
-		return err
-	}
-	if err := noCondition(r); err != nil {
 		return err
 	}
 	cutoffs, err := a.Clients.Remove(r.Context(), c.ID, event(r))

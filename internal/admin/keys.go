@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -41,11 +42,7 @@ func (a *Admin) keys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := keysAnswer{Keys: make([]keyEntry, 0, len(list))}
-	for _, k := range list {
-		answer.Keys = append(answer.Keys, showKey(k))
-	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, keysAnswer{each(list, showKey)})
 	return nil
 }
 
@@ -53,7 +50,7 @@ func (a *Admin) key(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
 	}
-	k, err := a.findKey(r, r.PathValue("kid"))
+	k, err := a.findKey(r.Context(), r.PathValue("kid"))
 	if err != nil {
 		return err
 	}
@@ -61,8 +58,8 @@ func (a *Admin) key(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (a *Admin) findKey(r *http.Request, kid string) (issuer.KeyInfo, error) {
-	list, err := a.Issuer.KeyList(afterCommit(r))
+func (a *Admin) findKey(ctx context.Context, kid string) (issuer.KeyInfo, error) {
+	list, err := a.Issuer.KeyList(ctx)
 	if err != nil {
 		return issuer.KeyInfo{}, err
 	}
@@ -82,7 +79,7 @@ func (a *Admin) keyRotate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	k, err := a.findKey(r, kid)
+	k, err := a.findKey(afterCommit(r), kid)
 	if err != nil {
 		return err
 	}
@@ -96,7 +93,7 @@ func (a *Admin) keyRevoke(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
 	}
-	k, err := a.findKey(r, r.PathValue("kid"))
+	k, err := a.findKey(r.Context(), r.PathValue("kid"))
 	if err != nil {
 		return err
 	}

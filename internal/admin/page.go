@@ -94,6 +94,15 @@ func cut[T any](p page, list []T, position func(T) string) (entries []T, next st
 	return list, cursorText(position(list[p.limit-1]))
 }
 
+// each shows the entries of a list. What is empty is [], not null.
+func each[T, E any](list []T, show func(T) E) []E {
+	shown := make([]E, len(list))
+	for i, entry := range list {
+		shown[i] = show(entry)
+	}
+	return shown
+}
+
 // cursorText writes a position. Whoever changes it reaches nothing that the list does not show anyway.
 func cursorText(position string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(position))

@@ -39,11 +39,7 @@ func (a *Admin) roles(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list, next := cut(p, list, func(r account.Role) string { return r.Name })
-	answer := rolesAnswer{Roles: make([]roleEntry, 0, len(list)), Next: next}
-	for _, role := range list {
-		answer.Roles = append(answer.Roles, showRole(role))
-	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, rolesAnswer{each(list, showRole), next})
 	return nil
 }
 
@@ -132,9 +128,6 @@ func (a *Admin) roleEdit(w http.ResponseWriter, r *http.Request) error {
 func (a *Admin) roleDelete(w http.ResponseWriter, r *http.Request) error {
 	end, err := endSessions(r)
 	if err != nil {
-		return err
-	}
-	if err := noCondition(r); err != nil {
 		return err
 	}
 	if _, err := a.People.RemoveRole(r.Context(), r.PathValue("name"), end, event(r)); err != nil {

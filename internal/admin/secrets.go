@@ -27,14 +27,12 @@ func (a *Admin) secrets(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := clientSecretsAnswer{Secrets: make([]clientSecretEntry, 0, len(c.Secrets))}
-	for _, s := range c.Secrets {
-		answer.Secrets = append(answer.Secrets, clientSecretEntry{
-			ID: s.ID, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, LastUsed: s.UsedAt.Truncate(time.Hour),
-		})
-	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, clientSecretsAnswer{each(c.Secrets, showSecret)})
 	return nil
+}
+
+func showSecret(s account.ClientSecret) clientSecretEntry {
+	return clientSecretEntry{ID: s.ID, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, LastUsed: s.UsedAt.Truncate(time.Hour)}
 }
 
 type secretAddRequest struct {

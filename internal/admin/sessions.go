@@ -68,11 +68,7 @@ func (a *Admin) sessions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list, next := cut(p, list, func(s issuer.Session) string { return s.ID })
-	answer := sessionsAnswer{Sessions: make([]sessionEntry, 0, len(list)), Next: next}
-	for _, s := range list {
-		answer.Sessions = append(answer.Sessions, showSession(s))
-	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, sessionsAnswer{each(list, showSession), next})
 	return nil
 }
 

@@ -58,14 +58,6 @@ func checkMatch(r *http.Request, shown any) (whatever bool, err error) {
 	return false, errChanged
 }
 
-// noCondition refuses a condition where there is nothing to hold it against, rather than to pass over it.
-func noCondition(r *http.Request) error {
-	if len(r.Header.Values("If-Match"))+len(r.Header.Values("If-Unmodified-Since")) > 0 {
-		return endpoint.InvalidRequest("this takes no condition", nil)
-	}
-	return nil
-}
-
 // conflict turns what the store says of a resource that was changed meanwhile.
 func conflict(err error) error {
 	if errors.Is(err, issuer.ErrConflict) {

@@ -52,11 +52,7 @@ func (a *Admin) users(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list, next := cut(p, list, func(u account.User) string { return u.Canonical })
-	answer := usersAnswer{Users: make([]userEntry, 0, len(list)), Next: next}
-	for _, u := range list {
-		answer.Users = append(answer.Users, showUser(u))
-	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, usersAnswer{each(list, showUser), next})
 	return nil
 }
 
@@ -184,9 +180,6 @@ func (a *Admin) userEdit(w http.ResponseWriter, r *http.Request) error {
 func (a *Admin) userDelete(w http.ResponseWriter, r *http.Request) error {
 	u, err := a.find(r)
 	if err != nil {
-		return err
-	}
-	if err := noCondition(r); err != nil {
 		return err
 	}
 	cutoff, err := a.People.Delete(r.Context(), u.ID, event(r))

@@ -32,8 +32,8 @@ func Routes(keys *account.APIKeys, people *account.People, iss *issuer.Issuer, p
 	}
 }
 
-// keyEntry is a key for its owner.
-type keyEntry struct {
+// Entry is what is shown of a key to its owner.
+type Entry struct {
 	ID         string     `json:"id"`
 	Name       string     `json:"name"`
 	Scope      string     `json:"scope"`
@@ -44,7 +44,8 @@ type keyEntry struct {
 	// LastUsed is rounded down to the hour; null: not yet.
 	LastUsed  *time.Time `json:"last_used"`
 	RevokedAt *time.Time `json:"revoked_at"` // null: not revoked
-	Key       string     `json:"key,omitzero"`
+	// Key is its text, in the answer that makes it and in no other.
+	Key string `json:"key,omitzero"`
 }
 
 // list lists the caller's keys, newest first. There are no more than fit.
@@ -54,12 +55,12 @@ func (s self) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	slices.SortStableFunc(list, func(a, b account.APIKey) int { return b.CreatedAt.Compare(a.CreatedAt) })
-	entries := make([]keyEntry, len(list))
+	entries := make([]Entry, len(list))
 	for i, key := range list {
-		entries[i] = entryOf(key)
+		entries[i] = EntryOf(key)
 	}
 	endpoint.WriteJSON(w, http.StatusOK, struct {
-		Keys []keyEntry `json:"keys"`
+		Keys []Entry `json:"keys"`
 	}{entries})
 	return nil
 }
@@ -73,7 +74,7 @@ func (s self) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refused(err)
 	}
-	endpoint.WriteJSON(w, http.StatusOK, entryOf(key))
+	endpoint.WriteJSON(w, http.StatusOK, EntryOf(key))
 	return nil
 }
 
@@ -109,7 +110,7 @@ func (s self) add(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refused(err)
 	}
-	entry := entryOf(key)
+	entry := EntryOf(key)
 	entry.Key = text
 	w.Header().Set("Location", s.prefix+"/keys/"+key.ID)
 	endpoint.WriteJSON(w, http.StatusCreated, entry)
@@ -150,8 +151,9 @@ func (s self) revoke(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func entryOf(k account.APIKey) keyEntry {
-	return keyEntry{
+// EntryOf shows a key.
+func EntryOf(k account.APIKey) Entry {
+	return Entry{
 		ID: k.ID, Name: k.Name, Scope: k.Scope.String(), Everything: k.Everything, Audiences: append([]string{}, k.Audiences...),
 		CreatedAt: k.CreatedAt, ExpiresAt: orNull(k.ExpiresAt), LastUsed: orNull(k.UsedAt.Truncate(time.Hour)), RevokedAt: orNull(k.RevokedAt),
 	}

@@ -32,7 +32,7 @@ var remote = path.Join(core, "remote")
 var arrows = map[string][]string{
 	"cmd/doorward":       {"internal/server", "internal/admin", "internal/reference", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/move"},
 	"internal/server":    {"internal/oauth", "internal/apikey", "internal/endpoint", "internal/audit", "jwt"},
-	"internal/admin":     {"internal/endpoint", "internal/audit"},
+	"internal/admin":     {"internal/apikey", "internal/audit"},
 	"internal/oauth":     {"internal/endpoint", "internal/quota", "jwt"},
 	"internal/reference": {"internal/endpoint"},
 

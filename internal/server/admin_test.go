@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/issuer"
@@ -96,6 +97,28 @@ func TestAdminConditions(t *testing.T) {
 		w.do("PATCH", path, change, root, ifMatch("*")).want(t, 200, "")
 		w.do("PATCH", path, map[string]any{}, root, ifMatch("*")).want(t, 400, "invalid_request")
 	}
+}
+
+// A condition that nobody would hold against anything is refused, wherever something is deleted.
+func TestAdminDeleteTakesNoCondition(t *testing.T) {
+	t.Parallel()
+	w, root, _ := adminWorld(t)
+	segment := regexp.MustCompile(`\{\w+\}`)
+	n := 0
+	for _, route := range (&admin.Admin{}).Routes() {
+		if route.Method != http.MethodDelete {
+			continue
+		}
+		n++
+		path := segment.ReplaceAllString(route.Path, w.bob)
+		for _, condition := range []with{ifMatch("*"), header("If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT")} {
+			w.do("DELETE", path, nil, root, condition).want(t, 400, "invalid_request")
+		}
+	}
+	if n < 10 {
+		t.Errorf("%d paths", n)
+	}
+	w.login("bob", bobWord)
 }
 
 // Of changes that were decided at the same sight one is made, and no change is lost.
