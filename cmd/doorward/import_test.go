@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doorward/doorward/cmd/doorward/internal/roster"
+	"github.com/doorward/doorward/internal/roster"
 )
 
 // python runs a script of testdata in a new folder and returns the folder.

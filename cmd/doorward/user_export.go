@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/doorward/doorward/cmd/doorward/internal/roster"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/roster"
 	"github.com/spf13/cobra"
 )
 

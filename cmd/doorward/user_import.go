@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/doorward/doorward/cmd/doorward/internal/roster"
+	"github.com/doorward/doorward/internal/roster"
 	"github.com/spf13/cobra"
 )
 

@@ -2,7 +2,9 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/doorward/doorward/issuer"
 )
@@ -40,6 +42,45 @@ func Verify(ctx context.Context, src Source, master issuer.MasterKey, expect *He
 		if len(page.Blocks) == 0 {
 			return v.report, v.end()
 		}
+	}
+}
+
+// Verdict is what a verification came to, for programs. Its JSON names are stable.
+type Verdict struct {
+	Verified bool       `json:"verified"`
+	Broken   *int64     `json:"broken"` // the first block that is
+	Why      string     `json:"why"`    // "" if Verified
+	Blocks   int64      `json:"blocks"`
+	Records  int64      `json:"records"`
+	From     int64      `json:"from"` // the first block that is kept
+	Head     string     `json:"head"`
+	Waiting  int64      `json:"waiting"` // records that are not sealed
+	Oldest   *time.Time `json:"oldest_waiting"`
+}
+
+// Verdict says what [Verify] came to with an error, which may be nil. An error that says nothing about the record, such
+// as one of the source, is returned.
+func (r Report) Verdict(err error) (Verdict, error) {
+	v := Verdict{Verified: err == nil, Blocks: r.Blocks, Records: r.Records, From: r.From.Number + 1, Head: r.Head.String()}
+	broken, ok := errors.AsType[*BrokenError](err)
+	switch {
+	case ok:
+		v.Broken, v.Why = &broken.Block, broken.Err.Error()
+	case errors.Is(err, ErrHeadOld):
+		v.Why = ErrHeadOld.Error()
+	case errors.Is(err, issuer.ErrMasterKey):
+		v.Why = "audit: a key of the record does not open under the master key: somebody has changed it"
+	default:
+		return v, err
+	}
+	return v, nil
+}
+
+// Wait adds what waits to be sealed.
+func (v *Verdict) Wait(n int64, oldest time.Time) {
+	if v.Waiting = n; !oldest.IsZero() {
+		oldest = oldest.UTC()
+		v.Oldest = &oldest
 	}
 }
 

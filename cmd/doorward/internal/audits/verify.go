@@ -6,26 +6,12 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
-
-// reportJSON is what verify has seen, for programs. Its names are stable.
-type reportJSON struct {
-	Verified bool       `json:"verified"`
-	Broken   *int64     `json:"broken"` // the first block that is
-	Why      string     `json:"why"`    // "" unless broken
-	Blocks   int64      `json:"blocks"`
-	Records  int64      `json:"records"`
-	From     int64      `json:"from"` // the first block that is kept
-	Head     string     `json:"head"`
-	Waiting  int64      `json:"waiting"` // records that are not sealed
-	Oldest   *time.Time `json:"oldest_waiting"`
-}
 
 func (s Shell) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -93,7 +79,7 @@ func (s Shell) verifyStore(ctx context.Context, store Store, expect *audit.Head,
 	if err != nil {
 		return err
 	}
-	return s.verify(ctx, store, store, expect, reportJSON{Waiting: n, Oldest: ago.Optional(oldest)}, asJSON)
+	return s.verify(ctx, store, store, expect, func(v *audit.Verdict) { v.Wait(n, oldest) }, asJSON)
 }
 
 func (s Shell) verifyFile(ctx context.Context, store Store, path string, expect *audit.Head, asJSON bool) (err error) {
@@ -102,14 +88,14 @@ func (s Shell) verifyFile(ctx context.Context, store Store, path string, expect 
 		return s.Failed(err, "", "cannot read the export: %v", err)
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
-	f, err := openFile(opened)
+	f, err := audit.ReadExport(opened)
 	if err != nil {
 		return s.Failed(err, "", "%s is no whole export: %v", path, err)
 	}
-	return s.verify(ctx, store, f, expect, reportJSON{}, asJSON)
+	return s.verify(ctx, store, f, expect, func(*audit.Verdict) {}, asJSON)
 }
 
-func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect *audit.Head, out reportJSON, asJSON bool) error {
+func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect *audit.Head, wait func(*audit.Verdict), asJSON bool) error {
 	master, err := store.Master()
 	if err != nil {
 		return err
@@ -117,17 +103,14 @@ func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect
 	bar := s.Progress()
 	report, err := audit.Verify(ctx, src, master, expect, func(done, all int64) { bar.Show(int(done), done, all) })
 	bar.Clear()
-	out.Blocks, out.Records, out.From, out.Head = report.Blocks, report.Records, report.From.Number+1, report.Head.String()
-	out.Verified = err == nil
 	if errors.Is(err, issuer.ErrMasterKey) {
 		return s.Refused("use the master key of the store; if it is, somebody has changed a key in the store", "a key of the audit record does not open: %v", err)
 	}
-	broken, ok := errors.AsType[*audit.BrokenError](err)
-	if ok {
-		out.Broken, out.Why = &broken.Block, broken.Err.Error()
-	} else if err != nil && !errors.Is(err, audit.ErrHeadOld) {
+	out, other := report.Verdict(err)
+	if other != nil {
 		return s.Failed(err, "", "the record cannot be read to its end: %v", err)
 	}
+	wait(&out)
 	if asJSON {
 		if err := s.JSON(out); err != nil {
 			return err
@@ -139,7 +122,7 @@ func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect
 }
 
 // tell writes what was seen for people.
-func (s Shell) tell(out reportJSON) {
+func (s Shell) tell(out audit.Verdict) {
 	s.Note("%s in %s verified, from block %d on", count(out.Records, "record"), count(out.Blocks, "block"), out.From)
 	if out.Waiting > 0 {
 		s.Note("not sealed yet: %s, the first of %s", count(out.Waiting, "record"), ago.When(*out.Oldest))

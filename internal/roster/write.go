@@ -16,6 +16,9 @@ import (
 // Written are the columns that a [Writer] writes.
 var Written = Columns{Name: "username", Hash: "password_hash", Roles: "roles", Disabled: "disabled", Email: "email"}
 
+// writtenID is the column of the ID that a [Writer] writes beside them. Nobody reads it.
+const writtenID = "id"
+
 // Entry is one user who is written, with the ID that tokens carry as sub.
 type Entry struct {
 	Name     string   `json:"username"`
@@ -51,7 +54,7 @@ func CreateCSV(path string) (*Writer, error) {
 			w.Flush()
 			return w.Error()
 		}
-		return put, end, w.Write([]string{Written.Name, Written.Hash, Written.Roles, Written.Disabled, "id", Written.Email})
+		return put, end, w.Write([]string{Written.Name, Written.Hash, Written.Roles, Written.Disabled, writtenID, Written.Email})
 	})
 }
 

@@ -1,4 +1,4 @@
-package audits
+package audit_test
 
 import (
 	"bytes"
@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
@@ -66,13 +65,13 @@ func exported(t testing.TB) (issuer.MasterKey, audit.Report, string) {
 	report, err := audit.Verify(t.Context(), s, master, nil, func(int64, int64) {})
 	do(err)
 	var out bytes.Buffer
-	do(Shell{Shell: shell.Shell{Out: &out}}.export(t.Context(), Store{Store: s}))
+	do(audit.Export(t.Context(), s, &out))
 	return master, report, out.String()
 }
 
 func verifyText(t testing.TB, master issuer.MasterKey, text string) (audit.Report, error) {
 	t.Helper()
-	f, err := openFile(strings.NewReader(text))
+	f, err := audit.ReadExport(strings.NewReader(text))
 	if err != nil {
 		return audit.Report{}, err
 	}
@@ -134,23 +133,5 @@ func TestExportChanged(t *testing.T) {
 	}
 	if accepted > 500 {
 		t.Errorf("%d of 1000 changes do not count", accepted)
-	}
-}
-
-// Text of a stranger is one word on one line.
-func TestShown(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"":        "",
-		"alice":   "alice",
-		"ä_1.2-3": "ä_1.2-3",
-		hostile:   `"a\x1b[31m\u202egnp.exe\r\n\u2028{\"type\":\"end\"}\t=\"\x7f\U000e0001 ä"`,
-		"a b":     `"a b"`,
-		"a=b":     `"a=b"`,
-		"\xff":    `"\xff"`,
-	} {
-		if got := shown(text); got != want {
-			t.Errorf("shown(%q) = %s, want %s", text, got, want)
-		}
 	}
 }

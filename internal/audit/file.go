@@ -1,4 +1,4 @@
-package audits
+package audit
 
 import (
 	"bufio"
@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/doorward/doorward/internal/audit"
 )
 
 const (
@@ -17,19 +15,20 @@ const (
 	mostKeys  = 100_000
 )
 
-// file is the audit.Source that an export is, read once from its beginning to its end.
+// file is the [Source] that an export is.
 type file struct {
 	lines *bufio.Scanner
 	line  int
-	start audit.Anchor
-	keys  []audit.StoredKey
-	ahead *audit.Block // whose line was read
-	end   audit.Head
+	start Anchor
+	keys  []StoredKey
+	ahead *Block // whose line was read
+	end   Head
 	ended bool
 }
 
-// openFile reads an export up to its first block.
-func openFile(from io.Reader) (*file, error) {
+// ReadExport reads what [Export] wrote, up to its first block. The Source that it returns is for one reading from the
+// beginning to the end, as [Verify] does. What is no export, or has no end, is an error here or there.
+func ReadExport(from io.Reader) (Source, error) {
 	f := &file{lines: bufio.NewScanner(from)}
 	f.lines.Buffer(nil, lineBytes)
 	var start startJSON
@@ -49,8 +48,8 @@ func openFile(from io.Reader) (*file, error) {
 }
 
 // AuditChain returns the next blocks. after has no say: the file is read in its order.
-func (f *file) AuditChain(ctx context.Context, _ int64) (audit.Page, error) {
-	page := audit.Page{Anchor: f.start, Last: f.end}
+func (f *file) AuditChain(ctx context.Context, _ int64) (Page, error) {
+	page := Page{Anchor: f.start, Last: f.end}
 	for f.ahead != nil && len(page.Records) < pageSize && len(page.Blocks) < pageSize {
 		if err := ctx.Err(); err != nil {
 			return page, err
@@ -68,7 +67,7 @@ func (f *file) AuditChain(ctx context.Context, _ int64) (audit.Page, error) {
 			}
 			r.Block = b.Number // which it has by its place
 			page.Records = append(page.Records, *r)
-			if int64(len(page.Records)) > min(b.Count, audit.MaxRecords)+pageSize {
+			if int64(len(page.Records)) > min(b.Count, MaxRecords)+pageSize {
 				extra++
 			}
 		}
@@ -78,7 +77,7 @@ func (f *file) AuditChain(ctx context.Context, _ int64) (audit.Page, error) {
 }
 
 // read reads a line: a record is returned, the rest is kept.
-func (f *file) read() (*audit.Record, error) {
+func (f *file) read() (*Record, error) {
 	var head struct {
 		Type string `json:"type"`
 	}
@@ -90,14 +89,14 @@ func (f *file) read() (*audit.Record, error) {
 	case "key":
 		var j keyJSON
 		if err = json.Unmarshal(line, &j); err == nil && len(f.keys) < mostKeys {
-			var k audit.StoredKey
+			var k StoredKey
 			k, err = j.key()
 			f.keys = append(f.keys, k)
 		}
 	case "block":
 		var j blockJSON
 		if err = json.Unmarshal(line, &j); err == nil {
-			var b audit.Block
+			var b Block
 			b, err = j.block()
 			f.ahead = &b
 		}
@@ -113,7 +112,7 @@ func (f *file) read() (*audit.Record, error) {
 	case "end":
 		var j endJSON
 		if err = json.Unmarshal(line, &j); err == nil {
-			f.end, err = audit.ParseHead(j.Head)
+			f.end, err = ParseHead(j.Head)
 			f.ended = true
 		}
 	default:

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/doorward/doorward/cmd/doorward/internal/roster"
+	"github.com/doorward/doorward/internal/roster"
 )
 
 var plain = roster.Columns{Name: "name", Hash: "hash"}

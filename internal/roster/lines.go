@@ -1,0 +1,132 @@
+package roster
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// linesReader reads one JSON object on each line.
+type linesReader struct {
+	source io.Closer
+	size   int64
+	scan   *bufio.Scanner
+	line   int
+	read   int64
+	// columns says what is read of an object with these members.
+	columns func(names []string) (Columns, error)
+}
+
+// OpenLines opens a file of JSON lines. Blank lines are passed over.
+func OpenLines(path string, c Columns) (Reader, error) {
+	file, size, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return newLines(file, size, func(names []string) (Columns, error) { return c, c.checkStatus(names) }), nil
+}
+
+// ReadEntries reads JSON lines whose members are those of an [Entry]: the name and the hash are required, the ID
+// is not read, and a row with any other member is passed over. Blank lines are too. The only error with which it
+// cannot go on is ErrSyntax, of a line that is too long.
+func ReadEntries(text []byte) Reader {
+	return newLines(io.NopCloser(bytes.NewReader(text)), int64(len(text)), entryColumns)
+}
+
+func newLines(from io.ReadCloser, size int64, columns func(names []string) (Columns, error)) *linesReader {
+	scan := bufio.NewScanner(from)
+	scan.Buffer(nil, MaxRow)
+	return &linesReader{source: from, size: size, scan: scan, columns: columns}
+}
+
+// entryColumns are those of an Entry that has these members.
+func entryColumns(names []string) (Columns, error) {
+	c := Columns{Name: Written.Name, Hash: Written.Hash}
+	for _, name := range names {
+		switch name {
+		case Written.Name, Written.Hash, writtenID:
+		case Written.Email:
+			c.Email = name
+		case Written.Roles:
+			c.Roles = name
+		case Written.Disabled:
+			c.Disabled = name
+		default:
+			return c, &RowError{Reason: "a member that is not known; known are username, password_hash, email, roles, disabled, id"}
+		}
+	}
+	return c, nil
+}
+
+// Next returns the user of the next line.
+func (r *linesReader) Next() (Row, error) {
+	for r.scan.Scan() {
+		r.line++
+		r.read += int64(len(r.scan.Bytes())) + 1
+		if len(bytes.TrimSpace(r.scan.Bytes())) > 0 {
+			return r.parse(r.scan.Bytes())
+		}
+	}
+	switch err := r.scan.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return Row{}, fmt.Errorf("%w from line %d on: a row of more than %d bytes", ErrSyntax, r.line+1, MaxRow)
+	case err != nil:
+		return Row{}, err
+	}
+	return Row{}, io.EOF
+}
+
+// Progress counts bytes.
+func (r *linesReader) Progress() (read, whole int64) { return r.read, r.size }
+
+// Close closes what is read.
+func (r *linesReader) Close() error { return r.source.Close() }
+
+func (r *linesReader) parse(line []byte) (Row, error) {
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(line, &members); err != nil || members == nil || len(members) > MaxColumns {
+		return Row{}, &RowError{Place: r.line, Reason: "not one JSON object, in UTF-8, with each name once"}
+	}
+	columns, err := r.columns(slices.Collect(maps.Keys(members)))
+	if bad, ok := errors.AsType[*RowError](err); ok {
+		bad.Place = r.line
+	}
+	if err != nil {
+		return Row{}, err
+	}
+	return columns.row(r.line, func(column string) (string, error) {
+		value, ok := members[column]
+		if !ok {
+			return "", fmt.Errorf("no member %q", column)
+		}
+		return memberText(value, column == columns.Roles)
+	})
+}
+
+// memberText returns a text, or what stands for one; of a list, its texts.
+func memberText(value jsontext.Value, list bool) (string, error) {
+	switch value.Kind() {
+	case '"':
+		var text string
+		err := json.Unmarshal(value, &text)
+		return text, err
+	case 't', 'f', '0':
+		return string(value), nil
+	case 'n':
+		return "", nil
+	case '[':
+		var texts []string
+		if err := json.Unmarshal(value, &texts); err == nil && list {
+			return strings.Join(texts, ","), nil
+		}
+	}
+	return "", errors.New("a member of a type that does not fit")
+}
