@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	idleDelay = 250 * time.Millisecond // without a hash, before memory is given back
+	idleDelay = 250 * time.Millisecond // without a hash, before a burst is over
 	idleEvery = 10 * time.Second       // at most, so that a steady trickle of logins is not slowed
 )
 
@@ -21,6 +21,7 @@ type slots struct {
 	queue             int64 // of each line
 	wait              time.Duration
 	keep              bool
+	tell              func(busy bool)
 
 	refused atomic.Int64
 	hashed  atomic.Int64
@@ -28,8 +29,9 @@ type slots struct {
 
 	mu     sync.Mutex // guards what follows
 	busy   int
+	burst  bool // has begun and is not over
 	timer  *time.Timer
-	gaveAt time.Time
+	overAt time.Time
 }
 
 // line is who waits together. Its callers hold at most as many slots as open has room for.
@@ -39,7 +41,7 @@ type line struct {
 }
 
 func newSlots(cfg Config) *slots {
-	s := &slots{free: make(chan struct{}, cfg.Slots), queue: int64(cfg.Queue), wait: cfg.Wait, keep: cfg.KeepMemory}
+	s := &slots{free: make(chan struct{}, cfg.Slots), queue: int64(cfg.Queue), wait: cfg.Wait, keep: cfg.KeepMemory, tell: cfg.Busy}
 	s.anybody.open = make(chan struct{}, cfg.Slots-cfg.Reserved)
 	s.reserved.open = make(chan struct{}, cfg.Slots)
 	return s
@@ -71,14 +73,15 @@ func (s *slots) acquire(ctx context.Context, l *line) error {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
+	s.say(true)
 	return nil
 }
 
 func (s *slots) release(l *line) {
 	s.mu.Lock()
 	s.busy--
-	if s.busy == 0 && !s.keep {
-		s.giveBackLater()
+	if s.busy == 0 && (!s.keep || s.tell != nil) {
+		s.endLater()
 	}
 	s.mu.Unlock()
 	<-s.free
@@ -134,29 +137,41 @@ func (s *slots) await(ctx context.Context, c chan<- struct{}, timer *time.Timer)
 	}
 }
 
-// giveBackLater wants s.mu held.
-func (s *slots) giveBackLater() {
+// endLater wants s.mu held.
+func (s *slots) endLater() {
 	delay := idleDelay
-	if !s.gaveAt.IsZero() {
-		delay = max(delay, idleEvery-time.Since(s.gaveAt))
+	if !s.overAt.IsZero() {
+		delay = max(delay, idleEvery-time.Since(s.overAt))
 	}
 	if s.timer == nil {
-		s.timer = time.AfterFunc(delay, s.giveBack)
+		s.timer = time.AfterFunc(delay, s.end)
 		return
 	}
 	s.timer.Reset(delay)
 }
 
-// giveBack returns the memory of the last hashes to the operating system: 19 MiB
-// each, which would otherwise stay resident for minutes.
-func (s *slots) giveBack() {
-	s.mu.Lock()
-	idle := s.busy == 0
-	if idle {
-		s.gaveAt = time.Now()
-	}
-	s.mu.Unlock()
-	if idle {
+// end ends a burst. The memory of its hashes, 19 MiB each, would otherwise stay resident for minutes.
+func (s *slots) end() {
+	if s.over() && !s.keep {
 		debug.FreeOSMemory()
 	}
+}
+
+func (s *slots) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy > 0 {
+		return false
+	}
+	s.overAt = time.Now()
+	s.say(false)
+	return true
+}
+
+// say tells whether there is a burst, when that changes. It wants s.mu held.
+func (s *slots) say(burst bool) {
+	if burst != s.burst && s.tell != nil {
+		s.tell(burst)
+	}
+	s.burst = burst
 }

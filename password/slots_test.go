@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -146,6 +147,41 @@ func TestLinesLeaveNothing_Attack_E03(t *testing.T) {
 		}
 		if got := h.Stats(); got.InUse != 0 || got.Waiting != 0 {
 			t.Errorf("at the end: %+v", got)
+		}
+	})
+}
+
+// A burst begins with its first hash and is over when none follows.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told []bool
+		h := password.New(password.Config{Slots: 2, KeepMemory: true, Busy: func(busy bool) { told = append(told, busy) }})
+		hash := func() {
+			if err := h.VerifyNothing(t.Context(), good); !errors.Is(err, password.ErrMismatch) {
+				t.Fatal(err)
+			}
+		}
+		begun := time.Now()
+		hash()
+		hash()
+		time.Sleep(249 * time.Millisecond)
+		synctest.Wait()
+		if !slices.Equal(told, []bool{true}) {
+			t.Errorf("after %v: %v, want that it began", time.Since(begun), told)
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if !slices.Equal(told, []bool{true, false}) {
+			t.Errorf("after %v: %v, want that it began and is over", time.Since(begun), told)
+		}
+		for range 30 { // a login each second is one burst in ten seconds
+			hash()
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if n := len(told); n < 6 || n > 8 {
+			t.Errorf("told %d times in 30 s, want 6 to 8", n)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -119,6 +120,22 @@ func TestMetricsCount(t *testing.T) {
 		if eventually(func() bool { return maps.Equal(moved(before, scrape(t, url)), want) }) != nil {
 			t.Errorf("%s: moved %v, want %v", tt.name, moved(before, scrape(t, url)), want)
 		}
+	}
+}
+
+// While passwords are hashed there are threads for everything else, and afterwards no more than cores. The first burst is
+// that of the start, which made a user; the second lasts for ten seconds at least.
+func TestAttack_E03_HashesLeaveThreads(t *testing.T) {
+	t.Parallel()
+	s, secret, url := serveMetrics(t)
+	threads := func() float64 { return scrape(t, url).values["go_sched_gomaxprocs_threads"] }
+	cores := float64(runtime.GOMAXPROCS(0))
+	if err := eventually(func() bool { return threads() == cores }); err != nil {
+		t.Fatalf("%v threads for Go after the start, want %v: %v", threads(), cores, err)
+	}
+	must(t, 200, "POST", s.url+"/login", "", credentials("admin", secret))
+	if got, want := threads(), cores+scrape(t, url).values["doorward_password_slots"]; got != want {
+		t.Errorf("%v threads for Go after a login, want %v", got, want)
 	}
 }
 

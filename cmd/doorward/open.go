@@ -122,7 +122,7 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 
 func newBackend(f folder, store store) (*backend, error) {
 	slots := max(2, runtime.GOMAXPROCS(0))
-	hasher := password.New(password.Config{Slots: slots, Reserved: slots / 2})
+	hasher := password.New(password.Config{Slots: slots, Reserved: slots / 2, Busy: besideHashes(slots)})
 	breached, unread := openBreached(f.cfg)
 	people, err := account.New(account.Config{
 		Store: store, Bulk: store, Resets: store, Devices: store, Edits: store, Roles: store, Throttle: store,
