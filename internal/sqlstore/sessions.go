@@ -242,28 +242,30 @@ func insertSession(ctx context.Context, tx Tx, now time.Time, id string, n issue
 // Its last use stays the latest, also when the clock goes back.
 func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int64, ch issuer.Change) (issuer.Session, error) {
 	st := ch.State
-	var used, end int64
+	var used int64
 	if ch.Used {
 		used = 1
-	}
-	if ch.End != "" {
-		end = 1
 	}
 	if ch.Hold {
 		st.HeldSince = now
 	}
-	session, err := scanSession(tx.QueryRowContext(ctx, `
-		UPDATE sessions SET rev = rev + 1,
-			generation = $3, held_since = $4, late_run = $5, late = $6, mixed = $7, quiet = $8,
-			last_used_at = CASE WHEN CAST($10 AS BIGINT) = 1 AND CAST($9 AS BIGINT) > last_used_at
-				THEN CAST($9 AS BIGINT) ELSE last_used_at END,
-			idle_end = CASE WHEN CAST($10 AS BIGINT) = 1 THEN CAST($9 AS BIGINT) + idle ELSE idle_end END,
-			end_reason = CASE WHEN CAST($11 AS BIGINT) = 1 AND ended_at = 0 THEN $12 ELSE end_reason END,
-			ended_at = CASE WHEN CAST($11 AS BIGINT) = 1 AND ended_at = 0 THEN CAST($9 AS BIGINT) ELSE ended_at END
-		WHERE id = $1 AND rev = $2 AND `+notWithAll+`
-		RETURNING `+sessionColumns,
-		id, rev, int64(st.Generation), millis(st.HeldSince), st.LateRun, st.Late, st.Mixed, st.Quiet,
-		millis(now), used, end, ch.End))
+	set := `rev = rev + 1,
+		generation = $3, held_since = $4, late_run = $5, late = $6, mixed = $7, quiet = $8,
+		last_used_at = CASE WHEN CAST($10 AS BIGINT) = 1 AND CAST($9 AS BIGINT) > last_used_at
+			THEN CAST($9 AS BIGINT) ELSE last_used_at END,
+		idle_end = CASE WHEN CAST($10 AS BIGINT) = 1 THEN CAST($9 AS BIGINT) + idle ELSE idle_end END`
+	args := []any{
+		id, rev, int64(st.Generation), millis(st.HeldSince), st.LateRun, st.Late, st.Mixed, st.Quiet, millis(now), used,
+	}
+	// SQLite writes the index of live sessions anew wherever ended_at is set, to the same value too.
+	if ch.End != "" {
+		set += `,
+		end_reason = CASE WHEN ended_at = 0 THEN $11 ELSE end_reason END,
+		ended_at = CASE WHEN ended_at = 0 THEN CAST($9 AS BIGINT) ELSE ended_at END`
+		args = append(args, ch.End)
+	}
+	session, err := scanSession(tx.QueryRowContext(ctx,
+		`UPDATE sessions SET `+set+` WHERE id = $1 AND rev = $2 AND `+notWithAll+` RETURNING `+sessionColumns, args...))
 	if !errors.Is(err, sql.ErrNoRows) {
 		return session, err
 	}
