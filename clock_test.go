@@ -3,6 +3,7 @@ package doorward_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,6 +39,96 @@ func TestFarClocks(t *testing.T) {
 				if _, err := s.v.Verify(t.Context(), token); !errors.Is(err, tt.wantErr) {
 					t.Errorf("%v, %s: %v, want %v", time.Now().UTC(), tt.name, err, tt.wantErr)
 				}
+			}
+		}
+	})
+}
+
+// Attack_G11: what only the clock of this machine finds wrong is answered with 503, and whatever is refused by the
+// issuer's clock too is refused as ever. No token is accepted for it.
+func TestClockOffset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const hour = int64(3600)
+		set := doorward.NewRevocationSet(time.Minute)
+		set.Add(doorward.Revocation{Kind: doorward.KindSession, ID: "gone"})
+		set.Confirm(time.Now())
+		old := doorward.NewRevocationSet(-1)
+		for _, tt := range []struct {
+			name     string
+			off      int64 // seconds by which the issuer is ahead
+			iat, exp int64 // from now, by this machine's clock
+			change   map[string]any
+			stale    bool
+			wantErr  error
+			status   int
+		}{
+			{"right", 0, 0, 600, nil, false, nil, 200},
+			{"right, not yet", 0, 31, 600, nil, false, doorward.ErrNotYet, 401},
+			{"right, expired", 0, -600, 0, nil, false, doorward.ErrExpired, 401},
+			{"behind, and the token is old enough", 90, 30, 600, nil, false, nil, 200},
+			{"behind", 90, 90, 690, nil, false, doorward.ErrClock, 503},
+			{"behind by an hour", hour, hour, hour + 600, nil, false, doorward.ErrClock, 503},
+			{"behind, by nbf", 90, 0, 690, map[string]any{"nbf": raw(fmt.Sprint(time.Now().Unix() + 90))}, false, doorward.ErrClock, 503},
+			{"behind by a hair more than the leeway", 31, 31, 600, nil, false, doorward.ErrClock, 503},
+			{"behind, of the issuer's future too", 90, 121, 600, nil, false, doorward.ErrNotYet, 401},
+			{"behind, and expired", 90, -600, 0, nil, false, doorward.ErrExpired, 401},
+			{"behind, and expired by the issuer's clock since", 700, 90, 690, nil, false, doorward.ErrExpired, 401},
+			{"behind, of another audience", 90, 90, 690, map[string]any{"aud": "https://other.example"}, false, doorward.ErrAudience, 401},
+			{"behind, of another issuer", 90, 90, 690, map[string]any{"iss": "https://other.example"}, false, doorward.ErrIssuer, 401},
+			{"behind, and revoked", 90, 90, 690, map[string]any{"sid": "gone"}, false, doorward.ErrRevoked, 401},
+			{"behind, and out of touch", 90, 90, 690, nil, true, doorward.ErrClock, 503},
+			{"out of touch", 90, 0, 600, nil, true, doorward.ErrStale, 503},
+			{"ahead", -hour, -hour, 600 - hour, nil, false, doorward.ErrClock, 503},
+			{"ahead within the leeway", -30, -600, 0, nil, false, doorward.ErrExpired, 401},
+			{"ahead by a second more", -31, -600, 0, nil, false, doorward.ErrClock, 503},
+			{"ahead, and expired by both", -90, -700, -90, nil, false, doorward.ErrExpired, 401},
+			{"ahead, not expired yet", -90, -90, 1, nil, false, nil, 200},
+			{"ahead, of everybody's future", -90, 31, 600, nil, false, doorward.ErrNotYet, 401},
+			{"ahead, and revoked", -hour, -hour, 600 - hour, map[string]any{"sid": "gone"}, false, doorward.ErrRevoked, 401},
+		} {
+			var reason string
+			s := newSubject(t, jwt.EdDSA, func(c *doorward.Config) {
+				c.Revocations, c.YoungWhenStale = set, 0
+				if tt.stale {
+					c.Revocations = old
+				}
+				c.ClockOffset = func() time.Duration { return time.Duration(tt.off) * time.Second }
+				c.Observe = func(o doorward.Outcome) { reason = o.Reason }
+			})
+			now := time.Now().Unix()
+			claims := map[string]any{"iat": raw(fmt.Sprint(now + tt.iat)), "exp": raw(fmt.Sprint(now + tt.exp))}
+			maps.Copy(claims, tt.change)
+			token := s.token(t, claims)
+			if _, err := s.v.Verify(t.Context(), token); !errors.Is(err, tt.wantErr) {
+				t.Errorf("%s: %v, want %v", tt.name, err, tt.wantErr)
+			} else if tt.wantErr == doorward.ErrClock && (reason != "clock" || errors.Is(err, doorward.ErrExpired)) {
+				t.Errorf("%s: reason %q, and expired: %v", tt.name, reason, errors.Is(err, doorward.ErrExpired))
+			}
+			if got := statusOf(s.v.Require(), token); got != tt.status {
+				t.Errorf("%s: %d, want %d", tt.name, got, tt.status)
+			}
+		}
+	})
+}
+
+// A clock that is far ahead makes every login seem old: nobody is sent to log in again for it.
+func TestClockOffsetOfLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			off     time.Duration
+			loginAt int64 // from now, by this machine's clock
+			status  int
+		}{
+			{0, -300, 200},
+			{0, -301, 401},
+			{-30 * time.Second, -301, 401},
+			{-400 * time.Second, -400, 503},
+			{400 * time.Second, -301, 401},
+		} {
+			s := newSubject(t, jwt.EdDSA, func(c *doorward.Config) { c.ClockOffset = func() time.Duration { return tt.off } })
+			token := s.token(t, map[string]any{"auth_time": time.Now().Unix() + tt.loginAt})
+			if got := statusOf(s.v.Require(doorward.LoggedInWithin(5*time.Minute)), token); got != tt.status {
+				t.Errorf("a clock that is %v off, a login at %d s: %d, want %d", tt.off, tt.loginAt, got, tt.status)
 			}
 		}
 	})

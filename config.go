@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/doorward/doorward/internal/strict"
 )
 
 const (
@@ -31,7 +33,7 @@ func (cfg *Config) check() error {
 		return errors.New("RequireClaims is required: Types admits more than at+jwt, so a claim must tell access tokens from ID tokens")
 	case slices.Contains(cfg.RequireClaims, ""):
 		return errors.New("RequireClaims has an empty name")
-	case !attributeText(cfg.Realm):
+	case !strict.Quotable(cfg.Realm):
 		return errors.New("Realm has a byte outside printable ASCII, a quote or a backslash")
 	}
 	return errors.Join(cfg.checkTimes(), cfg.checkExtractors())
@@ -76,13 +78,4 @@ func (cfg *Config) checkExtractors() error {
 	return nil
 }
 
-func isOtherType(typ string) bool { return !isAccessType(typ) }
-
-func attributeText(s string) bool {
-	for i := range len(s) {
-		if !attributeByte(s[i]) {
-			return false
-		}
-	}
-	return true
-}
+func isOtherType(typ string) bool { return !strict.SameType(typ, typeAccess) }

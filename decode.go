@@ -36,7 +36,7 @@ func (v *Verifier) decodeClaims(token *jwt.Token) (*Claims, error) {
 // complete checks what needs no clock: that nothing is missing and that the
 // times agree with each other.
 func (v *Verifier) complete(c *Claims, typ string) error {
-	access := isAccessType(typ)
+	access := strict.SameType(typ, typeAccess)
 	switch {
 	case c.ExpiresAt.IsZero():
 		return &claimError{"exp", "is missing"}
@@ -71,19 +71,6 @@ func (v *Verifier) requireAll(token *jwt.Token) error {
 		return &claimError{strings.Join(missing, ", "), "is required and missing"}
 	}
 	return nil
-}
-
-// isAccessType compares as RFC 7515 §4.1.9 says: without "application/" and
-// without regard to case.
-func isAccessType(typ string) bool {
-	const prefix = "application/"
-	if typ == typeAccess {
-		return true
-	}
-	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
-		typ = typ[len(prefix):]
-	}
-	return strings.EqualFold(typ, typeAccess)
 }
 
 // decoder reads the members of one set of claims. Nothing is coerced: a claim

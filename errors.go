@@ -29,6 +29,9 @@ var (
 	// ErrStale says that the token is good except that nobody knows whether it
 	// was revoked.
 	ErrStale = errors.New("doorward: revocations are out of date")
+	// ErrClock says that this machine's clock is known to be wrong, and that the token
+	// or the login is refused for its time by no other.
+	ErrClock = errors.New("doorward: the clock of this machine is wrong")
 )
 
 // Errors of a request, seen in [Refusal.Err].

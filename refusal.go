@@ -83,6 +83,7 @@ var verdicts = []verdict{
 	{ErrExpired, "expired", 401, codeToken, textExpired},
 	{ErrRevoked, "revoked", 401, codeToken, textEnded},
 	{err: errYoung, reason: "young"},
+	{ErrClock, "clock", 503, codeUnavailable, textUnavailable},
 	{ErrStale, "stale", 503, codeUnavailable, textUnavailable},
 	{ErrNotYet, "not_yet", 401, codeToken, textInvalid},
 	{ErrIssuer, "issuer", 401, codeToken, textInvalid},

@@ -85,6 +85,9 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 		return
 	}
 	if refusal := unmetNeed(needs, c); refusal != nil {
+		if errors.Is(refusal.Err, ErrLoginAge) && v.member(c.Issuer).clockError() < 0 {
+			refusal = newRefusal(fmt.Errorf("%w: %s", ErrClock, refusal.Err.Error()))
+		}
 		v.observed(refusal.Err, cached)
 		v.refuse(w, r, refusal, c)
 		return

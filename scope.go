@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/doorward/doorward/internal/strict"
 )
 
 // ErrScopeSyntax says that a text is no scope of RFC 6749 §3.3.
@@ -65,16 +67,5 @@ func appendScope(dst Scope, s string) (Scope, error) {
 }
 
 func scopeWord(word string) bool {
-	for i := range len(word) {
-		if !attributeByte(word[i]) || word[i] == ' ' {
-			return false
-		}
-	}
-	return word != ""
-}
-
-// attributeByte reports whether b may stand in a quoted value of a challenge
-// without an escape (RFC 6750 §3: %x20-21 / %x23-5B / %x5D-7E).
-func attributeByte(b byte) bool {
-	return b >= 0x20 && b <= 0x7e && b != '"' && b != '\\'
+	return word != "" && strict.Quotable(word) && strings.IndexByte(word, ' ') < 0
 }

@@ -50,6 +50,11 @@ type Config struct {
 	// MaxLifetime bounds exp − iat, and for tokens without iat the time left
 	// until exp. 0 means 24 h.
 	MaxLifetime time.Duration
+	// ClockOffset, if set, says how far the clock by which the issuer makes tokens is ahead of this machine's, below
+	// 0 if it is behind. A token that is refused for its time by this machine's clock alone, which is behind or
+	// more than Leeway ahead, is then answered with 503 (ErrClock), not 401. It accepts none. It may
+	// be called concurrently. Nil means that nobody knows.
+	ClockOffset func() time.Duration
 
 	// Extractors are the places where a request may carry its token. Nil means
 	// {BearerHeader()}. A request with more than one token in them is refused.
@@ -96,6 +101,7 @@ type Verifier struct {
 	leeway           time.Duration
 	expiryLeeway     time.Duration
 	maxLifetime      time.Duration
+	clockOffset      func() time.Duration // nil if nobody knows
 	extractors       []Extractor
 	vary             []string
 	realm            string
@@ -114,6 +120,7 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 		issuer: cfg.Issuer, audience: cfg.Audience, keys: keySource(cfg.Keys), near: nearKeys(cfg.Keys),
 		revocations:   cfg.Revocations,
 		young:         cfg.YoungWhenStale,
+		clockOffset:   cfg.ClockOffset,
 		types:         slices.Clone(cfg.Types),
 		requireClaims: slices.Clone(cfg.RequireClaims),
 		leeway:        cmp.Or(cfg.Leeway, 30*time.Second),
@@ -143,7 +150,8 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 // Verify checks a token and returns its claims, or the first of these errors
 // that applies: jwt.ErrMalformed, jwt.ErrKey (ErrNoKeys among them),
 // jwt.ErrSignature, jwt.ErrType, ErrClaims, ErrExpired, ErrNotYet, ErrIssuer,
-// ErrAudience, ErrRevoked, ErrStale. raw is the token alone, without "Bearer".
+// ErrAudience, ErrRevoked, ErrStale; or ErrClock, in the place of ErrExpired, ErrNotYet or
+// ErrStale. raw is the token alone, without "Bearer".
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	c, cached, err := v.check(ctx, raw)
 	err = v.settle(ctx, c, err, nil)
@@ -187,6 +195,30 @@ func (v *Verifier) checkWith(ctx context.Context, raw string, keys jwt.KeySet) (
 // checkNow is what a cached token is asked again on each use.
 func (v *Verifier) checkNow(c *Claims) error {
 	now := time.Now()
+	err := v.checkAt(c, now)
+	if !errors.Is(err, ErrExpired) && !errors.Is(err, ErrNotYet) {
+		return err
+	}
+	again := v.checkAt(c, now.Add(v.clockError()))
+	if again == nil || errors.Is(again, ErrStale) {
+		return fmt.Errorf("%w: %s", ErrClock, err.Error()) // It is no ErrExpired: nobody shall refresh for it.
+	}
+	return again
+}
+
+// clockError is how wrong this machine's clock is known to be, 0 where that is no reason to doubt a refusal. What
+// seems to be of the future is more than Leeway ahead already.
+func (v *Verifier) clockError() time.Duration {
+	if v.clockOffset == nil {
+		return 0
+	}
+	if off := v.clockOffset(); off > 0 || off < -v.leeway {
+		return off
+	}
+	return 0
+}
+
+func (v *Verifier) checkAt(c *Claims, now time.Time) error {
 	switch {
 	case !now.Before(c.ExpiresAt.Add(v.expiryLeeway)):
 		return ErrExpired

@@ -69,7 +69,7 @@ func (h *Header) parameter(name, value []byte) error {
 		return err
 	case "cty":
 		cty, err := headerString(value)
-		if err == nil && sameType(cty, "JWT") {
+		if err == nil && strict.SameType(cty, "JWT") {
 			return errNested
 		}
 		return err
@@ -92,22 +92,10 @@ func headerString(value []byte) (string, error) {
 	return strict.Share(text), nil
 }
 
-// sameType compares media types as RFC 7515 §4.1.9 says: "application/" goes without saying where no other slash
-// is, and letter case does not count (RFC 7519 §5.1).
-func sameType(a, b string) bool { return strings.EqualFold(shortType(a), shortType(b)) }
-
-func shortType(typ string) string {
-	const prefix = "application/"
-	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) && !strings.Contains(typ[len(prefix):], "/") {
-		return typ[len(prefix):]
-	}
-	return typ
-}
-
 // checkType compares the header's typ with those that the caller accepts; "" accepts a token without one.
 func checkType(typ string, accepted []string) error {
 	for _, want := range accepted {
-		if typ == want || sameType(typ, want) {
+		if strict.SameType(typ, want) {
 			return nil
 		}
 	}
@@ -162,7 +150,7 @@ func (k *Key) signHeader(typ string) (string, error) {
 		Algorithm Algorithm `json:"alg"`
 		KeyID     string    `json:"kid,omitempty"`
 		Type      string    `json:"typ,omitempty"`
-	}{k.alg, k.id, shortType(typ)})
+	}{k.alg, k.id, strict.ShortType(typ)})
 	if err != nil {
 		return "", err
 	}

@@ -4,14 +4,17 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// Attack_F10, over three nodes whose clocks differ by a minute: what ends all sessions of somebody ends each that there
-// was, and none that comes after, also within the same second.
+// Attack_F10, over three nodes whose clocks differ by nearly a minute: what ends all sessions of somebody ends each that
+// there was, and none that comes after, also within the same second. Attack_G11: then the clocks of two jump.
 func TestAttack_F10_ClocksOfNodes(t *testing.T) {
 	t.Parallel()
 	rounds := 10
@@ -24,9 +27,10 @@ func TestAttack_F10_ClocksOfNodes(t *testing.T) {
 	}
 	c := startCluster(t, clusterConfig{
 		nodes: 3, services: 2, bound: 10 * time.Second,
-		program: program, clocks: []string{"34", "0", "-26"},
+		program: program, clocks: []string{"29,-61", "0", "-27,3600"},
+		settings: "refresh: {window: 1ms, budget: 100, limit: 10000}\ntrusted_proxies: [127.0.0.1]\n",
 	})
-	c.checkClocks(34*time.Second, 0, -26*time.Second)
+	c.checkClocks(29*time.Second, 0, -27*time.Second)
 	c.awaitAll(c.mint(1)[0].AccessToken, 20*time.Second)
 	t.Run("everywhere, and again", func(t *testing.T) {
 		same := 0
@@ -50,19 +54,99 @@ func TestAttack_F10_ClocksOfNodes(t *testing.T) {
 		})
 		t.Logf("%d rounds: %d logins were too late, and %d sessions ended", rounds, refused, ended)
 	})
+	t.Run("Attack_G11 the clocks of two nodes jump", c.jumpClocks)
+}
+
+// jumpClocks sets the clocks of nodes 0 and 2 while people work, and sets them right again. Neither knows then what a
+// token is worth: it says 503 from the first moment on, never 401, and is not ready. Whoever asks another node, or
+// wants a login, a refresh or a logout of these two, notices nothing.
+func (c *cluster) jumpClocks(t *testing.T) {
+	ask := c.inspector(t)
+	l := c.startLoad(6)
+	defer l.stop()
+	for _, i := range []int{0, 2} {
+		c.setClock(t, i)
+		if ready := must(t, 503, "GET", c.nodes[i].address+"/readyz", "", ""); ready.member("reason") != "clock" {
+			t.Errorf("node %d is not ready: %s", i, ready.body)
+		}
+	}
+	must(t, 200, "GET", c.nodes[1].address+"/readyz", "", "")
+	fresh := c.mint(1)[0].AccessToken
+	for i, want := range []int{503, 200, 503} {
+		at := c.nodes[i].address
+		for _, path := range []string{"/me", "/protected", "/forward-auth/envoy/orders"} {
+			got, err := call("GET", at+path, fresh, "")
+			c.wantUnknown(t, at+path, got, err, want)
+		}
+		got, err := ask(at, fresh)
+		c.wantUnknown(t, at+"/oauth/introspect", got, err, want)
+	}
+	begun, before := time.Now(), l.count(503)
+	for tick := time.Tick(20 * time.Millisecond); l.count(503) < before+50 || l.count(200) < 150 || l.count(204) < 8; <-tick {
+		if time.Since(begun) > 20*time.Second {
+			t.Fatal("nodes with wrong clocks judge tokens")
+		}
+	}
+	c.setClock(t, 0)
+	c.setClock(t, 2)
+	c.awaitAll(c.mint(1)[0].AccessToken, 5*time.Second)
+	for _, m := range c.nodes {
+		must(t, 200, "GET", m.address+"/readyz", "", "")
+	}
+	l.stop()
+	l.settle(t)
+	l.judge(t)
+}
+
+// wantUnknown wants the status and, if that is 503, that it says so of tokens and when to come again.
+func (c *cluster) wantUnknown(t *testing.T, url string, got answer, err error, status int) {
+	t.Helper()
+	if err != nil || got.status != status || status == 503 && (got.member("error") != "unavailable" || got.header.Get("Retry-After") == "") {
+		t.Errorf("%s: %d %s, %v, want %d", url, got.status, got.body, err, status)
+	}
+}
+
+// inspector returns what asks a node about a token by introspection.
+func (c *cluster) inspector(t *testing.T) func(at, token string) (answer, error) {
+	t.Helper()
+	var added struct {
+		ID     string `json:"client_id"`
+		Secret string `json:"client_secret"`
+	}
+	out := c.command("client", "add", "inspector", "--scope", "tokens:introspect", "--json")
+	if err := json.Unmarshal([]byte(out), &added); err != nil {
+		t.Fatal(err)
+	}
+	return func(at, token string) (answer, error) {
+		form := strings.NewReader(url.Values{"token": {token}}.Encode())
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, at+"/oauth/introspect", form)
+		if err != nil {
+			return answer{}, err
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.SetBasicAuth(added.ID, added.Secret)
+		return exchange(r)
+	}
+}
+
+// setClock sets the clock of a node to the next of its settings, and waits until it is set.
+func (c *cluster) setClock(t *testing.T, i int) {
+	t.Helper()
+	before := c.clock(i)
+	if err := c.nodes[i].cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	if eventually(func() bool { return (c.clock(i) - before).Abs() > 30*time.Second }) != nil {
+		t.Fatalf("the clock of node %d does not jump", i)
+	}
 }
 
 // checkClocks wants that the clocks of the nodes are as wrong as they were asked to be.
 func (c *cluster) checkClocks(wanted ...time.Duration) {
 	c.t.Helper()
 	for i, shift := range wanted {
-		got := must(c.t, 200, "GET", c.nodes[i].address+"/livez", "", "")
-		date, err := time.Parse(time.RFC1123, got.header.Get("Date"))
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		if off := time.Until(date) - shift; off.Abs() > 5*time.Second {
-			c.t.Fatalf("the clock of node %d is %v off, want %v", i, time.Until(date), shift)
+		if off := c.clock(i) - shift; off.Abs() > 5*time.Second {
+			c.t.Fatalf("the clock of node %d is %v off, want %v", i, off+shift, shift)
 		}
 		told := func() bool { return strings.Contains(c.nodes[i].logs.text(), "the clock of this node differs") }
 		if shift == 0 && told() {
@@ -72,6 +156,17 @@ func (c *cluster) checkClocks(wanted ...time.Duration) {
 			c.t.Errorf("node %d does not tell that its clock is wrong", i)
 		}
 	}
+}
+
+// clock returns how far the clock of a node is ahead, to a second.
+func (c *cluster) clock(i int) time.Duration {
+	c.t.Helper()
+	got := must(c.t, 200, "GET", c.nodes[i].address+"/livez", "", "")
+	date, err := time.Parse(time.RFC1123, got.header.Get("Date"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return time.Until(date)
 }
 
 // someone is a user of a cluster.

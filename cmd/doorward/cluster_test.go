@@ -43,7 +43,7 @@ type clusterConfig struct {
 	bound           time.Duration // max_staleness of all
 	settings        string        // further lines of the configuration file
 	program         string        // that nodes run; "" is the usual one
-	clocks          []string      // by how many seconds the clocks of the nodes are wrong
+	clocks          []string      // by how many seconds the clocks of the nodes are wrong, and after each SIGUSR1
 }
 
 // clockVariable holds the seconds by which the wall clock of a process is wrong, if it is one of skewedBinary.

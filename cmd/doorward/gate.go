@@ -26,7 +26,7 @@ func (n *node) guard(cfg *config.Config, iss *issuer.Issuer, keys *apikey.Tokens
 	if err != nil {
 		return nil, err
 	}
-	set.Issuer, set.Keys, set.Logger = iss, keys, n.log
+	set.Issuer, set.Keys, set.Logger, set.ClockOffset = iss, keys, n.log, n.store.ClockOffset
 	if observer := n.shown.observer(); observer != nil {
 		set.Observe = observer.Verified
 	}

@@ -79,7 +79,7 @@ func (c *clockWatch) look() {
 	case wrong == c.wrong:
 		return
 	case wrong:
-		c.log.Warn("the clock of this node differs from the database's; from 30 s on it refuses tokens that are good", "ahead_of_node", off)
+		c.log.Warn("the clock of this node differs from the database's; from 30 s on it answers 503 to tokens that are good, and is not ready", "ahead_of_node", off)
 	default:
 		c.log.Info("the clock of this node agrees with the database's again", "ahead_of_node", off)
 	}

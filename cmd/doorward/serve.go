@@ -248,7 +248,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 	set := server.Config{
 		Admin: api.Routes(), AdminApart: cfg.AdminListen != "",
 		Issuer: iss, People: n.people, Clients: clients, Feed: n.feed, Audiences: cfg.Audiences,
-		MaxStaleness: cfg.MaxStaleness, YoungWhenStale: cfg.YoungWhenStale(),
+		MaxStaleness: cfg.MaxStaleness, YoungWhenStale: cfg.YoungWhenStale(), ClockOffset: n.store.ClockOffset,
 		RecentLogin: cfg.RecentLogin, Prefix: cfg.Prefix, TokenField: cfg.TokenField, TokenHeader: cfg.TokensHeader,
 		Registration: cfg.Registration == "open", Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.shown.observer(),
 		TLS: n.tls, Connections: cfg.Connections, Logger: n.log,

@@ -54,8 +54,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Observe, if set, is called with the outcome of each check of a token.
 	Observe func(doorward.Outcome)
-	// YoungWhenStale is that of doorward.Config.
+	// YoungWhenStale and ClockOffset are those of doorward.Config.
 	YoungWhenStale time.Duration
+	ClockOffset    func() time.Duration
 }
 
 // Guard decides which requests may pass. It dials nobody and may be used
@@ -258,7 +259,7 @@ func (g *Guard) verifier(audience string) (*doorward.Verifier, error) {
 	}
 	return doorward.NewVerifier(doorward.Config{
 		Issuer: g.cfg.Issuer.URL(), Audience: audience,
-		Keys: g.cfg.Issuer.Keys(), Revocations: g.cfg.Issuer.Revocations(), YoungWhenStale: g.cfg.YoungWhenStale,
+		Keys: g.cfg.Issuer.Keys(), Revocations: g.cfg.Issuer.Revocations(), YoungWhenStale: g.cfg.YoungWhenStale, ClockOffset: g.cfg.ClockOffset,
 		Extractors: places, Realm: realm, ErrorHandler: refuseInstead,
 		Logger:  slog.New(slog.DiscardHandler), // Whoever acts on the verdict logs it.
 		Observe: g.cfg.Observe,

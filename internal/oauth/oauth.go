@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
@@ -31,9 +32,11 @@ const (
 
 // Config is what the endpoints need. All of it is required but Keys, without which none is exchanged.
 type Config struct {
-	Issuer  *issuer.Issuer
-	Clients *account.Clients
-	Keys    *account.APIKeys
+	Issuer *issuer.Issuer
+	// ClockOffset is that of doorward.Config.
+	ClockOffset func() time.Duration
+	Clients     *account.Clients
+	Keys        *account.APIKeys
 	// Refused is what strangers may spend on refresh tokens that this issuer did not make.
 	Refused *endpoint.Budget
 	// Inactive is how many answers in a minute may say that a token is not active: to one client, and to all.
@@ -118,7 +121,7 @@ func (e *Endpoints) judge(ctx context.Context, token string, audiences []string)
 		switch {
 		case err == nil:
 			return claims, nil
-		case errors.Is(err, doorward.ErrStale):
+		case errors.Is(err, doorward.ErrStale), errors.Is(err, doorward.ErrClock):
 			return nil, fmt.Errorf("%w: %w", issuer.ErrUnavailable, err)
 		case !errors.Is(err, doorward.ErrAudience):
 			return nil, nil
@@ -139,7 +142,7 @@ func (e *Endpoints) verifier(audience string) (*doorward.Verifier, error) {
 	}
 	v, err := doorward.NewVerifier(doorward.Config{
 		Issuer: e.cfg.Issuer.URL(), Audience: audience, Keys: e.cfg.Issuer.Keys(), Revocations: e.cfg.Issuer.Revocations(),
-		Logger: slog.New(slog.DiscardHandler), CacheSize: cacheSize,
+		ClockOffset: e.cfg.ClockOffset, Logger: slog.New(slog.DiscardHandler), CacheSize: cacheSize,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make a verifier: %w", err)

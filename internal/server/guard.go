@@ -81,7 +81,7 @@ func (s *Server) verifier(audience string) (*doorward.Verifier, error) {
 		Issuer:      s.cfg.Issuer.URL(),
 		Audience:    audience,
 		Keys:        s.cfg.Issuer.Keys(),
-		Revocations: s.cfg.Issuer.Revocations(), YoungWhenStale: s.cfg.YoungWhenStale,
+		Revocations: s.cfg.Issuer.Revocations(), YoungWhenStale: s.cfg.YoungWhenStale, ClockOffset: s.cfg.ClockOffset,
 		Extractors:   places,
 		Realm:        endpoint.Realm,
 		Logger:       slog.New(slog.DiscardHandler), // fail logs the refusal.

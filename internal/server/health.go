@@ -31,7 +31,7 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // readyz says that this node can serve: it is not stopping, its store and its
-// upstream answer, and what it knows of revocations is fresh.
+// upstream answer, what it knows of revocations is fresh, and its clock is right enough.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err := s.checkReady(r.Context()); err != nil {
 		return &endpoint.Failure{
@@ -46,6 +46,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) checkReady(ctx context.Context) error {
 	if s.draining.Load() {
 		return errStopping
+	}
+	if off := s.cfg.ClockOffset(); off.Abs() > ClockTolerance {
+		return fmt.Errorf("%w: the store's is %s ahead", doorward.ErrClock, off.Round(time.Second))
 	}
 	if age := s.cfg.Issuer.RevocationAge(); age >= s.cfg.MaxStaleness {
 		return fmt.Errorf("%w: last read %s ago", doorward.ErrStale, age.Round(time.Millisecond))
@@ -68,6 +71,8 @@ func reasonNotReady(err error) string {
 		return "stopping"
 	case errors.Is(err, doorward.ErrStale):
 		return "stale"
+	case errors.Is(err, doorward.ErrClock):
+		return "clock"
 	}
 	return "unavailable"
 }

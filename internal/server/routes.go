@@ -34,7 +34,7 @@ func (s *Server) routes() []endpoint.Route {
 	if s.cfg.Clients != nil {
 		routes = append(routes, s.revocationsRoute())
 		routes = append(routes, oauth.New(oauth.Config{
-			Issuer: s.cfg.Issuer, Clients: s.cfg.Clients, Keys: s.cfg.APIKeys, Refused: s.budgets.refresh, Inactive: s.cfg.Limits.Inactive,
+			Issuer: s.cfg.Issuer, ClockOffset: s.cfg.ClockOffset, Clients: s.cfg.Clients, Keys: s.cfg.APIKeys, Refused: s.budgets.refresh, Inactive: s.cfg.Limits.Inactive,
 		}).Routes()...)
 	}
 	if s.cfg.Upstream == nil || s.cfg.Prefix != "" {

@@ -38,6 +38,9 @@ type Config struct {
 	// Audiences are the names, besides the issuer's default audience, that tokens
 	// may carry. They are read at /me and at the logout of a session of one's own.
 	Audiences []string
+	// ClockOffset is that of doorward.Config; nil means that nobody knows. More than ClockTolerance,
+	// in either direction, turns /readyz to 503.
+	ClockOffset func() time.Duration
 	// MaxStaleness is the age of what is known of revocations at which /readyz
 	// turns to 503: 60 seconds if zero. It should be the issuer's.
 	MaxStaleness time.Duration
@@ -115,6 +118,9 @@ type ForwardAuth interface {
 	// Refuse writes a refusal in the way that the proxy understands.
 	Refuse(w http.ResponseWriter, r *http.Request, refusal *doorward.Refusal)
 }
+
+// ClockTolerance is how far the clock may be off of a node that is ready: the leeway of its verifiers.
+const ClockTolerance = 30 * time.Second
 
 // ForwardAuthPath is below Config.Prefix where Config.ForwardAuth answers.
 const ForwardAuthPath = "/forward-auth/"
@@ -219,6 +225,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.Limits = c.Limits.withDefaults()
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.ClockOffset == nil {
+		c.ClockOffset = func() time.Duration { return 0 }
 	}
 	return c, nil
 }

@@ -80,9 +80,12 @@ type Tx interface {
 // Store implements issuer.Store, account.Store and account.Throttle on an [Engine].
 type Store struct {
 	engine      Engine
-	offset      atomic.Int64 // nanoseconds, of ClockOffset
-	maxSessions int          // of one subject at once; 0 is any number
+	clock       atomic.Pointer[reading] // the last one; nil before the first
+	maxSessions int                     // of one subject at once; 0 is any number
 }
+
+// reading is what the store's clock said, and when that was by this process's.
+type reading struct{ said, at time.Time }
 
 var (
 	_ issuer.Store      = (*Store)(nil)
@@ -123,15 +126,23 @@ func (s *Store) read(ctx context.Context, what string, f func(context.Context, T
 	asked := time.Now()
 	return s.run(ctx, s.engine.Read, what, func(ctx context.Context, tx Tx, now time.Time) error {
 		if took := time.Since(asked); took < time.Second {
-			s.offset.Store(int64(now.Sub(asked.Add(took / 2))))
+			s.clock.Store(&reading{said: now, at: asked.Add(took / 2)})
 		}
 		return f(ctx, tx, now)
 	})
 }
 
-// ClockOffset is how far the store's clock was ahead of this process's when it was last read, to half a second; below
-// zero where this process's is fast. It is 0 before the first read, and where the two are one clock.
-func (s *Store) ClockOffset() time.Duration { return time.Duration(s.offset.Load()) }
+// ClockOffset is how far the store's clock is ahead of this process's, to half a second; below zero where this
+// process's is fast. The store's is taken to go on from its last reading as the monotonic clock does: when somebody sets
+// the clock of this machine, that shows at once, whether the store answers or not. It is 0 before the first
+// reading, and where the two are one clock.
+func (s *Store) ClockOffset() time.Duration {
+	last := s.clock.Load()
+	if last == nil {
+		return 0
+	}
+	return last.said.Add(time.Since(last.at)).Sub(time.Now())
+}
 
 // ErrOccupied says that a store is to be filled with the content of another, and holds something.
 var ErrOccupied = errors.New("the database to move to is not empty")

@@ -6,7 +6,7 @@
 // UTF-8 and lone surrogates, and matches struct fields without regard to case. This package does none of that,
 // and it refuses without allocating memory, since what it refuses comes from strangers.
 //
-// It also knows the two alphabets of HTTP credentials, [Token] and [Token68], and the number that is a [NumericDate].
+// It also knows the alphabets of HTTP credentials, [Token], [Token68] and [Quotable], media types, and the number that is a [NumericDate].
 //
 // All functions are safe for concurrent use. The errors are fixed values; none quotes its input.
 package strict

@@ -37,6 +37,17 @@ var letters68 = func() (t [256]bool) {
 	return t
 }()
 
+// Quotable reports whether s may stand between the quotes of a challenge's attribute without an escape (RFC 6750 §3:
+// %x20-21 / %x23-5B / %x5D-7E).
+func Quotable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 func alphanumeric(b byte) bool {
 	return '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'z'
 }
