@@ -27,16 +27,16 @@ POST /password/reset takes it, with the new password:
 With --url what is printed is a link to a page of yours that does so. The token
 stands behind the #, which browsers send to nobody.`,
 		Example: `  doorward user reset alice
-  doorward user reset alice --expires-in 24h --url https://app.example.com/new-password`,
+  doorward user reset alice --expires 24h --url https://app.example.com/new-password`,
 		Args: want("NAME"),
 	}
-	lifetime := cmd.Flags().String("expires-in", config.FormatDuration(account.ResetLifetime), "`D` for which it works, such as 24h; at most 7d")
+	lifetime := cmd.Flags().String("expires", config.FormatDuration(account.ResetLifetime), "`D` for which it works, such as 24h; at most 7d")
 	page := cmd.Flags().String("url", "", "print a link to the page `URL`")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
 		lasts, err := config.ParseDuration(*lifetime)
 		if err != nil || lasts < time.Minute || lasts > account.MaxResetLifetime {
-			return misused("", "--expires-in: want a duration from 1m to 7d, such as 24h")
+			return misused("", "--expires: want a duration from 1m to 7d, such as 24h")
 		}
 		if to, err := url.Parse(*page); *page != "" && (err != nil || to.Host == "" || to.Fragment != "" || to.Scheme != "https" && to.Scheme != "http") {
 			return misused("", "--url: want the address of a page, such as https://app.example.com/new-password")

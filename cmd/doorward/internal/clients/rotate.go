@@ -16,27 +16,27 @@ func (s Shell) rotateCommand() *cobra.Command {
 		Use:   "rotate NAME|ID",
 		Short: "Give a client another secret, or drop one",
 		Long: `Give a client another secret, printed once. Both work, until the old one is dropped or
---expire is over; there are never more than two.
+--expire-old is over; there are never more than two.
 
 --drop makes none: it ends the secret with that ID, which "doorward client show" names,
 or the oldest. Tokens that a secret was used for live on: if it was stolen, end them too,
 with "doorward client revoke".`,
 		Example: `  doorward client rotate orders
   doorward client rotate orders --drop old
-  doorward client rotate billing --expire 24h`,
+  doorward client rotate billing --expire-old 24h`,
 		Args: s.Want("NAME|ID"),
 	}
-	expire := cmd.Flags().String("expire", "0", "the old secret works for `D` more, such as 24h or 7d; 0 is until it is dropped")
+	expire := cmd.Flags().String("expire-old", "0", "the old secret works for `D` more, such as 24h or 7d; 0 is until it is dropped")
 	drop := cmd.Flags().String("drop", "", "end the secret `ID`, or the oldest with \"old\", and make none")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		changed := cmd.Flags().Changed
 		lasts, err := config.ParseDuration(*expire)
 		if err != nil {
-			return s.Misused("", "--expire: want a duration such as 24h or 7d")
+			return s.Misused("", "--expire-old: want a duration such as 24h or 7d")
 		}
-		if changed("drop") && changed("expire") || lasts < 0 {
-			return s.Misused(cmd.CommandPath()+" --help", "--expire is a time to come, for a new secret; --drop makes none")
+		if changed("drop") && changed("expire-old") || lasts < 0 {
+			return s.Misused(cmd.CommandPath()+" --help", "--expire-old is a time to come, for a new secret; --drop makes none")
 		}
 		return s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
 			if changed("drop") {
