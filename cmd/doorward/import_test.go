@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,6 +123,70 @@ func TestImportDjango(t *testing.T) {
 	must(t, 401, "POST", s.url+"/login", "", credentials("ben", "ben's old password"))
 	command(t, 0, "", "user", "enable", "ben", "--data", s.dir)
 	must(t, 200, "POST", s.url+"/login", "", credentials("ben", "ben's old password"))
+}
+
+// linesOf writes a table of another program as the lines of an import over HTTP.
+func linesOf(t *testing.T, path, table string, c roster.Columns) string {
+	t.Helper()
+	source, err := roster.OpenTable(t.Context(), path, table, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for {
+		row, err := source.Next()
+		if errors.Is(err, io.EOF) && source.Close() == nil {
+			return text.String()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(roster.Entry{Name: row.Name, Hash: row.Hash, Roles: append([]string{}, row.Roles...), Disabled: row.Disabled})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.Write(append(raw, '\n'))
+	}
+}
+
+// The users of Flask and Django come over HTTP, and log in with the password that they have.
+func TestImportOverHTTP_Attack_E04(t *testing.T) {
+	t.Parallel()
+	flask := filepath.Join(python(t, "flask_sqlalchemy", "app_of_flask.py", "1"), "app.db")
+	django := filepath.Join(python(t, "django", "app_of_django.py", "carol"), "db.sqlite3")
+	body := linesOf(t, flask, "user", roster.Columns{Name: "username", Hash: "password_hash", Roles: "role"}) +
+		linesOf(t, django, "auth_user", roster.Columns{Name: "username", Hash: "password", Active: "is_active"})
+	s := serve(t, filepath.Join(t.TempDir(), "data"))
+	command(t, 0, "an admin of many quiet words", "user", "add", "root", "--role", "admin", "--password-stdin", "--data", s.dir)
+	token, _ := command(t, 0, "", "token", "issue", "root", "--data", s.dir)
+	send := func(want string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/admin/v1/users/import", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(token))
+		r.Header.Set("Content-Type", "application/x-ndjson")
+		got, err := exchange(r)
+		if err != nil || got.status != 200 || !contains(got.body, want) || contains(got.body, "mallory's") || contains(got.body, "$salt$") {
+			t.Errorf("%d %s, %v: want %s", got.status, got.body, err, want)
+		}
+	}
+	send(`"rows":9,"added":6,"present":0,"conflict":0,"refused":3,`)
+	before := hashes(t, s.dir)
+	for name, old := range map[string]string{"ada": "ada's old password", "bob": "bob's old password", "Zażółć": "hasło żółwia", "dana": "dana's old password"} {
+		must(t, 401, "POST", s.url+"/login", "", credentials(name, "not "+old))
+		must(t, 200, "POST", s.url+"/login", "", credentials(name, old))
+		if strings.HasPrefix(before[name].Hash, "$argon2id$") {
+			t.Errorf("%s came with %.20s", name, before[name].Hash)
+		}
+	}
+	must(t, 401, "POST", s.url+"/login", "", credentials("ben", "ben's old password"))
+	must(t, 401, "POST", s.url+"/login", "", credentials("mallory", "mallory's old password"))
+	if after := hashes(t, s.dir)["dana"]; !strings.HasPrefix(after.Hash, "$argon2id$") || strings.Join(before["ada"].Roles, " ") != "editor" {
+		t.Errorf("dana has %.20s after a login, and ada is %+v", after.Hash, before["ada"])
+	}
+	send(`"rows":9,"added":0,"present":2,"conflict":4,"refused":3,`)
 }
 
 // What docs/import.md tells people to type is typed here.

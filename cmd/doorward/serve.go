@@ -103,17 +103,18 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*confi
 	if b.unread != nil {
 		return errors.Join(b.unread, store.Close())
 	}
-	n := &node{app: a, backend: b, log: log, tls: tlsConfig, read: read}
-	return errors.Join(n.run(ctx, key), b.close(), store.Close())
+	n := &node{app: a, backend: b, log: log, tls: tlsConfig, read: read, master: key}
+	return errors.Join(n.run(ctx), b.close(), store.Close())
 }
 
 // node is one running server.
 type node struct {
 	*backend
-	app   *app
-	log   *slog.Logger
-	tls   *tls.Config // nil for plain HTTP
-	shown shown
+	app    *app
+	log    *slog.Logger
+	tls    *tls.Config // nil for plain HTTP
+	master issuer.MasterKey
+	shown  shown
 
 	adminListener net.Listener // nil without one of its own
 
@@ -123,7 +124,7 @@ type node struct {
 	sealer  *audit.Sealer
 }
 
-func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
+func (n *node) run(ctx context.Context) error {
 	ln, err := n.listen(ctx)
 	if err != nil {
 		return err
@@ -134,12 +135,12 @@ func (n *node) run(ctx context.Context, key issuer.MasterKey) error {
 		return err
 	}
 	n.feed = feed.New(n.store)
-	iss, err := n.issuer(ctx, key, n.log)
+	iss, err := n.issuer(ctx, n.master, n.log)
 	if err != nil {
 		return err
 	}
 	n.sealer, err = audit.NewSealer(audit.Config{
-		Store: n.store, MasterKey: key, Retention: n.cfg.AuditRetention, KeyTTL: n.cfg.KeyLifetime, Logger: n.log,
+		Store: n.store, MasterKey: n.master, Retention: n.cfg.AuditRetention, KeyTTL: n.cfg.KeyLifetime, Logger: n.log,
 	})
 	if err != nil {
 		return err
@@ -240,7 +241,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 	if err != nil {
 		return nil, nil, err
 	}
-	api, err := admin.New(admin.Config{Issuer: iss, People: n.people, Clients: n.clients(), APIKeys: n.keys, Audit: n.store, Prefix: cfg.Prefix})
+	api, err := admin.New(admin.Config{Issuer: iss, People: n.people, Clients: n.clients(), APIKeys: n.keys, Audit: n.store, MasterKey: n.master, Prefix: cfg.Prefix})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,8 +3,8 @@
 //
 // Each resource is one file. A list comes in pages; its "next" goes into ?cursor= for the rest. What can be
 // changed has an ETag, and is changed by PATCH with If-Match: whoever changes what they have not seen reads 412.
-// Reading wants a token of Doorward's own; everything else wants a recent login besides. The caller's
-// role is asked of the store at each request, so that who lost it can do nothing from then on.
+// Reading wants a token of Doorward's own; what changes anything, or gives all of it out, wants a recent login
+// besides. The caller's role is asked of the store at each request, so that who lost it can do nothing from then on.
 package admin
 
 import (
@@ -12,6 +12,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
@@ -23,26 +24,32 @@ import (
 // Path is where all endpoints of this package are, after the server's prefix.
 const Path = "/admin/v1"
 
-// Config is what the API works on. All of it is required.
+// Config is what the API works on. All of it but Prefix is required.
 type Config struct {
 	Issuer  *issuer.Issuer
 	People  *account.People
 	Clients *account.Clients
 	APIKeys *account.APIKeys
-	Audit   audit.Log
-	// Prefix is the server's, for Location.
+	Audit   audit.Store
+	// MasterKey opens the keys of the audit record, to verify it.
+	MasterKey issuer.MasterKey
+	// Prefix is the server's, for Location; it may be empty.
 	Prefix string
 }
 
 // Admin is the admin API. It is safe for concurrent use.
-type Admin struct{ Config }
+type Admin struct {
+	Config
+
+	exporting, verifying sync.Mutex // held by the one who does it
+}
 
 // New returns the admin API of a server.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Issuer == nil || cfg.People == nil || cfg.Clients == nil || cfg.APIKeys == nil || cfg.Audit == nil {
-		return nil, errors.New("admin: Config.Issuer, People, Clients, APIKeys and Audit are required")
+	if cfg.Issuer == nil || cfg.People == nil || cfg.Clients == nil || cfg.APIKeys == nil || cfg.Audit == nil || cfg.MasterKey == (issuer.MasterKey{}) {
+		return nil, errors.New("admin: Config.Issuer, People, Clients, APIKeys, Audit and MasterKey are required")
 	}
-	return &Admin{cfg}, nil
+	return &Admin{Config: cfg}, nil
 }
 
 // Routes are the endpoints, for the server.
@@ -50,6 +57,7 @@ func (a *Admin) Routes() []endpoint.Route {
 	return []endpoint.Route{
 		a.reads("/users", a.users),
 		a.changes(http.MethodPost, "/users", a.userAdd),
+		a.changes(http.MethodPost, "/users/import", a.usersImport),
 		a.reads("/users/{id}", a.user),
 		a.changes(http.MethodPatch, "/users/{id}", a.userEdit),
 		a.deletes("/users/{id}", a.userDelete),
@@ -90,6 +98,9 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.deletes("/keys/{kid}", a.keyRevoke),
 
 		a.reads("/audit", a.records),
+		a.reads("/audit/head", a.auditHead),
+		a.reads("/audit/verify", a.auditVerify),
+		a.changes(http.MethodGet, "/audit/export", a.auditExport),
 	}
 }
 
@@ -97,8 +108,8 @@ func (a *Admin) reads(path string, h endpoint.Handler) endpoint.Route {
 	return endpoint.Route{Method: http.MethodGet, Path: Path + path, Access: endpoint.AccessAdmin, Handle: a.stillAdmin(h)}
 }
 
-// changes is a route that wants a recent login: a token that was left open somewhere shows things and
-// changes nothing.
+// changes is a route that wants a recent login: a token that was left open somewhere shows things, changes
+// nothing, and gives nothing out as a whole.
 func (a *Admin) changes(method, path string, h endpoint.Handler) endpoint.Route {
 	return endpoint.Route{Method: method, Path: Path + path, Access: endpoint.AccessAdminRecent, Handle: a.stillAdmin(h)}
 }

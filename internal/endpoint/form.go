@@ -27,7 +27,7 @@ func ReadForm(w http.ResponseWriter, r *http.Request, several ...string) (url.Va
 	if r.URL.RawQuery != "" || r.URL.ForceQuery {
 		return nil, InvalidRequest("parameters belong into the body; the address has none here", nil)
 	}
-	body, err := readBody(w, r)
+	body, err := readBody(w, r, bodyLimit, errTooBig)
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,6 @@ package endpoint
 import (
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"reflect"
 	"strings"
@@ -13,22 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// bodyLimit is the greatest request body in bytes.
-const bodyLimit = 16 << 10
-
-var (
-	errNull = errors.New("null where a value is wanted")
-	// errTooBig ends the connection, so that the rest of the body is not awaited.
-	errTooBig = &Failure{
-		Status: http.StatusRequestEntityTooLarge, Code: "too_large", Description: "the body is longer than 16 KiB",
-		Header: http.Header{"Connection": {"close"}},
-	}
-	// ErrNotJSON is 415 for a body that does not say that it is JSON, or none where one is needed.
-	ErrNotJSON = &Failure{
-		Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
-		Description: "the body must be JSON: send Content-Type: application/json",
-	}
-)
+var errNull = errors.New("null where a value is wanted")
 
 // strictly decodes one JSON value: members that are unknown, named twice or
 // null, and text that is not UTF-8, are errors. So is anything after the value.
@@ -47,10 +30,10 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, req any) error {
 	if r.ContentLength > bodyLimit {
 		return errTooBig
 	}
-	if err := checkContentType(r.Header); err != nil {
-		return err
+	if !hasMedia(r.Header, jsonMedia) {
+		return ErrNotJSON
 	}
-	body, err := readBody(w, r)
+	body, err := readBody(w, r, bodyLimit, errTooBig)
 	if err != nil {
 		return err
 	}
@@ -63,43 +46,14 @@ func ReadOptionalJSON(w http.ResponseWriter, r *http.Request, req any) (bool, er
 	if r.ContentLength > bodyLimit {
 		return false, errTooBig
 	}
-	body, err := readBody(w, r)
+	body, err := readBody(w, r, bodyLimit, errTooBig)
 	if err != nil || len(body) == 0 {
 		return false, err
 	}
-	if err := checkContentType(r.Header); err != nil {
-		return false, err
+	if !hasMedia(r.Header, jsonMedia) {
+		return false, ErrNotJSON
 	}
 	return true, decodeJSON(body, req)
-}
-
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, errTooBig
-	}
-	if err != nil {
-		return nil, InvalidRequest("the body could not be read to its end", err)
-	}
-	return body, nil
-}
-
-// checkContentType admits application/json, with charset=utf-8 or without.
-func checkContentType(h http.Header) error {
-	value, ok := SingleHeader(h, "Content-Type")
-	if !ok || h.Get("Content-Encoding") != "" {
-		return ErrNotJSON
-	}
-	media, params, err := mime.ParseMediaType(value)
-	if err != nil || media != "application/json" {
-		return ErrNotJSON
-	}
-	for name, value := range params {
-		if name != "charset" || !strings.EqualFold(value, "utf-8") {
-			return ErrNotJSON
-		}
-	}
-	return nil
 }
 
 func decodeJSON(body []byte, req any) error {

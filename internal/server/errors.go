@@ -11,10 +11,12 @@ import (
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
-// fail is the one place that writes a refusal, and that logs its reason.
+// fail is the one place that writes a refusal, and that logs its reason. An answer that has begun
+// is cut off instead.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := endpoint.FailureOf(err)
-	endpoint.ExchangeOf(r).Refusal = cmp.Or(f.Reason, f.Code)
+	x := endpoint.ExchangeOf(r)
+	x.Refusal = cmp.Or(f.Reason, f.Code)
 	id := doorward.RequestID(r.Context())
 	level := slog.LevelInfo
 	if f.Status >= http.StatusInternalServerError && f.Status != http.StatusNotImplemented { // 501 is the client's doing.
@@ -23,7 +25,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.log.LogAttrs(r.Context(), level, "refused",
 		slog.String("request_id", id), slog.Int("status", f.Status),
 		slog.String("error", f.Code), slog.String("reason", capped(f.Error())))
-
+	if x.Status != 0 {
+		panic(http.ErrAbortHandler)
+	}
 	h := w.Header()
 	for name, values := range f.Header {
 		h[http.CanonicalHeaderKey(name)] = values

@@ -44,6 +44,9 @@ const (
 // wireText is what error and error_description may hold (RFC 6750 §3).
 var wireText = regexp.MustCompile(`^[\x20\x21\x23-\x5B\x5D-\x7E]+$`)
 
+// otherMedia are the media types of answers that are not one JSON object.
+var otherMedia = []string{"application/yaml", "text/html; charset=utf-8", "application/jsonl"}
+
 // pagePolicy lets a page have one style, and run nothing.
 var pagePolicy = regexp.MustCompile(`^default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]{44}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$`)
 
@@ -72,6 +75,7 @@ type settings struct {
 	hasher password.Config
 	people account.Hasher // in the place of that of hasher
 	direct bool           // no socket
+	chain  chainReader    // in the place of the store's for the admin API
 }
 
 func newWorld(t *testing.T, adjust ...func(*settings)) *world {
@@ -97,7 +101,7 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 		hasher, reserved = set.people, set.people
 	}
 	w.people, err = account.New(account.Config{
-		Store: w.store, Resets: w.store, Devices: w.store, Edits: w.store, Roles: w.store, Throttle: w.store, Hasher: hasher, Reserved: reserved,
+		Store: w.store, Bulk: w.store, Resets: w.store, Devices: w.store, Edits: w.store, Roles: w.store, Throttle: w.store, Hasher: hasher, Reserved: reserved,
 	})
 	must(t, err)
 	w.set = set
@@ -143,7 +147,7 @@ func (w *world) build() {
 	w.set.server.Keys = apikey.New(apikey.Config{Keys: w.keys, Issuer: w.issuer, Header: "X-API-Key"})
 	w.set.server.Endpoints = apikey.Routes(w.keys, w.people, w.issuer, w.set.server.Prefix)
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
-	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: w.store, Prefix: w.set.server.Prefix})
+	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, Prefix: w.set.server.Prefix})
 	must(w.t, err)
 	w.set.server.Admin = api.Routes()
 	w.set.server.Endpoints = append(w.set.server.Endpoints, reference.Routes()...)
@@ -401,7 +405,7 @@ func (w *world) check(r *http.Request, response *http.Response) answer {
 	must(w.t, err)
 	must(w.t, response.Body.Close())
 	a := answer{status: response.StatusCode, header: response.Header, body: body}
-	if media := a.header.Get("Content-Type"); len(body) > 0 && media != "application/yaml" && media != "text/html; charset=utf-8" {
+	if media := a.header.Get("Content-Type"); len(body) > 0 && !slices.Contains(otherMedia, media) {
 		if err := json.Unmarshal(body, &a.object); err != nil {
 			w.t.Errorf("%s %s: the body of %d is not a JSON object: %q", r.Method, r.URL.Path, a.status, body)
 		}

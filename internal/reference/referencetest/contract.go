@@ -97,7 +97,7 @@ func operation(doc *openapi3.T, a Answer) (*openapi3.Operation, error) {
 		asked = "/" // which some listeners take it for: none of them redirects
 	}
 	for path, item := range doc.Paths.Map() {
-		if !matches(path, asked) {
+		if !matches(path, asked) || path != asked && doc.Paths.Value(asked) != nil { // A path without a template goes first.
 			continue
 		}
 		if op := item.GetOperation(method); op != nil {

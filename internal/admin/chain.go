@@ -1,0 +1,111 @@
+package admin
+
+import (
+	"bufio"
+	"errors"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/internal/endpoint"
+)
+
+// exportBuffer is what a reader of an export must take in the time of one step.
+const exportBuffer = 256 << 10
+
+var errOvertaken = &endpoint.Failure{
+	Status: http.StatusServiceUnavailable, Code: "unavailable",
+	Description: "the retention has deleted records that were to be exported; ask again", RetryAfter: time.Second, Cause: audit.ErrOvertaken,
+}
+
+type headAnswer struct {
+	Head string `json:"head"`
+}
+
+// auditHead tells what stands for everything sealed so far.
+func (a *Admin) auditHead(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	page, err := a.Audit.AuditChain(r.Context(), math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	endpoint.WriteJSON(w, http.StatusOK, headAnswer{page.Last.String()})
+	return nil
+}
+
+// auditVerify verifies the whole record, and against a head that was kept.
+func (a *Admin) auditVerify(w http.ResponseWriter, r *http.Request) error {
+	expect, err := readHead(r)
+	if err != nil {
+		return err
+	}
+	if !a.verifying.TryLock() {
+		return errOneAtATime
+	}
+	defer a.verifying.Unlock()
+	n, oldest, err := a.Audit.AuditWaiting(r.Context())
+	if err != nil {
+		return err
+	}
+	answer := longAnswer(w)
+	report, err := audit.Verify(r.Context(), a.Audit, a.MasterKey, expect, func(int64, int64) { answer.hold() })
+	verdict, err := report.Verdict(err)
+	if err != nil {
+		return err
+	}
+	verdict.Wait(n, oldest)
+	endpoint.WriteJSON(w, http.StatusOK, verdict)
+	return nil
+}
+
+// readHead reads the head to compare with, nil if there is none.
+func readHead(r *http.Request) (*audit.Head, error) {
+	values, err := readQuery(r, "head")
+	if err != nil {
+		return nil, err
+	}
+	text, given := values["head"]
+	if !given {
+		return nil, nil
+	}
+	head, err := audit.ParseHead(text)
+	if err != nil {
+		return nil, endpoint.InvalidRequest("head must be what /audit/head said", nil)
+	}
+	return &head, nil
+}
+
+// auditExport writes the record as JSON lines. What ends before its end line, broke off.
+func (a *Admin) auditExport(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/jsonl")
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if !a.exporting.TryLock() {
+		return errOneAtATime
+	}
+	defer a.exporting.Unlock()
+	ev := event(r)
+	ev.Kind = audit.EventExport
+	if err := a.Audit.Record(r.Context(), ev); err != nil {
+		return err
+	}
+	to := bufio.NewWriterSize(longAnswer(w), exportBuffer)
+	err := audit.Export(r.Context(), a.Audit, to)
+	if err == nil {
+		err = to.Flush()
+	}
+	switch {
+	case r.Context().Err() != nil, errors.Is(err, errGone):
+		return nil // Nobody is left to tell.
+	case errors.Is(err, audit.ErrOvertaken):
+		return errOvertaken
+	}
+	return err
+}
