@@ -6,8 +6,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/jwt"
 )
 
 // keyEntry is what is shown of a key: nothing of it.
@@ -33,17 +35,42 @@ type keysAnswer struct {
 	Keys []keyEntry `json:"keys"`
 }
 
-// keys lists all keys, those that begin last first. There are few, so there are no pages.
+// purposeAudit is that of the keys that seal the audit record.
+const purposeAudit = "audit"
+
+// showAuditKeys shows the keys of the audit record, the newest first: that one seals.
+func showAuditKeys(stored []audit.StoredKey) []keyEntry {
+	shown, state := make([]keyEntry, 0, len(stored)), issuer.KeyCurrent
+	for _, k := range slices.Backward(stored) {
+		shown = append(shown, keyEntry{
+			ID: k.ID, Purpose: purposeAudit, Algorithm: string(jwt.HS256), State: string(state), CreatedAt: k.CreatedAt, UseFrom: k.CreatedAt,
+		})
+		state = issuer.KeyVerifying
+	}
+	return shown
+}
+
+// keys lists all keys, those that begin last first, and then those of the audit record. There are few, so there
+// are no pages.
 func (a *Admin) keys(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
 	}
-	list, err := a.Issuer.KeyList(r.Context())
+	list, err := a.keyList(r.Context())
 	if err != nil {
 		return err
 	}
-	endpoint.WriteJSON(w, http.StatusOK, keysAnswer{each(list, showKey)})
+	endpoint.WriteJSON(w, http.StatusOK, keysAnswer{list})
 	return nil
+}
+
+func (a *Admin) keyList(ctx context.Context) ([]keyEntry, error) {
+	list, err := a.Issuer.KeyList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := a.Audit.AuditKeys(ctx)
+	return append(each(list, showKey), showAuditKeys(stored)...), err
 }
 
 func (a *Admin) key(w http.ResponseWriter, r *http.Request) error {
@@ -54,28 +81,34 @@ func (a *Admin) key(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	endpoint.WriteJSON(w, http.StatusOK, showKey(k))
+	endpoint.WriteJSON(w, http.StatusOK, k)
 	return nil
 }
 
-func (a *Admin) findKey(ctx context.Context, kid string) (issuer.KeyInfo, error) {
-	list, err := a.Issuer.KeyList(ctx)
+func (a *Admin) findKey(ctx context.Context, kid string) (keyEntry, error) {
+	list, err := a.keyList(ctx)
 	if err != nil {
-		return issuer.KeyInfo{}, err
+		return keyEntry{}, err
 	}
-	at := slices.IndexFunc(list, func(k issuer.KeyInfo) bool { return k.ID == kid })
+	at := slices.IndexFunc(list, func(k keyEntry) bool { return k.ID == kid })
 	if at < 0 {
-		return issuer.KeyInfo{}, endpoint.ErrNotFound
+		return keyEntry{}, endpoint.ErrNotFound
 	}
 	return list[at], nil
 }
 
-// keyRotate publishes a new signing key, or answers with the one that waits for its turn already.
+type keyRotateRequest struct {
+	Purpose string `json:"purpose"` // empty is sign
+}
+
+// keyRotate publishes a new signing key, or answers with the one that waits for its turn already. One for the audit
+// record seals from now on.
 func (a *Admin) keyRotate(w http.ResponseWriter, r *http.Request) error {
-	if err := readOptionalBody(w, r, &struct{}{}); err != nil {
+	var req keyRotateRequest
+	if err := readOptionalBody(w, r, &req); err != nil {
 		return err
 	}
-	kid, err := a.Issuer.RotateKey(r.Context(), event(r))
+	kid, err := a.rotate(r, req.Purpose)
 	if err != nil {
 		return err
 	}
@@ -84,8 +117,26 @@ func (a *Admin) keyRotate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a.location(w, "/keys/"+kid)
-	endpoint.WriteJSON(w, http.StatusCreated, showKey(k))
+	endpoint.WriteJSON(w, http.StatusCreated, k)
 	return nil
+}
+
+func (a *Admin) rotate(r *http.Request, purpose string) (kid string, err error) {
+	switch purpose {
+	case "", issuer.PurposeSign:
+		return a.Issuer.RotateKey(r.Context(), event(r))
+	case purposeAudit:
+		sealer, err := audit.NewSealer(audit.Config{Store: a.Audit, MasterKey: a.MasterKey})
+		if err != nil {
+			return "", err
+		}
+		return sealer.Rotate(r.Context(), event(r))
+	}
+	return "", endpoint.InvalidRequest("purpose must be sign or audit, or left out", nil)
+}
+
+var errAuditKey = &endpoint.Failure{
+	Status: http.StatusConflict, Code: "conflict", Description: "a key of the audit record stays as long as what it has sealed; make another one",
 }
 
 // keyRevoke is for a key that was stolen: all that it has made is refused from now on.
@@ -96,6 +147,9 @@ func (a *Admin) keyRevoke(w http.ResponseWriter, r *http.Request) error {
 	k, err := a.findKey(r.Context(), r.PathValue("kid"))
 	if err != nil {
 		return err
+	}
+	if k.Purpose == purposeAudit {
+		return errAuditKey
 	}
 	if err := a.Issuer.RevokeKey(r.Context(), k.ID, event(r)); err != nil {
 		return refuse(err)

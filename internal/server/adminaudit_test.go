@@ -196,6 +196,44 @@ func TestAdminAuditOneAtATime(t *testing.T) {
 	}
 }
 
+// The key of the record is one of the keys: it is replaced, and never revoked.
+func TestAdminAuditKey(t *testing.T) {
+	t.Parallel()
+	w, root, id := adminWorld(t)
+	w.seal()
+	made := w.do("POST", "/admin/v1/keys", map[string]any{"purpose": "audit"}, root).want(t, 201, "")
+	at := "/admin/v1/keys/" + made.text("kid")
+	if made.text("purpose") != "audit" || made.text("state") != "current" || made.header.Get("Location") != at {
+		t.Errorf("made %s at %q", made.body, made.header.Get("Location"))
+	}
+	if got := w.do("GET", at, nil, root).want(t, 200, ""); string(got.body) != string(made.body) {
+		t.Errorf("%s, made %s", got.body, made.body)
+	}
+	states := map[any]int{}
+	for _, k := range w.do("GET", "/admin/v1/keys", nil, root).want(t, 200, "").object["keys"].([]any) {
+		if k := k.(map[string]any); k["purpose"] == "audit" {
+			states[k["state"]]++
+		}
+	}
+	if states["current"] != 1 || states["verifying"] != 1 {
+		t.Errorf("keys of the record: %v", states)
+	}
+	w.do("DELETE", at, nil, root).want(t, 409, "conflict")
+	for _, purpose := range []string{"refresh", "Audit", "audit "} {
+		w.do("POST", "/admin/v1/keys", map[string]any{"purpose": purpose}, root).want(t, 400, "invalid_request")
+	}
+	w.do("POST", "/admin/v1/keys", map[string]any{"purpose": "sign"}, root).want(t, 201, "")
+	w.seal()
+	if a := w.do("GET", verifying, nil, root); a.object["verified"] != true || !strings.Contains(string(w.do("GET", exporting, nil, root).body), `"key":"`+made.text("kid")) {
+		t.Errorf("%s", a.body)
+	}
+	records, err := w.store.SearchAudit(t.Context(), audit.Query{Kinds: []issuer.EventKind{audit.EventKeyRotate}, Actor: id, Subject: made.text("kid")})
+	must(t, err)
+	if len(records) != 1 || records[0].RequestID == "" {
+		t.Errorf("recorded %+v", records)
+	}
+}
+
 var errTorn = errors.New("the database is gone")
 
 // An export that breaks off is a refusal while nothing was sent, and then an answer that does not end: nobody takes it
