@@ -58,7 +58,7 @@ func TestAttack_E03_ThousandLoginsAtOnce(t *testing.T) {
 		t.Errorf("answers %v, want some 401 and some 503, %d together", answers, 1000*tries)
 	}
 	slots := max(2, runtime.GOMAXPROCS(0))
-	peak, limit := peakMemory(t, s.cmd.Process.Pid), 120+perSlot*slots
+	peak, limit := memory(t, s.cmd.Process.Pid, "VmHWM"), 120+perSlot*slots
 	if peak > limit {
 		t.Errorf("resident memory reached %d MiB, stated are %d with %d slots", peak, limit, slots)
 	}
@@ -113,17 +113,17 @@ func loginFrom(t *testing.T, url, body, header, value string) (answer, error) {
 	return exchange(req)
 }
 
-// peakMemory is the greatest resident memory of a process so far, in MiB.
-func peakMemory(t *testing.T, pid int) int {
+// memory is what the kernel says of a process in MiB: VmRSS is resident now, VmHWM was at most so far.
+func memory(t *testing.T, pid int, name string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	_, rest, _ := strings.Cut(string(text), name+":")
 	fields := strings.Fields(rest)
 	if len(fields) == 0 {
-		t.Fatal("the kernel does not say how much memory the process had")
+		t.Fatal("the kernel does not say how much memory the process has")
 	}
 	kib, err := strconv.Atoi(fields[0])
 	if err != nil {

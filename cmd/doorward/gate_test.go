@@ -204,6 +204,31 @@ func TestGatePage(t *testing.T) {
 // TestGateWebSocket opens one through the binary. It ends with the session, and SIGTERM does not wait for it.
 func TestGateWebSocket(t *testing.T) {
 	t.Parallel()
+	s := serveSockets(t)
+	token := issueToken(t, s)
+	first, err := openSocket(t, s, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, 204, "POST", s.url+"/logout", token, "")
+	if _, err := first.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after the logout: %v", err)
+	}
+	if err := eventually(func() bool { return contains(s.logs.text(), `"status":101`) }); err != nil {
+		t.Errorf("the log: %s", s.logs.text())
+	}
+	if _, err := openSocket(t, s, issueToken(t, s)); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := s.stop(); err != nil || time.Since(began) > 10*time.Second {
+		t.Errorf("stopped after %s: %v", time.Since(began), err)
+	}
+}
+
+// serveSockets guards an upstream that sends back what comes through a WebSocket.
+func serveSockets(t *testing.T) *process {
+	t.Helper()
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -211,46 +236,40 @@ func TestGateWebSocket(t *testing.T) {
 		}
 		defer conn.Close()
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-		_, _ = io.Copy(conn, conn)
+		// Not by splice, whose pipe would take two file descriptors more.
+		_, _ = io.CopyBuffer(struct{ io.Writer }{conn}, struct{ io.Reader }{conn}, make([]byte, 64))
 	}))
 	t.Cleanup(api.Close)
 	file := filepath.Join(t.TempDir(), "doorward.yaml")
-	writeFile(t, file, "upstream: "+api.URL+"\nroutes:\n  - {path: /socket, websocket: true}\n")
-	s := serve(t, filepath.Join(t.TempDir(), "data"), "--config", file, "--issuer", "http://127.0.0.1:8080")
+	writeFile(t, file, "upstream: "+api.URL+"\nlimits: {connections: 20000}\nroutes:\n  - {path: /socket, websocket: true}\n")
+	return serve(t, filepath.Join(t.TempDir(), "data"), "--config", file, "--issuer", "http://127.0.0.1:8080")
+}
+
+func issueToken(t *testing.T, s *process) string {
+	t.Helper()
 	token, _ := command(t, 0, "", "token", "issue", "admin", "--data", s.dir)
-	open := func() *bufio.ReadWriter {
-		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-		both := bufio.NewReadWriter(bufio.NewReader(conn), bufio.NewWriter(conn))
-		_, _ = fmt.Fprintf(both, "GET /socket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nAuthorization: Bearer %s\r\n\r\n", strings.TrimSpace(token))
-		_ = both.Flush()
-		res, err := http.ReadResponse(both.Reader, nil)
-		if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
-			t.Fatalf("%v %v\n%s", err, res, s.logs.text())
-		}
-		_, _ = both.WriteString("ping\n")
-		_ = both.Flush()
-		if line, err := both.ReadString('\n'); err != nil || line != "ping\n" {
-			t.Fatalf("%q, %v", line, err)
-		}
-		return both
+	return strings.TrimSpace(token)
+}
+
+// openSocket opens a WebSocket and has one line come back.
+func openSocket(t *testing.T, s *process, token string) (*bufio.ReadWriter, error) {
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		return nil, err
 	}
-	first := open()
-	must(t, 204, "POST", s.url+"/logout", strings.TrimSpace(token), "")
-	if _, err := first.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("after the logout: %v", err)
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Minute))
+	both := bufio.NewReadWriter(bufio.NewReaderSize(conn, 512), bufio.NewWriterSize(conn, 512))
+	_, _ = fmt.Fprintf(both, "GET /socket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nAuthorization: Bearer %s\r\n\r\n", token)
+	_ = both.Flush()
+	res, err := http.ReadResponse(both.Reader, nil)
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		return nil, fmt.Errorf("%v, %w\n%s", res, err, s.logs.text())
 	}
-	if err := eventually(func() bool { return contains(s.logs.text(), `"status":101`) }); err != nil {
-		t.Errorf("the log: %s", s.logs.text())
+	_, _ = both.WriteString("ping\n")
+	_ = both.Flush()
+	if line, err := both.ReadString('\n'); err != nil || line != "ping\n" {
+		return nil, fmt.Errorf("%q came back, %w", line, err)
 	}
-	token, _ = command(t, 0, "", "token", "issue", "admin", "--data", s.dir)
-	open()
-	began := time.Now()
-	if err := s.stop(); err != nil || time.Since(began) > 10*time.Second {
-		t.Errorf("stopped after %s: %v", time.Since(began), err)
-	}
+	return both, nil
 }
