@@ -124,13 +124,18 @@ type writer struct {
 // Unwrap serves http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Write waits for the client as long as it goes on receiving.
+// Write waits for the client as long as it goes on receiving. A piece that others are to
+// follow is sent at once; the last is sent at the end, so that a short answer is one write.
 func (w *writer) Write(p []byte) (int, error) {
 	if now := time.Now(); now.Sub(w.armed) > armEvery {
 		w.armed = now
 		_ = w.transit.control.SetWriteDeadline(now.Add(stall))
 	}
-	return w.ResponseWriter.Write(p)
+	n, err := w.ResponseWriter.Write(p)
+	if w.transit.left -= int64(n); err == nil && w.transit.left > 0 {
+		err = w.FlushError()
+	}
+	return n, err
 }
 
 // FlushError sends what was written at once.

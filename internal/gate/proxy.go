@@ -118,8 +118,8 @@ func (t *transit) prepare() *doorward.Refusal {
 func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite: rewrite, Transport: transport, ModifyResponse: p.modify, ErrorHandler: p.failed,
-		FlushInterval: -1, BufferPool: buffers{},
-		ErrorLog: log.New(io.Discard, "", 0), // What it has to say comes through ErrorHandler.
+		BufferPool: buffers{},
+		ErrorLog:   log.New(io.Discard, "", 0), // What it has to say comes through ErrorHandler.
 	}
 }
 

@@ -3,7 +3,6 @@ package gate
 import (
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strings"
 )
@@ -23,9 +22,10 @@ func (p *Proxy) modify(res *http.Response) error {
 			return fmt.Errorf("%w: %q", errSwitch, res.Header.Get("Upgrade"))
 		}
 		t.follow()
-	} else if kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); kind == "text/event-stream" {
+	} else if isEventStream(res.Header) {
 		t.follow()
 	} else if res.ContentLength > 0 {
+		t.left = res.ContentLength
 		res.Body = &download{ReadCloser: res.Body, transit: t}
 	}
 	if t.unread() {
@@ -40,6 +40,13 @@ func (p *Proxy) modify(res *http.Response) error {
 		t.rule.cors.answer(res.Header, t.in)
 	}
 	return nil
+}
+
+// isEventStream reports whether an answer goes on for as long as its reader likes, whatever the
+// parameters of its type.
+func isEventStream(h http.Header) bool {
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
 }
 
 // cleanAnswer drops what would speak for Doorward, and the offer of a way around the gate.

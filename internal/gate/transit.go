@@ -24,6 +24,7 @@ type transit struct {
 	body    *upload     // nil if there is none
 	stream  *stream     // nil until it is one
 	trailer http.Header // of the request to the upstream, to be filled when the body has been read
+	left    int64       // bytes still to come of an answer whose length is known
 
 	mu      sync.Mutex  // guards what follows: a body is sent by a goroutine of the transport
 	timer   *time.Timer // of the upstream
