@@ -48,7 +48,7 @@ func (p Proxies) Of(r *http.Request) Origin {
 		return Origin{Address: host}
 	}
 	client, said := plain(peer.Addr()), r.Header["X-Forwarded-For"]
-	if !p.contains(client) {
+	if len(said) == 0 || !p.contains(client) {
 		hidden := len(said) > 0 && (client.IsLoopback() || client.IsPrivate())
 		return from(client, hidden)
 	}

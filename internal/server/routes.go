@@ -83,12 +83,17 @@ type resource struct {
 type site struct {
 	mux       *http.ServeMux
 	resources map[string]*resource // by pattern
+	heads     map[string]bool      // the first segments of all patterns
 }
 
 // match returns the resource that serves the request's path, or nil. The
 // multiplexer would redirect a path with // or /../ in it; here it is not found,
-// since nobody should send credentials twice.
+// since nobody should send credentials twice. Most of an upstream's paths are told from
+// ours by their first segment; it is compared decoded, as the multiplexer does.
 func (t site) match(r *http.Request) *resource {
+	if !t.heads[head(r.URL.Path)] {
+		return nil
+	}
 	escaped := r.URL.EscapedPath()
 	if !strings.HasPrefix(escaped, "/") || len(escaped) > 1 && path.Clean(escaped) != escaped {
 		return nil
@@ -97,16 +102,22 @@ func (t site) match(r *http.Request) *resource {
 	return t.resources[pattern]
 }
 
+// head is the first segment of a path.
+func head(path string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return first
+}
+
 // site makes the multiplexer of routes. Patterns hold no method, so that
 // the multiplexer itself refuses nothing: its refusals are plain text.
 func (s *Server) site(routes []endpoint.Route) site {
-	t := site{http.NewServeMux(), map[string]*resource{}}
+	t := site{http.NewServeMux(), map[string]*resource{}, map[string]bool{}}
 	for _, rt := range routes {
 		pattern := s.pattern(rt)
 		res, ok := t.resources[pattern]
 		if !ok {
 			res = &resource{pattern: pattern, mux: t.mux, routes: map[string]endpoint.Route{}, guarded: map[string]http.Handler{}}
-			t.resources[pattern] = res
+			t.resources[pattern], t.heads[head(strings.TrimSuffix(pattern, "{$}"))] = res, true
 		}
 		res.routes[rt.Method] = rt
 		res.guarded[rt.Method] = s.guards[rt.Access](s.handler(rt.Handle))
