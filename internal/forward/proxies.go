@@ -83,24 +83,28 @@ func (p *proxy) read(r *http.Request, rest string) (*http.Request, error) {
 			return nil, fmt.Errorf("%w: %s", errForeign, name)
 		}
 	}
-	method, uri, host, scheme := r.Method, rest, r.Host, "https"
+	said := [...]string{r.Method, rest, r.Host, "https"}
 	if p.uri != "" {
-		var err error
-		for _, h := range []struct {
-			name  string
-			value *string
-		}{{p.method, &method}, {p.uri, &uri}, {p.host, &host}, {p.scheme, &scheme}} {
-			if *h.value, err = only(r.Header, h.name); err != nil {
+		for i, name := range [...]string{p.method, p.uri, p.host, p.scheme} {
+			var err error
+			if said[i], err = only(r.Header, name); err != nil {
 				return nil, err
 			}
 		}
 	}
-	scheme = map[string]string{"http": "http", "ws": "http", "https": "https", "wss": "https"}[scheme]
+	method, uri, host, scheme := said[0], said[1], said[2], said[3]
 	u, err := url.ParseRequestURI(uri)
-	if err != nil || uri[0] != '/' || scheme == "" || !strict.Token(method) || !isHost(host) {
+	if err != nil || uri[0] != '/' || !strict.Token(method) || !isHost(host) {
 		return nil, errQuestion
 	}
-	u.Scheme = scheme
+	switch scheme {
+	case "http", "ws":
+		u.Scheme = "http"
+	case "https", "wss":
+		u.Scheme = "https"
+	default:
+		return nil, errQuestion
+	}
 	asked := r.WithContext(r.Context())
 	asked.Method, asked.URL, asked.Host, asked.RequestURI = method, u, host, uri
 	if _, wanted := r.Header["Sec-Websocket-Key"]; wanted {

@@ -182,6 +182,10 @@ func (p *corsPolicy) allowed(r *http.Request) (string, bool) {
 // addVary adds names to Vary, as one line, unless they are there.
 func addVary(h http.Header, names string) {
 	lines := h["Vary"]
+	if len(lines) == 0 && names != "" {
+		h["Vary"] = []string{names}
+		return
+	}
 	known := strings.ToLower(strings.Join(lines, ","))
 	var missing []string
 	for name := range strings.SplitSeq(names, ",") {

@@ -127,11 +127,10 @@ func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
 // included that the client has named in Connection.
 func rewrite(pr *httputil.ProxyRequest) {
 	t, out := transitOf(pr.In), pr.Out
-	up := t.proxy.upstream
-	u := *out.URL
+	up, u := t.proxy.upstream, out.URL
 	u.Scheme, u.Host, u.User, u.Opaque, u.Fragment = up.scheme, up.host, nil, "", ""
 	u.Path, u.RawPath, u.RawQuery = t.text, t.Path, wireQuery(pr.In.URL.RawQuery)
-	out.URL, out.Host = &u, pr.In.Host
+	out.Host = pr.In.Host
 	g := t.proxy.guard
 	g.drops.clean(out.Header)
 	for _, f := range t.identity {

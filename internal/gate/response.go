@@ -51,7 +51,7 @@ func isEventStream(h http.Header) bool {
 
 // cleanAnswer drops what would speak for Doorward, and the offer of a way around the gate.
 func (p *Proxy) cleanAnswer(h http.Header) {
-	h.Del("Alt-Svc")
+	delete(h, "Alt-Svc")
 	for name := range h {
 		if strings.HasPrefix(name, "Doorward-") || p.guard.drops.owned[name] {
 			delete(h, name)
@@ -92,6 +92,6 @@ func keepPrivate(h http.Header) {
 	}
 	h["Cache-Control"] = []string{strings.Join(append(kept, "private"), ", ")}
 	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control", "Cloudflare-Cdn-Cache-Control"} {
-		h.Del(name)
+		delete(h, name)
 	}
 }
