@@ -297,15 +297,21 @@ func isStopped(pid int) bool {
 
 func fillRevocations(t *testing.T, path string, n int) {
 	t.Helper()
+	addRevocations(t, path, 1, n)
+}
+
+// addRevocations writes n more into a store, whose numbers begin with first.
+func addRevocations(t *testing.T, path string, first, n int) {
+	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = db.ExecContext(t.Context(), `
 		PRAGMA busy_timeout = 10000;
-		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+		WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 + ?2 - 1)
 		INSERT INTO revocations (kind, id, before, expires_at, recorded_at)
-		SELECT 'session', printf('0199f3c2-7d5a-7c31-9d52-%012d', i), '', 4000000000000, 1 FROM n`, n)
+		SELECT 'session', printf('0199f3c2-7d5a-7c31-9d52-%012d', i), '', 4000000000000, 1 FROM n`, first, n)
 	if err = errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
