@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -68,7 +69,9 @@ func auditQuery(p page) (q audit.Query, err error) {
 		Subject: f["subject"], Actor: f["actor"], Address: f["address"], Session: f["session"], RequestID: f["request_id"], Limit: p.limit + 1,
 	}
 	if f["kind"] != "" {
-		q.Kinds = []issuer.EventKind{issuer.EventKind(f["kind"])}
+		for kind := range strings.SplitSeq(f["kind"], ",") {
+			q.Kinds = append(q.Kinds, issuer.EventKind(kind))
+		}
 	}
 	if p.after != "" {
 		if q.Before, err = strconv.ParseInt(p.after, 10, 64); err != nil || q.Before <= 0 {

@@ -53,7 +53,7 @@ func (a *Admin) usersImport(w http.ResponseWriter, r *http.Request) error {
 	if err := checkLines(lines); err != nil {
 		return err
 	}
-	longAnswer(w).hold()
+	l := longAnswer(w)
 	answer := importAnswer{NotAdded: []notAdded{}}
 	answer.Sum, err = roster.Import{
 		People: a.People, Source: roster.ReadEntries(lines), Dry: dry, Event: event(r),
@@ -61,7 +61,7 @@ func (a *Admin) usersImport(w http.ResponseWriter, r *http.Request) error {
 			answer.NotAdded = append(answer.NotAdded, notAdded{row.Place, fmt.Sprintf("%.80s", row.Name), row.Reason})
 			return nil
 		},
-		Progress: func(int, int64, int64) {},
+		Progress: func(int, int64, int64) { l.hold() },
 	}.Run(r.Context())
 	if err != nil {
 		return err

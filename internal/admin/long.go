@@ -26,14 +26,9 @@ type long struct {
 	control *http.ResponseController
 }
 
-// longAnswer lets the answer take its time from now on. The request has been read to its end.
-func longAnswer(w http.ResponseWriter) long {
-	l := long{w, http.NewResponseController(w)}
-	_ = l.control.SetReadDeadline(time.Time{}) // It would end the request; what cannot be set, ends it early.
-	return l
-}
+func longAnswer(w http.ResponseWriter) long { return long{w, http.NewResponseController(w)} }
 
-// hold gives the next step its time.
+// hold gives the next step its time. What cannot be given, ends the answer early.
 func (l long) hold() { _ = l.control.SetWriteDeadline(time.Now().Add(patience)) }
 
 // Write gives a part of the answer its time. It returns errGone for a client that does not take it.

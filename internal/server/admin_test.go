@@ -461,6 +461,13 @@ func TestAdminEvents(t *testing.T) {
 	if want := []issuer.EventKind{account.EventUserDisable, account.EventUserRoles}; !slices.Equal(kinds, want) {
 		t.Errorf("recorded %q for %s, want %q", kinds, a.body, want)
 	}
+	for kind, found := range map[string]int{"user_roles": 1, "user_roles,user_disable": 2, "user_roles,no_such": 1} {
+		list, _ := w.do("GET", "/admin/v1/audit?subject="+w.bob+"&kind="+kind, nil, root).want(t, 200, "").object["records"].([]any)
+		if len(list) != found {
+			t.Errorf("%d records of %s, want %d", len(list), kind, found)
+		}
+	}
+	w.do("GET", "/admin/v1/audit?kind=user_roles,", nil, root).want(t, 400, "invalid_request")
 }
 
 // In front of an API, and wherever it has a listener of its own, the admin API is nowhere else.
