@@ -158,6 +158,35 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// Lines with the members of an entry are read by these names alone, and nothing else is passed over in silence.
+func TestReadEntries(t *testing.T) {
+	t.Parallel()
+	text := `{"username":"ada","password_hash":"h"}` + "\n\r\n \t\n" +
+		`{"id":"u_1","username":"bob","password_hash":"h","email":"b@x.org","roles":["a","b"],"disabled":true}` + "\r\n" +
+		`{"username":"eve"}` + "\n" + `{"username":"eve","password_hash":"h","is_active":true}` + "\n" +
+		`{"username":"eve","password_hash":"h","Roles":["a"]}` + "\n" + `{"username":"cy","password_hash":"h","disabled":false,"roles":"c d"}`
+	r := roster.ReadEntries([]byte(text))
+	rows, bad, err := read(t, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []roster.Row{
+		{Place: 1, Name: "ada", Hash: "h"},
+		{Place: 4, Name: "bob", Hash: "h", Email: "b@x.org", Roles: []string{"a", "b"}, Disabled: true},
+		{Place: 8, Name: "cy", Hash: "h", Roles: []string{"c", "d"}},
+	}
+	if diff := cmp.Diff(want, rows, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if len(bad) != 3 || bad[0].Place != 5 || bad[1].Place != 6 || bad[2].Place != 7 {
+		t.Errorf("passed over %v", bad)
+	}
+	long := strings.Repeat(" ", roster.MaxRow)
+	if _, _, err := read(t, roster.ReadEntries([]byte("{}\n"+long+"\n{}"))); !errors.Is(err, roster.ErrSyntax) {
+		t.Errorf("a long line: %v, want ErrSyntax", err)
+	}
+}
+
 func manyColumns() string {
 	var b strings.Builder
 	for i := range roster.MaxColumns {
@@ -298,7 +327,8 @@ func FuzzFiles(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, open := range []func(string, roster.Columns) (roster.Reader, error){roster.OpenCSV, roster.OpenLines} {
+		entries := func(string, roster.Columns) (roster.Reader, error) { return roster.ReadEntries([]byte(text)), nil }
+		for _, open := range []func(string, roster.Columns) (roster.Reader, error){roster.OpenCSV, roster.OpenLines, entries} {
 			r, err := open(write(t, "a", text), plain)
 			if err != nil {
 				continue
