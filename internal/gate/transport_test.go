@@ -187,7 +187,8 @@ func TestLargeBodies(t *testing.T) {
 		if sum := res.Header.Get("X-Sum"); n != size || sum != fmt.Sprint(size, nil, hex.EncodeToString(want.Sum(nil))) {
 			t.Errorf("%s: %d bytes back, %s there", path, n, sum)
 		}
-		if made := after.TotalAlloc - before.TotalAlloc; made > 8<<20 {
+		// The race detector has pools drop some of what they keep, so that long bodies take somewhat more.
+		if made := after.TotalAlloc - before.TotalAlloc; made > 16<<20 {
 			t.Errorf("%s: %d MiB were allocated for %d MiB each way", path, made>>20, size>>20)
 		}
 	}
