@@ -127,15 +127,22 @@ func (a *Admin) deletes(path string, h endpoint.Handler) endpoint.Route {
 // stillAdmin asks the store whether the caller is an admin now: the token may be some minutes old.
 func (a *Admin) stillAdmin(h endpoint.Handler) endpoint.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		subject, err := a.People.Subject(r.Context(), endpoint.Claims(r).Subject)
-		if err != nil && !errors.Is(err, issuer.ErrNotFound) {
+		if err := a.checkAdmin(r.Context(), endpoint.Claims(r).Subject); err != nil {
 			return err
-		}
-		if err != nil || !subject.Active || !slices.Contains(subject.Roles, account.RoleAdmin) {
-			return errNotAdmin
 		}
 		return h(w, r)
 	}
+}
+
+func (a *Admin) checkAdmin(ctx context.Context, id string) error {
+	subject, err := a.People.Subject(ctx, id)
+	if err != nil && !errors.Is(err, issuer.ErrNotFound) {
+		return err
+	}
+	if err != nil || !subject.Active || !slices.Contains(subject.Roles, account.RoleAdmin) {
+		return errNotAdmin
+	}
+	return nil
 }
 
 var errNotAdmin = &endpoint.Failure{

@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 )
@@ -274,6 +275,31 @@ func TestAdminAuditTorn(t *testing.T) {
 	}
 	if !bytes.Contains(bytes.Join(w.logs.lines(), nil), []byte(errTorn.Error())) {
 		t.Error("the log does not say why")
+	}
+}
+
+// Who stops being an admin while they export gets no more of the record.
+func TestAttack_F18_Export(t *testing.T) {
+	t.Parallel()
+	var disable func() error
+	pages := 0
+	w, root, id := adminWorld(t, func(s *settings) {
+		s.chain = func(ctx context.Context, after int64, store audit.Source) (audit.Page, error) {
+			pages++
+			page, err := store.AuditChain(ctx, after)
+			return page, errors.Join(err, disable())
+		}
+	})
+	w.addUser("second", goodWord, "admin")
+	w.seal()
+	disable = func() error {
+		no := true
+		_, _, err := w.people.Edit(t.Context(), id, account.UserEdit{Disabled: &no}, issuer.Event{Actor: "test"})
+		return err
+	}
+	w.do("GET", exporting, nil, root).want(t, 403, "insufficient_scope")
+	if pages != 1 {
+		t.Errorf("%d pages", pages)
 	}
 }
 

@@ -115,7 +115,7 @@ func TestAttack_E11_Import(t *testing.T) {
 		status             int
 		code               string
 	}{
-		"one byte too much":     {"", good + strings.Repeat(" ", 1<<20-len(good)+1), lineMedia, 413, "too_large"},
+		"one byte too much":     {"", good + strings.Repeat("\n", 1<<20-len(good)+1), lineMedia, 413, "too_large"},
 		"a line without an end": {"", good + strings.Repeat("x", 1<<19), lineMedia, 413, "too_large"},
 		"a line too long":       {"", good + long + "\n" + good, lineMedia, 413, "too_large"},
 		"half a million lines":  {"", good + strings.Repeat("x\n", 500_000), lineMedia, 413, "too_large"},
@@ -135,6 +135,9 @@ func TestAttack_E11_Import(t *testing.T) {
 		}
 	}
 	w.do("POST", importing, good, root, media(lineMedia), header("Content-Encoding", "gzip")).want(t, 415, "unsupported_media_type")
+	if got := w.load(good+strings.Repeat("\n", 1<<20-len(good)), "?dry_run=true", root); got.Added != 1 {
+		t.Errorf("1 MiB: %+v", got)
+	}
 	if _, there := w.named("first"); there {
 		t.Error("somebody was added")
 	}
