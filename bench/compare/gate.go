@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,6 +24,7 @@ const (
 	gateServe     = "doorward serve --upstream"
 	gateNginx     = "nginx asks doorward serve"
 	questionBare  = "bare net/http, same question"
+	questionSame  = "bare net/http, same answer"
 	questionServe = "doorward serve, forward-auth"
 
 	gatePrefix = "/auth" // of Doorward's own endpoints, as in examples/nginx
@@ -68,6 +74,36 @@ func reverseProxy(upstream string) (http.Handler, error) {
 	}, nil
 }
 
+// answerPrefix begins the name of a server that answers with nothing but a header, which follows as JSON.
+const answerPrefix = "answer "
+
+// answerAlone is that server.
+func answerAlone(header string) (http.Handler, error) {
+	var h http.Header
+	if err := json.Unmarshal([]byte(header), &h); err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { maps.Copy(w.Header(), h) }), nil
+}
+
+// header is that of the answer to the client's request, as JSON, without what net/http writes by itself.
+func (c client) header(ctx context.Context) (string, error) {
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(c.text)))
+	if err != nil {
+		return "", err
+	}
+	r.RequestURI, r.URL.Scheme, r.URL.Host = "", "http", c.address
+	answer, err := http.DefaultClient.Do(r.WithContext(ctx))
+	if err != nil {
+		return "", err
+	}
+	for _, name := range []string{"Date", "Content-Length"} {
+		answer.Header.Del(name)
+	}
+	text, err := json.Marshal(answer.Header)
+	return string(text), errors.Join(err, answer.Body.Close())
+}
+
 // startSite starts the upstream, and Doorward, a proxy without it and nginx in front of it. An empty path means no nginx.
 func startSite(ctx context.Context, dir, self, nginx string) (*site, error) {
 	s := &site{}
@@ -88,9 +124,18 @@ func startSite(ctx context.Context, dir, self, nginx string) (*site, error) {
 	if err != nil {
 		return s, err
 	}
+	question := asking(questionServe, door.header, door)
+	answer, err := question.header(ctx)
+	if err != nil {
+		return s, err
+	}
+	same, err := s.add(startOwn(ctx, self, questionSame, answerPrefix+answer))
+	if err != nil {
+		return s, err
+	}
 	s.ways = []way{
 		passing(gateBare, door.header, upstream), passing(gateAgain, door.header, upstream), passing(gateAlone, door.header, proxy),
-		passing(gateServe, door.header, door), asking(questionBare, door.header, upstream), asking(questionServe, door.header, door),
+		passing(gateServe, door.header, door), asking(questionBare, door.header, upstream), asking(questionSame, door.header, same), question,
 	}
 	if nginx == "" {
 		return s, nil
@@ -177,7 +222,7 @@ func quantile(sorted []float64, part float64) float64 {
 // passages are those of proxies' questions, or the others.
 func (r *result) passages(questions bool) (some []passage) {
 	for _, p := range r.gate {
-		if (p.name == questionBare || p.name == questionServe) == questions {
+		if slices.Contains([]string{questionBare, questionSame, questionServe}, p.name) == questions {
 			some = append(some, p)
 		}
 	}

@@ -39,8 +39,13 @@ func medianRatio(a, b []float64) float64 {
 // greeting is what a server process says first.
 type greeting struct{ Address, Token string }
 
-// served is the handler of the server called name, and a token that it takes. A URL names the proxy in front of it.
+// served is the handler of the server called name, and a token that it takes. A URL names the proxy in front of it, and
+// answerPrefix what is answered whatever the question.
 func served(name string) (http.Handler, string, error) {
+	if header, ok := strings.CutPrefix(name, answerPrefix); ok {
+		h, err := answerAlone(header)
+		return h, "", err
+	}
 	if strings.HasPrefix(name, "http://") {
 		h, err := reverseProxy(name)
 		return h, "", err

@@ -108,9 +108,9 @@ func (r *result) targetsGate() []target {
 	return []target{
 		{
 			"reverse proxy", "processor time and added latency ≤ 1.25 × httputil.ReverseProxy alone",
-			fmt.Sprintf("%.2f ×; p50 %.2f ×, of one client %.2f ×", cpu, many, one), max(cpu, many, one) <= 1.25, "",
+			fmt.Sprintf("%.2f ×; p50 %.2f ×, of one client %.2f ×", cpu, many, one), max(cpu, many, one) <= 1.25, limitProxy,
 		},
-		{"forward-auth", "≥ 0.85 of bare net/http's requests/s", fmt.Sprintf("%.2f", share), share >= 0.85, ""},
+		{"forward-auth", "≥ 0.85 of bare net/http's requests/s", fmt.Sprintf("%.2f", share), share >= 0.85, limitForward},
 	}
 }
 

@@ -33,6 +33,15 @@ const (
   server, sets a time limit on each read and write, and keeps an eye on each connection. The rest is finding the route, the token and its
   session, and writing JSON.
 `
+	limitProxy = `- **Reverse proxy**: it makes the system calls of ReverseProxy alone, two writes and two reads that find something, and what it says more to the
+  upstream and to the client costs 2 to 6 %. Of its processor time the kernel takes two fifths, net/http with ReverseProxy three tenths, memory
+  a tenth, the scheduler a tenth, and what is Doorward's own a tenth. A third of that is the check of the token and its session, a third
+  bounds times (a context, a timer, deadlines), and a third is where the request comes from, its name for the log, and headers.
+`
+	limitForward = `- **Forward-auth**: a third of what it takes more than the bare server is the answer's headers: see the row "same answer". Of Doorward's
+  processor time the kernel takes a third, net/http three tenths, memory an eighth, and what is Doorward's own a sixth: a third of that
+  is the check of the token and its session, the rest is reading the question, writing the headers, and who asks and under which name in the log.
+`
 	limitRevocation = `- **Revocation**: half of what an empty set takes is the clock of a virtual machine. The rest is memory that is in none of the processor's
   first caches: one access for a good session, which ends at a filter, and two for one that is revoked.
 `
@@ -96,7 +105,8 @@ request to the answer's last byte, and the median of the rounds' p50 and p99; wi
 `
 
 const questionText = `What nginx asks, ` + "`/forward-auth/nginx`" + `, asked by the clients themselves, against the bare server that is asked the same and
-answers five bytes. Doorward answers with the headers for the upstream, the assertion and the Authorization and Cookie that may pass.
+answers five bytes. Doorward answers with the headers for the upstream, the assertion and the Authorization and Cookie that may pass; "same answer"
+is a handler that writes just these headers, whatever it is asked.
 
 `
 

@@ -21,7 +21,7 @@ func BenchmarkProxy(b *testing.B) {
 	must(b, err)
 	transport := &http.Transport{MaxIdleConnsPerHost: 512, DisableCompression: true}
 	b.Cleanup(transport.CloseIdleConnections)
-	alone := &httputil.ReverseProxy{Transport: transport, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
+	alone := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host
 		r.SetXForwarded()
