@@ -33,8 +33,8 @@ func TestAllocsAnswer(t *testing.T) {
 		if answer.header.Get("Doorward-Subject") != "u_alice" {
 			t.Fatalf("%s: %v", name, answer.header)
 		}
-		if t.Logf("%s: %v allocations", name, got); got > 8 {
-			t.Errorf("%s: %v allocations, want at most 8", name, got)
+		if t.Logf("%s: %v allocations", name, got); got > 5 {
+			t.Errorf("%s: %v allocations, want at most 5", name, got)
 		}
 	}
 }

@@ -24,8 +24,8 @@ func TestAllocsDecide(t *testing.T) {
 			t.Fatal(v.Refusal.Err)
 		}
 	})
-	if t.Logf("%v allocations", got); got > 5 {
-		t.Errorf("%v allocations, want at most 5", got)
+	if t.Logf("%v allocations", got); got > 2 {
+		t.Errorf("%v allocations, want at most 2", got)
 	}
 }
 
@@ -51,7 +51,7 @@ func TestAllocsProxy(t *testing.T) {
 	t.Cleanup(proxy.Close)
 	token := w.token("u_alice")
 	floor := allocsOver(t, alone, "/orders", token)
-	for path, most := range map[string]float64{"/open": 10, "/orders": 39} {
+	for path, most := range map[string]float64{"/open": 8, "/orders": 34} {
 		got := allocsOver(t, proxy, path, token) - floor
 		if t.Logf("%s: %.1f allocations more than %.1f", path, got, floor); got > most {
 			t.Errorf("%s: %.1f allocations more than ReverseProxy, want at most %.0f", path, got, most)

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -297,11 +298,17 @@ func (g *Guard) judge(v *Verdict, r *rule, req *http.Request) {
 		}
 		req, v.token = swapped, token
 	}
-	j := judgement{header: make(http.Header, 1)}
-	r.check.ServeHTTP(&j, req)
+	j := judgements.Get().(*judgement)
+	r.check.ServeHTTP(j, req)
 	v.Claims, v.Refusal = j.claims, j.refusal
 	v.Vary = strings.Join(j.header["Vary"], ", ") + g.varyMore
+	clear(j.header)
+	*j = judgement{header: j.header}
+	judgements.Put(j)
 }
+
+// judgements are used again: the header of one is larger than all else that a check allocates.
+var judgements = sync.Pool{New: func() any { return &judgement{header: http.Header{}} }}
 
 // approve stands where a handler would.
 func approve(w http.ResponseWriter, r *http.Request) {

@@ -87,7 +87,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if t.upgrade {
 		via = p.sockets
 	}
-	via.ServeHTTP(&writer{ResponseWriter: w, transit: t}, out)
+	t.writer = writer{ResponseWriter: w, transit: t}
+	via.ServeHTTP(&t.writer, out)
 }
 
 // prepare finds out whatever may still lead to a refusal, and takes the limits

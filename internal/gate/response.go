@@ -26,7 +26,8 @@ func (p *Proxy) modify(res *http.Response) error {
 		t.follow()
 	} else if res.ContentLength > 0 {
 		t.left = res.ContentLength
-		res.Body = &download{ReadCloser: res.Body, transit: t}
+		t.download = download{ReadCloser: res.Body, transit: t}
+		res.Body = &t.download
 	}
 	if t.unread() {
 		res.Header.Set("Connection", "close")

@@ -26,6 +26,10 @@ type transit struct {
 	trailer http.Header // of the request to the upstream, to be filled when the body has been read
 	left    int64       // bytes still to come of an answer whose length is known
 
+	// The two ends of the answer, here for one allocation in the place of three.
+	writer   writer
+	download download
+
 	mu      sync.Mutex  // guards what follows: a body is sent by a goroutine of the transport
 	timer   *time.Timer // of the upstream
 	waiting bool        // for its answer to begin
