@@ -52,8 +52,8 @@ type Config struct {
 	MaxLifetime time.Duration
 	// ClockOffset, if set, says how far the clock by which the issuer makes tokens is ahead of this machine's, below
 	// 0 if it is behind. A token that is refused for its time by this machine's clock alone, which is behind or
-	// more than Leeway ahead, is then answered with 503 (ErrClock), not 401. It accepts none. It may
-	// be called concurrently. Nil means that nobody knows.
+	// more than Leeway ahead, is then answered with 503 (ErrClock), not 401. No token is accepted for it. It
+	// may be called concurrently. Nil means that nobody knows.
 	ClockOffset func() time.Duration
 
 	// Extractors are the places where a request may carry its token. Nil means
