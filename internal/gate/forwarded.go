@@ -2,22 +2,18 @@ package gate
 
 import (
 	"net/http"
-	"net/netip"
 	"strings"
 )
 
 // setForwarded tells the upstream where the request came from. What a trusted proxy
 // says of its own client is passed on; what anybody else says has been dropped.
 func (g *Guard) setForwarded(out http.Header, in *http.Request) {
-	peer := in.RemoteAddr
-	if address, err := netip.ParseAddrPort(peer); err == nil {
-		peer = address.Addr().Unmap().WithZone("").String()
-	}
+	peer, trusted := g.proxies.Peer(in.RemoteAddr)
 	proto, host := "http", in.Host
 	if in.TLS != nil {
 		proto = "https"
 	}
-	if g.proxies.Trust(in.RemoteAddr) {
+	if trusted {
 		if before := strings.Join(in.Header["X-Forwarded-For"], ", "); before != "" {
 			peer = before + ", " + peer
 		}
@@ -31,7 +27,6 @@ func (g *Guard) setForwarded(out http.Header, in *http.Request) {
 			out["X-Forwarded-Prefix"] = said
 		}
 	}
-	out["X-Forwarded-For"] = []string{peer}
-	out["X-Forwarded-Proto"] = []string{proto}
-	out["X-Forwarded-Host"] = []string{host}
+	said := []string{peer, proto, host}
+	out["X-Forwarded-For"], out["X-Forwarded-Proto"], out["X-Forwarded-Host"] = said[:1:1], said[1:2:2], said[2:]
 }

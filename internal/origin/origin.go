@@ -35,6 +35,16 @@ func (p Proxies) Trust(address string) bool {
 	return err == nil && p.contains(plain(peer.Addr()))
 }
 
+// Peer returns the peer's part of an address, as net/http writes it, without the port, and whether it is a trusted proxy.
+func (p Proxies) Peer(address string) (peer string, trusted bool) {
+	parsed, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return address, false
+	}
+	ip := plain(parsed.Addr())
+	return ip.String(), p.contains(ip)
+}
+
 // Of returns where r comes from. X-Forwarded-For is read from its end, where the nearest
 // proxy writes: the client is the first address that is no trusted proxy's. What stands
 // before it, the client may have made up.
