@@ -34,12 +34,12 @@ const (
   session, and writing JSON.
 `
 	limitProxy = `- **Reverse proxy**: it makes the system calls of ReverseProxy alone, two writes and two reads that find something, and what it says more to the
-  upstream and to the client costs 2 to 6 %. Of its processor time the kernel takes two fifths, net/http with ReverseProxy three tenths, memory
+  upstream and to the client costs some 5 %. Of its processor time the kernel takes two fifths, net/http with ReverseProxy three tenths, memory
   a tenth, the scheduler a tenth, and what is Doorward's own a tenth. A third of that is the check of the token and its session, a third
   bounds times (a context, a timer, deadlines), and a third is where the request comes from, its name for the log, and headers.
 `
 	limitForward = `- **Forward-auth**: a third of what it takes more than the bare server is the answer's headers: see the row "same answer". Of Doorward's
-  processor time the kernel takes a third, net/http three tenths, memory an eighth, and what is Doorward's own a sixth: a third of that
+  processor time the kernel takes three eighths, net/http three tenths, memory a tenth, and what is Doorward's own a sixth: a third of that
   is the check of the token and its session, the rest is reading the question, writing the headers, and who asks and under which name in the log.
 `
 	limitRevocation = `- **Revocation**: half of what an empty set takes is the clock of a virtual machine. The rest is memory that is in none of the processor's
