@@ -101,7 +101,7 @@ func TestClockOffset(t *testing.T) {
 			token := s.token(t, claims)
 			if _, err := s.v.Verify(t.Context(), token); !errors.Is(err, tt.wantErr) {
 				t.Errorf("%s: %v, want %v", tt.name, err, tt.wantErr)
-			} else if tt.wantErr == doorward.ErrClock && (reason != "clock" || errors.Is(err, doorward.ErrExpired)) {
+			} else if errors.Is(tt.wantErr, doorward.ErrClock) && (reason != "clock" || errors.Is(err, doorward.ErrExpired)) {
 				t.Errorf("%s: reason %q, and expired: %v", tt.name, reason, errors.Is(err, doorward.ErrExpired))
 			}
 			if got := statusOf(s.v.Require(), token); got != tt.status {

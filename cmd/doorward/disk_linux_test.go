@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -112,7 +113,7 @@ func (l *load) await(t *testing.T, status, n int) {
 // limitFiles sets how long a file of a process may become.
 func limitFiles(limit string) func(int, string) error {
 	return func(pid int, _ string) error {
-		return exec.Command("prlimit", fmt.Sprintf("--pid=%d", pid), "--fsize="+limit).Run()
+		return exec.CommandContext(context.Background(), "prlimit", fmt.Sprintf("--pid=%d", pid), "--fsize="+limit).Run()
 	}
 }
 
@@ -121,7 +122,7 @@ const diskVariable = "TEST_DISK"
 // onSmallDisk returns a doorward that serves from a file system of its own, of 4 MiB, in its own name space.
 func onSmallDisk(t *testing.T) (string, error) {
 	t.Helper()
-	if out, err := exec.Command("unshare", "-Urm", "mount", "-t", "tmpfs", "none", t.TempDir()).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "unshare", "-Urm", "mount", "-t", "tmpfs", "none", t.TempDir()).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	script := filepath.Join(t.TempDir(), "doorward")

@@ -141,7 +141,7 @@ func (s *Store) ClockOffset() time.Duration {
 	if last == nil {
 		return 0
 	}
-	return last.said.Add(time.Since(last.at)).Sub(time.Now())
+	return time.Until(last.said.Add(time.Since(last.at)))
 }
 
 // ErrOccupied says that a store is to be filled with the content of another, and holds something.
