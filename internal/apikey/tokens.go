@@ -163,8 +163,8 @@ var errInterrupted = errors.New("apikey: the exchange was interrupted")
 func (t *Tokens) make(ctx context.Context, r *http.Request, key, audience string) (*kept, error) {
 	now, from := time.Now(), t.cfg.Proxies.Of(r)
 	set, err := t.cfg.Keys.Exchange(ctx, t.cfg.Issuer, key, account.KeyRequest{
-		Audience: audience, Network: from.Network,
-		Event: issuer.Event{Address: from.Address, RequestID: doorward.RequestID(ctx)},
+		Audience: audience, Network: from.Network(),
+		Event: issuer.Event{Address: from.Address(), RequestID: doorward.RequestID(ctx)},
 	})
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func Claims(r *http.Request) *doorward.Claims {
 
 // Event says who asks for a change, for the audit record.
 func Event(r *http.Request, actor string) issuer.Event {
-	return issuer.Event{Actor: actor, Address: ExchangeOf(r).Origin.Address, RequestID: doorward.RequestID(r.Context())}
+	return issuer.Event{Actor: actor, Address: ExchangeOf(r).Origin.Address(), RequestID: doorward.RequestID(r.Context())}
 }
 
 // SingleHeader returns the value of a header that may occur once, and whether it

@@ -110,10 +110,10 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 	if v.Refusal == nil && isHandshake(asked) {
 		v.Refusal = h.guard.Handshake(&v, asked)
 	}
-	if v.Vary != "" {
-		w.Header().Set("Vary", v.Vary)
-	}
 	if v.Refusal != nil {
+		if v.Vary != "" {
+			w.Header().Set("Vary", v.Vary)
+		}
 		if wait := h.spend(r, v.Refusal); wait > 0 {
 			v.Refusal = tooMany(wait, v.Refusal)
 		}
@@ -145,7 +145,7 @@ func (h *Handler) spend(r *http.Request, refusal *doorward.Refusal) time.Duratio
 	if h.failures == nil || !foreign {
 		return 0
 	}
-	return h.failures.Take(endpoint.ExchangeOf(r).Origin.Network, time.Now())
+	return h.failures.Take(endpoint.ExchangeOf(r).Origin.Network(), time.Now())
 }
 
 // tooMany makes of the refusal of a token one that says to wait.

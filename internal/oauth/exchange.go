@@ -44,7 +44,7 @@ func (e *Endpoints) exchange(w http.ResponseWriter, r *http.Request, form url.Va
 		return badRequest("invalid_target", "a token has one audience: ask for one", nil)
 	}
 	set, err := e.cfg.Keys.Exchange(r.Context(), e.cfg.Issuer, form.Get("subject_token"), account.KeyRequest{
-		Scope: asked.scope, Audience: asked.audience, Network: endpoint.ExchangeOf(r).Origin.Network, Event: endpoint.Event(r, ""),
+		Scope: asked.scope, Audience: asked.audience, Network: endpoint.ExchangeOf(r).Origin.Network(), Event: endpoint.Event(r, ""),
 	})
 	if err != nil {
 		return explainExchange(err)

@@ -12,17 +12,36 @@ import (
 // Proxies are the networks of proxies in front whose X-Forwarded-* count.
 type Proxies []netip.Prefix
 
-// Origin is where one request comes from.
+// Origin is where one request comes from. Most requests never ask for the texts of it.
 type Origin struct {
-	// Address is that of the client, or of a proxy that is not trusted.
-	Address string
-	// Network is what one customer of a provider has: a /24, or a /48 of IPv6. It is
-	// zero where the address says nothing about the client.
-	Network netip.Prefix
 	// Hidden says that the client is behind a proxy of one's own that is not trusted: a
 	// loopback or private peer that sends X-Forwarded-For. It has no Network, since
 	// everybody would share it.
 	Hidden bool
+
+	client netip.Addr // invalid if the peer has no IP address
+	peer   string     // of such a one
+}
+
+// Address is that of the client, or of a proxy that is not trusted.
+func (o Origin) Address() string {
+	if !o.client.IsValid() {
+		return o.peer
+	}
+	return o.client.String()
+}
+
+// Network is what one customer of a provider has: a /24, or a /48 of IPv6. It is
+// zero where the address says nothing about the client.
+func (o Origin) Network() netip.Prefix {
+	if o.Hidden || !o.client.IsValid() {
+		return netip.Prefix{}
+	}
+	bits := 48
+	if o.client.Is4() {
+		bits = 24
+	}
+	return netip.PrefixFrom(o.client, bits).Masked()
 }
 
 // Trust reports whether the peer at address, as net/http writes it, is a trusted proxy.
@@ -55,12 +74,12 @@ func (p Proxies) Of(r *http.Request) Origin {
 		if err != nil {
 			host = r.RemoteAddr
 		}
-		return Origin{Address: host}
+		return Origin{peer: host}
 	}
 	client, said := plain(peer.Addr()), r.Header["X-Forwarded-For"]
 	if len(said) == 0 || !p.contains(client) {
 		hidden := len(said) > 0 && (client.IsLoopback() || client.IsPrivate())
-		return from(client, hidden)
+		return Origin{client: client, Hidden: hidden}
 	}
 	list := strings.Split(strings.Join(said, ","), ",")
 	for i := len(list) - 1; i >= 0 && p.contains(client); i-- {
@@ -70,7 +89,7 @@ func (p Proxies) Of(r *http.Request) Origin {
 		}
 		client = next
 	}
-	return from(client, false)
+	return Origin{client: client}
 }
 
 func (p Proxies) contains(ip netip.Addr) bool {
@@ -80,19 +99,6 @@ func (p Proxies) contains(ip netip.Addr) bool {
 		}
 	}
 	return false
-}
-
-func from(client netip.Addr, hidden bool) Origin {
-	o := Origin{Address: client.String(), Hidden: hidden}
-	if hidden {
-		return o
-	}
-	bits := 48
-	if client.Is4() {
-		bits = 24
-	}
-	o.Network = netip.PrefixFrom(client, bits).Masked()
-	return o
 }
 
 // parse reads one address, which some proxies write with a port.

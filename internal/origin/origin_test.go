@@ -49,11 +49,11 @@ func TestOf_Attack_E08(t *testing.T) {
 			}
 			got := tt.proxies.Of(r)
 			network := ""
-			if got.Network.IsValid() {
-				network = got.Network.String()
+			if got.Network().IsValid() {
+				network = got.Network().String()
 			}
-			if got.Address != tt.address || network != tt.network || got.Hidden != tt.hidden {
-				t.Errorf("got %s of %q, hidden %v; want %s of %q, hidden %v", got.Address, network, got.Hidden, tt.address, tt.network, tt.hidden)
+			if got.Address() != tt.address || network != tt.network || got.Hidden != tt.hidden {
+				t.Errorf("got %s of %q, hidden %v; want %s of %q, hidden %v", got.Address(), network, got.Hidden, tt.address, tt.network, tt.hidden)
 			}
 		})
 	}

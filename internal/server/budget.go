@@ -61,7 +61,7 @@ func (s *Server) originOf(r *http.Request) origin.Origin {
 		s.hidden.Do(func() {
 			s.log.LogAttrs(r.Context(), slog.LevelWarn,
 				"a proxy in front is not trusted, so its clients have no limits of their own and the log does not know them: name it in trusted_proxies",
-				slog.String("peer", o.Address))
+				slog.String("peer", o.Address()))
 		})
 	}
 	return o

@@ -139,7 +139,7 @@ func (s *Server) record(r *http.Request, x *endpoint.Exchange) {
 		slog.Int("status", x.Status),
 		slog.Duration("duration", time.Since(x.Started)),
 		slog.String("request_id", x.ID),
-		slog.String("remote", capped(x.Origin.Address)),
+		slog.String("remote", capped(x.Origin.Address())),
 	}
 	if x.Subject != "" {
 		attrs = append(attrs, slog.String("sub", capped(x.Subject)))
