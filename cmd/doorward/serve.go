@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -71,6 +72,7 @@ folder of one machine; give them the same --issuer.`,
 
 // serve runs until ctx ends. read reads the configuration again.
 func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*config.Config, error)) error {
+	defer runtime.KeepAlive(heapRoom())
 	log := newLogger(a.errs, cfg)
 	for _, name := range config.Unknown(os.Environ()) {
 		log.Warn("this environment variable means nothing here", "name", name)

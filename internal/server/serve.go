@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 	"time"
 )
 
@@ -19,10 +18,6 @@ const (
 	writeTimeout      = 30 * time.Second
 	idleTimeout       = 60 * time.Second
 )
-
-// heapRoom is memory that nobody uses. The collector counts it as alive, and lets as much more be allocated before it
-// runs: with the 1 MiB that a server keeps alive it would run for every 3 MiB, which is a tenth of a request through the gate.
-const heapRoom = 8 << 20
 
 // connectionsBeside is how many connections ServeBeside has open at most.
 const connectionsBeside = 64
@@ -65,8 +60,6 @@ func (s *Server) limited(h http.Handler) *http.Server {
 // connections are accepted, and requests under way may finish within
 // Config.Grace. It closes l. It returns nil after a stop in which every request finished.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	room := make([]byte, heapRoom)
-	defer runtime.KeepAlive(room)
 	return s.serve(ctx, l, s.HTTPServer(), s.cfg.Connections)
 }
 
