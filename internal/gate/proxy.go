@@ -187,7 +187,10 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case t.broken.Load():
 		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusBadRequest, "invalid_request", "the body of the request broke off", err))
 	case errors.Is(cause, errTimeout):
-		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusGatewayTimeout, "gateway_timeout", "the API behind this address took too long", errors.Join(cause, err)))
+		if !errors.Is(err, cause) {
+			err = errors.Join(cause, err)
+		}
+		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusGatewayTimeout, "gateway_timeout", "the API behind this address took too long", err))
 	case cause != nil:
 		panic(http.ErrAbortHandler) // The client has gone, or its stream was ended.
 	default:
