@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"time"
 
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/issuer"
 )
 
 // exportBuffer is what a reader of an export must take in the time of one step.
@@ -18,6 +21,11 @@ const exportBuffer = 256 << 10
 var errOvertaken = &endpoint.Failure{
 	Status: http.StatusServiceUnavailable, Code: "unavailable",
 	Description: "the retention has deleted records that were to be exported; ask again", RetryAfter: time.Second, Cause: audit.ErrOvertaken,
+}
+
+var errRevoked = &endpoint.Failure{
+	Status: http.StatusUnauthorized, Code: "invalid_token", Description: "the token was revoked",
+	Challenge: endpoint.Challenge("invalid_token", "the token was revoked"), Cause: doorward.ErrRevoked,
 }
 
 type headAnswer struct {
@@ -97,8 +105,9 @@ func (a *Admin) auditExport(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Audit.Record(r.Context(), ev); err != nil {
 		return err
 	}
-	to := bufio.NewWriterSize(longAnswer(w), exportBuffer)
-	err := audit.Export(r.Context(), watched{a, endpoint.Claims(r).Subject}, to)
+	answer := longAnswer(w)
+	to := bufio.NewWriterSize(answer, exportBuffer)
+	err := audit.Export(r.Context(), watched{a, endpoint.Claims(r), answer}, to)
 	if err == nil {
 		err = to.Flush()
 	}
@@ -113,14 +122,32 @@ func (a *Admin) auditExport(w http.ResponseWriter, r *http.Request) error {
 
 // watched is the record for an admin, who is asked about before each page: whoever reads slowly reads for hours.
 type watched struct {
-	admin *Admin
-	id    string
+	admin  *Admin
+	claims *doorward.Claims
+	answer long
 }
 
-// AuditChain returns the next blocks to who is an admin still.
+// AuditChain returns the next blocks to who is logged in and an admin still. Each page has its time, written or not:
+// HTTP/2 ends an answer at its deadline.
 func (s watched) AuditChain(ctx context.Context, after int64) (audit.Page, error) {
-	if err := s.admin.checkAdmin(ctx, s.id); err != nil {
+	s.answer.hold()
+	if err := s.admin.checkSession(s.claims); err != nil {
+		return audit.Page{}, err
+	}
+	if err := s.admin.checkAdmin(ctx, s.claims.Subject); err != nil {
 		return audit.Page{}, err
 	}
 	return s.admin.Audit.AuditChain(ctx, after)
+}
+
+// checkSession asks whether the caller's token was revoked since the request began.
+func (a *Admin) checkSession(c *doorward.Claims) error {
+	err := a.Issuer.Revocations().Check(c)
+	switch {
+	case errors.Is(err, doorward.ErrRevoked):
+		return errRevoked
+	case err != nil:
+		return fmt.Errorf("%w: %w", issuer.ErrUnavailable, err)
+	}
+	return nil
 }

@@ -278,28 +278,42 @@ func TestAdminAuditTorn(t *testing.T) {
 	}
 }
 
-// Who stops being an admin while they export gets no more of the record.
+// Who stops being an admin, or whose session ends, while they export gets no more of the record.
 func TestAttack_F18_Export(t *testing.T) {
 	t.Parallel()
-	var disable func() error
-	pages := 0
-	w, root, id := adminWorld(t, func(s *settings) {
-		s.chain = func(ctx context.Context, after int64, store audit.Source) (audit.Page, error) {
-			pages++
-			page, err := store.AuditChain(ctx, after)
-			return page, errors.Join(err, disable())
-		}
-	})
-	w.addUser("second", goodWord, "admin")
-	w.seal()
-	disable = func() error {
-		no := true
-		_, _, err := w.people.Edit(t.Context(), id, account.UserEdit{Disabled: &no}, issuer.Event{Actor: "test"})
-		return err
-	}
-	w.do("GET", exporting, nil, root).want(t, 403, "insufficient_scope")
-	if pages != 1 {
-		t.Errorf("%d pages", pages)
+	for _, c := range []struct {
+		name   string
+		end    func(w *world, root with, id string)
+		status int
+		code   string
+	}{
+		{"disabled", func(w *world, _ with, id string) {
+			no := true
+			_, _, err := w.people.Edit(w.t.Context(), id, account.UserEdit{Disabled: &no}, issuer.Event{Actor: "test"})
+			must(w.t, err)
+		}, 403, "insufficient_scope"},
+		{"logged out", func(w *world, root with, _ string) { w.do("POST", "/logout", nil, root).want(w.t, 204, "") }, 401, "invalid_token"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var end func()
+			pages := 0
+			w, root, id := adminWorld(t, func(s *settings) {
+				s.chain = func(ctx context.Context, after int64, store audit.Source) (audit.Page, error) {
+					pages++
+					page, err := store.AuditChain(ctx, after)
+					end()
+					return page, err
+				}
+			})
+			w.addUser("second", goodWord, "admin")
+			w.seal()
+			end = func() { c.end(w, root, id) }
+			w.do("GET", exporting, nil, root).want(t, c.status, c.code)
+			if pages != 1 {
+				t.Errorf("%d pages", pages)
+			}
+		})
 	}
 }
 
@@ -343,6 +357,9 @@ func TestAdminAuditLong(t *testing.T) {
 			w.seal()
 		}
 		listener, served := pipes{conns: make(chan net.Conn, 1)}, w.server.HTTPServer()
+		served.Protocols = new(http.Protocols)
+		served.Protocols.SetHTTP1(true)
+		served.Protocols.SetUnencryptedHTTP2(true)
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = served.Serve(listener) })
 		client := http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
@@ -350,7 +367,10 @@ func TestAdminAuditLong(t *testing.T) {
 			listener.conns <- there
 			return here, nil
 		}}
-		ask := func(path string) (int, string) {
+		second := client.Clone()
+		second.Protocols = new(http.Protocols)
+		second.Protocols.SetUnencryptedHTTP2(true)
+		ask := func(client *http.Transport, path string) (int, string) {
 			r, err := http.NewRequestWithContext(t.Context(), "GET", "http://localhost"+path, nil)
 			must(t, err)
 			root(r)
@@ -360,9 +380,11 @@ func TestAdminAuditLong(t *testing.T) {
 			must(t, errors.Join(err, response.Body.Close()))
 			return response.StatusCode, string(text)
 		}
-		for _, path := range []string{verifying, exporting} {
-			if status, text := ask(path); status != 200 || !strings.Contains(text, `"head":"dwah1.3.`) {
-				t.Errorf("%s: %d %s", path, status, text)
+		for _, client := range []*http.Transport{&client, second} {
+			for _, path := range []string{verifying, exporting} {
+				if status, text := ask(client, path); status != 200 || !strings.Contains(text, `"head":"dwah1.3.`) {
+					t.Errorf("%s: %d %s", path, status, text)
+				}
 			}
 		}
 		here, there := net.Pipe()
@@ -372,11 +394,11 @@ func TestAdminAuditLong(t *testing.T) {
 		root(r)
 		must(t, r.Write(here)) // and reads nothing
 		time.Sleep(60 * time.Second)
-		if status, text := ask(exporting); status != 503 || !strings.Contains(text, "busy") {
+		if status, text := ask(&client, exporting); status != 503 || !strings.Contains(text, "busy") {
 			t.Errorf("while it is not read: %d %s", status, text)
 		}
 		time.Sleep(20 * time.Second)
-		if status, _ := ask(exporting); status != 200 {
+		if status, _ := ask(&client, exporting); status != 200 {
 			t.Errorf("after a reader who does not read: %d", status)
 		}
 		close(listener.conns)
