@@ -111,7 +111,8 @@ func TestClockOffset(t *testing.T) {
 	})
 }
 
-// A clock that is far ahead makes every login seem old: nobody is sent to log in again for it.
+// A clock that is far ahead makes every login seem old: nobody is sent to log in again for it, but for a login that is
+// too old by the issuer's clock as well.
 func TestClockOffsetOfLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, tt := range []struct {
@@ -123,6 +124,10 @@ func TestClockOffsetOfLogin(t *testing.T) {
 			{0, -301, 401},
 			{-30 * time.Second, -301, 401},
 			{-400 * time.Second, -400, 503},
+			{-400 * time.Second, -700, 503},
+			{-400 * time.Second, -701, 401},
+			{-31 * time.Second, -3600, 401},
+			{400 * time.Second, 400, 503},
 			{400 * time.Second, -301, 401},
 		} {
 			s := newSubject(t, jwt.EdDSA, func(c *doorward.Config) { c.ClockOffset = func() time.Duration { return tt.off } })

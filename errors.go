@@ -29,8 +29,8 @@ var (
 	// ErrStale says that the token is good except that nobody knows whether it
 	// was revoked.
 	ErrStale = errors.New("doorward: revocations are out of date")
-	// ErrClock says that this machine's clock is known to be wrong, and that the token
-	// or the login is refused for its time by no other.
+	// ErrClock says that the time of the token, or of the login, is wrong by this machine's
+	// clock alone, which is known to be wrong itself.
 	ErrClock = errors.New("doorward: the clock of this machine is wrong")
 )
 

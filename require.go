@@ -84,10 +84,7 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 		v.refuse(w, r, newRefusal(err), c)
 		return
 	}
-	if refusal := unmetNeed(needs, c); refusal != nil {
-		if errors.Is(refusal.Err, ErrLoginAge) && v.member(c.Issuer).clockError() < 0 {
-			refusal = newRefusal(fmt.Errorf("%w: %s", ErrClock, refusal.Err.Error()))
-		}
+	if refusal := v.unmet(needs, c); refusal != nil {
 		v.observed(refusal.Err, cached)
 		v.refuse(w, r, refusal, c)
 		return
@@ -97,6 +94,20 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 		w.Header().Set("Cache-Control", "private")
 	}
 	next.ServeHTTP(w, r.WithContext(WithClaims(r.Context(), c)))
+}
+
+// unmet is [unmetNeed], but ErrClock for a login whose time no other clock than this machine's refuses.
+func (v *Verifier) unmet(needs []Need, c *Claims) *Refusal {
+	refusal := unmetNeed(needs, c)
+	if refusal == nil || !errors.Is(refusal.Err, ErrLoginAge) {
+		return refusal
+	}
+	shifted := *c
+	shifted.AuthTime = c.AuthTime.Add(-v.member(c.Issuer).clockError())
+	if again := unmetNeed(needs, &shifted); again != nil {
+		return again
+	}
+	return newRefusal(fmt.Errorf("%w: %s", ErrClock, refusal.Err.Error()))
 }
 
 // serveAnonymous hides the claims of an outer verifier: this route has not
