@@ -104,10 +104,19 @@ func (u *upload) deadline(at time.Time) { _ = u.transit.control.SetReadDeadline(
 type download struct {
 	io.ReadCloser
 	*transit
+
+	asked bool // for its first piece
 }
 
-// Read waits for the upstream for as long as it may take.
+// Read waits for the upstream for as long as it may take. The header of an answer of several pieces does not wait for
+// the first of them, which may be long in the making.
 func (d *download) Read(p []byte) (int, error) {
+	if !d.asked && d.left > bufferSize {
+		if err := d.writer.FlushError(); err != nil {
+			return 0, err
+		}
+	}
+	d.asked = true
 	d.timer.Reset(d.timeout)
 	n, err := d.ReadCloser.Read(p)
 	d.timer.Stop()
@@ -127,10 +136,7 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // Write waits for the client as long as it goes on receiving. A piece that others are to
 // follow is sent at once; the last is sent at the end, so that a short answer is one write.
 func (w *writer) Write(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(w.armed) > armEvery {
-		w.armed = now
-		_ = w.transit.control.SetWriteDeadline(now.Add(stall))
-	}
+	w.arm()
 	n, err := w.ResponseWriter.Write(p)
 	if w.transit.left -= int64(n); err == nil && w.transit.left > 0 {
 		err = w.FlushError()
@@ -138,8 +144,17 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// arm sets the deadline for what is written next.
+func (w *writer) arm() {
+	if now := time.Now(); now.Sub(w.armed) > armEvery {
+		w.armed = now
+		_ = w.transit.control.SetWriteDeadline(now.Add(stall))
+	}
+}
+
 // FlushError sends what was written at once.
 func (w *writer) FlushError() error {
+	w.arm()
 	err := w.transit.control.Flush()
 	if w.transit.in.ProtoMajor > 1 {
 		_ = w.transit.control.SetWriteDeadline(time.Time{}) // An idle stream would be reset.

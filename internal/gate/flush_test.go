@@ -1,10 +1,12 @@
 package gate_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -46,6 +48,31 @@ func TestPieces(t *testing.T) {
 			t.Errorf("%s: %q, %v after the end", path, rest, err)
 		}
 		must(t, res.Body.Close())
+	}
+}
+
+// TestHeaderFirst passes the header of a long answer on while the API still makes the body.
+func TestHeaderFirst(t *testing.T) {
+	t.Parallel()
+	const size = 64 << 10
+	seen := make(chan struct{})
+	f := newFront(newWorld(t), public, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-seen:
+			_, _ = w.Write(make([]byte, size))
+		case <-r.Context().Done():
+		}
+	}))
+	f.client.Timeout = 10 * time.Second
+	res, err := f.client.Get("http://" + f.address + "/report")
+	must(t, err)
+	close(seen)
+	body, err := io.ReadAll(res.Body)
+	must(t, errors.Join(err, res.Body.Close()))
+	if res.ContentLength != size || len(body) != size {
+		t.Errorf("%d bytes, announced as %d", len(body), res.ContentLength)
 	}
 }
 

@@ -219,10 +219,13 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, v *Verdict, refus
 // buffers are those that bodies are copied with.
 type buffers struct{}
 
-var bufferPool = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+// bufferSize is that of a piece of a body.
+const bufferSize = 32 << 10
+
+var bufferPool = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // Get returns a buffer.
-func (buffers) Get() []byte { return bufferPool.Get().(*[32 << 10]byte)[:] }
+func (buffers) Get() []byte { return bufferPool.Get().(*[bufferSize]byte)[:] }
 
 // Put takes it back.
-func (buffers) Put(b []byte) { bufferPool.Put((*[32 << 10]byte)(b)) }
+func (buffers) Put(b []byte) { bufferPool.Put((*[bufferSize]byte)(b)) }
