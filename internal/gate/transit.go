@@ -26,7 +26,7 @@ type transit struct {
 	trailer http.Header // of the request to the upstream, to be filled when the body has been read
 	left    int64       // bytes still to come of an answer whose length is known
 
-	// The two ends of the answer, here for one allocation in the place of three.
+	// The two ends of the answer, here so that one allocation does for three.
 	writer   writer
 	download download
 

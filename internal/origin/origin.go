@@ -12,7 +12,7 @@ import (
 // Proxies are the networks of proxies in front whose X-Forwarded-* count.
 type Proxies []netip.Prefix
 
-// Origin is where one request comes from. Most requests never ask for the texts of it.
+// Origin is where one request comes from. Its texts are made when somebody asks, which most requests do not.
 type Origin struct {
 	// Hidden says that the client is behind a proxy of one's own that is not trusted: a
 	// loopback or private peer that sends X-Forwarded-For. It has no Network, since
@@ -20,7 +20,7 @@ type Origin struct {
 	Hidden bool
 
 	client netip.Addr // invalid if the peer has no IP address
-	peer   string     // of such a one
+	peer   string     // its name then
 }
 
 // Address is that of the client, or of a proxy that is not trusted.
@@ -54,7 +54,7 @@ func (p Proxies) Trust(address string) bool {
 	return err == nil && p.contains(plain(peer.Addr()))
 }
 
-// Peer returns the peer's part of an address, as net/http writes it, without the port, and whether it is a trusted proxy.
+// Peer returns the peer at address, as net/http writes it, without its port, and whether it is a trusted proxy.
 func (p Proxies) Peer(address string) (peer string, trusted bool) {
 	parsed, err := netip.ParseAddrPort(address)
 	if err != nil {

@@ -119,7 +119,7 @@ type ForwardAuth interface {
 	Refuse(w http.ResponseWriter, r *http.Request, refusal *doorward.Refusal)
 }
 
-// ClockTolerance is how far the clock may be off of a node that is ready: the leeway of its verifiers.
+// ClockTolerance is how far off the clock of a node that is ready may be: the leeway of its verifiers.
 const ClockTolerance = 30 * time.Second
 
 // ForwardAuthPath is below Config.Prefix where Config.ForwardAuth answers.
