@@ -104,10 +104,7 @@ func (v *Verifier) unmet(needs []Need, c *Claims) *Refusal {
 	}
 	shifted := *c
 	shifted.AuthTime = c.AuthTime.Add(-v.member(c.Issuer).clockError())
-	if again := unmetNeed(needs, &shifted); again != nil {
-		return again
-	}
-	return newRefusal(fmt.Errorf("%w: %s", ErrClock, refusal.Err.Error()))
+	return cmp.Or(unmetNeed(needs, &shifted), newRefusal(fmt.Errorf("%w: %s", ErrClock, refusal.Err.Error())))
 }
 
 // serveAnonymous hides the claims of an outer verifier: this route has not
