@@ -10,6 +10,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -124,14 +125,44 @@ func (a *Admin) deletes(path string, h endpoint.Handler) endpoint.Route {
 	})
 }
 
-// stillAdmin asks the store whether the caller is an admin now: the token may be some minutes old.
+// stillAdmin asks the store whether the caller is an admin now: the token may be some minutes old. It asks again when the
+// body has been read, which may take its time as well.
 func (a *Admin) stillAdmin(h endpoint.Handler) endpoint.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := a.checkAdmin(r.Context(), endpoint.Claims(r).Subject); err != nil {
+		claims := endpoint.Claims(r)
+		if err := a.checkAdmin(r.Context(), claims.Subject); err != nil {
 			return err
+		}
+		if r.ContentLength != 0 {
+			r.Body = &lateBody{r.Body, func() error { return a.checkStill(r.Context(), claims) }}
 		}
 		return h(w, r)
 	}
+}
+
+// lateBody is a body whose end is an error of check, if that has one.
+type lateBody struct {
+	io.ReadCloser
+	check func() error
+}
+
+// Read returns an [endpoint.Failure] in the place of the end.
+func (b *lateBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		if late := b.check(); late != nil {
+			err = endpoint.FailureOf(late)
+		}
+	}
+	return n, err
+}
+
+// checkStill asks whether the caller, who was let in, is logged in and an admin still.
+func (a *Admin) checkStill(ctx context.Context, c *doorward.Claims) error {
+	if err := a.checkSession(c); err != nil {
+		return err
+	}
+	return a.checkAdmin(ctx, c.Subject)
 }
 
 func (a *Admin) checkAdmin(ctx context.Context, id string) error {

@@ -131,10 +131,7 @@ type watched struct {
 // HTTP/2 ends an answer at its deadline.
 func (s watched) AuditChain(ctx context.Context, after int64) (audit.Page, error) {
 	s.answer.hold()
-	if err := s.admin.checkSession(s.claims); err != nil {
-		return audit.Page{}, err
-	}
-	if err := s.admin.checkAdmin(ctx, s.claims.Subject); err != nil {
+	if err := s.admin.checkStill(ctx, s.claims); err != nil {
 		return audit.Page{}, err
 	}
 	return s.admin.Audit.AuditChain(ctx, after)

@@ -58,6 +58,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, tooLong error
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLong
 	}
+	if late, ok := errors.AsType[*Failure](err); ok { // of whoever has put a reader of their own in between
+		return nil, late
+	}
 	if err != nil {
 		return nil, InvalidRequest("the body could not be read to its end", err)
 	}

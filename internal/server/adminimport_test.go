@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -163,6 +165,46 @@ func TestAttack_E11_Import(t *testing.T) {
 	}
 	if got := w.load(strings.TrimSuffix("\n\n"+good, "\n"), "", root); got.Added != 1 {
 		t.Errorf("a good line: %+v", got)
+	}
+}
+
+// readFunc is a reader.
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// Who stops being an admin, or logs out, while they send a body changes nothing with it.
+func TestAttack_F18_Body(t *testing.T) {
+	t.Parallel()
+	no := true
+	for _, c := range []struct {
+		path, media, body string
+		out               bool
+		status            int
+	}{
+		{importing, lineMedia, entry("eve", ""), false, 403},
+		{importing, lineMedia, entry("eve", ""), true, 401},
+		{"/admin/v1/users", jsonMedia, `{"username":"eve"}`, false, 403},
+	} {
+		w, root, id := adminWorld(t)
+		w.addUser("second", goodWord, "admin")
+		body := io.MultiReader(readFunc(func([]byte) (int, error) {
+			if c.out {
+				w.do("POST", "/logout", nil, root).want(t, 204, "")
+				return 0, io.EOF
+			}
+			_, _, err := w.people.Edit(t.Context(), id, account.UserEdit{Disabled: &no}, issuer.Event{Actor: "test"})
+			must(t, err)
+			return 0, io.EOF
+		}), strings.NewReader(c.body))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, c.path, body)
+		r.Header.Set("Content-Type", c.media)
+		root(r)
+		answer := httptest.NewRecorder()
+		w.server.ServeHTTP(answer, r)
+		if _, there := w.named("eve"); there || answer.Code != c.status {
+			t.Errorf("%s, logged out %t: %d %s, and eve is there: %t", c.path, c.out, answer.Code, answer.Body, there)
+		}
 	}
 }
 
