@@ -23,6 +23,7 @@ type linesReader struct {
 	read   int64
 	// columns says what is read of an object with these members.
 	columns func(names []string) (Columns, error)
+	exact   bool // each member has the type that it has in an Entry
 }
 
 // OpenLines opens a file of JSON lines. Blank lines are passed over.
@@ -35,10 +36,12 @@ func OpenLines(path string, c Columns) (Reader, error) {
 }
 
 // ReadEntries reads JSON lines whose members are those of an [Entry]: the name and the hash are required, the ID
-// is not read, and a row with any other member is passed over. Blank lines are too. The only error with which it
+// is not read, and a row with any other member, or one of another type, is passed over. Blank lines are too. The only error with which it
 // cannot go on is ErrSyntax, of a line that is too long.
 func ReadEntries(text []byte) Reader {
-	return newLines(io.NopCloser(bytes.NewReader(text)), int64(len(text)), entryColumns)
+	r := newLines(io.NopCloser(bytes.NewReader(text)), int64(len(text)), entryColumns)
+	r.exact = true
+	return r
 }
 
 func newLines(from io.ReadCloser, size int64, columns func(names []string) (Columns, error)) *linesReader {
@@ -107,9 +110,25 @@ func (r *linesReader) parse(line []byte) (Row, error) {
 		if !ok {
 			return "", fmt.Errorf("no member %q", column)
 		}
+		if r.exact && !columns.fits(column, value.Kind()) {
+			return "", errType
+		}
 		return memberText(value, column == columns.Roles)
 	})
 }
+
+// fits reports whether a member of an Entry may be of this kind.
+func (c Columns) fits(column string, kind jsontext.Kind) bool {
+	switch column {
+	case c.Roles:
+		return kind == '['
+	case c.Disabled:
+		return kind == 't' || kind == 'f'
+	}
+	return kind == '"'
+}
+
+var errType = errors.New("a member of a type that does not fit")
 
 // memberText returns a text, or what stands for one; of a list, its texts.
 func memberText(value jsontext.Value, list bool) (string, error) {
@@ -128,5 +147,5 @@ func memberText(value jsontext.Value, list bool) (string, error) {
 			return strings.Join(texts, ","), nil
 		}
 	}
-	return "", errors.New("a member of a type that does not fit")
+	return "", errType
 }

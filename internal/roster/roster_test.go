@@ -164,7 +164,14 @@ func TestReadEntries(t *testing.T) {
 	text := `{"username":"ada","password_hash":"h"}` + "\n\r\n \t\n" +
 		`{"id":"u_1","username":"bob","password_hash":"h","email":"b@x.org","roles":["a","b"],"disabled":true}` + "\r\n" +
 		`{"username":"eve"}` + "\n" + `{"username":"eve","password_hash":"h","is_active":true}` + "\n" +
-		`{"username":"eve","password_hash":"h","Roles":["a"]}` + "\n" + `{"username":"cy","password_hash":"h","disabled":false,"roles":"c d"}`
+		`{"username":"eve","password_hash":"h","Roles":["a"]}` + "\n" + `{"username":"cy","password_hash":"h","disabled":false,"roles":["c","d"]}`
+	types := []string{`"username":1,"password_hash":"h"`, `"username":"eve","password_hash":true`}
+	for _, member := range []string{`"email":null`, `"email":["a@x.org"]`, `"roles":"a"`, `"roles":null`, `"roles":[1]`, `"disabled":"true"`, `"disabled":1`} {
+		types = append(types, `"username":"eve","password_hash":"h",`+member)
+	}
+	for _, members := range types {
+		text += "\n{" + members + "}"
+	}
 	r := roster.ReadEntries([]byte(text))
 	rows, bad, err := read(t, r)
 	if err != nil {
@@ -178,7 +185,7 @@ func TestReadEntries(t *testing.T) {
 	if diff := cmp.Diff(want, rows, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
-	if len(bad) != 3 || bad[0].Place != 5 || bad[1].Place != 6 || bad[2].Place != 7 {
+	if len(bad) != 3+len(types) || bad[0].Place != 5 || bad[1].Place != 6 || bad[2].Place != 7 {
 		t.Errorf("passed over %v", bad)
 	}
 	long := strings.Repeat(" ", roster.MaxRow)
