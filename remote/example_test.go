@@ -102,7 +102,7 @@ func ExampleNewFeed() {
 		log.Fatal(err)
 	}
 	v, err := doorward.NewVerifier(doorward.Config{
-		Issuer: id.url, Audience: "https://orders.example.com", Keys: id.key, Revocations: feed,
+		Issuer: id.url, Audience: "https://orders.example.com", Keys: id.key, Revocations: feed, ClockOffset: feed.ClockOffset,
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/clock"
 )
 
 const (
@@ -89,6 +90,7 @@ type Feed struct {
 	set       *doorward.RevocationSet
 
 	unknown atomic.Pointer[time.Time] // until when an entry holds whose kind is unknown; nil if there is none
+	clock   clock.Other               // the issuer's
 	kick    chan struct{}             // asks before it is time
 	ready   chan struct{}             // there is a cursor for a stream
 
@@ -168,6 +170,11 @@ func (f *Feed) Check(c *doorward.Claims) error {
 // behind: the larger of the monotonic and the wall clock's. Before the first answer it is
 // the greatest Duration.
 func (f *Feed) Age() time.Duration { return f.set.Age() }
+
+// ClockOffset is how far the clock by which the issuer makes tokens is ahead of this machine's, below 0 if it is behind: as the
+// last answer said to a second, and from then on by the monotonic clock, so that a jump of this machine's shows at once. Give it to
+// doorward.Config.ClockOffset. It is 0 before the first answer, and with an issuer whose answers do not say it.
+func (f *Feed) ClockOffset() time.Duration { return f.clock.Ahead() }
 
 // Ready returns nil, or why tokens are refused with 503 now: a doorward.ErrStale. It is for
 // a service's own readiness.

@@ -444,3 +444,26 @@ func TestFeedConfig(t *testing.T) {
 		}
 	}
 }
+
+// A service whose clock is far from the issuer's knows it by the answers, and does not tell people that their tokens are bad.
+func TestFeedClockOffset_Attack_G11(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-time.Hour, 0, time.Minute} {
+		inFeed(t, func(_ *remote.FeedConfig, i *issuerFeed) {
+			i.change = func(a map[string]any) { a["now"] = time.Now().Add(ahead).Unix() }
+		}, func(f *feedFixture) {
+			for range 3 {
+				if off := f.feed.ClockOffset(); (off - ahead).Abs() > time.Second {
+					t.Errorf("%v ahead, want %v", off, ahead)
+				}
+				pass(time.Minute)
+			}
+		})
+	}
+	inFeed(t, nil, func(f *feedFixture) { // an issuer that does not say it
+		f.want("s", nil)
+		if off := f.feed.ClockOffset(); off != 0 {
+			t.Errorf("%v ahead of an issuer that does not say the time", off)
+		}
+	})
+}

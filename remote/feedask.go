@@ -32,6 +32,9 @@ func (f *Feed) catchUp(ctx context.Context) error {
 		asked := time.Now() // before the question is sent
 		a, err := f.ask(ctx, after)
 		if err == nil {
+			if !a.now.IsZero() {
+				f.clock.Read(a.now, asked)
+			}
 			err = f.take(after, asked, a)
 		} else if e, ok := errors.AsType[*failure](err); ok && e.status == http.StatusBadRequest {
 			f.forget() // the cursor is none

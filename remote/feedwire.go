@@ -25,6 +25,7 @@ type page struct {
 	nonce, lineage, next string
 	snapshot, more       bool
 	age                  time.Duration
+	now                  time.Time // the issuer's; zero if it does not say
 	entries              []entry
 }
 
@@ -55,6 +56,11 @@ func parsePage(body []byte) (page, error) {
 			var ms int64
 			ms, err = integer(value)
 			p.age = time.Duration(min(ms, maxAge)) * time.Millisecond
+		case "now":
+			seen-- // An issuer of an earlier version does not say it.
+			var s int64
+			s, err = integer(value)
+			p.now = time.Unix(s, 0)
 		case "entries":
 			p.entries, err = parseEntries(value)
 		default:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,9 +26,14 @@ func TestAttack_F10_ClocksOfNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	service, err := skewedService()
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := startCluster(t, clusterConfig{
 		nodes: 3, services: 2, bound: 10 * time.Second,
 		program: program, clocks: []string{"29,-61", "0", "-27,3600"},
+		service: service, serviceClocks: []string{"0,-61", "0,3600"},
 		settings: "refresh: {window: 1ms, budget: 100, limit: 10000}\ntrusted_proxies: [127.0.0.1]\n",
 	})
 	c.checkClocks(29*time.Second, 0, -27*time.Second)
@@ -55,6 +61,21 @@ func TestAttack_F10_ClocksOfNodes(t *testing.T) {
 		t.Logf("%d rounds: %d logins were too late, and %d sessions ended", rounds, refused, ended)
 	})
 	t.Run("Attack_G11 the clocks of two nodes jump", c.jumpClocks)
+	t.Run("Attack_G11 the clocks of services jump", c.jumpServices)
+}
+
+// jumpServices sets the clocks of both services, and sets them right again. One takes new tokens for those of the future then,
+// the other finds that all have expired. Both know the time of the issuer by its answers, and say 503.
+func (c *cluster) jumpServices(t *testing.T) {
+	token := c.mint(1)[0].AccessToken
+	c.awaitAll(token, 5*time.Second)
+	for _, f := range c.services {
+		setClock(t, f.cmd.Process, f.url+"/readyz")
+		got, err := call("GET", f.url+"/orders", token, "")
+		c.wantUnknown(t, f.url, got, err, 503)
+		setClock(t, f.cmd.Process, f.url+"/readyz")
+	}
+	c.awaitAll(token, 5*time.Second)
 }
 
 // jumpClocks sets the clocks of nodes 0 and 2 while people work, and sets them right again. Neither knows then what a
@@ -65,7 +86,7 @@ func (c *cluster) jumpClocks(t *testing.T) {
 	l := c.startLoad(6)
 	defer l.stop()
 	for _, i := range []int{0, 2} {
-		c.setClock(t, i)
+		setClock(t, c.nodes[i].cmd.Process, c.nodes[i].address+"/livez")
 		if ready := must(t, 503, "GET", c.nodes[i].address+"/readyz", "", ""); ready.member("reason") != "clock" {
 			t.Errorf("node %d is not ready: %s", i, ready.body)
 		}
@@ -87,8 +108,9 @@ func (c *cluster) jumpClocks(t *testing.T) {
 			t.Fatal("nodes with wrong clocks judge tokens")
 		}
 	}
-	c.setClock(t, 0)
-	c.setClock(t, 2)
+	for _, i := range []int{0, 2} {
+		setClock(t, c.nodes[i].cmd.Process, c.nodes[i].address+"/livez")
+	}
 	c.awaitAll(c.mint(1)[0].AccessToken, 5*time.Second)
 	for _, m := range c.nodes {
 		must(t, 200, "GET", m.address+"/readyz", "", "")
@@ -129,15 +151,15 @@ func (c *cluster) inspector(t *testing.T) func(at, token string) (answer, error)
 	}
 }
 
-// setClock sets the clock of a node to the next of its settings, and waits until it is set.
-func (c *cluster) setClock(t *testing.T, i int) {
+// setClock sets the clock of a process to the next of its settings, and waits until it is set.
+func setClock(t *testing.T, p *os.Process, url string) {
 	t.Helper()
-	before := c.clock(i)
-	if err := c.nodes[i].cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+	before := clockOf(t, url)
+	if err := p.Signal(syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}
-	if eventually(func() bool { return (c.clock(i) - before).Abs() > 30*time.Second }) != nil {
-		t.Fatalf("the clock of node %d does not jump", i)
+	if eventually(func() bool { return (clockOf(t, url) - before).Abs() > 30*time.Second }) != nil {
+		t.Fatalf("the clock at %s does not jump", url)
 	}
 }
 
@@ -145,7 +167,7 @@ func (c *cluster) setClock(t *testing.T, i int) {
 func (c *cluster) checkClocks(wanted ...time.Duration) {
 	c.t.Helper()
 	for i, shift := range wanted {
-		if off := c.clock(i) - shift; off.Abs() > 5*time.Second {
+		if off := clockOf(c.t, c.nodes[i].address+"/livez") - shift; off.Abs() > 5*time.Second {
 			c.t.Fatalf("the clock of node %d is %v off, want %v", i, off+shift, shift)
 		}
 		told := func() bool { return strings.Contains(c.nodes[i].logs.text(), "the clock of this node differs") }
@@ -158,13 +180,16 @@ func (c *cluster) checkClocks(wanted ...time.Duration) {
 	}
 }
 
-// clock returns how far the clock of a node is ahead, to a second.
-func (c *cluster) clock(i int) time.Duration {
-	c.t.Helper()
-	got := must(c.t, 200, "GET", c.nodes[i].address+"/livez", "", "")
+// clockOf returns how far the clock of a process is ahead, to a second.
+func clockOf(t *testing.T, url string) time.Duration {
+	t.Helper()
+	got, err := call("GET", url, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	date, err := time.Parse(time.RFC1123, got.header.Get("Date"))
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return time.Until(date)
 }

@@ -44,6 +44,8 @@ type clusterConfig struct {
 	settings        string        // further lines of the configuration file
 	program         string        // that nodes run; "" is the usual one
 	clocks          []string      // by how many seconds the clocks of the nodes are wrong, and after each SIGUSR1
+	service         string        // the program of services; "" is the usual one
+	serviceClocks   []string      // as clocks
 }
 
 // clockVariable holds the seconds by which the wall clock of a process is wrong, if it is one of skewedBinary.
@@ -86,7 +88,7 @@ func startCluster(t *testing.T, cfg clusterConfig) *cluster {
 	}
 	c.startNodes(cmp.Or(cfg.program, binary))
 	c.front.lead(c.addresses(0)...)
-	c.startServices(cfg.services)
+	c.startServices(cfg)
 	c.login = credentials("alice", firstLine(c.command("user", "add", "alice")))
 	return c
 }
@@ -154,7 +156,7 @@ func (c *cluster) addresses(first int) []string {
 }
 
 // startServices starts services that follow the nodes, each beginning with another.
-func (c *cluster) startServices(n int) {
+func (c *cluster) startServices(cfg clusterConfig) {
 	c.t.Helper()
 	out := c.command("client", "add", "services", "--scope", "revocations:read", "--json")
 	var added struct {
@@ -168,21 +170,29 @@ func (c *cluster) startServices(n int) {
 	if err := os.WriteFile(secret, []byte(added.Secret+"\n"), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
-	path, err := serviceBinary()
+	path, err := cfg.service, error(nil)
+	if path == "" {
+		path, err = serviceBinary()
+	}
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	for i := range n {
+	for i := range cfg.services {
+		var env []string
+		if i < len(cfg.serviceClocks) {
+			env = append(env, clockVariable+"="+cfg.serviceClocks[i])
+		}
 		link := newWire(c.t, c.addresses(i)...)
-		c.services = append(c.services, startFollower(c.t, link, path, "-listen", "127.0.0.1:0",
+		c.services = append(c.services, startFollower(c.t, link, env, path, "-listen", "127.0.0.1:0",
 			"-issuer", c.front.url(), "-audience", c.front.url(), "-revocations", link.url()+"/revocations",
 			"-client", added.ID, "-secret-file", secret, "-max-staleness", c.bound.String()))
 	}
 }
 
-func startFollower(t *testing.T, link *wire, path string, args ...string) *follower {
+func startFollower(t *testing.T, link *wire, env []string, path string, args ...string) *follower {
 	t.Helper()
 	f := &follower{cmd: exec.CommandContext(context.Background(), path, args...), link: link}
+	f.cmd.Env = append(os.Environ(), env...)
 	out, err := f.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,9 @@ func newChecker(s settings) (*checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := doorward.NewVerifier(doorward.Config{Issuer: s.issuer, Audience: s.audience, Keys: keys, Revocations: feed})
+	v, err := doorward.NewVerifier(doorward.Config{
+		Issuer: s.issuer, Audience: s.audience, Keys: keys, Revocations: feed, ClockOffset: feed.ClockOffset,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,7 @@ type revocationsAnswer struct {
 	Next     issuer.Cursor   `json:"next"`
 	More     bool            `json:"more"`
 	AgeMS    int64           `json:"age_ms"`
+	Now      int64           `json:"now"`
 }
 
 // revocations tells a service what was revoked: an answer, or a stream.
@@ -61,6 +62,7 @@ func (s *Server) revocations(w http.ResponseWriter, r *http.Request) error {
 	body, err := json.Marshal(revocationsAnswer{
 		Nonce: q.nonce, Lineage: a.Lineage, Snapshot: a.Snapshot, Entries: a.Entries, Next: a.Next, More: a.More,
 		AgeMS: int64((a.Age() + time.Millisecond - 1) / time.Millisecond),
+		Now:   time.Now().Add(s.cfg.ClockOffset()).Unix(),
 	})
 	if err != nil {
 		return fmt.Errorf("write revocations: %w", err)

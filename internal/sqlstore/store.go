@@ -11,12 +11,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/internal/clock"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -80,12 +80,9 @@ type Tx interface {
 // Store implements issuer.Store, account.Store and account.Throttle on an [Engine].
 type Store struct {
 	engine      Engine
-	clock       atomic.Pointer[reading] // the last one; nil before the first
-	maxSessions int                     // of one subject at once; 0 is any number
+	clock       clock.Other
+	maxSessions int // of one subject at once; 0 is any number
 }
-
-// reading is what the store's clock said, and when that was by this process's.
-type reading struct{ said, at time.Time }
 
 var (
 	_ issuer.Store      = (*Store)(nil)
@@ -125,24 +122,16 @@ func (s *Store) announced(err error) error {
 func (s *Store) read(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
 	asked := time.Now()
 	return s.run(ctx, s.engine.Read, what, func(ctx context.Context, tx Tx, now time.Time) error {
-		if took := time.Since(asked); took < time.Second {
-			s.clock.Store(&reading{said: now, at: asked.Add(took / 2)})
+		if time.Since(asked) < time.Second {
+			s.clock.Read(now, asked)
 		}
 		return f(ctx, tx, now)
 	})
 }
 
 // ClockOffset is how far the store's clock is ahead of this process's, to half a second; below zero where this
-// process's is fast. The store's is taken to go on from its last reading as the monotonic clock does: when somebody sets
-// the clock of this machine, that shows at once, whether the store answers or not. It is 0 before the first
-// reading, and where the two are one clock.
-func (s *Store) ClockOffset() time.Duration {
-	last := s.clock.Load()
-	if last == nil {
-		return 0
-	}
-	return time.Until(last.said.Add(time.Since(last.at)))
-}
+// process's is fast. It is 0 before the first reading, and where the two are one clock.
+func (s *Store) ClockOffset() time.Duration { return s.clock.Ahead() }
 
 // ErrOccupied says that a store is to be filled with the content of another, and holds something.
 var ErrOccupied = errors.New("the database to move to is not empty")
