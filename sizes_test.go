@@ -18,9 +18,9 @@ import (
 // Attack_F11: what live revocations cost by their number, in the long form up to ten million: memory, a look at
 // one of them, and how long the garbage collector stops the program for them.
 func TestRevocationSetSizes(t *testing.T) {
-	sizes := []int{1_000, 100_000}
+	sizes := []int{1_000, 100_000, 1_000_000}
 	if os.Getenv("DOORWARD_SOAK") != "" {
-		sizes = append(sizes, 1_000_000, 10_000_000)
+		sizes = append(sizes, 10_000_000)
 	}
 	const entry = 60 // bytes, at most
 	for _, n := range sizes {

@@ -193,16 +193,4 @@ func (w *watched) take() (events []issuer.Event, asked []string) {
 	return events, asked
 }
 
-// plain is a Hasher that costs nothing, where thousands are needed.
-type plain struct{}
-
-func (plain) Hash(_ context.Context, text string) (string, error) { return "plain:" + text, nil }
-
-func (plain) Verify(_ context.Context, hash, text string) (bool, error) {
-	if hash != "plain:"+text {
-		return false, password.ErrMismatch
-	}
-	return false, nil
-}
-
-func (plain) VerifyNothing(context.Context, string) error { return password.ErrMismatch }
+type plain = accounttest.Plain

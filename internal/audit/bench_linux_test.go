@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/account/accounttest"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/issuer"
@@ -40,7 +41,7 @@ const (
 // that costs nothing, which leaves the store.
 func BenchmarkLogin(b *testing.B) {
 	stores := map[string]func(b *testing.B) benchStore{"sqlite": onFile, "postgres": onServer}
-	hashers := map[string]account.Hasher{"plain": plain{}, "argon2": password.New(password.Config{})}
+	hashers := map[string]account.Hasher{"plain": accounttest.Plain{}, "argon2": password.New(password.Config{})}
 	for _, on := range []string{"sqlite", "postgres"} {
 		for _, with := range []string{"plain", "argon2"} {
 			for _, sealed := range []bool{false, true} {
@@ -136,20 +137,6 @@ func onServer(b *testing.B) benchStore {
 	}
 	return s
 }
-
-// plain is a hash that costs nothing.
-type plain struct{}
-
-func (plain) Hash(_ context.Context, text string) (string, error) { return "plain:" + text, nil }
-
-func (plain) Verify(_ context.Context, hash, text string) (bool, error) {
-	if hash != "plain:"+text {
-		return false, password.ErrMismatch
-	}
-	return false, nil
-}
-
-func (plain) VerifyNothing(context.Context, string) error { return password.ErrMismatch }
 
 // BenchmarkSeal is one block of as many records as a block has, durable when it returns: the work behind the writers.
 func BenchmarkSeal(b *testing.B) {
