@@ -72,6 +72,9 @@ func Example_loginAndLogout() {
 	check(iss.Logout(ctx, tokens.AccessToken, issuer.Event{}))
 	_, err = v.Verify(ctx, tokens.AccessToken)
 	fmt.Println(err)
+
+	stop() // before the folder is removed, into which Run may write
+	check(store.Close())
 	// Output:
 	// 200 orders of ada
 	// doorward: token revoked
