@@ -157,6 +157,22 @@ func unopened(err error, path string) error {
 
 // issuer makes the issuer over the store, with the keys that key opens.
 func (b *backend) issuer(ctx context.Context, key issuer.MasterKey, log *slog.Logger) (*issuer.Issuer, error) {
+	cfg := b.issuerConfig(key, log)
+	if b.feed != nil {
+		clock := clockWatch{store: b.store, log: log}
+		cfg.Followed = func(page issuer.RevocationPage) {
+			b.feed.Publish(page)
+			clock.look()
+		}
+	}
+	iss, err := issuer.New(ctx, cfg)
+	if errors.Is(err, issuer.ErrMasterKey) {
+		return nil, failed(err, "use the key that was in use when the store was made", "%s is not the master key of this store", b.cfg.MasterKeyFile)
+	}
+	return iss, err
+}
+
+func (b *backend) issuerConfig(key issuer.MasterKey, log *slog.Logger) issuer.Config {
 	cfg := issuer.Config{
 		Issuer: b.cfg.Issuer, Store: b.store, MasterKey: key, Subjects: b.people,
 		Audience: b.cfg.Audience, Audiences: b.cfg.Audiences,
@@ -166,21 +182,10 @@ func (b *backend) issuer(ctx context.Context, key issuer.MasterKey, log *slog.Lo
 		KeyTTL: b.cfg.KeyLifetime, PublishLead: b.cfg.PublishLead,
 		MaxStaleness: b.cfg.MaxStaleness, Username: b.cfg.TokensUsername, Logger: log,
 	}
-	if b.feed != nil {
-		clock := clockWatch{store: b.store, log: log}
-		cfg.Followed = func(page issuer.RevocationPage) {
-			b.feed.Publish(page)
-			clock.look()
-		}
-	}
 	if !b.cfg.RefreshStrict {
 		cfg.Window, cfg.Budget = b.cfg.RefreshWindow, b.cfg.RefreshBudget
 	}
-	iss, err := issuer.New(ctx, cfg)
-	if errors.Is(err, issuer.ErrMasterKey) {
-		return nil, failed(err, "use the key that was in use when the store was made", "%s is not the master key of this store", b.cfg.MasterKeyFile)
-	}
-	return iss, err
+	return cfg
 }
 
 // withIssuer is beside for commands that need the keys.

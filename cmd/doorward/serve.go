@@ -15,7 +15,6 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
-	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/feed"
@@ -243,7 +242,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 	if err != nil {
 		return nil, nil, err
 	}
-	api, err := admin.New(admin.Config{Issuer: iss, People: n.people, Clients: n.clients(), APIKeys: n.keys, Audit: n.store, MasterKey: n.master, Prefix: cfg.Prefix})
+	api, err := n.adminAPI(cfg, iss)
 	if err != nil {
 		return nil, nil, err
 	}

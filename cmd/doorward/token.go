@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
-	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/inspect"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 	"github.com/spf13/cobra"
@@ -39,6 +39,7 @@ revoke" ends. There is no refresh token.`,
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		req := issuer.LoginRequest{Audience: *audience, NoRefresh: true, Event: event()}
+		req.Event.Reason = "issued"
 		if cmd.Flags().Changed("scope") {
 			words, err := doorward.ParseScope(*scope)
 			if err != nil {
@@ -135,17 +136,8 @@ refused, and exit with 3.`,
 			return err
 		}
 		return a.withIssuer(cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
-			name := *audience
-			if name == "" {
-				name = iss.Audience()
-			}
-			v, err := doorward.NewVerifier(doorward.Config{
-				Issuer: iss.URL(), Audience: name, Keys: iss.Keys(), Revocations: iss.Revocations(),
-			})
-			if err != nil {
-				return err
-			}
-			if _, err := v.Verify(ctx, token); err != nil {
+			name := cmp.Or(*audience, iss.Audience())
+			if err := inspect.Verify(ctx, iss, name, token); err != nil {
 				return b.explainToken(err, name)
 			}
 			_, claims, err := decode(token)
@@ -172,8 +164,7 @@ func (b *backend) explainToken(err error, audience string) error {
 	case errors.Is(err, jwt.ErrKey):
 		hint = "another server made it, or its key is retired or revoked: doorward key list"
 	}
-	reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "doorward: "), "jwt: ")
-	return refused(hint, "the token is refused: %s", reason)
+	return refused(hint, "the token is refused: %s", inspect.Reason(err))
 }
 
 // fromStdin admits no argument but "-": what is in the arguments of a process
@@ -203,24 +194,17 @@ func (a *app) readToken(cmd *cobra.Command) (string, error) {
 
 // decode takes a token apart without verifying it.
 func decode(token string) (header, claims json.RawMessage, err error) {
-	if strings.HasPrefix(token, "dwr_") {
+	switch inspect.KindOf(token) {
+	case inspect.RefreshToken:
 		return nil, nil, refused("", "this is a refresh token: only the server that made it can read it")
-	}
-	if strings.HasPrefix(token, account.APIKeyPrefix) {
+	case inspect.APIKey:
 		return nil, nil, refused("doorward apikey inspect", "this looks like an API key")
 	}
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return nil, nil, refused("", "this is no token: want three parts with dots between them, got %d", len(parts))
+	h, c, err := inspect.Decode(token)
+	if err != nil {
+		return nil, nil, refused("", "%v", err)
 	}
-	for i, part := range []*json.RawMessage{&header, &claims} {
-		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
-		if err != nil || !json.Valid(raw) {
-			return nil, nil, refused("", "this is no token: part %d is not JSON in base64url", i+1)
-		}
-		*part = raw
-	}
-	return header, claims, nil
+	return json.RawMessage(h), json.RawMessage(c), nil
 }
 
 // noteTimes writes the times of the claims for people.

@@ -566,3 +566,35 @@ func TestAPIKeyExpires(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// Inspecting says why a key is refused, shows it for all of its text alone, and leaves no trace.
+func TestAPIKeyInspect(t *testing.T) {
+	t.Parallel()
+	w := newKeyWorld(t)
+	_, key, text := w.key(account.NewAPIKey{Scope: doorward.Scope{"a"}})
+	_, _, other := w.key(account.NewAPIKey{Scope: doorward.Scope{"a"}})
+	_, unknown := account.NewAPIKeyText()
+	w.store.events = nil
+	inspect := func(name, text, id, reason string) {
+		t.Helper()
+		got, why, err := w.keys.Inspect(t.Context(), text)
+		if err != nil || got.ID != id || why == nil != (reason == "") || why != nil && !strings.HasSuffix(why.Error(), reason) {
+			t.Errorf("%s: %+v, %v, %v; want %q", name, got, why, err, reason)
+		}
+	}
+	inspect("a good key", text, key.ID, "")
+	inspect("a secret of another key", account.WithSecretOf(text, other), "", "an API key of this ID has another secret")
+	inspect("an unknown key", unknown, "", "no such API key")
+	inspect("another checksum", text[:len(text)-6]+"000000", "", "the checksum of the API key is wrong")
+	inspect("no key", "dwk_", "", "not the form of an API key")
+	if _, err := w.keys.Revoke(t.Context(), key.ID, "", event); err != nil {
+		t.Fatal(err)
+	}
+	inspect("a revoked key", text, key.ID, "the API key was revoked")
+	for _, ev := range w.store.events {
+		t.Errorf("recorded %+v", ev)
+	}
+	if w.store.noted.Load() > 0 {
+		t.Error("looking at a key is noted as a use")
+	}
+}

@@ -96,6 +96,27 @@ func (k *APIKeys) Exchange(ctx context.Context, g Granter, text string, req KeyR
 	return set, nil
 }
 
+// Inspect returns the key that a text is, for an operator: nothing is recorded, counted or noted as a use. why is nil if
+// the key is accepted now, and the reason otherwise; the key is the zero APIKey then unless the text is all of it.
+func (k *APIKeys) Inspect(ctx context.Context, text string) (key APIKey, why, err error) {
+	id, why := ParseAPIKey(text)
+	if why != nil {
+		return APIKey{}, why, nil
+	}
+	c, err := k.store.APIKeyCredential(ctx, id)
+	if err != nil && !errors.Is(err, ErrNoAPIKey) {
+		return APIKey{}, nil, fmt.Errorf("inspect API key: %w", err)
+	}
+	why = c.judge(sha256.Sum256([]byte(text)), err)
+	switch {
+	case errors.Is(why, ErrNoAPIKey):
+		return APIKey{}, ErrNoAPIKey, nil
+	case errors.Is(why, errWrongAPIKey):
+		return APIKey{}, why, nil
+	}
+	return c.Key, why, nil
+}
+
 // Run notes which keys were used, apart from the requests that use them, until ctx ends.
 // A use that cannot be noted now is noted at one of the next.
 func (k *APIKeys) Run(ctx context.Context) {

@@ -1,4 +1,4 @@
-// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions, API keys, signing keys and the audit record,
+// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions, tokens, API keys, signing keys and the audit record,
 // for whoever has the role admin.
 //
 // Each resource is one file. A list comes in pages; its "next" goes into ?cursor= for the rest. What can be
@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
@@ -34,6 +35,9 @@ type Config struct {
 	Audit   audit.Store
 	// MasterKey opens the keys of the audit record, to verify it.
 	MasterKey issuer.MasterKey
+	// NewIssuer makes another issuer of this server, which asks subjects and makes tokens of that lifetime, or of the usual
+	// one if it is 0. It is not run.
+	NewIssuer func(ctx context.Context, subjects issuer.Subjects, lifetime time.Duration) (*issuer.Issuer, error)
 	// Prefix is the server's, for Location; it may be empty.
 	Prefix string
 }
@@ -42,13 +46,14 @@ type Config struct {
 type Admin struct {
 	Config
 
-	exporting, verifying sync.Mutex // held by the one who does it
+	exporting, verifying, issuing sync.Mutex // held by the one who does it
 }
 
 // New returns the admin API of a server.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Issuer == nil || cfg.People == nil || cfg.Clients == nil || cfg.APIKeys == nil || cfg.Audit == nil || cfg.MasterKey == (issuer.MasterKey{}) {
-		return nil, errors.New("admin: Config.Issuer, People, Clients, APIKeys, Audit and MasterKey are required")
+	if cfg.Issuer == nil || cfg.People == nil || cfg.Clients == nil || cfg.APIKeys == nil || cfg.Audit == nil || cfg.MasterKey == (issuer.MasterKey{}) ||
+		cfg.NewIssuer == nil {
+		return nil, errors.New("admin: Config.Issuer, People, Clients, APIKeys, Audit, MasterKey and NewIssuer are required")
 	}
 	return &Admin{Config: cfg}, nil
 }
@@ -93,6 +98,9 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.reads("/api-keys/{id}", a.apiKey),
 		a.deletes("/api-keys/{id}", a.apiKeyRevoke),
 
+		a.changes(http.MethodPost, "/tokens", a.tokenIssue),
+		a.looks("/tokens/inspect", a.tokenInspect),
+
 		a.reads("/keys", a.keys),
 		a.changes(http.MethodPost, "/keys", a.keyRotate),
 		a.reads("/keys/{kid}", a.key),
@@ -107,6 +115,13 @@ func (a *Admin) Routes() []endpoint.Route {
 
 func (a *Admin) reads(path string, h endpoint.Handler) endpoint.Route {
 	return endpoint.Route{Method: http.MethodGet, Path: Path + path, Access: endpoint.AccessAdmin, Handle: a.stillAdmin(h)}
+}
+
+// looks is a route that shows something of what it is sent, which does not belong into an address.
+func (a *Admin) looks(path string, h endpoint.Handler) endpoint.Route {
+	rt := a.reads(path, h)
+	rt.Method = http.MethodPost
+	return rt
 }
 
 // changes is a route that wants a recent login: a token that was left open somewhere shows things, changes

@@ -285,6 +285,8 @@ func TestAttack_E11_AdminMassAssignment(t *testing.T) {
 		"POST /admin/v1/users/" + w.bob + "/reset-link": {"expires_in": 60},
 		"POST /admin/v1/keys":                           {},
 		"POST /admin/v1/api-keys":                       {"owner": w.bob, "name": "report"},
+		"POST /admin/v1/tokens":                         {"username": "bob"},
+		"POST /admin/v1/tokens/inspect":                 {"token": "x"},
 	}
 	for call, body := range good {
 		method, path, _ := strings.Cut(call, " ")
@@ -347,6 +349,9 @@ func TestAttack_E14_Admin(t *testing.T) {
 			{"DELETE", "/admin/v1/clients/dwc_" + escaped + "/api-keys", nil},
 			{"POST", "/admin/v1/api-keys", map[string]any{"owner": hostile, "name": "k"}},
 			{"POST", "/admin/v1/api-keys", map[string]any{"owner": w.bob, "name": "k", "scope": "x " + hostile}},
+			{"POST", "/admin/v1/tokens", map[string]any{"username": hostile}},
+			{"POST", "/admin/v1/tokens", map[string]any{"username": "bob", "audience": hostile}},
+			{"POST", "/admin/v1/tokens", map[string]any{"username": "bob", "scope": "x " + hostile}},
 			{"POST", "/admin/v1/roles", map[string]any{"name": hostile}},
 			{"POST", "/admin/v1/clients", map[string]any{"name": hostile, "scope": hostile}},
 			{"PATCH", "/admin/v1/users/" + w.bob, map[string]any{"roles": []string{hostile}}},
@@ -438,7 +443,7 @@ func TestAdminRecentLogin(t *testing.T) {
 			continue
 		}
 		a := w.do(e.method, e.path, nil, old)
-		if refused := a.text("error") == "insufficient_user_authentication"; refused != (e.method != "GET" || e.path == "/admin/v1/audit/export") {
+		if refused := a.text("error") == "insufficient_user_authentication"; refused != (e.method != "GET" && e.path != inspecting || e.path == exporting) {
 			t.Errorf("%s %s: %d %s", e.method, e.path, a.status, a.body)
 		}
 	}

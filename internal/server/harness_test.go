@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
@@ -76,6 +78,8 @@ type settings struct {
 	people account.Hasher // in the place of that of hasher
 	direct bool           // no socket
 	chain  chainReader    // in the place of the store's for the admin API
+
+	beforeIssue func() // is called when a token was asked for, and before it is made; nil for nothing
 }
 
 func newWorld(t *testing.T, adjust ...func(*settings)) *world {
@@ -147,12 +151,22 @@ func (w *world) build() {
 	w.set.server.Keys = apikey.New(apikey.Config{Keys: w.keys, Issuer: w.issuer, Header: "X-API-Key"})
 	w.set.server.Endpoints = apikey.Routes(w.keys, w.people, w.issuer, w.set.server.Prefix)
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
-	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, Prefix: w.set.server.Prefix})
+	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, NewIssuer: w.issuerOf, Prefix: w.set.server.Prefix})
 	must(w.t, err)
 	w.set.server.Admin = api.Routes()
 	w.set.server.Endpoints = append(w.set.server.Endpoints, reference.Routes()...)
 	w.server, err = server.New(w.set.server)
 	must(w.t, err)
+}
+
+// issuerOf makes an issuer beside that of the world.
+func (w *world) issuerOf(ctx context.Context, subjects issuer.Subjects, lifetime time.Duration) (*issuer.Issuer, error) {
+	if w.set.beforeIssue != nil {
+		w.set.beforeIssue()
+	}
+	set := w.set.issuer
+	set.Subjects, set.Followed, set.AccessTTL = subjects, nil, cmp.Or(lifetime, set.AccessTTL)
+	return issuer.New(ctx, set)
 }
 
 // restarted is another process on the same store: nothing in memory is kept.

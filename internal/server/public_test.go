@@ -64,6 +64,8 @@ var endpoints = []struct {
 	{"GET", "/admin/v1/audit/head", true},
 	{"GET", "/admin/v1/audit/verify", true},
 	{"GET", "/admin/v1/audit/export", true},
+	{"POST", "/admin/v1/tokens", true},
+	{"POST", "/admin/v1/tokens/inspect", true},
 	{"GET", "/admin/v1/keys", true},
 	{"POST", "/admin/v1/keys", true},
 	{"GET", "/admin/v1/keys/nokey", true},

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/admin"
+	"github.com/doorward/doorward/issuer"
+)
+
+// adminAPI makes the admin API of a configuration.
+func (n *node) adminAPI(cfg *config.Config, iss *issuer.Issuer) (*admin.Admin, error) {
+	return admin.New(admin.Config{
+		Issuer: iss, People: n.people, Clients: n.clients(), APIKeys: n.keys, Audit: n.store, MasterKey: n.master,
+		NewIssuer: n.issuerOf, Prefix: cfg.Prefix,
+	})
+}
+
+// issuerOf makes an issuer beside that of the node, for a token of another lifetime.
+func (n *node) issuerOf(ctx context.Context, subjects issuer.Subjects, lifetime time.Duration) (*issuer.Issuer, error) {
+	cfg := n.issuerConfig(n.master, n.log)
+	cfg.Subjects, cfg.AccessTTL = subjects, cmp.Or(lifetime, cfg.AccessTTL)
+	return issuer.New(ctx, cfg)
+}

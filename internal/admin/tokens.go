@@ -1,0 +1,131 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/issuer"
+)
+
+// Bounds of the lifetime of a token that is issued, in seconds: those of the setting access_ttl.
+const (
+	minLifetime = 10
+	maxLifetime = 22 * 60 * 60
+)
+
+var (
+	errAdminUser = &endpoint.Failure{
+		Status: http.StatusForbidden, Code: "admin_user",
+		Description: "no token is issued for a user who has the role admin; they log in, or an operator uses doorward token issue",
+	}
+	errInactive = &endpoint.Failure{
+		Status: http.StatusConflict, Code: "conflict",
+		Description: "the user is disabled, or has not changed their first password in time", Cause: issuer.ErrInactive,
+	}
+)
+
+type tokenRequest struct {
+	Username string  `json:"username"`
+	Audience string  `json:"audience"`   // empty is that of /login
+	Scope    *string `json:"scope"`      // left out is all that the user has
+	Lifetime *int    `json:"expires_in"` // seconds; left out is access_ttl
+}
+
+// tokenEntry is a token that was issued. Its names are those of RFC 6749 §5.1, and whose it is.
+type tokenEntry struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int    `json:"expires_in"`
+	Scope       string `json:"scope"`
+	SessionID   string `json:"session_id"`
+	Subject     string `json:"subject"`
+}
+
+// tokenIssue makes an access token of a user, without their password, in a session of its own that is not refreshed. It is as old
+// as the caller's own login, so that it proves no more than that did.
+func (a *Admin) tokenIssue(w http.ResponseWriter, r *http.Request) error {
+	var req tokenRequest
+	if err := readBody(w, r, &req); err != nil {
+		return err
+	}
+	login, lifetime, err := req.login()
+	if err != nil {
+		return err
+	}
+	u, err := a.People.ByName(r.Context(), req.Username)
+	if err != nil {
+		return refuse(err)
+	}
+	if slices.Contains(u.Roles, account.RoleAdmin) {
+		return errAdminUser
+	}
+	login.AuthTime, login.Event = endpoint.Claims(r).AuthTime, event(r)
+	login.Event.Reason = "issued"
+	set, err := a.issue(r.Context(), u.ID, lifetime, login)
+	if errors.Is(err, issuer.ErrInactive) {
+		return errInactive
+	}
+	if err != nil {
+		return err
+	}
+	a.location(w, "/sessions/"+set.SessionID)
+	endpoint.WriteJSON(w, http.StatusCreated, tokenEntry{
+		set.AccessToken, set.TokenType, int(set.ExpiresIn / time.Second), set.Scope.String(), set.SessionID, set.Subject,
+	})
+	return nil
+}
+
+// login is what is asked for, and for how long; 0 is the usual time.
+func (req tokenRequest) login() (login issuer.LoginRequest, lifetime time.Duration, err error) {
+	login = issuer.LoginRequest{Audience: req.Audience, NoRefresh: true}
+	if req.Username == "" {
+		return login, 0, endpoint.InvalidRequest("username is required", nil)
+	}
+	if req.Scope != nil {
+		scope, err := words(*req.Scope)
+		if err != nil {
+			return login, 0, err
+		}
+		login.Scope = append(doorward.Scope{}, scope...) // An empty one asks for nothing, and nil for everything.
+	}
+	if req.Lifetime == nil {
+		return login, 0, nil
+	}
+	if *req.Lifetime < minLifetime || *req.Lifetime > maxLifetime {
+		return login, 0, endpoint.InvalidRequest("expires_in must be 10 to 79200 seconds", nil)
+	}
+	return login, time.Duration(*req.Lifetime) * time.Second, nil
+}
+
+// issue makes tokens one after the other: each issuer of theirs reads all revocations.
+func (a *Admin) issue(ctx context.Context, user string, lifetime time.Duration, login issuer.LoginRequest) (issuer.TokenSet, error) {
+	a.issuing.Lock()
+	defer a.issuing.Unlock()
+	iss, err := a.NewIssuer(ctx, noAdmins{a.People}, lifetime)
+	if err != nil {
+		return issuer.TokenSet{}, err
+	}
+	attempt, err := iss.Begin(ctx, user)
+	if err != nil {
+		return issuer.TokenSet{}, err
+	}
+	return iss.Login(ctx, attempt, login)
+}
+
+// noAdmins are the users but for those who have the role admin at the moment of the login, whatever was seen before.
+type noAdmins struct{ *account.People }
+
+// Subject returns errAdminUser for an admin.
+func (n noAdmins) Subject(ctx context.Context, id string) (issuer.Subject, error) {
+	s, err := n.People.Subject(ctx, id)
+	if slices.Contains(s.Roles, account.RoleAdmin) {
+		return issuer.Subject{}, errAdminUser
+	}
+	return s, err
+}
