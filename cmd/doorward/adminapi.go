@@ -15,7 +15,21 @@ func (n *node) adminAPI(cfg *config.Config, iss *issuer.Issuer) (*admin.Admin, e
 	return admin.New(admin.Config{
 		Issuer: iss, People: n.people, Clients: n.clients(), APIKeys: n.keys, Audit: n.store, MasterKey: n.master,
 		NewIssuer: n.issuerOf, Prefix: cfg.Prefix,
+		Program: admin.Program{Version: readVersion(), Settings: settingsOf(cfg), Check: n.checkConfig},
 	})
+}
+
+// checkConfig says what a reload would find, and what "doorward config check" would.
+func (n *node) checkConfig() admin.ConfigCheck {
+	next, err := n.read()
+	if err != nil {
+		return admin.ConfigCheck{Problems: problemsOf(err), NeedsRestart: []string{}}
+	}
+	next.Resolve(n.address)
+	problems := problemsOf(folder{n.app, next}.checkNamed())
+	return admin.ConfigCheck{
+		Good: len(problems) == 0, Problems: problems, NeedsRestart: append([]string{}, config.Settled(n.cfg, next)...),
+	}
 }
 
 // issuerOf makes an issuer beside that of the node, for a token of another lifetime.

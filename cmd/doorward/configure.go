@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/admin"
 	"github.com/spf13/cobra"
 )
 
@@ -34,7 +35,7 @@ says where its value came from. Secrets are not part of it, only their files.`,
 			return err
 		}
 		if *asJSON {
-			return a.printJSON(jsonOfConfig(cfg))
+			return a.printJSON(settingsOf(cfg))
 		}
 		_, err = io.WriteString(a.out, cfg.YAML())
 		return err
@@ -60,36 +61,53 @@ func (a *app) checkConfig(cmd *cobra.Command, _ []string) error {
 	for _, name := range config.Unknown(os.Environ()) {
 		a.note("the environment variable %s means nothing here", name)
 	}
-	if err := checkFiles(cfg); err != nil {
-		return err
-	}
-	if _, err := listenerTLS(cfg, slog.New(slog.DiscardHandler)); err != nil {
-		return err
-	}
-	if breached, err := openBreached(cfg); err != nil {
-		return err
-	} else if breached != nil {
-		defer func() { _ = breached.Close() }()
-	}
-	if _, err := (folder{a, cfg}).masterKey(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := (folder{a, cfg}).checkNamed(); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(a.out, "the configuration is good")
 	return err
 }
 
-// settingJSON is a setting for programs. Its names are stable.
-type settingJSON struct {
-	Key    string `json:"key"`
-	Value  string `json:"value"`
-	Origin string `json:"origin"`
-	Env    string `json:"env"`
+// checkNamed looks at the files that the settings name.
+func (f folder) checkNamed() error {
+	if err := checkFiles(f.cfg); err != nil {
+		return err
+	}
+	if _, err := listenerTLS(f.cfg, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	if breached, err := openBreached(f.cfg); err != nil {
+		return err
+	} else if breached != nil {
+		defer func() { _ = breached.Close() }()
+	}
+	if _, err := f.masterKey(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
-func jsonOfConfig(cfg *config.Config) []settingJSON {
-	list := []settingJSON{}
+// settingsOf are all settings as a configuration has them.
+func settingsOf(cfg *config.Config) []admin.Setting {
+	list := []admin.Setting{}
 	for _, s := range config.Settings() {
-		list = append(list, settingJSON{Key: s.Key, Value: cfg.Text(s), Origin: cfg.Origin(s.Key), Env: s.Env()})
+		list = append(list, admin.Setting{Key: s.Key, Value: cfg.Text(s), Origin: cfg.Origin(s.Key), Env: s.Env()})
 	}
 	return list
+}
+
+// problemsOf takes an error apart that says what is wrong with a configuration.
+func problemsOf(err error) []admin.ConfigProblem {
+	list := []admin.ConfigProblem{}
+	for _, p := range config.AsProblems(err) {
+		list = append(list, admin.ConfigProblem{Where: p.Where, Key: p.Key, Text: p.Text, Hint: p.Hint})
+	}
+	if err == nil || len(list) > 0 {
+		return list
+	}
+	problem := admin.ConfigProblem{Text: err.Error()}
+	if f, ok := errors.AsType[*failure](err); ok {
+		problem.Hint = f.hint
+	}
+	return append(list, problem)
 }

@@ -15,11 +15,9 @@ import (
 // reloader reads the configuration again when SIGHUP asks for it.
 type reloader struct {
 	*node
-	issuer  *issuer.Issuer
-	address string         // of the listener
-	server  *server.Server // that was started
-	proxy   *gate.Proxy    // in use; nil without an upstream
-	read    func() (*config.Config, error)
+	issuer *issuer.Issuer
+	server *server.Server // that was started
+	proxy  *gate.Proxy    // in use; nil without an upstream
 }
 
 // follow waits for SIGHUP. The function that it returns ends that and waits.
@@ -46,7 +44,7 @@ func (r *reloader) follow() func() {
 func (r *reloader) reload() {
 	next, err := r.read()
 	if err == nil {
-		next.Resolve(r.address)
+		next.Resolve(r.node.address)
 		err = r.adopt(next)
 	}
 	if problems := config.AsProblems(err); problems != nil {

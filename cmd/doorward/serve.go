@@ -117,6 +117,7 @@ type node struct {
 	master issuer.MasterKey
 	shown  shown
 
+	address       string       // of the listener
 	adminListener net.Listener // nil without one of its own
 
 	read    func() (*config.Config, error) // the configuration, again
@@ -159,12 +160,12 @@ func (n *node) run(ctx context.Context) error {
 		return err
 	}
 	n.fillMetrics(iss)
-	r := &reloader{node: n, issuer: iss, address: ln.Addr().String(), server: srv, proxy: proxy, read: n.read}
+	r := &reloader{node: n, issuer: iss, server: srv, proxy: proxy}
 	defer r.follow()()
 	if proxy != nil {
 		n.log.Info("guarding", "upstream", n.cfg.Upstream, "routes", len(n.cfg.Routes), "hidden", srv.Paths())
 	}
-	n.log.Info("serving", "url", n.cfg.URL(ln.Addr().String()), "issuer", n.cfg.Issuer, at(n.cfg), "version", readVersion().Version)
+	n.log.Info("serving", "url", n.cfg.URL(n.address), "issuer", n.cfg.Issuer, at(n.cfg), "version", readVersion().Version)
 	return n.work(ctx, iss, srv, ln)
 }
 
@@ -212,7 +213,8 @@ func (n *node) listen(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, notListening(err, "--listen", n.cfg.Listen)
 	}
-	n.cfg.Resolve(ln.Addr().String())
+	n.address = ln.Addr().String()
+	n.cfg.Resolve(n.address)
 	return ln, nil
 }
 

@@ -5,17 +5,9 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/doorward/doorward/internal/admin"
 	"github.com/spf13/cobra"
 )
-
-// versionJSON says what this binary is, for programs. Its names are stable.
-type versionJSON struct {
-	Version  string `json:"version"`
-	Commit   string `json:"commit"`
-	Modified bool   `json:"modified"`
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-}
 
 func (a *app) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "version", Short: "Print version, commit and Go version", Args: want()}
@@ -35,8 +27,8 @@ func (a *app) versionCommand() *cobra.Command {
 	return cmd
 }
 
-func readVersion() versionJSON {
-	v := versionJSON{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+func readVersion() admin.Version {
+	v := admin.Version{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v

@@ -1,5 +1,5 @@
-// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions, tokens, API keys, signing keys and the audit record,
-// for whoever has the role admin.
+// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions, tokens, API keys, signing keys, the audit record
+// and the program itself, for whoever has the role admin.
 //
 // Each resource is one file. A list comes in pages; its "next" goes into ?cursor= for the rest. What can be
 // changed has an ETag, and is changed by PATCH with If-Match: whoever changes what they have not seen reads 412.
@@ -38,6 +38,7 @@ type Config struct {
 	// NewIssuer makes another issuer of this server, which asks subjects and makes tokens of that lifetime, or of the usual
 	// one if it is 0. It is not run.
 	NewIssuer func(ctx context.Context, subjects issuer.Subjects, lifetime time.Duration) (*issuer.Issuer, error)
+	Program   Program
 	// Prefix is the server's, for Location; it may be empty.
 	Prefix string
 }
@@ -52,8 +53,8 @@ type Admin struct {
 // New returns the admin API of a server.
 func New(cfg Config) (*Admin, error) {
 	if cfg.Issuer == nil || cfg.People == nil || cfg.Clients == nil || cfg.APIKeys == nil || cfg.Audit == nil || cfg.MasterKey == (issuer.MasterKey{}) ||
-		cfg.NewIssuer == nil {
-		return nil, errors.New("admin: Config.Issuer, People, Clients, APIKeys, Audit, MasterKey and NewIssuer are required")
+		cfg.NewIssuer == nil || cfg.Program.Check == nil {
+		return nil, errors.New("admin: Config.Issuer, People, Clients, APIKeys, Audit, MasterKey, NewIssuer and Program are required")
 	}
 	return &Admin{Config: cfg}, nil
 }
@@ -105,6 +106,10 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.changes(http.MethodPost, "/keys", a.keyRotate),
 		a.reads("/keys/{kid}", a.key),
 		a.deletes("/keys/{kid}", a.keyRevoke),
+
+		a.reads("/version", a.version),
+		a.reads("/config", a.config),
+		a.reads("/config/check", a.configCheck),
 
 		a.reads("/audit", a.records),
 		a.reads("/audit/head", a.auditHead),

@@ -151,12 +151,24 @@ func (w *world) build() {
 	w.set.server.Keys = apikey.New(apikey.Config{Keys: w.keys, Issuer: w.issuer, Header: "X-API-Key"})
 	w.set.server.Endpoints = apikey.Routes(w.keys, w.people, w.issuer, w.set.server.Prefix)
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
-	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, NewIssuer: w.issuerOf, Prefix: w.set.server.Prefix})
+	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, NewIssuer: w.issuerOf, Program: running, Prefix: w.set.server.Prefix})
 	must(w.t, err)
 	w.set.server.Admin = api.Routes()
 	w.set.server.Endpoints = append(w.set.server.Endpoints, reference.Routes()...)
 	w.server, err = server.New(w.set.server)
 	must(w.t, err)
+}
+
+// running is what the admin API says that runs.
+var running = admin.Program{
+	Version:  admin.Version{Version: "v1.2.3", Commit: "c0ffee", Go: "go1", Platform: "linux/amd64"},
+	Settings: []admin.Setting{{Key: "listen", Value: "127.0.0.1:8080", Origin: "default", Env: "DOORWARD_LISTEN"}},
+	Check: func() admin.ConfigCheck {
+		return admin.ConfigCheck{
+			Problems:     []admin.ConfigProblem{{Where: "doorward.yaml:3:1", Key: "listne", Text: "unknown key", Hint: "did you mean listen"}},
+			NeedsRestart: []string{"issuer"},
+		}
+	},
 }
 
 // issuerOf makes an issuer beside that of the world.

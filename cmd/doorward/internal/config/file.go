@@ -80,7 +80,7 @@ func (l layer) mapping(prefix string, n ast.Node) {
 	for _, member := range m.Values {
 		name, ok := stringOf(member.Key)
 		if !ok {
-			l.faults.add(l.at(member.Key), "", "%q is not a key; anchors and merges are not read", member.Key.String())
+			l.faults.add(l.at(member.Key), "", "this is not a key; anchors and merges are not read")
 			continue
 		}
 		l.member(prefix+name, member)
@@ -98,7 +98,7 @@ func (l layer) member(key string, member *ast.MappingValueNode) {
 	case isGroup(key):
 		l.mapping(key+".", member.Value)
 	default:
-		l.faults.add(l.at(member.Key), key, "unknown key")
+		l.faults.add(l.at(member.Key), nameOnly(key), "unknown key")
 		if near := nearest(key); near != "" {
 			l.faults.hint("did you mean " + near)
 		}
@@ -132,6 +132,16 @@ func (l layer) at(n ast.Node) string {
 	}
 	pos := n.GetToken().Position
 	return fmt.Sprintf("%s:%d:%d", l.name, pos.Line, pos.Column)
+}
+
+// nameOnly returns a name that could be a key, and nothing for what may be a misplaced secret.
+func nameOnly(key string) string {
+	if len(key) > 40 || strings.ContainsFunc(key, func(r rune) bool {
+		return !strings.ContainsRune("_.-", r) && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) {
+		return ""
+	}
+	return key
 }
 
 func isGroup(key string) bool {

@@ -42,7 +42,7 @@ func (o object) node(n ast.Node) error {
 		name, ok := stringOf(pair.Key)
 		part := o.find(name)
 		if !ok || part == nil {
-			return &misplaced{pair.Key, "", fmt.Errorf("unknown key %q; want %s", name, orList(o.names()))}
+			return &misplaced{pair.Key, "", fmt.Errorf("unknown key %q; want %s", nameOnly(name), orList(o.names()))}
 		}
 		if err := part.node(pair.Value); err != nil {
 			inner, ok := errors.AsType[*misplaced](err)

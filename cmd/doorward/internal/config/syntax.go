@@ -68,7 +68,7 @@ func isIssuer(s string) error {
 func isOrigin(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Scheme+"://"+u.Host != s {
-		return fmt.Errorf("%q is not an origin: want scheme, host and port alone, such as https://app.example.com", s)
+		return errors.New("want origins: scheme, host and port alone, such as https://app.example.com")
 	}
 	return nil
 }
