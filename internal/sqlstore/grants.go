@@ -59,7 +59,7 @@ func (s *Store) EndClient(ctx context.Context, client string, ev issuer.Event) (
 }
 
 // endClient is EndClient as a part of a transaction. The cut-off alone ends sessions: there may
-// be any number, and no index finds those of a client.
+// be any number.
 func endClient(ctx context.Context, tx Tx, now time.Time, client string) (doorward.Revocation, error) {
 	_, before, err := lockSubject(ctx, tx, now, client)
 	if err != nil {

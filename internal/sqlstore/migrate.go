@@ -40,13 +40,9 @@ const VersionTable = "schema_migrations"
 // names the oldest schema that a program must know to use it; for a program that knows
 // less, and where there is no such row, Migrate returns ErrNewer.
 func Migrate(ctx context.Context, db *sql.DB, dialect Dialect) error {
-	folder, err := fs.Sub(migrations, dialect.folder)
+	provider, err := readMigrations(db, dialect)
 	if err != nil {
 		return err
-	}
-	provider, err := goose.NewProvider(dialect.goose, db, folder, goose.WithTableName(VersionTable))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
 	}
 	const rounds = 20
 	for range rounds {
@@ -56,6 +52,18 @@ func Migrate(ctx context.Context, db *sql.DB, dialect Dialect) error {
 		}
 	}
 	return fmt.Errorf("migrate: %w", err)
+}
+
+func readMigrations(db *sql.DB, dialect Dialect) (*goose.Provider, error) {
+	folder, err := fs.Sub(migrations, dialect.folder)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := goose.NewProvider(dialect.goose, db, folder, goose.WithTableName(VersionTable))
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return provider, nil
 }
 
 // migrate reports whether there is still something to do, and what went wrong.

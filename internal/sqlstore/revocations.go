@@ -210,7 +210,14 @@ func lastLapse(ctx context.Context, tx Tx, cut doorward.Revocation) (at int64, e
 	if cut.Kind != doorward.KindClient || account.IsAPIKeyID(cut.ID) {
 		return 0, nil
 	}
-	err = tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(absolute_end), 0) FROM sessions WHERE client_id = $1 AND ended_at = 0`, cut.ID).Scan(&at)
+	const last = `SELECT COALESCE(MAX(absolute_end), 0) FROM sessions WHERE client_id = $1`
+	query := last + ` AND ended_at = 0 AND client_id <> '` + issuer.FirstPartyClient + `'`
+	if cut.ID == issuer.FirstPartyClient {
+		// Nearly all sessions are its own, and not in the index of clients. With the plus SQLite reads them
+		// as they lie, not in the order of the index of live ones, which takes twenty times as long.
+		query = last + ` AND +ended_at = 0`
+	}
+	err = tx.QueryRowContext(ctx, query, cut.ID).Scan(&at)
 	return at, err
 }
 

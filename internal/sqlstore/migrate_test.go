@@ -1,0 +1,143 @@
+package sqlstore_test
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	driver "modernc.org/sqlite"
+
+	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/sqlite"
+)
+
+// upgradeEnv names the file that a child of this test binary brings up to date.
+const upgradeEnv = "DOORWARD_TEST_UPGRADE"
+
+// Attack_H09: a program that is killed while it makes the table of sessions anew leaves the old one as it was, and the
+// next one makes all of it.
+func TestAttack_H09_KilledUpgrade(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doorward.db")
+	f := &fixture{T: t, db: rawAt(t, path)}
+	const before = 9
+	f.ok(sqlstore.MigrateTo(t.Context(), f.db, sqlstore.SQLite, before))
+	f.exec(`PRAGMA journal_mode = WAL`)
+	f.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+		INSERT INTO sessions SELECT printf('s%05d', 4000 - i), randomblob(32), 'u' || (i / 3), i + 1, 'c' || (i % 5), 'scope' || i, 'aud' || i,
+			printf('%0800d', i), i + 2, i + 3, i + 4, i + 5, i + 6, i + 7, i % 2, 'end' || i, i + 8, i + 9, i + 10, i + 11, i % 2, i / 2 % 2, i + 12, i / 4 % 2 FROM n`)
+	rows := f.text(`SELECT * FROM sessions ORDER BY id`)
+
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestUpgradeUntilKilled$")
+	child.Env = append(os.Environ(), upgradeEnv+"="+path)
+	if out, err := child.CombinedOutput(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Fatalf("the upgrade ended by itself: %v\n%s", err, out)
+	}
+	f.same("version", f.text(`SELECT MAX(version_id) FROM schema_migrations`), fmt.Sprintln(before))
+	f.same("tables", f.text(`SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name LIKE 'sessions%'`), "1\n")
+	f.same("digest of the rows", sha256.Sum256([]byte(f.text(`SELECT * FROM sessions ORDER BY id`))), sha256.Sum256([]byte(rows)))
+
+	s, err := sqlite.Open(t.Context(), path)
+	f.ok(err)
+	defer s.Close()
+	f.same("digest of the rows afterwards", sha256.Sum256([]byte(f.text(`SELECT * FROM sessions ORDER BY id`))), sha256.Sum256([]byte(rows)))
+	const schema = `SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name`
+	f.same("schema", f.text(schema), open(t).text(schema))
+	f.same("check", f.text(`PRAGMA integrity_check`), "ok\n")
+	list, err := s.Sessions(t.Context(), issuer.SessionQuery{Subject: "u7"})
+	f.ok(err)
+	f.same("sessions of a subject", len(list), 3)
+}
+
+// Attack_H09: of two processes that bring a file up to date the second may come to a migration that the first has made
+// meanwhile. It fails there and changes nothing, not even by doing it all again: a later one may have gone on from it.
+func TestAttack_H09_NoMigrationTwice(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	const schema, newest = `SELECT type, name, sql FROM sqlite_schema ORDER BY type, name`, `SELECT MAX(version_id) FROM schema_migrations`
+	before := f.text(schema)
+	last, err := strconv.ParseInt(strings.TrimSpace(f.text(newest)), 10, 64)
+	f.ok(err)
+	for version := last; version > 0; version-- {
+		f.exec(fmt.Sprint(`DELETE FROM schema_migrations WHERE version_id >= `, version))
+		if err := sqlstore.MigrateTo(t.Context(), f.db, sqlstore.SQLite, version); err == nil {
+			t.Errorf("migration %d can be made twice", version)
+		}
+		f.same("newest", f.text(newest), fmt.Sprintln(version-1))
+		f.same("schema", f.text(schema), before)
+	}
+	if last < 10 {
+		t.Errorf("%d migrations were tried", last)
+	}
+}
+
+// TestUpgradeUntilKilled is the child process of the test above. It ends before the commit of a large transaction.
+func TestUpgradeUntilKilled(t *testing.T) {
+	path := os.Getenv(upgradeEnv)
+	if path == "" {
+		return // not a child
+	}
+	driver.RegisterConnectionHook(func(conn driver.ExecQuerierContext, _ string) error {
+		conn.(driver.HookRegisterer).RegisterCommitHook(func() int32 {
+			if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 1<<20 {
+				_ = kill(os.Getpid())
+				select {}
+			}
+			return 0
+		})
+		return nil
+	})
+	_, err := sqlite.Open(t.Context(), path)
+	t.Fatalf("open: %v", err)
+}
+
+func kill(pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Kill()
+}
+
+func rawAt(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func (f *fixture) exec(query string) {
+	f.Helper()
+	_, err := f.db.ExecContext(f.Context(), query)
+	f.ok(err)
+}
+
+// text returns the rows of a query, one a line.
+func (f *fixture) text(query string) string {
+	f.Helper()
+	rows, err := f.db.QueryContext(f.Context(), query)
+	f.ok(err)
+	columns, err := rows.Columns()
+	var b strings.Builder
+	row, into := make([]any, len(columns)), make([]any, len(columns))
+	for i := range row {
+		into[i] = &row[i]
+	}
+	for err == nil && rows.Next() {
+		err = rows.Scan(into...)
+		fmt.Fprintln(&b, row...)
+	}
+	f.ok(errors.Join(err, rows.Err(), rows.Close()))
+	return b.String()
+}
