@@ -1,6 +1,7 @@
 package doorward
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -73,8 +74,13 @@ type verdict struct {
 	code, text string
 }
 
+// errAnonymous is no refusal: there is no token, and none is wanted.
+var errAnonymous = errors.New("doorward: anonymous")
+
 // The first verdict whose error errors.Is finds counts.
 var verdicts = []verdict{
+	{err: nil, reason: "ok"},
+	{err: errAnonymous, reason: "anonymous"},
 	{ErrNoToken, "no_token", 401, codeMissing, "a token is required"},
 	{ErrTwoTokens, "two_tokens", 400, codeRequest, "more than one token in the request"},
 	{ErrTooLarge, "too_large", 413, codeTooLarge, "the body is too large"},
@@ -103,10 +109,7 @@ var verdicts = []verdict{
 // {"error", "error_description", "request_id"}. It makes a request id if there is
 // none, and a challenge for a 401 that has none (RFC 9110 §15.5.2).
 func WriteRefusal(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
-	id := refusal.RequestID
-	if id == "" {
-		id = requestID(r.Context())
-	}
+	id := cmp.Or(refusal.RequestID, requestID(r.Context()))
 	body, _ := json.Marshal(struct { // strings always encode
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
@@ -129,14 +132,6 @@ func newRefusal(err error, params ...param) *Refusal {
 	return &Refusal{Status: v.status, Code: v.code, Description: v.text, Err: err, params: params}
 }
 
-// reasonOf returns the word for Outcome.Reason.
-func reasonOf(err error) string {
-	if err == nil {
-		return "ok"
-	}
-	return verdictOn(err).reason
-}
-
 func verdictOn(err error) verdict {
 	for _, v := range verdicts {
 		if errors.Is(err, v.err) {
@@ -146,12 +141,17 @@ func verdictOn(err error) verdict {
 	return verdict{reason: "unknown", status: 503, code: codeUnavailable, text: textUnavailable}
 }
 
-// refuse answers and logs. c, when it is known, is for the log alone.
-func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal, c *Claims) {
+// finish adds what the answer needs, and logs. c, when it is known, is for the log alone.
+func (v *Verifier) finish(refusal *Refusal, r *http.Request, c *Claims) {
 	refusal.RequestID = requestID(r.Context())
 	refusal.Header = v.refusalHeader(refusal)
-	maps.Copy(w.Header(), refusal.Header)
 	v.log(r, refusal, c)
+}
+
+// refuse finishes and answers.
+func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal, c *Claims) {
+	v.finish(refusal, r, c)
+	maps.Copy(w.Header(), refusal.Header)
 	watch := &peek.Writer{ResponseWriter: w}
 	v.errorHandler(watch, r, refusal)
 	if !watch.Wrote {

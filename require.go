@@ -63,37 +63,54 @@ func (v *Verifier) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	v.refuse(w, r, newRefusal(err), nil)
 }
 
+// Check decides on a request as Require does, or as Optional does, and leaves the answer to the caller: for proxies, and
+// for frameworks with middleware of their own. Of an anonymous request, and of one that is refused, there are no claims. A
+// Refusal has all that its answer needs but Vary; WriteRefusal writes it.
+func (v *Verifier) Check(r *http.Request, optional bool, needs ...Need) (*Claims, *Refusal) {
+	_, c, refusal := v.decide(r, needs, optional)
+	if refusal != nil {
+		v.finish(refusal, r, c)
+		return nil, refusal
+	}
+	return c, nil
+}
+
 func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handler, needs []Need, optional bool) {
 	v.addVary(w.Header())
-	t, err := v.extract(r)
-	if err == nil && t.raw == "" {
-		if optional {
-			v.serveAnonymous(w, r, next)
-			return
-		}
-		err = ErrNoToken
-	}
-	if err != nil {
-		v.Refuse(w, r, err)
-		return
-	}
-	c, cached, err := v.check(r.Context(), t.raw)
-	if err = v.settle(r.Context(), c, err, needs); refuses(err) {
-		err = cmp.Or(t.letters(), err)
-		v.observed(err, cached)
-		v.refuse(w, r, newRefusal(err), c)
-		return
-	}
-	if refusal := v.unmet(needs, c); refusal != nil {
-		v.observed(refusal.Err, cached)
+	t, c, refusal := v.decide(r, needs, optional)
+	if refusal != nil {
 		v.refuse(w, r, refusal, c)
 		return
 	}
-	v.observed(err, cached)
 	if _, inQuery := t.place.(queryPlace); inQuery {
 		w.Header().Set("Cache-Control", "private")
 	}
-	next.ServeHTTP(w, r.WithContext(WithClaims(r.Context(), c)))
+	next.ServeHTTP(w, r.WithContext(WithClaims(r.Context(), c))) // No claims hide those of an outer verifier.
+}
+
+// decide says who asks or why they are refused, and tells the observer. The claims of a request that is refused are for the log alone.
+func (v *Verifier) decide(r *http.Request, needs []Need, optional bool) (t found, c *Claims, refusal *Refusal) {
+	t, err := v.extract(r)
+	if err == nil && t.raw == "" {
+		if optional {
+			v.observed(errAnonymous, false)
+			return t, nil, nil
+		}
+		err = ErrNoToken
+	}
+	cached := false
+	if err == nil {
+		c, cached, err = v.check(r.Context(), t.raw)
+		err = v.settle(r.Context(), c, err, needs)
+	}
+	if refuses(err) {
+		err = cmp.Or(t.letters(), err)
+		refusal = newRefusal(err)
+	} else if refusal = v.unmet(needs, c); refusal != nil {
+		err = refusal.Err
+	}
+	v.observed(err, cached)
+	return t, c, refusal
 }
 
 // unmet is [unmetNeed], but ErrClock for a login whose time no other clock than this machine's refuses.
@@ -105,18 +122,6 @@ func (v *Verifier) unmet(needs []Need, c *Claims) *Refusal {
 	shifted := *c
 	shifted.AuthTime = c.AuthTime.Add(-v.member(c.Issuer).clockError())
 	return cmp.Or(unmetNeed(needs, &shifted), newRefusal(fmt.Errorf("%w: %s", ErrClock, refusal.Err.Error())))
-}
-
-// serveAnonymous hides the claims of an outer verifier: this route has not
-// seen a token that it accepts.
-func (v *Verifier) serveAnonymous(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	if v.observe != nil {
-		v.observe(Outcome{Reason: "anonymous"})
-	}
-	if _, ok := ClaimsFrom(r.Context()); ok {
-		r = r.WithContext(WithClaims(r.Context(), nil))
-	}
-	next.ServeHTTP(w, r)
 }
 
 // found is a token and the place where it was.

@@ -248,7 +248,7 @@ func (v *Verifier) checkRevoked(c *Claims, now time.Time) error {
 // observed reports one outcome. A nil err is a good token.
 func (v *Verifier) observed(err error, cached bool) {
 	if v.observe != nil {
-		v.observe(Outcome{Reason: reasonOf(err), Cached: cached})
+		v.observe(Outcome{Reason: verdictOn(err).reason, Cached: cached})
 	}
 }
 

@@ -124,6 +124,9 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 		return
 	}
 	answer := w.Header()
+	if !p.empties {
+		h.guard.Blank(answer)
+	}
 	if err := h.guard.Tell(answer, &v, asked); err != nil {
 		clear(answer)
 		h.refuse(w, r, p, refusal(http.StatusInternalServerError, "server_error", "the request could not be answered; the log has the reason under this request id", err))

@@ -31,6 +31,9 @@ type proxy struct {
 	foreign []string
 	// three says that it knows 2xx, 401 and 403 alone.
 	three bool
+	// empties says that a header which is not in the answer is an empty one to it, so that it overwrites
+	// the client's all the same. Half of the answer's headers are empty, and each costs both sides.
+	empties bool
 	// removes says that it can be told which headers to remove.
 	removes bool
 }
@@ -44,7 +47,7 @@ var (
 var proxies = []*proxy{
 	{ // The headers that examples/nginx sets.
 		name: "nginx", method: "X-Original-Method", uri: "X-Original-Uri", host: "X-Original-Host", scheme: "X-Original-Proto",
-		foreign: append([]string{"X-Original-Url", "X-Rewrite-Url"}, forwarded...), three: true,
+		foreign: append([]string{"X-Original-Url", "X-Rewrite-Url"}, forwarded...), three: true, empties: true,
 	},
 	{
 		name: "caddy", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto",

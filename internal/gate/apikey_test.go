@@ -184,6 +184,7 @@ func TestKeyTell(t *testing.T) {
 	r := ask(t, "GET", "/any", "X-Api-Key", text)
 	v := g.Decide(r)
 	answer := http.Header{}
+	g.Blank(answer)
 	must(t, g.Tell(answer, &v, r))
 	if got, ok := answer["X-Api-Key"]; !ok || len(got) != 1 || got[0] != "" || answer.Get("Doorward-Subject") != "u_carl" {
 		t.Errorf("%v", answer)

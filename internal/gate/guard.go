@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -70,8 +69,8 @@ type Guard struct {
 	drops    dropSet
 	identity identities
 	proxies  origin.Proxies
-	told     []string // headers that Tell always writes
-	varyMore string   // what Verdict.Vary names beside the places of tokens
+	told     []string // headers that Blank writes
+	vary     string   // Verdict.Vary where credentials are looked at
 	origins  *http.CrossOriginProtection
 }
 
@@ -128,10 +127,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 	}
 	g := &Guard{
 		cfg: cfg, log: cfg.Logger, proxies: slices.Clone(cfg.TrustedProxies),
-		told: toldNames(cfg), origins: http.NewCrossOriginProtection(),
-	}
-	if cfg.KeyHeader != "" {
-		g.varyMore = ", " + cfg.KeyHeader
+		told: toldNames(cfg), vary: varyOf(cfg), origins: http.NewCrossOriginProtection(),
 	}
 	for _, origin := range cfg.TrustedOrigins {
 		if err := g.origins.AddTrustedOrigin(origin); err != nil {
@@ -193,7 +189,7 @@ func (g *Guard) Decide(r *http.Request) Verdict {
 		allow := strings.Join(g.table.allowed(path.text), ", ")
 		v.Refusal = refusal(http.StatusMethodNotAllowed, "method_not_allowed", "this address answers "+allow, errMethod)
 		v.Refusal.Header.Set("Allow", allow)
-	case !preflight && found.rule.check != nil:
+	case !preflight && found.rule.verifier != nil:
 		g.judge(&v, found.rule, r)
 	}
 	return v
@@ -242,11 +238,7 @@ func (g *Guard) guardRule(r *rule, verifiers map[string]*doorward.Verifier) erro
 		}
 		verifiers[audience] = v
 	}
-	wrap := v.Optional()
-	if r.Access == AccessToken {
-		wrap = v.Require(r.needs()...)
-	}
-	r.check, r.audience = wrap(http.HandlerFunc(approve)), audience
+	r.verifier, r.audience, r.require = v, audience, r.needs()
 	return nil
 }
 
@@ -261,10 +253,25 @@ func (g *Guard) verifier(audience string) (*doorward.Verifier, error) {
 	return doorward.NewVerifier(doorward.Config{
 		Issuer: g.cfg.Issuer.URL(), Audience: audience,
 		Keys: g.cfg.Issuer.Keys(), Revocations: g.cfg.Issuer.Revocations(), YoungWhenStale: g.cfg.YoungWhenStale, ClockOffset: g.cfg.ClockOffset,
-		Extractors: places, Realm: realm, ErrorHandler: refuseInstead,
+		Extractors: places, Realm: realm,
 		Logger:  slog.New(slog.DiscardHandler), // Whoever acts on the verdict logs it.
 		Observe: g.cfg.Observe,
 	})
+}
+
+// varyOf names the headers that credentials are looked for in.
+func varyOf(cfg Config) string {
+	names := []string{"Authorization"}
+	if cfg.TokenHeader != "" {
+		names = append(names, cfg.TokenHeader)
+	}
+	if cfg.TokenCookie != "" {
+		names = append(names, "Cookie")
+	}
+	if cfg.KeyHeader != "" {
+		names = append(names, cfg.KeyHeader)
+	}
+	return strings.Join(names, ", ")
 }
 
 // realm is the protection space that Doorward's own endpoints name too (RFC 9110 §11.5).
@@ -278,19 +285,13 @@ func isPreflight(r *http.Request) bool {
 		len(r.Header["Authorization"]) == 0 && len(r.Header["Cookie"]) == 0
 }
 
-// judgement takes down what a verifier's middleware decides, in the place of an answer.
-// So there is one place that knows which token is refused and how.
-type judgement struct {
-	header  http.Header
-	claims  *doorward.Claims
-	refusal *doorward.Refusal
-}
-
+// judge checks the token of a request as its rule demands.
 func (g *Guard) judge(v *Verdict, r *rule, req *http.Request) {
+	v.Vary = g.vary
 	if g.cfg.Keys != nil {
 		swapped, token, err := g.cfg.Keys.Swap(req, r.audience)
 		if err != nil {
-			v.Refusal, v.Vary = apikey.Refuse(err), "Authorization"+g.varyMore
+			v.Refusal = apikey.Refuse(err)
 			if g.cfg.Observe != nil {
 				g.cfg.Observe(doorward.Outcome{Reason: "api_key"})
 			}
@@ -298,32 +299,8 @@ func (g *Guard) judge(v *Verdict, r *rule, req *http.Request) {
 		}
 		req, v.token = swapped, token
 	}
-	j := judgements.Get().(*judgement)
-	r.check.ServeHTTP(j, req)
-	v.Claims, v.Refusal = j.claims, j.refusal
-	v.Vary = strings.Join(j.header["Vary"], ", ") + g.varyMore
-	clear(j.header)
-	*j = judgement{header: j.header}
-	judgements.Put(j)
+	v.Claims, v.Refusal = r.verifier.Check(req, r.Access == AccessOptional, r.require...)
 }
-
-// judgements are used again: the header of one is larger than all else that a check allocates.
-var judgements = sync.Pool{New: func() any { return &judgement{header: http.Header{}} }}
-
-// approve stands where a handler would.
-func approve(w http.ResponseWriter, r *http.Request) {
-	w.(*judgement).claims, _ = doorward.ClaimsFrom(r.Context())
-}
-
-// refuseInstead stands where a refusal would be written.
-func refuseInstead(w http.ResponseWriter, _ *http.Request, refusal *doorward.Refusal) {
-	w.WriteHeader(refusal.Status) // Else the verifier takes it for not written.
-	w.(interface{ Unwrap() http.ResponseWriter }).Unwrap().(*judgement).refusal = refusal
-}
-
-func (j *judgement) Header() http.Header         { return j.header }
-func (j *judgement) Write(p []byte) (int, error) { return len(p), nil }
-func (j *judgement) WriteHeader(int)             {}
 
 // refusal makes a refusal that no token is to blame for. The texts are constants of ours.
 func refusal(status int, code, description string, cause error) *doorward.Refusal {

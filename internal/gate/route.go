@@ -71,10 +71,11 @@ var usualMethods = []string{
 // rule is a Route made ready.
 type rule struct {
 	Route
-	keys    [2]string // the folded path, without /**: as it is, and as a lenient reader has it
-	below   bool      // everything below it too
-	methods []string
-	check   http.Handler // of the token; nil where none is looked at
+	keys     [2]string // the folded path, without /**: as it is, and as a lenient reader has it
+	below    bool      // everything below it too
+	methods  []string
+	verifier *doorward.Verifier // of the token; nil where none is looked at
+	require  []doorward.Need
 	// audience is what the token must be for.
 	audience string
 	cors     *corsPolicy // nil leaves CORS to the upstream

@@ -11,17 +11,20 @@ import (
 // Trusts reports whether the peer at an address, as net/http writes it, is one of Config.TrustedProxies.
 func (g *Guard) Trusts(address string) bool { return g.proxies.Trust(address) }
 
+// Blank writes every header that the gate owns into the answer of forward-auth, empty, before Tell says what
+// there is to say: so a proxy that copies them leaves nothing of the client's.
+func (g *Guard) Blank(answer http.Header) {
+	for _, name := range g.told {
+		answer[name] = nothing
+	}
+}
+
 // Tell writes into the answer of forward-auth what the upstream is to read instead of what the client sent:
-// who is asking, credentials that may be passed on, and the cookies that are not ours. Every header that the
-// gate owns is there, empty where there is nothing to say, so that a proxy that copies them
-// leaves nothing of the client's. r is the request that v was decided on.
+// who is asking, credentials that may be passed on, and the cookies that are not ours. r is the request that v was decided on.
 func (g *Guard) Tell(answer http.Header, v *Verdict, r *http.Request) error {
 	fields, err := g.fields(v.Claims)
 	if err != nil {
 		return err
-	}
-	for _, name := range g.told {
-		answer[name] = nothing
 	}
 	if lines := g.drops.foreignCookies(r.Header["Cookie"]); len(lines) > 0 {
 		answer["Cookie"] = []string{strings.Join(lines, "; ")}
@@ -36,7 +39,7 @@ func (g *Guard) Tell(answer http.Header, v *Verdict, r *http.Request) error {
 // nothing is the value of a header of which there is nothing to say.
 var nothing = []string{""}
 
-// toldNames are the headers that Tell always writes, canonical.
+// toldNames are the headers that Blank writes, canonical.
 func toldNames(cfg Config) []string {
 	names := append(cfg.Names.owned(), "Authorization", "Cookie")
 	for _, name := range []string{cfg.TokenHeader, cfg.KeyHeader} {

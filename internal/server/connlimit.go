@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -29,9 +30,10 @@ type connLimit struct {
 	waiting *list.List // of *limitedConn, longest first
 }
 
-// limitedConn is one connection. Its limit guards its fields.
+// limitedConn is one connection. Its limit guards the fields after it.
 type limitedConn struct {
 	net.Conn
+	writes writeDeadline
 	limit  *connLimit
 	waits  *list.Element // nil while a request is under way
 	closed bool
@@ -135,6 +137,17 @@ func (c *limitedConn) Close() error {
 	}
 	c.limit.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// Write writes until the deadline for it.
+func (c *limitedConn) Write(p []byte) (int, error) { return c.writes.write(c.Conn, p) }
+
+// SetWriteDeadline says when writes give up.
+func (c *limitedConn) SetWriteDeadline(t time.Time) error { return c.writes.move(c.Conn, t) }
+
+// SetDeadline says when reads and writes give up.
+func (c *limitedConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
 // CloseWrite is what net/http looks for to end an answer before it closes.
