@@ -64,6 +64,63 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Check decides as the middleware does, and its refusal is what the middleware answers.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	set := doorward.NewRevocationSet(time.Hour)
+	set.Confirm(time.Now())
+	var seen []string
+	s := newSubject(t, jwt.EdDSA, func(c *doorward.Config) {
+		c.Revocations, c.Observe = set, func(o doorward.Outcome) { seen = append(seen, o.Reason) }
+	})
+	admin := doorward.HasRole("admin")
+	for _, tt := range []struct {
+		name, authorization string
+		optional            bool
+		needs               []doorward.Need
+		err                 error // of the refusal; nil for none
+		reason              string
+		anonymous           bool
+	}{
+		{"good", "Bearer " + s.token(t, nil), false, nil, nil, "ok", false},
+		{"good where none is needed", "Bearer " + s.token(t, nil), true, nil, nil, "ok", false},
+		{"none", "", false, nil, doorward.ErrNoToken, "no_token", true},
+		{"none where none is needed", "", true, nil, nil, "anonymous", true},
+		{"bad where none is needed", "Bearer junk", true, nil, jwt.ErrMalformed, "malformed", true},
+		{"letters", "Bearer a\tb", false, nil, doorward.ErrRequest, "bad_request", true},
+		{"expired", "Bearer " + s.token(t, map[string]any{"exp": time.Now().Unix() - 1, "iat": time.Now().Unix() - 100}), false, nil, doorward.ErrExpired, "expired", true},
+		{"no role", "Bearer " + s.token(t, nil), false, []doorward.Need{admin}, doorward.ErrRole, "role", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(doorward.WithRequestID(t.Context(), "req-7"), http.MethodGet, "/", http.NoBody)
+			if tt.authorization != "" {
+				r.Header.Set("Authorization", tt.authorization)
+			}
+			seen = nil
+			c, refusal := s.v.Check(r, tt.optional, tt.needs...)
+			if (c == nil) != tt.anonymous || (refusal == nil) != (tt.err == nil) || fmt.Sprint(seen) != "["+tt.reason+"]" {
+				t.Fatalf("%v, %+v, observed %v", c, refusal, seen)
+			}
+			middleware := s.v.Require(tt.needs...)
+			if tt.optional {
+				middleware = s.v.Optional()
+			}
+			answer, checked := httptest.NewRecorder(), httptest.NewRecorder()
+			middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(answer, r)
+			if refusal != nil {
+				if !errors.Is(refusal.Err, tt.err) {
+					t.Errorf("%v, want %v", refusal.Err, tt.err)
+				}
+				doorward.WriteRefusal(checked, r, refusal)
+			}
+			answer.Header().Del("Vary")
+			if diff := cmp.Diff(answer.Header(), checked.Header()); diff != "" || answer.Code != checked.Code || answer.Body.String() != checked.Body.String() {
+				t.Errorf("%d %s, Check: %d %s\n%s", answer.Code, answer.Body, checked.Code, checked.Body, diff)
+			}
+		})
+	}
+}
+
 // Attack_H04, Standard_J19: an outsider cannot tell why a token is not valid.
 func TestRefusalsAlike(t *testing.T) {
 	t.Parallel()

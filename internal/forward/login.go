@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/gate"
+	"github.com/doorward/doorward/internal/strict"
 )
 
 // loginPage is where browsers are sent that have no good token.
@@ -29,7 +30,7 @@ func newLoginPage(page string, hosts []string) (*loginPage, error) {
 		return nil, fmt.Errorf("forward: the login page %q must be a path such as /login.html, or a URL of http or https", page)
 	}
 	for _, host := range hosts {
-		if !isHost(host) {
+		if !strict.Host(host) {
 			return nil, fmt.Errorf("forward: %q is no host", host)
 		}
 	}

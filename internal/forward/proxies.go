@@ -97,7 +97,7 @@ func (p *proxy) read(r *http.Request, rest string) (*http.Request, error) {
 	}
 	method, uri, host, scheme := said[0], said[1], said[2], said[3]
 	u, err := url.ParseRequestURI(uri)
-	if err != nil || uri[0] != '/' || !strict.Token(method) || !isHost(host) {
+	if err != nil || uri[0] != '/' || !strict.Token(method) || !strict.Host(host) {
 		return nil, errQuestion
 	}
 	switch scheme {
@@ -122,11 +122,4 @@ func only(h http.Header, name string) (string, error) {
 		return values[0], nil
 	}
 	return "", fmt.Errorf("%w: %s", errHeaders, name)
-}
-
-// isHost reports whether a text is a host, perhaps with a port. Names and addresses alike.
-func isHost(host string) bool {
-	return host != "" && len(host) <= 300 && strings.IndexFunc(host, func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("-._:[]", c)
-	}) < 0
 }

@@ -26,7 +26,7 @@ type connLimit struct {
 	tls bool
 
 	mu      sync.Mutex // guards what follows
-	open    map[*limitedConn]struct{}
+	open    int
 	waiting *list.List // of *limitedConn, longest first
 }
 
@@ -36,14 +36,11 @@ type limitedConn struct {
 	writes writeDeadline
 	limit  *connLimit
 	waits  *list.Element // nil while a request is under way
-	closed bool
+	gone   bool          // it counts no more
 }
 
 func newConnLimit(l net.Listener, most int, log *slog.Logger, tls bool) *connLimit {
-	return &connLimit{
-		Listener: l, max: most, log: log, tls: tls,
-		open: map[*limitedConn]struct{}{}, waiting: list.New(),
-	}
+	return &connLimit{Listener: l, max: most, log: log, tls: tls, waiting: list.New()}
 }
 
 // Accept returns the next connection that may stay.
@@ -72,19 +69,31 @@ func (l *connLimit) Accept() (net.Conn, error) {
 func (l *connLimit) admit(raw net.Conn) (conn, victim *limitedConn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.open) >= l.max {
+	if l.open >= l.max {
 		first := l.waiting.Front()
 		if first == nil {
 			return nil, nil
 		}
-		victim = l.waiting.Remove(first).(*limitedConn)
-		victim.waits = nil
-		delete(l.open, victim)
+		victim = first.Value.(*limitedConn)
+		l.forget(victim)
 	}
 	conn = &limitedConn{Conn: raw, limit: l}
 	conn.waits = l.waiting.PushBack(conn)
-	l.open[conn] = struct{}{}
+	l.open++
 	return conn, victim
+}
+
+// forget no longer counts a connection. l.mu is held.
+func (l *connLimit) forget(conn *limitedConn) {
+	if conn.gone {
+		return
+	}
+	conn.gone = true
+	l.open--
+	if conn.waits != nil {
+		l.waiting.Remove(conn.waits)
+		conn.waits = nil
+	}
 }
 
 // turnAway answers 503 to a connection for which there is no room.
@@ -108,7 +117,7 @@ func (l *connLimit) changed(c net.Conn, state http.ConnState) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, ok := l.open[conn]; !ok {
+	if conn.gone {
 		return
 	}
 	switch state {
@@ -127,14 +136,7 @@ func (l *connLimit) changed(c net.Conn, state http.ConnState) {
 // Close makes room.
 func (c *limitedConn) Close() error {
 	c.limit.mu.Lock()
-	if !c.closed {
-		c.closed = true
-		delete(c.limit.open, c)
-		if c.waits != nil {
-			c.limit.waiting.Remove(c.waits)
-			c.waits = nil
-		}
-	}
+	c.limit.forget(c)
 	c.limit.mu.Unlock()
 	return c.Conn.Close()
 }

@@ -1,5 +1,7 @@
 package server
 
+import "net"
+
 // Routes is every route of s as "METHOD path".
 func Routes(s *Server) []string {
 	var list []string
@@ -7,4 +9,10 @@ func Routes(s *Server) []string {
 		list = append(list, rt.Method+" "+s.pattern(rt))
 	}
 	return list
+}
+
+// Limited is conn as a listener of this package returns it.
+func Limited(conn net.Conn) net.Conn {
+	limited, _ := newConnLimit(nil, 1, nil, true).admit(conn)
+	return limited
 }

@@ -13,9 +13,7 @@ func Token(s string) bool {
 }
 
 // TokenByte reports whether b may stand in a [Token].
-func TokenByte(b byte) bool {
-	return alphanumeric(b) || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0
-}
+func TokenByte(b byte) bool { return tokenBytes[b] }
 
 // Token68 reports whether s is what credentials are made of (RFC 9110 §11.2; b64token in RFC 6750 §2.1):
 // 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
@@ -29,13 +27,32 @@ func Token68(s string) bool {
 	return s != ""
 }
 
-// letters68 is a table because every request's token is read by it.
-var letters68 = func() (t [256]bool) {
+// maxHost is the greatest length of a name with a port, and more than that of an address.
+const maxHost = 300
+
+// Host reports whether s is made of what names and addresses of hosts are, perhaps with a port.
+func Host(s string) bool {
+	for i := range len(s) {
+		if !hostBytes[s[i]] {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxHost
+}
+
+// Tables, because parts of every request are read by them.
+var (
+	tokenBytes = alphanumericOr("!#$%&'*+-.^_`|~")
+	letters68  = alphanumericOr("-._~+/")
+	hostBytes  = alphanumericOr("-._:[]")
+)
+
+func alphanumericOr(more string) (t [256]bool) {
 	for i := range t {
-		t[i] = alphanumeric(byte(i)) || strings.IndexByte("-._~+/", byte(i)) >= 0
+		t[i] = alphanumeric(byte(i)) || strings.IndexByte(more, byte(i)) >= 0
 	}
 	return t
-}()
+}
 
 // Quotable reports whether s may stand between the quotes of a challenge's attribute without an escape (RFC 6750 §3:
 // %x20-21 / %x23-5B / %x5D-7E).
