@@ -34,9 +34,10 @@ func (e *engine) backup(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() {
-		gone := os.Remove(temp.Name())
-		if !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
+		for _, left := range []string{temp.Name(), temp.Name() + "-journal"} {
+			if gone := os.Remove(left); !errors.Is(gone, fs.ErrNotExist) {
+				err = errors.Join(err, gone)
+			}
 		}
 	}()
 	if err := errors.Join(e.copyTo(ctx, temp.Name()), temp.Sync(), temp.Close()); err != nil {

@@ -213,6 +213,7 @@ func (d *deeds) offline() {
 	d.run("user", "disable", "alice")
 	d.run("user", "delete", "alice", "--yes")
 	d.run("audit", "export")
+	d.run("backup", filepath.Join(d.TempDir(), "copy.db"))
 }
 
 // wanted says of a kind which fields are set, and how it ended.
@@ -243,6 +244,7 @@ var wanted = []wantedRecord{
 	{Kind: "user_disable", actor: true},
 	{Kind: "user_delete", actor: true},
 	{Kind: "audit_export", actor: true},
+	{Kind: "backup", Reason: "copy.db", actor: true},
 }
 
 type wantedRecord struct {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 
+	"github.com/doorward/doorward/internal/backup"
 	"github.com/doorward/doorward/sqlite"
 	"github.com/spf13/cobra"
 )
@@ -27,6 +29,11 @@ Keep both, and not in the same place: together they are worth every token.`,
 				if !ok {
 					return refused("pg_dump --schema=doorward, or the base backups of your PostgreSQL", "the store is a PostgreSQL database, which has tools of its own for that")
 				}
+				ev := event()
+				ev.Kind, ev.Reason = backup.EventMake, filepath.Base(args[0])
+				if err := b.store.Record(ctx, ev); err != nil {
+					return err
+				}
 				err := file.Backup(ctx, args[0])
 				if errors.Is(err, sqlite.ErrExists) {
 					return refused("choose another name, or remove it first", "%s is there already", args[0])
@@ -40,6 +47,15 @@ Keep both, and not in the same place: together they are worth every token.`,
 			})
 		},
 	}
+}
+
+// backups are the copies that are made over HTTP, in the data folder; nil for a database.
+func (b *backend) backups() *backup.Folder {
+	file, ok := b.store.(*sqlite.Store)
+	if !ok {
+		return nil
+	}
+	return backup.New(filepath.Join(b.cfg.Data, "backups"), file.Backup)
 }
 
 // cause leaves out operation and file, where the text around names a better one.

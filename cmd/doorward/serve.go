@@ -17,6 +17,7 @@ import (
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/internal/backup"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/gate"
 	"github.com/doorward/doorward/internal/quota"
@@ -124,6 +125,7 @@ type node struct {
 	streams *gate.Streams                  // that are open to the upstream
 	keys    *account.APIKeys
 	sealer  *audit.Sealer
+	copies  *backup.Folder // of the store; nil for a database
 }
 
 func (n *node) run(ctx context.Context) error {
@@ -148,7 +150,7 @@ func (n *node) run(ctx context.Context) error {
 		return err
 	}
 	n.streams = gate.NewStreams(iss, n.log)
-	n.keys = n.apiKeys(iss)
+	n.keys, n.copies = n.apiKeys(iss), n.backups()
 	srv, proxy, err := n.server(n.cfg, iss)
 	if err != nil {
 		return err

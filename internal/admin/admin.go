@@ -1,5 +1,5 @@
-// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions, tokens, API keys, signing keys, the audit record
-// and the program itself, for whoever has the role admin.
+// Package admin serves the admin API, /admin/v1: users, roles, clients, sessions, tokens, API keys, signing keys, the audit record,
+// backups and the program itself, for whoever has the role admin.
 //
 // Each resource is one file. A list comes in pages; its "next" goes into ?cursor= for the rest. What can be
 // changed has an ETag, and is changed by PATCH with If-Match: whoever changes what they have not seen reads 412.
@@ -19,6 +19,7 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/internal/backup"
 	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
@@ -26,7 +27,7 @@ import (
 // Path is where all endpoints of this package are, after the server's prefix.
 const Path = "/admin/v1"
 
-// Config is what the API works on. All of it but Prefix is required.
+// Config is what the API works on. All of it but Backups and Prefix is required.
 type Config struct {
 	Issuer  *issuer.Issuer
 	People  *account.People
@@ -39,6 +40,8 @@ type Config struct {
 	// one if it is 0. It is not run.
 	NewIssuer func(ctx context.Context, subjects issuer.Subjects, lifetime time.Duration) (*issuer.Issuer, error)
 	Program   Program
+	// Backups are the copies of the store on this machine, nil where the store is a database with tools of its own.
+	Backups *backup.Folder
 	// Prefix is the server's, for Location; it may be empty.
 	Prefix string
 }
@@ -106,6 +109,11 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.changes(http.MethodPost, "/keys", a.keyRotate),
 		a.reads("/keys/{kid}", a.key),
 		a.deletes("/keys/{kid}", a.keyRevoke),
+
+		a.reads("/backups", a.backups),
+		a.changes(http.MethodPost, "/backups", a.backupMake),
+		a.reads("/backups/{name}", a.backup),
+		a.deletes("/backups/{name}", a.backupDelete),
 
 		a.reads("/version", a.version),
 		a.reads("/config", a.config),

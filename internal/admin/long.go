@@ -31,6 +31,9 @@ func longAnswer(w http.ResponseWriter) long { return long{w, http.NewResponseCon
 // hold gives the next step its time. What cannot be given, ends the answer early.
 func (l long) hold() { _ = l.control.SetWriteDeadline(time.Now().Add(patience)) }
 
+// wait gives the next step all the time that it takes. It ends with its request.
+func (l long) wait() { _ = l.control.SetWriteDeadline(time.Time{}) }
+
 // Write gives a part of the answer its time. It returns errGone for a client that does not take it.
 func (l long) Write(p []byte) (int, error) {
 	l.hold()

@@ -32,7 +32,7 @@ var remote = path.Join(core, "remote")
 var arrows = map[string][]string{
 	"cmd/doorward":       {"internal/server", "internal/admin", "internal/reference", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/move"},
 	"internal/server":    {"internal/oauth", "internal/apikey", "internal/endpoint", "internal/audit", "jwt"},
-	"internal/admin":     {"internal/apikey", "internal/audit", "internal/roster", "internal/inspect"},
+	"internal/admin":     {"internal/apikey", "internal/audit", "internal/roster", "internal/inspect", "internal/backup"},
 	"internal/oauth":     {"internal/endpoint", "internal/quota", "jwt"},
 	"internal/reference": {"internal/endpoint"},
 
@@ -47,6 +47,7 @@ var arrows = map[string][]string{
 	"internal/account/accounttest": {"internal/account"},
 	"internal/roster":              {"internal/account"},
 	"internal/inspect":             {"internal/account"},
+	"internal/backup":              {"issuer"},
 	"internal/audit":               {"issuer"},
 	"internal/audit/audittest":     {"internal/audit"},
 	"internal/feed":                {"issuer"},

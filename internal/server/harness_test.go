@@ -23,6 +23,7 @@ import (
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/apikey"
+	"github.com/doorward/doorward/internal/backup"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/reference"
 	"github.com/doorward/doorward/internal/reference/referencetest"
@@ -61,6 +62,7 @@ type world struct {
 	people  *account.People
 	keys    *account.APIKeys
 	store   *sqlite.Store
+	dir     string // of the store
 	logs    *logBuffer
 	address string // "" without a socket: requests go straight to the handler
 	alice   string // subject
@@ -79,6 +81,7 @@ type settings struct {
 	direct bool           // no socket
 	chain  chainReader    // in the place of the store's for the admin API
 
+	backups     *backup.Folder
 	beforeIssue func() // is called when a token was asked for, and before it is made; nil for nothing
 }
 
@@ -88,13 +91,14 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 	w := &world{t: t, logs: &logBuffer{}, secrets: []string{aliceWord, bobWord, adminWord, goodWord, key.Text()}}
 	log := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	w.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
+	w.dir = t.TempDir()
+	w.store, err = sqlite.Open(t.Context(), filepath.Join(w.dir, "doorward.db"))
 	must(t, err)
 	t.Cleanup(func() { must(t, w.store.Close()) })
 	set := settings{
 		issuer: issuer.Config{Issuer: issuerURL, Store: w.store, MasterKey: key, Audiences: []string{otherName}, Username: true, Logger: log},
 		server: server.Config{Audiences: []string{otherName}, Logger: log},
-		hasher: password.Config{KeepMemory: true},
+		hasher: password.Config{KeepMemory: true}, backups: backup.New(filepath.Join(w.dir, "backups"), w.store.Backup),
 	}
 	for _, f := range adjust {
 		f(&set)
@@ -151,7 +155,7 @@ func (w *world) build() {
 	w.set.server.Keys = apikey.New(apikey.Config{Keys: w.keys, Issuer: w.issuer, Header: "X-API-Key"})
 	w.set.server.Endpoints = apikey.Routes(w.keys, w.people, w.issuer, w.set.server.Prefix)
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
-	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, NewIssuer: w.issuerOf, Program: running, Prefix: w.set.server.Prefix})
+	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, NewIssuer: w.issuerOf, Program: running, Backups: w.set.backups, Prefix: w.set.server.Prefix})
 	must(w.t, err)
 	w.set.server.Admin = api.Routes()
 	w.set.server.Endpoints = append(w.set.server.Endpoints, reference.Routes()...)

@@ -60,6 +60,10 @@ var endpoints = []struct {
 	{"POST", "/admin/v1/api-keys", true},
 	{"GET", "/admin/v1/api-keys/dwk_aaaaaaaaaaaaaaaa", true},
 	{"DELETE", "/admin/v1/api-keys/dwk_aaaaaaaaaaaaaaaa", true},
+	{"GET", "/admin/v1/backups", true},
+	{"POST", "/admin/v1/backups", true},
+	{"GET", "/admin/v1/backups/nobackup", true},
+	{"DELETE", "/admin/v1/backups/nobackup", true},
 	{"GET", "/admin/v1/version", true},
 	{"GET", "/admin/v1/config", true},
 	{"GET", "/admin/v1/config/check", true},
@@ -90,7 +94,7 @@ var endpoints = []struct {
 }
 
 // samples are the values in the paths above.
-var samples = strings.NewReplacer("01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", "{id}", "u_nobody", "{id}", "dwc_nobody", "{id}", "norole", "{name}", "nokey", "{kid}", "nosecret", "{secret}", "dwk_aaaaaaaaaaaaaaaa", "{id}")
+var samples = strings.NewReplacer("01a201b6-0dbb-7eee-b32a-d40cbc7d92ff", "{id}", "u_nobody", "{id}", "dwc_nobody", "{id}", "norole", "{name}", "nobackup", "{name}", "nokey", "{kid}", "nosecret", "{secret}", "dwk_aaaaaaaaaaaaaaaa", "{id}")
 
 // The table above must not fall behind the server's own.
 func TestEndpointsComplete(t *testing.T) {
