@@ -229,20 +229,44 @@ func TestGateWebSocket(t *testing.T) {
 // serveSockets guards an upstream that sends back what comes through a WebSocket.
 func serveSockets(t *testing.T) *process {
 	t.Helper()
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-		// Not by splice, whose pipe would take two file descriptors more.
-		_, _ = io.CopyBuffer(struct{ io.Writer }{conn}, struct{ io.Reader }{conn}, make([]byte, 64))
-	}))
+	api := httptest.NewServer(http.HandlerFunc(sendBack))
 	t.Cleanup(api.Close)
+	return serveSocketsOf(t, api.URL, filepath.Join(t.TempDir(), "data"))
+}
+
+// serveSocketsOf starts a server on a folder, in front of an API with WebSockets.
+func serveSocketsOf(t *testing.T, api, dir string) *process {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "doorward.yaml")
-	writeFile(t, file, "upstream: "+api.URL+"\nlimits: {connections: 20000}\nroutes:\n  - {path: /socket, websocket: true}\n")
-	return serve(t, filepath.Join(t.TempDir(), "data"), "--config", file, "--issuer", "http://127.0.0.1:8080")
+	writeFile(t, file, "upstream: "+api+"\nlimits: {connections: 20000}\nroutes:\n  - {path: /socket, websocket: true}\n")
+	return serve(t, dir, "--config", file, "--issuer", "http://127.0.0.1:8080")
+}
+
+// sendBack answers as a WebSocket begins, and sends back what comes.
+func sendBack(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+	// Not by splice, whose pipe would take two file descriptors more.
+	_, _ = io.CopyBuffer(struct{ io.Writer }{conn}, struct{ io.Reader }{conn}, make([]byte, 64))
+}
+
+// echoesAlone in the environment makes of this program an API with WebSockets, which ends with its standard input.
+const echoesAlone = "ECHOES_ALONE"
+
+func echoUntilEnd() int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 1
+	}
+	fmt.Println("http://" + l.Addr().String())
+	server := &http.Server{Handler: http.HandlerFunc(sendBack), ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(l) }()
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return 0
 }
 
 func issueToken(t *testing.T, s *process) string {
