@@ -31,9 +31,9 @@ func TestAttack_H09_KilledUpgrade(t *testing.T) {
 	const before = 9
 	f.ok(sqlstore.MigrateTo(t.Context(), f.db, sqlstore.SQLite, before))
 	f.exec(`PRAGMA journal_mode = WAL`)
-	f.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
-		INSERT INTO sessions SELECT printf('s%05d', 4000 - i), randomblob(32), 'u' || (i / 3), i + 1, 'c' || (i % 5), 'scope' || i, 'aud' || i,
-			printf('%0800d', i), i + 2, i + 3, i + 4, i + 5, i + 6, i + 7, i % 2, 'end' || i, i + 8, i + 9, i + 10, i + 11, i % 2, i / 2 % 2, i + 12, i / 4 % 2 FROM n`)
+	f.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+		INSERT INTO sessions SELECT printf('s%05d', 1000 - i), randomblob(32), 'u' || (i / 3), i + 1, 'c' || (i % 5), 'scope' || i, 'aud' || i,
+			printf('%03000d', i), i + 2, i + 3, i + 4, i + 5, i + 6, i + 7, i % 2, 'end' || i, i + 8, i + 9, i + 10, i + 11, i % 2, i / 2 % 2, i + 12, i / 4 % 2 FROM n`)
 	rows := f.text(`SELECT * FROM sessions ORDER BY id`)
 
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestUpgradeUntilKilled$")
