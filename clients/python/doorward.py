@@ -87,6 +87,10 @@ class Refused(Exception):
         return self.status, self.headers, json.dumps(told).encode() + b"\n"
 
 
+class _Untimely(Refused):
+    """A refusal by this machine's clock, which may be wrong."""
+
+
 def _unknown(reason):
     return Refused(reason, 503, "unavailable", "tokens cannot be checked at the moment")
 
@@ -378,6 +382,15 @@ class Revocations:
         self.sessions, self.cutoffs, self.keys, self.strange = {}, {}, set(), 0
         self.cursor = self.lineage = self.heard = None
         self.wait, self.alarmed, self.swept = 1, False, time.monotonic()
+        self.clock = None  # what the server's clock said, and when that was by the monotonic clock
+
+    def clock_error(self):
+        """How many seconds this machine's clock is behind the server's, where that is reason to doubt a refusal; else 0."""
+        if self.clock is None:
+            return 0
+        said, at = self.clock
+        ahead = said + time.monotonic() - at - time.time()
+        return ahead if ahead > 0 or ahead < -LEEWAY else 0
 
     def check(self, token):
         """Refuses a token that has ended, and any if what is known is too old."""
@@ -436,6 +449,7 @@ class Revocations:
     def _page(self, cursor):
         nonce = secrets.token_urlsafe(16)
         query = {"nonce": nonce} if cursor is None else {"after": cursor, "nonce": nonce}
+        asked = time.monotonic()
         status, headers, body = self.place.get("?" + urllib.parse.urlencode(query), self.headers)
         if status == 400:
             self.cursor = None
@@ -444,6 +458,10 @@ class Revocations:
         if status != 200 or headers.get_content_type() != "application/json":
             raise ValueError(f"status {status}")
         page = _object(body)
+        if "now" in page:
+            if type(page["now"]) is not int or not 0 <= page["now"] <= LAST_SECOND:
+                raise ValueError("now is no time")
+            self.clock = page["now"], (asked + time.monotonic()) / 2
         age = page.get("age_ms")
         if page.get("nonce") != nonce or not _number(age) or age < 0:
             raise ValueError("the answer is to another question")
@@ -532,8 +550,21 @@ class _Judge:
             raise Refused(str(error)) from None
         found = Claims(read)
         found.key_id = key.id
-        self._judge(found)
+        self._doubt(lambda now: self._judge(found, now))
         return found
+
+    def _doubt(self, judge):
+        """Judges by this machine's clock; what only that refuses nobody knows, if it is wrong."""
+        try:
+            judge(time.time())
+        except _Untimely as refused:
+            if not (wrong := self._clock_error()):
+                raise
+            judge(time.time() + wrong)
+            raise _unknown(f"only by the clock of this machine, which is wrong: {refused}") from None
+
+    def _clock_error(self):
+        return 0
 
     def authenticate(self, values, optional=False, scope="", role=(), within=None):
         """The claims of a request whose header has these values; None if it has none and optional says so."""
@@ -543,7 +574,7 @@ class _Judge:
                 return None
             raise Refused("no token", error="missing_token", description="a token is required")
         found = self.verify(token)
-        _meet(found, scope, role, within)
+        self._doubt(lambda now: _meet(found, scope, role, within, now))
         return found
 
     def require(self, optional=False, scope="", role=(), within=None):
@@ -610,7 +641,7 @@ class _Judge:
             raise ValueError("a token of another type")
         return _object(body), key
 
-    def _judge(self, found):
+    def _judge(self, found, now):
         """The claims themselves: form, times, issuer, audience."""
         for name in ("iss", "sub", "jti", "sid", "client_id", "scope"):
             if name in found and not isinstance(found[name], str):
@@ -626,13 +657,13 @@ class _Judge:
                 raise Refused(f"{name} is no list of texts")
         if not _SCOPE(found.get("scope", "")):
             raise Refused("scope is no list of words")
-        begun, ends, now = found["iat"], found["exp"], time.time()
+        begun, ends = found["iat"], found["exp"]
         if not begun < ends <= begun + MAX_LIFETIME or found.get("nbf", 0) >= ends:
             raise Refused("the times do not agree")
         if now >= ends:
-            raise Refused("expired", description="token expired")
+            raise _Untimely("expired", description="token expired")
         if max(begun, found.get("nbf", 0)) > now + LEEWAY:
-            raise Refused("not good yet")
+            raise _Untimely("not good yet")
         if found.get("iss") != self.issuer:
             raise Refused("of another issuer")
         audience = found.get("aud", [])
@@ -647,14 +678,14 @@ def _short(kind):
     return rest if rest and "/" not in rest else kind
 
 
-def _meet(found, scope, role, within):
+def _meet(found, scope, role, within, now):
     words, roles = scope.split(), [role] if isinstance(role, str) else list(role)
     if not set(words) <= set(found.scope):
         raise Refused("scope", 403, "insufficient_scope", "the token does not have the scope", scope=" ".join(words))
     if roles and not set(roles) & set(found.roles):
         raise Refused("role", 403, "insufficient_scope", "the token does not have the role")
-    if within is not None and not -LEEWAY <= time.time() - found.get("auth_time", float("-inf")) <= within:
-        raise Refused("login", 401, "insufficient_user_authentication", "a more recent login is required", max_age=int(within))
+    if within is not None and not -LEEWAY <= now - found.get("auth_time", float("-inf")) <= within:
+        raise _Untimely("login", 401, "insufficient_user_authentication", "a more recent login is required", max_age=int(within))
 
 
 class Verifier(_Judge):
@@ -687,9 +718,12 @@ class Verifier(_Judge):
             self._revocations.worker = _Worker(self._revocations)
         super()._begin()
 
-    def _judge(self, found):
-        super()._judge(found)
+    def _judge(self, found, now):
+        super()._judge(found, now)
         self._revocations.check(found)
+
+    def _clock_error(self):
+        return self._revocations.clock_error() if self._given is None else 0
 
 
 class Assertions(_Judge):

@@ -109,6 +109,7 @@ func feeds() []struct {
 		{"an unknown kind", entries(`{"kind":"device","id":"x"}`), stale},
 		{"an unknown kind that expired", entries(`{"kind":"device","id":"x","expires":1}`), good},
 		{"an unknown member", tell(`"stream":{"x":1}`), good},
+		{"the server's time", tell(fmt.Sprintf(`"now":%d`, hence)), good},
 
 		{"no nonce", tell("-nonce"), stale},
 		{"another nonce", tell(`"nonce":"0123456789abcdef"`), stale},
@@ -116,6 +117,9 @@ func feeds() []struct {
 		{"not so old", tell(`"age_ms":50000`), good},
 		{"negative age", tell(`"age_ms":-1`), stale},
 		{"age in words", tell(`"age_ms":"3"`), stale},
+		{"time in words", tell(`"now":"0"`), stale},
+		{"time of a fraction", tell(`"now":0.5`), stale},
+		{"time before 1970", tell(`"now":-1`), stale},
 		{"no lineage", tell(`"lineage":""`), stale},
 		{"no next", tell("-next"), stale},
 		{"more as a word", tell(`"more":"false"`), stale},
@@ -201,6 +205,57 @@ func TestFeed(t *testing.T) {
 	}
 	if server.strange != "" {
 		t.Error(server.strange)
+	}
+}
+
+// A service whose clock is wrong does not know, and says so, of tokens that the server's clock does not refuse. What its own
+// clock accepts it accepts.
+func TestFeedClock(t *testing.T) {
+	t.Parallel()
+	signers := newSigners(t)[:1]
+	keys, _ := publish(t, signers)
+	now := time.Now().Unix()
+	const expired, invalid, login = "401 token expired", "401 token not valid", "401 a more recent login is required"
+	for _, test := range []struct {
+		name     string
+		iat, exp int64 // from now on
+		shifts   []int64
+		replies  []string // members of the answers, after now
+		want     []string
+	}{
+		{
+			"expired", -400, -100,
+			[]int64{0, -50, -200, -200, 1000},
+			[]string{"", "", "", `"entries":[{"kind":"session","id":` + quote(session) + `}]`, ""},
+			[]string{expired, expired, stale, ended, expired},
+		},
+		{"of the future", 600, 900, []int64{0, 580, 600, 100, 2000}, make([]string, 5), []string{invalid, stale, stale, invalid, expired}},
+		{"a login too old", -10, 300, []int64{0, -20, -60, -200}, make([]string, 4), []string{login, login, stale, login}},
+		{"good", -100, 200, []int64{0, -1000, 1000}, make([]string, 3), []string{good, good, good}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			server := &scripted{asked: make([]int, len(test.shifts)), reply: func(i int) reply {
+				return tell(strings.Trim(fmt.Sprintf(`"now":%d,%s`, now+test.shifts[i], test.replies[i]), ","))
+			}}
+			feed := httptest.NewServer(server)
+			t.Cleanup(feed.Close)
+			token := signers[0].forge(t, signers[0].header(""), claims(fmt.Sprintf(`"sid":%q,"iat":%d,"exp":%d,"auth_time":%d`, session, now+test.iat, now+test.exp, now-100)))
+			task := map[string]any{"keys": keys, "feed": feed.URL, "count": len(test.shifts), "token": token}
+			if strings.Contains(test.name, "login") {
+				task["within"] = 60
+			}
+			ask := follow(t, task)
+			for i, want := range test.want {
+				got := ask(i)
+				for deadline := time.Now().Add(10 * time.Second); got != want && time.Now().Before(deadline); got = ask(i) {
+					continue
+				}
+				if got != want {
+					t.Errorf("the server is ahead by %d s: %q, want %q", test.shifts[i], got, want)
+				}
+			}
+		})
 	}
 }
 

@@ -25,7 +25,7 @@ def verifier(number):
 verifiers = [verifier(number) for number in range(asked["count"])]
 for line in sys.stdin:
     try:
-        verifiers[int(line)].verify(asked["token"])
+        verifiers[int(line)].authenticate(["Bearer " + asked["token"]], within=asked.get("within"))
         print("", flush=True)
     except doorward.Refused as refused:
         print(refused.status, refused.description, flush=True)
