@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/roster"
 	"github.com/spf13/cobra"
 )
@@ -51,7 +50,7 @@ func (a *app) export(ctx context.Context, b *backend, path, format string) error
 	if err != nil {
 		return failed(err, "", "cannot write %s: %v", path, cause(err))
 	}
-	users, err := writeUsers(ctx, b, w)
+	users, err := roster.Export(ctx, b.people.Export, w.Put)
 	if err != nil {
 		return errors.Join(failed(err, "", "cannot write %s: %v", path, cause(err)), w.Abandon())
 	}
@@ -60,24 +59,4 @@ func (a *app) export(ctx context.Context, b *backend, path, format string) error
 	}
 	a.note("%s holds %d users with the hashes of their passwords; only you may read it", path, users)
 	return nil
-}
-
-func writeUsers(ctx context.Context, b *backend, w *roster.Writer) (users int, err error) {
-	for after := ""; ; {
-		page, err := b.people.Export(ctx, account.Query{After: after, Limit: account.MaxPage})
-		if err != nil || len(page) == 0 {
-			return users, err
-		}
-		for _, c := range page {
-			e := roster.Entry{Name: c.User.Name, Hash: c.Hash, Roles: append([]string{}, c.User.Roles...), Disabled: c.User.Disabled, ID: c.User.ID, Email: c.User.Email}
-			if c.User.AdminWaits() {
-				e.Hash = ""
-			}
-			if err := w.Put(e); err != nil {
-				return users, err
-			}
-			users++
-		}
-		after = page[len(page)-1].User.Canonical
-	}
 }

@@ -27,7 +27,7 @@ import (
 // Path is where all endpoints of this package are, after the server's prefix.
 const Path = "/admin/v1"
 
-// Config is what the API works on. All of it but Backups and Prefix is required.
+// Config is what the API works on. All of it but Backups, ExportHashes and Prefix is required.
 type Config struct {
 	Issuer  *issuer.Issuer
 	People  *account.People
@@ -42,6 +42,8 @@ type Config struct {
 	Program   Program
 	// Backups are the copies of the store on this machine, nil where the store is a database with tools of its own.
 	Backups *backup.Folder
+	// ExportHashes says that an admin may have the hash of every password.
+	ExportHashes bool
 	// Prefix is the server's, for Location; it may be empty.
 	Prefix string
 }
@@ -50,7 +52,7 @@ type Config struct {
 type Admin struct {
 	Config
 
-	exporting, verifying, issuing sync.Mutex // held by the one who does it
+	exporting, exportingUsers, verifying, issuing sync.Mutex // held by the one who does it
 }
 
 // New returns the admin API of a server.
@@ -68,6 +70,7 @@ func (a *Admin) Routes() []endpoint.Route {
 		a.reads("/users", a.users),
 		a.changes(http.MethodPost, "/users", a.userAdd),
 		a.changes(http.MethodPost, "/users/import", a.usersImport),
+		a.changes(http.MethodGet, "/users/export", a.usersExport),
 		a.reads("/users/{id}", a.user),
 		a.changes(http.MethodPatch, "/users/{id}", a.userEdit),
 		a.deletes("/users/{id}", a.userDelete),

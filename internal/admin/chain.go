@@ -1,10 +1,10 @@
 package admin
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"time"
@@ -14,9 +14,6 @@ import (
 	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
-
-// exportBuffer is what a reader of an export must take in the time of one step.
-const exportBuffer = 256 << 10
 
 var errOvertaken = &endpoint.Failure{
 	Status: http.StatusServiceUnavailable, Code: "unavailable",
@@ -89,32 +86,12 @@ func readHead(r *http.Request) (*audit.Head, error) {
 
 // auditExport writes the record as JSON lines. What ends before its end line, broke off.
 func (a *Admin) auditExport(w http.ResponseWriter, r *http.Request) error {
-	if _, err := readQuery(r); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/jsonl")
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	if !a.exporting.TryLock() {
-		return errOneAtATime
-	}
-	defer a.exporting.Unlock()
 	ev := event(r)
 	ev.Kind = audit.EventExport
-	if err := a.Audit.Record(r.Context(), ev); err != nil {
-		return err
-	}
-	answer := longAnswer(w)
-	to := bufio.NewWriterSize(answer, exportBuffer)
-	err := audit.Export(r.Context(), watched{a, endpoint.Claims(r), answer}, to)
-	if err == nil {
-		err = to.Flush()
-	}
-	switch {
-	case r.Context().Err() != nil, errors.Is(err, errGone):
-		return nil // Nobody is left to tell.
-	case errors.Is(err, audit.ErrOvertaken):
+	err := stream(w, r, &a.exporting, func() error { return a.Audit.Record(r.Context(), ev) }, func(answer long, to io.Writer) error {
+		return audit.Export(r.Context(), watched{a, endpoint.Claims(r), answer}, to)
+	})
+	if errors.Is(err, audit.ErrOvertaken) {
 		return errOvertaken
 	}
 	return err

@@ -1,9 +1,12 @@
 package admin
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/doorward/doorward/internal/endpoint"
@@ -11,6 +14,9 @@ import (
 
 // patience is how long one step of a long answer may take: the limits of the server are for what ends soon.
 const patience = 30 * time.Second
+
+// streamBuffer is what a reader of a stream must take in the time of one step.
+const streamBuffer = 256 << 10
 
 // errGone says that the client takes no more of the answer.
 var errGone = errors.New("admin: the client is gone")
@@ -30,6 +36,35 @@ func longAnswer(w http.ResponseWriter) long { return long{w, http.NewResponseCon
 
 // hold gives the next step its time. What cannot be given, ends the answer early.
 func (l long) hold() { _ = l.control.SetWriteDeadline(time.Now().Add(patience)) }
+
+// stream answers with JSON lines, whoever has the lock. begin is called before any of them is written. What breaks off then is an
+// answer that does not end.
+func stream(w http.ResponseWriter, r *http.Request, one *sync.Mutex, begin func() error, write func(long, io.Writer) error) error {
+	if _, err := readQuery(r); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/jsonl")
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if !one.TryLock() {
+		return errOneAtATime
+	}
+	defer one.Unlock()
+	if err := begin(); err != nil {
+		return err
+	}
+	answer := longAnswer(w)
+	to := bufio.NewWriterSize(answer, streamBuffer)
+	err := write(answer, to)
+	if err == nil {
+		err = to.Flush()
+	}
+	if r.Context().Err() != nil || errors.Is(err, errGone) {
+		return nil // Nobody is left to tell.
+	}
+	return err
+}
 
 // wait gives the next step all the time that it takes. It ends with its request.
 func (l long) wait() { _ = l.control.SetWriteDeadline(time.Time{}) }

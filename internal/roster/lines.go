@@ -26,7 +26,7 @@ type linesReader struct {
 	exact   bool // each member has the type that it has in an Entry
 }
 
-// OpenLines opens a file of JSON lines. Blank lines are passed over.
+// OpenLines opens a file of JSON lines. Blank lines, and the last one of an export over HTTP, are passed over.
 func OpenLines(path string, c Columns) (Reader, error) {
 	file, size, err := openFile(path)
 	if err != nil {
@@ -36,7 +36,7 @@ func OpenLines(path string, c Columns) (Reader, error) {
 }
 
 // ReadEntries reads JSON lines whose members are those of an [Entry]: the name and the hash are required, the ID
-// is not read, and a row with any other member, or one of another type, is passed over. Blank lines are too. The only error with which it
+// is not read, and a row with any other member, or one of another type, is passed over. Blank lines are too, and the last one of an export. The only error with which it
 // cannot go on is ErrSyntax, of a line that is too long.
 func ReadEntries(text []byte) Reader {
 	r := newLines(io.NopCloser(bytes.NewReader(text)), int64(len(text)), entryColumns)
@@ -74,8 +74,11 @@ func (r *linesReader) Next() (Row, error) {
 	for r.scan.Scan() {
 		r.line++
 		r.read += int64(len(r.scan.Bytes())) + 1
-		if len(bytes.TrimSpace(r.scan.Bytes())) > 0 {
-			return r.parse(r.scan.Bytes())
+		if len(bytes.TrimSpace(r.scan.Bytes())) == 0 {
+			continue
+		}
+		if row, err := r.parse(r.scan.Bytes()); !errors.Is(err, errEnd) {
+			return row, err
 		}
 	}
 	switch err := r.scan.Err(); {
@@ -98,6 +101,9 @@ func (r *linesReader) parse(line []byte) (Row, error) {
 	if err := json.Unmarshal(line, &members); err != nil || members == nil || len(members) > MaxColumns {
 		return Row{}, &RowError{Place: r.line, Reason: "not one JSON object, in UTF-8, with each name once"}
 	}
+	if string(members["type"]) == `"end"` && members["users"].Kind() == '0' && len(members) == 2 {
+		return Row{}, errEnd
+	}
 	columns, err := r.columns(slices.Collect(maps.Keys(members)))
 	if bad, ok := errors.AsType[*RowError](err); ok {
 		bad.Place = r.line
@@ -116,6 +122,9 @@ func (r *linesReader) parse(line []byte) (Row, error) {
 		return memberText(value, column == columns.Roles)
 	})
 }
+
+// errEnd is the line behind the last user of an export.
+var errEnd = errors.New("the end of an export")
 
 // fits reports whether a member of an Entry may be of this kind.
 func (c Columns) fits(column string, kind jsontext.Kind) bool {

@@ -1,6 +1,7 @@
 package roster_test
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -351,4 +352,33 @@ func FuzzFiles(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What goes over HTTP ends with a line that no reader takes for a user, nor anything else that looks like it for that line.
+func TestLinesEnd(t *testing.T) {
+	t.Parallel()
+	var text bytes.Buffer
+	lines := roster.NewLines(&text)
+	if err := errors.Join(lines.Put(roster.Entry{Name: "ada", Hash: "h"}), lines.End(1)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(text.String(), "}\n{\"type\":\"end\",\"users\":1}\n") {
+		t.Errorf("written %s", text.String())
+	}
+	others := []string{`{"type":"end"}`, `{"type":"start","users":1}`, `{"type":"end","users":"1"}`, `{"type":"end","users":1,"username":"x"}`, `{"type":"End","users":1}`, `{"users":1}`}
+	path := filepath.Join(t.TempDir(), "users.jsonl")
+	whole := text.String() + strings.Join(others, "\n")
+	if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := roster.OpenLines(path, roster.Written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []roster.Reader{file, roster.ReadEntries([]byte(whole))} {
+		rows, bad, err := read(t, r)
+		if err != nil || len(rows) != 1 || rows[0].Name != "ada" || len(bad) != len(others) || bad[0].Place != 3 {
+			t.Errorf("%v, %v, %v", rows, bad, err)
+		}
+	}
 }

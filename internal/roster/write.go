@@ -2,6 +2,7 @@ package roster
 
 import (
 	"bufio"
+	"context"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/doorward/doorward/internal/account"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -34,6 +36,32 @@ func (e Entry) String() string { return "entry " + e.ID }
 
 // GoString leaves the hash out.
 func (e Entry) GoString() string { return e.String() }
+
+// Export calls put for each user, by name, and returns how many there were. It reads them by page. An initial password of an admin
+// that nobody has changed yet is left out.
+func Export(ctx context.Context, page func(context.Context, account.Query) ([]account.Credential, error), put func(Entry) error) (users int, err error) {
+	for after := ""; ; {
+		list, err := page(ctx, account.Query{After: after, Limit: account.MaxPage})
+		if err != nil || len(list) == 0 {
+			return users, err
+		}
+		for _, c := range list {
+			if err := put(entryOf(c)); err != nil {
+				return users, err
+			}
+			users++
+		}
+		after = list[len(list)-1].User.Canonical
+	}
+}
+
+func entryOf(c account.Credential) Entry {
+	e := Entry{Name: c.User.Name, Hash: c.Hash, Roles: append([]string{}, c.User.Roles...), Disabled: c.User.Disabled, ID: c.User.ID, Email: c.User.Email}
+	if c.User.AdminWaits() {
+		e.Hash = ""
+	}
+	return e
+}
 
 // Writer writes users to a new file that only its owner may read.
 type Writer struct {
@@ -61,11 +89,27 @@ func CreateCSV(path string) (*Writer, error) {
 // CreateLines makes a file of JSON lines. It is an fs.ErrExist if the file is there.
 func CreateLines(path string) (*Writer, error) {
 	return create(path, func(to io.Writer) (func(Entry) error, func() error, error) {
-		enc := jsontext.NewEncoder(to)
-		put := func(e Entry) error { return json.MarshalEncode(enc, e) }
-		return put, func() error { return nil }, nil
+		return NewLines(to).Put, func() error { return nil }, nil
 	})
 }
+
+// Lines writes users as JSON lines.
+type Lines struct{ to *jsontext.Encoder }
+
+// NewLines returns the Lines that go to a writer.
+func NewLines(to io.Writer) Lines { return Lines{jsontext.NewEncoder(to)} }
+
+// Put writes one user.
+func (l Lines) Put(e Entry) error { return json.MarshalEncode(l.to, e) }
+
+// end is a line after the last user. Those who read users pass over it.
+type end struct {
+	Type  string `json:"type"` // end
+	Users int    `json:"users"`
+}
+
+// End writes how many users there were, so that nobody takes a part of them for all.
+func (l Lines) End(users int) error { return json.MarshalEncode(l.to, end{"end", users}) }
 
 // Put writes one user.
 func (w *Writer) Put(e Entry) error { return w.put(e) }

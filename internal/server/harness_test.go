@@ -81,8 +81,10 @@ type settings struct {
 	direct bool           // no socket
 	chain  chainReader    // in the place of the store's for the admin API
 
-	backups     *backup.Folder
-	beforeIssue func() // is called when a token was asked for, and before it is made; nil for nothing
+	backups      *backup.Folder
+	exportHashes bool
+	credentials  credentialReader // in the place of the store's for exports
+	beforeIssue  func()           // is called when a token was asked for, and before it is made; nil for nothing
 }
 
 func newWorld(t *testing.T, adjust ...func(*settings)) *world {
@@ -109,7 +111,7 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 		hasher, reserved = set.people, set.people
 	}
 	w.people, err = account.New(account.Config{
-		Store: w.store, Bulk: w.store, Resets: w.store, Devices: w.store, Edits: w.store, Roles: w.store, Throttle: w.store, Hasher: hasher, Reserved: reserved,
+		Store: w.store, Bulk: bulk{w.store, set.credentials}, Resets: w.store, Devices: w.store, Edits: w.store, Roles: w.store, Throttle: w.store, Hasher: hasher, Reserved: reserved,
 	})
 	must(t, err)
 	w.set = set
@@ -155,7 +157,7 @@ func (w *world) build() {
 	w.set.server.Keys = apikey.New(apikey.Config{Keys: w.keys, Issuer: w.issuer, Header: "X-API-Key"})
 	w.set.server.Endpoints = apikey.Routes(w.keys, w.people, w.issuer, w.set.server.Prefix)
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
-	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, NewIssuer: w.issuerOf, Program: running, Backups: w.set.backups, Prefix: w.set.server.Prefix})
+	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, NewIssuer: w.issuerOf, Program: running, Backups: w.set.backups, ExportHashes: w.set.exportHashes, Prefix: w.set.server.Prefix})
 	must(w.t, err)
 	w.set.server.Admin = api.Routes()
 	w.set.server.Endpoints = append(w.set.server.Endpoints, reference.Routes()...)

@@ -31,6 +31,7 @@ var endpoints = []struct {
 	{"GET", "/admin/v1/users", true},
 	{"POST", "/admin/v1/users", true},
 	{"POST", "/admin/v1/users/import", true},
+	{"GET", "/admin/v1/users/export", true},
 	{"GET", "/admin/v1/users/u_nobody", true},
 	{"PATCH", "/admin/v1/users/u_nobody", true},
 	{"DELETE", "/admin/v1/users/u_nobody", true},

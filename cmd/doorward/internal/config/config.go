@@ -20,6 +20,7 @@ type Config struct {
 
 	Listen        string   // host:port
 	AdminListen   string   // host:port of the admin API; "" for none of its own
+	ExportHashes  bool     // an admin may have the hashes of passwords over HTTP
 	MetricsListen string   // host:port; "" for no metrics
 	Issuer        string   // "" until the address is known, when Listen has port 0
 	Audience      string   // what /login writes when the client names none; "" means Issuer

@@ -55,7 +55,7 @@ database_file: /etc/doorward/database
 database_connections: 8
 listen: 0.0.0.0:8443
 metrics: {listen: "127.0.0.1:9090"}
-admin: {listen: "127.0.0.1:9091"}
+admin: {listen: "127.0.0.1:9091", export_hashes: true}
 issuer: https://auth.example.com
 audience: https://auth.example.com
 audiences: [orders, "billing"]

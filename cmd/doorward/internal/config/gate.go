@@ -160,7 +160,7 @@ func (c *Config) Networks() []netip.Prefix {
 
 // live are the settings, or groups of them, that are read again while the server runs.
 var live = []string{
-	"upstream", "routes", "identity", "trusted_proxies", "cors", "recent_login",
+	"upstream", "routes", "identity", "trusted_proxies", "cors", "recent_login", "admin.export_hashes",
 	"server.prefix", "login", "tokens.header", "tokens.cookie", "api_keys",
 	"limits.login_network", "limits.login_all", "limits.refresh_network", "limits.refresh_all",
 	"limits.forward_network", "limits.forward_all", "limits.reset_network", "limits.reset_all", "limits.register_network", "limits.register_all",

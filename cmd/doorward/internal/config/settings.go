@@ -80,6 +80,10 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.AdminListen, isAddress} },
 	},
 	{
+		Key: "admin.export_hashes", Usage: "let an admin export users with the hashes of their passwords over HTTP",
+		bind: func(c *Config) value { return toggle{&c.ExportHashes} },
+	},
+	{
 		Key: "metrics.listen", Flag: "metrics", Usage: "`ADDRESS` of a listener of its own for /metrics, host:port (default none)",
 		bind: func(c *Config) value { return text{&c.MetricsListen, isAddress} },
 	},
