@@ -138,9 +138,8 @@ measurements of ours, and no ratio can be made of them:
 `
 
 const growthText = `32 callers refresh sessions that lie scattered among all the others. What a refresh costs must not grow with them.
-What does grow is the depth of SQLite's trees: of a thousand sessions each is two pages deep, of a million the table is three and each index four.
-A reader begins with an empty cache after each commit. It finds the row through the index of handles and the table, and the writer, whose cache stays,
-through the index of IDs and the table.
+What does grow is the depth of SQLite's trees, by a level for some hundred times as many, and what of them the processor's caches do not hold.
+A reader begins with an empty cache after each commit, and finds the row through the index of handles and the table; the writer finds it by ID.
 
 `
 

@@ -22,8 +22,8 @@ import (
 // upgradeEnv names the file that a child of this test binary brings up to date.
 const upgradeEnv = "DOORWARD_TEST_UPGRADE"
 
-// Attack_H09: a program that is killed while it makes the table of sessions anew leaves the old one as it was, and the
-// next one makes all of it.
+// Attack_H09: a program that is killed while it makes a large index leaves the schema as it was, and the next one makes
+// all of it.
 func TestAttack_H09_KilledUpgrade(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "doorward.db")
@@ -32,8 +32,8 @@ func TestAttack_H09_KilledUpgrade(t *testing.T) {
 	f.ok(sqlstore.MigrateTo(t.Context(), f.db, sqlstore.SQLite, before))
 	f.exec(`PRAGMA journal_mode = WAL`)
 	f.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-		INSERT INTO sessions SELECT printf('s%05d', 1000 - i), randomblob(32), 'u' || (i / 3), i + 1, 'c' || (i % 5), 'scope' || i, 'aud' || i,
-			printf('%03000d', i), i + 2, i + 3, i + 4, i + 5, i + 6, i + 7, i % 2, 'end' || i, i + 8, i + 9, i + 10, i + 11, i % 2, i / 2 % 2, i + 12, i / 4 % 2 FROM n`)
+		INSERT INTO sessions SELECT printf('s%05d', 1000 - i), randomblob(32), 'u' || (i / 3), i + 1, printf('%03000d', i), 'scope' || i, 'aud' || i,
+			'', i + 2, i + 3, i + 4, i + 5, i + 6, i + 7, 0, 'end' || i, i + 8, i + 9, i + 10, i + 11, i % 2, i / 2 % 2, i + 12, i / 4 % 2 FROM n`)
 	rows := f.text(`SELECT * FROM sessions ORDER BY id`)
 
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestUpgradeUntilKilled$")
