@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/internal/backup"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -351,27 +353,26 @@ func TestAdminAuditLong(t *testing.T) {
 				page.Records, page.Blocks = firstBlock(page)
 				return page, err
 			}
+			s.exportHashes, s.server.RecentLogin = true, time.Hour
+			s.credentials = func(ctx context.Context, q account.Query, store account.BulkStore) ([]account.Credential, error) {
+				time.Sleep(12 * time.Second)
+				q.Limit = 1
+				return store.Credentials(ctx, q)
+			}
+			s.backups = backup.New(t.TempDir(), func(_ context.Context, path string) error {
+				time.Sleep(45 * time.Second)
+				return os.WriteFile(path, []byte("copy"), 0o600)
+			})
 		})
 		for range 3 {
 			must(t, w.store.Record(t.Context(), issuer.Event{Kind: "login", Reason: strings.Repeat("x", 5000)}))
 			w.seal()
 		}
-		listener, served := pipes{conns: make(chan net.Conn, 1)}, w.server.HTTPServer()
-		served.Protocols = new(http.Protocols)
-		served.Protocols.SetHTTP1(true)
-		served.Protocols.SetUnencryptedHTTP2(true)
+		listener, served, client, second := w.inMemory()
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = served.Serve(listener) })
-		client := http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
-			here, there := net.Pipe()
-			listener.conns <- there
-			return here, nil
-		}}
-		second := client.Clone()
-		second.Protocols = new(http.Protocols)
-		second.Protocols.SetUnencryptedHTTP2(true)
-		ask := func(client *http.Transport, path string) (int, string) {
-			r, err := http.NewRequestWithContext(t.Context(), "GET", "http://localhost"+path, nil)
+		ask := func(client *http.Transport, method, path string) (int, string) {
+			r, err := http.NewRequestWithContext(t.Context(), method, "http://localhost"+path, nil)
 			must(t, err)
 			root(r)
 			response, err := client.RoundTrip(r)
@@ -380,10 +381,13 @@ func TestAdminAuditLong(t *testing.T) {
 			must(t, errors.Join(err, response.Body.Close()))
 			return response.StatusCode, string(text)
 		}
-		for _, client := range []*http.Transport{&client, second} {
-			for _, path := range []string{verifying, exporting} {
-				if status, text := ask(client, path); status != 200 || !strings.Contains(text, `"head":"dwah1.3.`) {
-					t.Errorf("%s: %d %s", path, status, text)
+		for _, client := range []*http.Transport{client, second} {
+			for call, want := range map[string]string{
+				"GET " + verifying: `"head":"dwah1.3.`, "GET " + exporting: `"head":"dwah1.3.`, "GET " + exportingUsers: `{"type":"end","users":3}`, "POST " + backups: `"bytes":4,`,
+			} {
+				method, path, _ := strings.Cut(call, " ")
+				if status, text := ask(client, method, path); status/100 != 2 || !strings.Contains(text, want) {
+					t.Errorf("%s: %d %s", call, status, text)
 				}
 			}
 		}
@@ -394,17 +398,34 @@ func TestAdminAuditLong(t *testing.T) {
 		root(r)
 		must(t, r.Write(here)) // and reads nothing
 		time.Sleep(60 * time.Second)
-		if status, text := ask(&client, exporting); status != 503 || !strings.Contains(text, "busy") {
+		if status, text := ask(client, "GET", exporting); status != 503 || !strings.Contains(text, "busy") {
 			t.Errorf("while it is not read: %d %s", status, text)
 		}
 		time.Sleep(20 * time.Second)
-		if status, _ := ask(&client, exporting); status != 200 {
+		if status, _ := ask(client, "GET", exporting); status != 200 {
 			t.Errorf("after a reader who does not read: %d", status)
 		}
 		close(listener.conns)
 		must(t, errors.Join(here.Close(), served.Close()))
 		serving.Wait()
 	})
+}
+
+// inMemory is a server that is reached without a network, with a client that speaks HTTP/1.1 and one that speaks HTTP/2.
+func (w *world) inMemory() (pipes, *http.Server, *http.Transport, *http.Transport) {
+	listener, served := pipes{conns: make(chan net.Conn, 1)}, w.server.HTTPServer()
+	served.Protocols = new(http.Protocols)
+	served.Protocols.SetHTTP1(true)
+	served.Protocols.SetUnencryptedHTTP2(true)
+	client := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		here, there := net.Pipe()
+		listener.conns <- there
+		return here, nil
+	}}
+	second := client.Clone()
+	second.Protocols = new(http.Protocols)
+	second.Protocols.SetUnencryptedHTTP2(true)
+	return listener, served, client, second
 }
 
 // firstBlock is the first block of a page with its records.

@@ -2,10 +2,12 @@ package server_test
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
@@ -44,6 +46,12 @@ func TestAdminTokenIssue(t *testing.T) {
 	c = w.claims(other.text("access_token"), otherName)
 	if life := c.ExpiresAt.Sub(c.IssuedAt); c.Scope.String() != "b" || life < 6800*time.Second || life > 7600*time.Second {
 		t.Errorf("issued %s: %+v", other.body, c)
+	}
+	w.do("DELETE", other.header.Get("Location"), nil, root).want(t, 204, "")
+	ended, err := w.store.RevocationsSince(t.Context(), "")
+	must(t, err)
+	if i := slices.IndexFunc(ended.Entries, func(r doorward.Revocation) bool { return r.ID == c.SessionID }); i < 0 || ended.Entries[i].ExpiresAt.Before(c.ExpiresAt) {
+		t.Errorf("the end of its session is forgotten before %s: %+v", c.ExpiresAt, ended.Entries)
 	}
 	none := w.do("POST", issuing, map[string]any{"username": "alice", "scope": ""}, root).want(t, 201, "")
 	if c = w.claims(none.text("access_token"), issuerURL); len(c.Scope) > 0 {
