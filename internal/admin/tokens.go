@@ -28,6 +28,10 @@ var (
 		Status: http.StatusConflict, Code: "conflict",
 		Description: "the user is disabled, or has not changed their first password in time", Cause: issuer.ErrInactive,
 	}
+	errEndedNow = &endpoint.Failure{
+		Status: http.StatusConflict, Code: "conflict",
+		Description: "all sessions of the user were ended at the same moment; ask again", Cause: issuer.ErrEpoch,
+	}
 )
 
 type tokenRequest struct {
@@ -68,10 +72,12 @@ func (a *Admin) tokenIssue(w http.ResponseWriter, r *http.Request) error {
 	login.AuthTime, login.Event = endpoint.Claims(r).AuthTime, event(r)
 	login.Event.Reason = "issued"
 	set, err := a.issue(r.Context(), u.ID, lifetime, login)
-	if errors.Is(err, issuer.ErrInactive) {
+	switch {
+	case errors.Is(err, issuer.ErrInactive):
 		return errInactive
-	}
-	if err != nil {
+	case errors.Is(err, issuer.ErrEpoch):
+		return errEndedNow
+	case err != nil:
 		return err
 	}
 	a.location(w, "/sessions/"+set.SessionID)

@@ -119,12 +119,21 @@ func TestAttack_F18_AdminMeanwhile(t *testing.T) {
 	t.Parallel()
 	roles := []string{"admin"}
 	var promote func()
-	w, root, _ := adminWorld(t, func(s *settings) { s.beforeIssue = func() { promote() } })
+	w, root, _ := adminWorld(t, func(s *settings) { s.duringIssue = func() { promote() } })
 	promote = func() {
 		_, _, err := w.people.Edit(t.Context(), w.bob, account.UserEdit{Roles: &roles}, issuer.Event{Actor: "test"})
 		must(t, err)
 	}
 	w.do("POST", issuing, map[string]any{"username": "bob"}, root).want(t, 403, "admin_user")
+}
+
+// A token that is issued while all sessions of its user are ended comes to nothing, and the caller is not told that they are the one.
+func TestAttack_F18_EndedMeanwhile(t *testing.T) {
+	t.Parallel()
+	var end func()
+	w, root, _ := adminWorld(t, func(s *settings) { s.duringIssue = func() { end() } })
+	end = func() { must(t, w.issuer.RevokeSubject(t.Context(), w.bob, issuer.Event{})) }
+	w.do("POST", issuing, map[string]any{"username": "bob"}, root).want(t, 409, "conflict")
 }
 
 // Who may not log in anew, cannot have others do so with a token of theirs: it enters nothing of this API, and where a recent login

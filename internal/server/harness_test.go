@@ -84,7 +84,7 @@ type settings struct {
 	backups      *backup.Folder
 	exportHashes bool
 	credentials  credentialReader // in the place of the store's for exports
-	beforeIssue  func()           // is called when a token was asked for, and before it is made; nil for nothing
+	duringIssue  func()           // is called while a token is issued; nil for nothing
 }
 
 func newWorld(t *testing.T, adjust ...func(*settings)) *world {
@@ -177,10 +177,22 @@ var running = admin.Program{
 	},
 }
 
+// askedLate are subjects about whom somebody asks after something else has happened.
+type askedLate struct {
+	issuer.Subjects
+
+	before func()
+}
+
+func (a askedLate) Subject(ctx context.Context, id string) (issuer.Subject, error) {
+	a.before()
+	return a.Subjects.Subject(ctx, id)
+}
+
 // issuerOf makes an issuer beside that of the world.
 func (w *world) issuerOf(ctx context.Context, subjects issuer.Subjects, lifetime time.Duration) (*issuer.Issuer, error) {
-	if w.set.beforeIssue != nil {
-		w.set.beforeIssue()
+	if w.set.duringIssue != nil {
+		subjects = askedLate{subjects, w.set.duringIssue}
 	}
 	set := w.set.issuer
 	set.Subjects, set.Followed, set.AccessTTL = subjects, nil, cmp.Or(lifetime, set.AccessTTL)
