@@ -59,17 +59,11 @@ func newDropSet(cfg Config, methods bool) dropSet {
 
 // has reports whether a header of this name is dropped. It does not allocate.
 func (d *dropSet) has(name string) bool {
-	if len(name) > maxName {
-		return d.hasPrefix(name[:maxName])
+	var room [maxName]byte
+	folded := appendFolded(room[:0], name[:min(len(name), maxName)])
+	if len(name) <= maxName && d.names[string(folded)] {
+		return true
 	}
-	var room [maxName]byte
-	folded := appendFolded(room[:0], name)
-	return d.names[string(folded)] || d.hasPrefix(name)
-}
-
-func (d *dropSet) hasPrefix(name string) bool {
-	var room [maxName]byte
-	folded := appendFolded(room[:0], name)
 	for _, prefix := range d.prefixes {
 		if strings.HasPrefix(string(folded), prefix) {
 			return true
@@ -129,10 +123,18 @@ func foldName(name string) string { return string(appendFolded(nil, name)) }
 
 func appendFolded(dst []byte, name string) []byte {
 	for i := range len(name) {
-		dst = append(dst, foldByte(name[i]))
+		dst = append(dst, folds[name[i]])
 	}
 	return dst
 }
+
+// folds is a table because every header's name is read by it.
+var folds = func() (t [256]byte) {
+	for i := range t {
+		t[i] = foldByte(byte(i))
+	}
+	return t
+}()
 
 func foldByte(c byte) byte {
 	switch {

@@ -76,20 +76,12 @@ func (g *Guard) Disguised(h http.Header) string {
 // isPlainName reports whether a name is written with letters, digits and hyphens alone.
 func isPlainName(name string) bool {
 	for i := range len(name) {
-		if !plainBytes[name[i]] {
+		if c := name[i]; c != '-' && folds[c] == '-' {
 			return false
 		}
 	}
 	return true
 }
-
-// plainBytes is a table because every header's name is read by it.
-var plainBytes = func() (t [256]bool) {
-	for i := range t {
-		t[i] = i == '-' || foldByte(byte(i)) != '-'
-	}
-	return t
-}()
 
 // Handshake decides on a WebSocket that forward-auth is asked about, whose connection it will never
 // see: the rule must allow it, and no page of another origin may ask for it. An upgrade to
