@@ -52,7 +52,7 @@ type Config struct {
 type Admin struct {
 	Config
 
-	exporting, exportingUsers, verifying, issuing sync.Mutex // held by the one who does it
+	exporting, exportingUsers, verifying, issuing, checking sync.Mutex // held by the one who does it
 }
 
 // New returns the admin API of a server.

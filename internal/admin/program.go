@@ -61,8 +61,12 @@ func (a *Admin) config(w http.ResponseWriter, r *http.Request) error {
 	return show(w, r, configAnswer{a.Program.Settings})
 }
 
-// configCheck looks at the configuration that a reload would read. It changes nothing.
+// configCheck looks at the configuration that a reload would read, and at the files that it names. It changes nothing.
 func (a *Admin) configCheck(w http.ResponseWriter, r *http.Request) error {
+	if !a.checking.TryLock() {
+		return errOneAtATime
+	}
+	defer a.checking.Unlock()
 	return show(w, r, a.Program.Check())
 }
 

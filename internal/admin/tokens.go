@@ -71,7 +71,7 @@ func (a *Admin) tokenIssue(w http.ResponseWriter, r *http.Request) error {
 	}
 	login.AuthTime, login.Event = endpoint.Claims(r).AuthTime, event(r)
 	login.Event.Reason = "issued"
-	set, err := a.issue(r.Context(), u.ID, lifetime, login)
+	set, err := a.issue(r, u.ID, lifetime, login)
 	switch {
 	case errors.Is(err, issuer.ErrInactive):
 		return errInactive
@@ -110,10 +110,12 @@ func (req tokenRequest) login() (login issuer.LoginRequest, lifetime time.Durati
 }
 
 // issue makes tokens one after the other: each issuer of theirs reads all revocations.
-func (a *Admin) issue(ctx context.Context, user string, lifetime time.Duration, login issuer.LoginRequest) (issuer.TokenSet, error) {
+func (a *Admin) issue(r *http.Request, user string, lifetime time.Duration, login issuer.LoginRequest) (issuer.TokenSet, error) {
 	a.issuing.Lock()
 	defer a.issuing.Unlock()
-	iss, err := a.NewIssuer(ctx, noAdmins{a.People}, lifetime)
+	ctx, claims := r.Context(), endpoint.Claims(r)
+	still := func(ctx context.Context) error { return a.checkStill(ctx, claims) }
+	iss, err := a.NewIssuer(ctx, noAdmins{a.People, still}, lifetime)
 	if err != nil {
 		return issuer.TokenSet{}, err
 	}
@@ -125,10 +127,17 @@ func (a *Admin) issue(ctx context.Context, user string, lifetime time.Duration, 
 }
 
 // noAdmins are the users but for those who have the role admin at the moment of the login, whatever was seen before.
-type noAdmins struct{ *account.People }
+type noAdmins struct {
+	*account.People
 
-// Subject returns errAdminUser for an admin.
+	still func(context.Context) error // asks about the caller, who has waited for their turn
+}
+
+// Subject returns errAdminUser for an admin, and what refuses the caller.
 func (n noAdmins) Subject(ctx context.Context, id string) (issuer.Subject, error) {
+	if err := n.still(ctx); err != nil {
+		return issuer.Subject{}, err
+	}
 	s, err := n.People.Subject(ctx, id)
 	if slices.Contains(s.Roles, account.RoleAdmin) {
 		return issuer.Subject{}, errAdminUser

@@ -89,17 +89,20 @@ func TestAdminUsersExportOff(t *testing.T) {
 	}
 }
 
+// overAdmin is how one stops being an admin who is logged in.
+var overAdmin = map[string]func(w *world, root with, id string){
+	"disabled": func(w *world, _ with, id string) {
+		no := true
+		_, _, err := w.people.Edit(w.t.Context(), id, account.UserEdit{Disabled: &no}, issuer.Event{Actor: "test"})
+		must(w.t, err)
+	},
+	"logged out": func(w *world, root with, _ string) { w.do("POST", "/logout", nil, root).want(w.t, 204, "") },
+}
+
 // Who stops being an admin, or whose session ends, while they export gets no more users.
 func TestAttack_F18_UsersExport(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(w *world, root with, id string){
-		"disabled": func(w *world, _ with, id string) {
-			no := true
-			_, _, err := w.people.Edit(w.t.Context(), id, account.UserEdit{Disabled: &no}, issuer.Event{Actor: "test"})
-			must(w.t, err)
-		},
-		"logged out": func(w *world, root with, _ string) { w.do("POST", "/logout", nil, root).want(w.t, 204, "") },
-	} {
+	for name, end := range overAdmin {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pages := 0

@@ -136,6 +136,28 @@ func TestAttack_F18_EndedMeanwhile(t *testing.T) {
 	w.do("POST", issuing, map[string]any{"username": "bob"}, root).want(t, 409, "conflict")
 }
 
+// Whoever was an admin when they asked, and is none or logged out when their turn comes, is given no token.
+func TestAttack_F18_IssuedLate(t *testing.T) {
+	t.Parallel()
+	for name, end := range overAdmin {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var over func()
+			w, root, id := adminWorld(t, func(s *settings) { s.duringIssue = func() { over() } })
+			w.addUser("second", goodWord, "admin")
+			over = func() { end(w, root, id) }
+			if a := w.do("POST", issuing, map[string]any{"username": "bob"}, root); a.text("error") != "insufficient_scope" && a.text("error") != "invalid_token" {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			list, err := w.issuer.Sessions(t.Context(), issuer.SessionQuery{Subject: w.bob})
+			must(t, err)
+			if len(list) > 0 {
+				t.Errorf("sessions %+v", list)
+			}
+		})
+	}
+}
+
 // Who may not log in anew, cannot have others do so with a token of theirs: it enters nothing of this API, and where a recent login
 // is wanted it is good for no longer than the login of the admin.
 func TestAttack_H06_TokenOfAnother(t *testing.T) {

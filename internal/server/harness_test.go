@@ -85,6 +85,7 @@ type settings struct {
 	exportHashes bool
 	credentials  credentialReader // in the place of the store's for exports
 	duringIssue  func()           // is called while a token is issued; nil for nothing
+	duringCheck  func()           // and while the configuration is checked
 }
 
 func newWorld(t *testing.T, adjust ...func(*settings)) *world {
@@ -157,7 +158,14 @@ func (w *world) build() {
 	w.set.server.Keys = apikey.New(apikey.Config{Keys: w.keys, Issuer: w.issuer, Header: "X-API-Key"})
 	w.set.server.Endpoints = apikey.Routes(w.keys, w.people, w.issuer, w.set.server.Prefix)
 	w.set.server.Issuer, w.set.server.People = w.issuer, w.people
-	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, NewIssuer: w.issuerOf, Program: running, Backups: w.set.backups, ExportHashes: w.set.exportHashes, Prefix: w.set.server.Prefix})
+	program := running
+	program.Check = func() admin.ConfigCheck {
+		if w.set.duringCheck != nil {
+			w.set.duringCheck()
+		}
+		return running.Check()
+	}
+	api, err := admin.New(admin.Config{Issuer: w.issuer, People: w.people, Clients: w.set.server.Clients, APIKeys: w.keys, Audit: audited{w.store, w.set.chain}, MasterKey: w.set.issuer.MasterKey, NewIssuer: w.issuerOf, Program: program, Backups: w.set.backups, ExportHashes: w.set.exportHashes, Prefix: w.set.server.Prefix})
 	must(w.t, err)
 	w.set.server.Admin = api.Routes()
 	w.set.server.Endpoints = append(w.set.server.Endpoints, reference.Routes()...)
