@@ -241,7 +241,7 @@ func TestAttack_H12(t *testing.T) {
 		{name: "access of a route", file: "routes:\n  - {path: /a, access: open}\n", want: ":2:24: routes.access: want token, optional, public or deny"},
 		{name: "roles as text", file: "routes:\n  - {path: /a, require: {roles: admin}}\n", want: ":2:33: routes.require.roles: want a list"},
 		{name: "everybody is trusted", file: "trusted_proxies: [0.0.0.0/0]\n", want: "would trust everybody"},
-		{name: "no network", file: "trusted_proxies: [10.1.2.3/8]\n", want: "is neither an address nor a network"},
+		{name: "no network", file: "trusted_proxies: [10.1.2.3/8]\n", want: "trusted_proxies: want addresses"},
 		{name: "another database", env: []string{"DOORWARD_DATABASE=mysql://u:hunter2@h/db"}, want: "DOORWARD_DATABASE: want the URL of a PostgreSQL database"},
 		{name: "two databases", env: []string{"DOORWARD_DATABASE=postgres://u:hunter2@h/db", "DOORWARD_DATABASE_FILE=url"}, want: "DOORWARD_DATABASE_FILE: and database are both set"},
 		{name: "master key in the environment", env: []string{"DOORWARD_MASTER_KEY=hunter2"}, want: "DOORWARD_MASTER_KEY: the environment is no place"},
@@ -380,6 +380,8 @@ func TestAttack_G07_MisplacedSecret(t *testing.T) {
 		"routes: [{hunter2: x}]\n", "upstream: http://u:hunter2@127.0.0.1:5000\n", "database: |\n hunter2\n", "%hunter2\n", "database: \x00hunter2\n", "database: \xffhunter2\n",
 		"upstream:\n  token: {header: x, secret_file: y, alg: hunter2}\n", "issuer: https://u:hunter2@a.example\n", "\thunter2: x\n", "database: a: hunter2\n",
 		"login:\n  page: https://u:hunter2@a.example/\n", "cors:\n  origins: [\"https://u:hunter2@a.example\"]\n", "admin:\n  listen: hunter2\n",
+		"login:\n  hosts: [\"u:hunter2@a.example\"]\n", "trusted_proxies: [hunter2]\n", secret + ": x\n" + secret + ": x\n", "a\\\"hunter2: x\na\\\"hunter2: x\n",
+		"%YAML hunter2\n---\nlisten: x\n", "database: !<hunter2>\n", "listen: \"\\hunter2\"\n",
 	} {
 		path := filepath.Join(t.TempDir(), "doorward.yaml")
 		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,12 +62,16 @@ func (l layer) parse(data []byte) {
 	}
 }
 
+// quoted is what the parser repeats of the file.
+var quoted = regexp.MustCompile(`"(\\.|[^"\\])*"`)
+
 func (l layer) syntax(err error) {
 	where, text := l.name, yaml.FormatError(err, false, false)
 	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
 		pos := e.GetToken().Position
 		where, text = fmt.Sprintf("%s:%d:%d", l.name, pos.Line, pos.Column), e.GetMessage()
 	}
+	text = quoted.ReplaceAllStringFunc(text, func(s string) string { return quote(nameOnly(s[1 : len(s)-1])) })
 	*l.faults = append(*l.faults, Problem{Where: where, Text: text, source: err})
 }
 

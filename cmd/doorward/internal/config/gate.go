@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -228,7 +227,7 @@ func isPage(s string) error {
 func isHost(s string) error {
 	u, err := url.Parse("https://" + s)
 	if err != nil || u.Host != s || s == "" {
-		return fmt.Errorf("%q is no host: want a name such as app.example.com, with the port where there is one", s)
+		return errors.New("want names of hosts such as app.example.com, with the port where there is one")
 	}
 	return nil
 }
@@ -254,7 +253,7 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	}
 	prefix, err := netip.ParsePrefix(s)
 	if err != nil || prefix.Masked() != prefix {
-		return prefix, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", s)
+		return prefix, errors.New("want addresses, or networks such as 10.0.0.0/8")
 	}
 	if _, _, err := net.ParseCIDR(s); err != nil || strings.HasSuffix(s, "/0") {
 		return prefix, errors.New("a network that holds every address would trust everybody")
