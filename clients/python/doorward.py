@@ -458,13 +458,13 @@ class Revocations:
         if status != 200 or headers.get_content_type() != "application/json":
             raise ValueError(f"status {status}")
         page = _object(body)
+        heard, age = time.monotonic(), page.get("age_ms")
+        if page.get("nonce") != nonce or not _number(age) or age < 0:
+            raise ValueError("the answer is to another question")
         if "now" in page:
             if type(page["now"]) is not int or not 0 <= page["now"] <= LAST_SECOND:
                 raise ValueError("now is no time")
-            self.clock = page["now"], (asked + time.monotonic()) / 2
-        age = page.get("age_ms")
-        if page.get("nonce") != nonce or not _number(age) or age < 0:
-            raise ValueError("the answer is to another question")
+            self.clock = page["now"], (asked + heard) / 2
         for name, kind in (("lineage", str), ("next", str), ("snapshot", bool), ("more", bool), ("entries", list)):
             if not isinstance(page.get(name), kind) or page[name] == "":
                 raise ValueError(f"the answer has no {name}")

@@ -259,6 +259,28 @@ func TestFeedClock(t *testing.T) {
 	}
 }
 
+// The time in an answer to another question, which somebody may have kept, is none.
+func TestFeedClockOfAnother(t *testing.T) {
+	t.Parallel()
+	signers := newSigners(t)[:1]
+	keys, _ := publish(t, signers)
+	now := time.Now().Unix()
+	kept := tell(fmt.Sprintf(`"now":%d,"nonce":"0123456789abcdef"`, now-200))
+	server := &scripted{asked: make([]int, 1), reply: func(int) reply { return inTurn(tell(fmt.Sprintf(`"now":%d`, now)), kept) }}
+	feed := httptest.NewServer(server)
+	t.Cleanup(feed.Close)
+	token := signers[0].forge(t, signers[0].header(""), claims(fmt.Sprintf(`"sid":%q,"iat":%d,"exp":%d`, session, now-400, now-100)))
+	ask := follow(t, map[string]any{"keys": keys, "feed": feed.URL, "count": 1, "token": token})
+	const want = "401 token expired"
+	got := ask(0)
+	for deadline := time.Now().Add(10 * time.Second); server.questions(0) < 4 && got == want && time.Now().Before(deadline); got = ask(0) {
+		continue
+	}
+	if got != want || server.questions(0) < 4 {
+		t.Errorf("after %d questions %q, want %q", server.questions(0), got, want)
+	}
+}
+
 func sessionToken(t *testing.T, s signer) string {
 	t.Helper()
 	return s.forge(t, s.header(""), claims(`"sid":`+quote(session)))
