@@ -65,7 +65,7 @@ func (v *Verifier) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // Check decides on a request as Require does, or as Optional does, and leaves the answer to the caller: for proxies, and
 // for frameworks with middleware of their own. Of an anonymous request, and of one that is refused, there are no claims. A
-// Refusal has all that its answer needs but Vary; WriteRefusal writes it.
+// Refusal has all that its answer needs but Vary; WriteRefusal writes it. Cache-Control after a token in the query is the caller's to set.
 func (v *Verifier) Check(r *http.Request, optional bool, needs ...Need) (*Claims, *Refusal) {
 	_, c, refusal := v.decide(r, needs, optional)
 	if refusal != nil {
