@@ -25,7 +25,7 @@ func (r *result) targets() []target {
 		all = append(all, r.targetAsymmetric(t.alg, t.allocs))
 	}
 	all = append(append(all, r.targetCached()), r.targetsHTTP()...)
-	return append(append(append(all, r.targetsFlask()...), r.targetsGate()...), r.targetRefresh())
+	return append(append(append(all, r.targetsFlask()...), r.targetsGate()...), r.targetRefresh(), r.targetGrowth())
 }
 
 func (r *result) targetHS256() target {
@@ -117,6 +117,12 @@ func (r *result) targetsGate() []target {
 func (r *result) targetRefresh() target {
 	rate := median(findLoad(r.refresh, refreshRow(ruleOwn, 32)).rate)
 	return target{"refresh on SQLite, durable, 32 callers", "≥ 5,000 a second", thousands(int(rate)), rate >= 5000, limitRefresh}
+}
+
+func (r *result) targetGrowth() target {
+	few, many := r.growth[0], r.growth[len(r.growth)-1]
+	times := many.cpuAgainst(few)
+	return target{"refresh among " + many.name, "≤ 1.25 × the processor time among " + few.name, fmt.Sprintf("%.2f ×", times), times <= 1.25, ""}
 }
 
 func (r *result) pageTargets(w io.Writer) {
