@@ -378,10 +378,10 @@ func TestAttack_G07_MisplacedSecret(t *testing.T) {
 		"database: \"" + secret + "\n", "database: '" + secret + "\nlisten: x\n", "database " + secret + "\n", "database: &" + secret + " x\n", "database: *" + secret + "\n",
 		"? " + secret + "\n", "- " + secret + "\n", "database: x" + secret + "\n", "database: !!" + secret + " x\n", "&hunter2 a: x\n", "*hunter2 : x\n", "<<: hunter2\n", "database:\n  hunter2: x\n",
 		"routes: [{hunter2: x}]\n", "upstream: http://u:hunter2@127.0.0.1:5000\n", "database: |\n hunter2\n", "%hunter2\n", "database: \x00hunter2\n", "database: \xffhunter2\n",
-		"upstream:\n  token: {header: x, secret_file: y, alg: hunter2}\n", "issuer: https://u:hunter2@a.example\n", "\thunter2: x\n", "database: a: hunter2\n",
+		"upstream.token: {header: x, secret_file: y, alg: hunter2}\n", "issuer: https://u:hunter2@a.example\n", "\thunter2: x\n", "database: a: hunter2\n",
 		"login:\n  page: https://u:hunter2@a.example/\n", "cors:\n  origins: [\"https://u:hunter2@a.example\"]\n", "admin:\n  listen: hunter2\n",
 		"login:\n  hosts: [\"u:hunter2@a.example\"]\n", "trusted_proxies: [hunter2]\n", secret + ": x\n" + secret + ": x\n", "a\\\"hunter2: x\na\\\"hunter2: x\n",
-		"%YAML hunter2\n---\nlisten: x\n", "database: !<hunter2>\n", "listen: \"\\hunter2\"\n",
+		"%YAML hunter2\n---\nlisten: x\n", "database: !<hunter2>\n", "listen: \"\\hunter2\"\n", "upstream.token: {claims: {hunter2: [x]}}\n",
 	} {
 		path := filepath.Join(t.TempDir(), "doorward.yaml")
 		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {

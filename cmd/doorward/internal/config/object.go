@@ -175,7 +175,7 @@ func (v literals) node(n ast.Node) error {
 		case *ast.NullNode:
 			all[name] = nil
 		default:
-			return &misplaced{pair.Value, name, errors.New("want a text, a whole number, true, false or null")}
+			return &misplaced{pair.Value, nameOnly(name), errors.New("want a text, a whole number, true, false or null")}
 		}
 	}
 	*v.p = all
