@@ -128,6 +128,7 @@ func (f *fixture) text(query string) string {
 	f.Helper()
 	rows, err := f.db.QueryContext(f.Context(), query)
 	f.ok(err)
+	defer rows.Close()
 	columns, err := rows.Columns()
 	var b strings.Builder
 	row, into := make([]any, len(columns)), make([]any, len(columns))
@@ -138,6 +139,6 @@ func (f *fixture) text(query string) string {
 		err = rows.Scan(into...)
 		fmt.Fprintln(&b, row...)
 	}
-	f.ok(errors.Join(err, rows.Err(), rows.Close()))
+	f.ok(errors.Join(err, rows.Err()))
 	return b.String()
 }
