@@ -52,7 +52,8 @@ type Config struct {
 type Admin struct {
 	Config
 
-	exporting, exportingUsers, verifying, issuing, checking sync.Mutex // held by the one who does it
+	exporting, exportingUsers, verifying, checking sync.Mutex    // held by the one who does it
+	issuing                                        chan struct{} // holds one while it is done
 }
 
 // New returns the admin API of a server.
@@ -61,7 +62,7 @@ func New(cfg Config) (*Admin, error) {
 		cfg.NewIssuer == nil || cfg.Program.Check == nil {
 		return nil, errors.New("admin: Config.Issuer, People, Clients, APIKeys, Audit, MasterKey, NewIssuer and Program are required")
 	}
-	return &Admin{Config: cfg}, nil
+	return &Admin{Config: cfg, issuing: make(chan struct{}, 1)}, nil
 }
 
 // Routes are the endpoints, for the server.

@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -156,6 +158,30 @@ func TestAttack_F18_IssuedLate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Tokens are made one after the other, and who waits for their turn for too long is told to come again, and has no token that nobody
+// receives. It runs in a synctest bubble.
+func TestAdminTokenTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, root, _ := adminWorld(t, func(s *settings) {
+			s.direct, s.issuer.MaxStaleness, s.server.RecentLogin = true, time.Hour, time.Hour
+			s.duringIssue = func() { time.Sleep(25 * time.Second) }
+		})
+		var first sync.WaitGroup
+		first.Go(func() { w.do("POST", issuing, map[string]any{"username": "bob"}, root).want(t, 201, "") })
+		time.Sleep(time.Second)
+		begun := time.Now()
+		if a := w.do("POST", issuing, map[string]any{"username": "alice"}, root).want(t, 503, "busy"); a.header.Get("Retry-After") == "" || time.Since(begun) != 10*time.Second {
+			t.Errorf("after %s: %v", time.Since(begun), a.header)
+		}
+		first.Wait()
+		w.do("POST", issuing, map[string]any{"username": "alice"}, root).want(t, 201, "")
+		list, err := w.issuer.Sessions(t.Context(), issuer.SessionQuery{Subject: w.alice})
+		if must(t, err); len(list) != 1 {
+			t.Errorf("sessions %+v", list)
+		}
+	})
 }
 
 // Who may not log in anew, cannot have others do so with a token of theirs: it enters nothing of this API, and where a recent login
