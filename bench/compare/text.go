@@ -39,8 +39,8 @@ const (
   bounds times (a context, a timer, deadlines), and a third is where the request comes from, its name for the log, and headers.
 `
 	limitForward = `- **Forward-auth**: of what it takes more than the bare server two fifths are the answer's headers, written by net/http and carried by the kernel
-  (see the row "same answer"), and an eighth the timers of its time limits. The rest is Doorward's own: a quarter of it the check of the token and
-  its session, a quarter where the question comes from and its name for the log, and half reading it, finding the rule and telling what the proxy is told.
+  (see the row "same answer"), and an eighth the timers of its time limits. The rest is Doorward's own: a fifth of it the check of the token and
+  its session, a fifth where the question comes from and its name for the log, and the others reading it, finding the rule and telling what the proxy is told.
 `
 	limitRevocation = `- **Revocation**: half of what an empty set takes is the clock of a virtual machine. The rest is memory that is in none of the processor's
   first caches: one access for a good session, which ends at a filter, and two for one that is revoked.

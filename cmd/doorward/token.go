@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/inspect"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
@@ -53,7 +54,7 @@ revoke" ends. There is no refresh token.`,
 				return err
 			}
 			if *asJSON {
-				return a.printJSON(tokenJSON{tokens.AccessToken, tokens.TokenType, int(tokens.ExpiresIn.Seconds()), tokens.Scope.String(), tokens.SessionID, tokens.Subject})
+				return a.printJSON(admin.ShowIssued(tokens))
 			}
 			a.note("session %s, valid for %s", tokens.SessionID, tokens.ExpiresIn)
 			_, err = fmt.Fprintln(a.out, tokens.AccessToken)
@@ -61,16 +62,6 @@ revoke" ends. There is no refresh token.`,
 		})
 	}
 	return cmd
-}
-
-// tokenJSON is an issued token for programs. Its names are those of RFC 6749 §5.1 and sid.
-type tokenJSON struct {
-	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int    `json:"expires_in"`
-	Scope       string `json:"scope"`
-	SessionID   string `json:"session_id"`
-	Subject     string `json:"subject"`
 }
 
 func (b *backend) issueToken(ctx context.Context, iss *issuer.Issuer, name string, req issuer.LoginRequest) (issuer.TokenSet, error) {

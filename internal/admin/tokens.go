@@ -41,14 +41,19 @@ type tokenRequest struct {
 	Lifetime *int    `json:"expires_in"` // seconds; left out is access_ttl
 }
 
-// tokenEntry is a token that was issued. Its names are those of RFC 6749 §5.1, and whose it is.
-type tokenEntry struct {
+// IssuedToken is a token that was issued, for programs. Its names are those of RFC 6749 §5.1, and whose it is.
+type IssuedToken struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
-	ExpiresIn   int    `json:"expires_in"`
+	ExpiresIn   int    `json:"expires_in"` // seconds
 	Scope       string `json:"scope"`
 	SessionID   string `json:"session_id"`
 	Subject     string `json:"subject"`
+}
+
+// ShowIssued shows the access token of a set.
+func ShowIssued(set issuer.TokenSet) IssuedToken {
+	return IssuedToken{set.AccessToken, set.TokenType, int(set.ExpiresIn / time.Second), set.Scope.String(), set.SessionID, set.Subject}
 }
 
 // tokenIssue makes an access token of a user, without their password, in a session of its own that is not refreshed. It is as old
@@ -81,9 +86,7 @@ func (a *Admin) tokenIssue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a.location(w, "/sessions/"+set.SessionID)
-	endpoint.WriteJSON(w, http.StatusCreated, tokenEntry{
-		set.AccessToken, set.TokenType, int(set.ExpiresIn / time.Second), set.Scope.String(), set.SessionID, set.Subject,
-	})
+	endpoint.WriteJSON(w, http.StatusCreated, ShowIssued(set))
 	return nil
 }
 

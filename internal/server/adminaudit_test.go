@@ -53,6 +53,35 @@ func (w *world) seal() {
 	must(w.t, sealer.Seal(w.t.Context()))
 }
 
+// recordedOnce wants one event of that kind on record, with who asked and from where, and their request in the log.
+func (w *world) recordedOnce(kind issuer.EventKind, actor string) {
+	w.t.Helper()
+	records, err := w.store.SearchAudit(w.t.Context(), audit.Query{Kinds: []issuer.EventKind{kind}})
+	must(w.t, err)
+	if len(records) != 1 || records[0].Actor != actor || records[0].Address != "127.0.0.1" || len(w.logs.about(records[0].RequestID)) == 0 {
+		w.t.Errorf("recorded %+v", records)
+	}
+}
+
+// asking sends a request that ends with ctx, and tells of its end.
+func (w *world) asking(ctx context.Context, method, path string, changes ...with) <-chan error {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+w.address+path, nil)
+	must(w.t, err)
+	for _, change := range changes {
+		change(r)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		response, err := http.DefaultClient.Do(r)
+		if err == nil {
+			err = response.Body.Close()
+		}
+		ended <- err
+	}()
+	return ended
+}
+
 // The record that is given out is the one that the command writes: it verifies without the store, against a head that was
 // asked for before, and who took it is on record.
 func TestAdminAuditExport(t *testing.T) {
@@ -80,11 +109,7 @@ func TestAdminAuditExport(t *testing.T) {
 		t.Errorf("HEAD: %d", b.status)
 	}
 	w.do("GET", exporting+"?head=true", nil, root).want(t, 400, "invalid_request")
-	records, err := w.store.SearchAudit(t.Context(), audit.Query{Kinds: []issuer.EventKind{audit.EventExport}})
-	must(t, err)
-	if len(records) != 1 || records[0].Actor != id || records[0].Address != "127.0.0.1" || len(w.logs.about(records[0].RequestID)) == 0 {
-		t.Errorf("recorded %+v", records)
-	}
+	w.recordedOnce(audit.EventExport, id)
 }
 
 // What was done to the record is told with the first block that is broken.
@@ -168,17 +193,7 @@ func TestAdminAuditOneAtATime(t *testing.T) {
 	for _, path := range []string{verifying, exporting} {
 		slow.Store(true)
 		ctx, giveUp := context.WithCancel(t.Context())
-		r, err := http.NewRequestWithContext(ctx, "GET", "http://"+w.address+path, nil)
-		must(t, err)
-		root(r)
-		given := make(chan error, 1)
-		go func() {
-			response, err := http.DefaultClient.Do(r)
-			if err == nil {
-				err = response.Body.Close()
-			}
-			given <- err
-		}()
+		given := w.asking(ctx, "GET", path, root)
 		<-reading
 		if a := w.do("GET", path, nil, root); a.status != 503 || a.text("error") != "busy" {
 			t.Errorf("%s, the second: %d %s", path, a.status, a.body)

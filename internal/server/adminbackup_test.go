@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -138,17 +137,7 @@ func TestAdminBackupFails(t *testing.T) {
 		})
 	})
 	ctx, giveUp := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, "POST", "http://"+w.address+backups, nil)
-	must(t, err)
-	root(r)
-	given := make(chan error, 1)
-	go func() {
-		response, err := http.DefaultClient.Do(r)
-		if err == nil {
-			err = response.Body.Close()
-		}
-		given <- err
-	}()
+	given := w.asking(ctx, "POST", backups, root)
 	<-begun
 	w.do("POST", backups, nil, root).want(t, 503, "busy")
 	w.do("GET", backups, nil, root).want(t, 200, "")
