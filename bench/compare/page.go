@@ -220,9 +220,9 @@ func findLoad(loads []load, name string) load {
 func last(figures []figure) figure { return figures[len(figures)-1] }
 
 func (r *result) pageMachine(w io.Writer) {
-	fmt.Fprintf(w, "## The machine\n\n%s; %d processors; %s/%s, %s; measured in %s. %d rounds of %v in process, %d rounds of %v over loopback and of refreshes.\n\n",
+	fmt.Fprintf(w, "## The machine\n\n%s; %d processors; %s/%s, %s; measured in %s. %d rounds of %v in process, %d rounds of %v over loopback and of refreshes, %d × %d in front of an upstream.\n\n",
 		processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), time.Now().Format("January 2006"),
-		r.effort.rounds, r.effort.slice, r.effort.httpRounds, r.effort.httpSlice)
+		r.effort.rounds, r.effort.slice, r.effort.httpRounds, r.effort.httpSlice, r.effort.gateStarts, r.effort.gateRounds)
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return

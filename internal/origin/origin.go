@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -81,15 +82,24 @@ func (p Proxies) Of(r *http.Request) Origin {
 		hidden := len(said) > 0 && (client.IsLoopback() || client.IsPrivate())
 		return Origin{client: client, Hidden: hidden}
 	}
-	list := strings.Split(strings.Join(said, ","), ",")
-	for i := len(list) - 1; i >= 0 && p.contains(client); i-- {
-		next, ok := parse(list[i])
-		if !ok {
-			break
+	return Origin{client: p.behind(client, said)}
+}
+
+// behind returns the first address in the lines, from their end, that is no trusted proxy's, or the last
+// before one that cannot be read. They begin behind nearest.
+func (p Proxies) behind(nearest netip.Addr, lines []string) netip.Addr {
+	for _, line := range slices.Backward(lines) {
+		for comma := len(line); comma >= 0 && p.contains(nearest); {
+			line = line[:comma]
+			comma = strings.LastIndexByte(line, ',')
+			next, ok := parse(line[comma+1:])
+			if !ok {
+				return nearest
+			}
+			nearest = next
 		}
-		client = next
 	}
-	return Origin{client: client}
+	return nearest
 }
 
 func (p Proxies) contains(ip netip.Addr) bool {

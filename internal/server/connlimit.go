@@ -33,10 +33,18 @@ type connLimit struct {
 // limitedConn is one connection. Its limit guards the fields after it.
 type limitedConn struct {
 	net.Conn
-	writes writeDeadline
-	limit  *connLimit
-	waits  *list.Element // nil while a request is under way
-	gone   bool          // it counts no more
+	reads, writes deadline
+	limit         *connLimit
+	waits         *list.Element // nil while a request is under way
+	gone          bool          // it counts no more
+}
+
+func newLimitedConn(raw net.Conn, l *connLimit) *limitedConn {
+	return &limitedConn{
+		Conn: raw, limit: l,
+		reads:  deadline{transfer: raw.Read, tell: raw.SetReadDeadline},
+		writes: deadline{transfer: raw.Write, tell: raw.SetWriteDeadline},
+	}
 }
 
 func newConnLimit(l net.Listener, most int, log *slog.Logger, tls bool) *connLimit {
@@ -77,7 +85,7 @@ func (l *connLimit) admit(raw net.Conn) (conn, victim *limitedConn) {
 		victim = first.Value.(*limitedConn)
 		l.forget(victim)
 	}
-	conn = &limitedConn{Conn: raw, limit: l}
+	conn = newLimitedConn(raw, l)
 	conn.waits = l.waiting.PushBack(conn)
 	l.open++
 	return conn, victim
@@ -141,11 +149,17 @@ func (c *limitedConn) Close() error {
 	return c.Conn.Close()
 }
 
+// Read reads until the deadline for it.
+func (c *limitedConn) Read(p []byte) (int, error) { return c.reads.do(p) }
+
 // Write writes until the deadline for it.
-func (c *limitedConn) Write(p []byte) (int, error) { return c.writes.write(c.Conn, p) }
+func (c *limitedConn) Write(p []byte) (int, error) { return c.writes.do(p) }
+
+// SetReadDeadline says when reads give up.
+func (c *limitedConn) SetReadDeadline(t time.Time) error { return c.reads.move(t) }
 
 // SetWriteDeadline says when writes give up.
-func (c *limitedConn) SetWriteDeadline(t time.Time) error { return c.writes.move(c.Conn, t) }
+func (c *limitedConn) SetWriteDeadline(t time.Time) error { return c.writes.move(t) }
 
 // SetDeadline says when reads and writes give up.
 func (c *limitedConn) SetDeadline(t time.Time) error {

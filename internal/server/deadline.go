@@ -2,51 +2,88 @@ package server
 
 import (
 	"errors"
-	"net"
 	"os"
 	"sync"
 	"time"
 )
 
-// writeDeadline is when a connection gives up to write. net/http moves it with each request, nearly always to
-// later, and to set a timer costs more than to look at it. So the timer that is set stays if it is the earlier one, and a
-// write that it ends too early goes on.
-type writeDeadline struct {
+// deadline is when a connection gives up to read, or to write. net/http moves both several times with each request,
+// nearly always to later, and to set a timer costs more than to look at it. So the timer that is set stays if it is the
+// earlier one, what it ends too early goes on, and while nobody reads or writes nothing is set at all.
+type deadline struct {
+	transfer func([]byte) (int, error) // Read or Write of the connection
+	tell     func(time.Time) error     // SetReadDeadline or SetWriteDeadline
+
 	mu   sync.Mutex // guards what follows
 	want time.Time  // zero is never
 	set  time.Time  // what the connection was told; zero is never
+	busy int        // transfers under way
 }
 
-// move gives up writes on conn at t, those under way too.
-func (d *writeDeadline) move(conn net.Conn, t time.Time) error {
+// move gives up at t, transfers under way too.
+func (d *deadline) move(t time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.want = t
-	if d.set.Equal(t) || !d.set.IsZero() && (t.IsZero() || d.set.Before(t)) {
+	if d.busy == 0 {
 		return nil
 	}
-	d.set = t
-	return conn.SetWriteDeadline(t)
+	return d.hasten()
 }
 
-// write writes to conn until it is time to give up.
-func (d *writeDeadline) write(conn net.Conn, p []byte) (int, error) {
-	n, err := conn.Write(p)
-	for err != nil && errors.Is(err, os.ErrDeadlineExceeded) && d.renew(conn) {
+// do reads or writes until it is time to give up.
+func (d *deadline) do(p []byte) (int, error) {
+	if err := d.begin(); err != nil {
+		return 0, err
+	}
+	defer d.end()
+	n, err := d.transfer(p)
+	for err != nil && errors.Is(err, os.ErrDeadlineExceeded) && d.renew() {
 		var more int
-		more, err = conn.Write(p[n:])
+		more, err = d.transfer(p[n:])
 		n += more
 	}
 	return n, err
 }
 
-// renew sets the timer to what is wanted, and reports whether there is time left.
-func (d *writeDeadline) renew(conn net.Conn) bool {
+func (d *deadline) begin() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.want.IsZero() && !time.Now().Before(d.want) {
+	if d.over() {
+		return os.ErrDeadlineExceeded
+	}
+	if err := d.hasten(); err != nil {
+		return err
+	}
+	d.busy++
+	return nil
+}
+
+func (d *deadline) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.busy--
+}
+
+// renew sets the timer to what is wanted, and reports whether there is time left.
+func (d *deadline) renew() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.over() {
 		return false
 	}
 	d.set = d.want
-	return conn.SetWriteDeadline(d.want) == nil
+	return d.tell(d.want) == nil
 }
+
+// hasten sets a timer that would end too late. d.mu is held.
+func (d *deadline) hasten() error {
+	if d.want.IsZero() || !d.set.IsZero() && !d.want.Before(d.set) {
+		return nil
+	}
+	d.set = d.want
+	return d.tell(d.want)
+}
+
+// over reports whether it is time to give up. d.mu is held.
+func (d *deadline) over() bool { return !d.want.IsZero() && !time.Now().Before(d.want) }
