@@ -33,6 +33,7 @@ func measureGrowth(ctx context.Context, e effort) (loads []load, err error) {
 		if err := r.fill(ctx, file, sessions); err != nil {
 			return nil, fmt.Errorf("%d sessions: %w", sessions, err)
 		}
+		r.shuffle()
 		paces = append(paces, pace{thousands(sessions) + " sessions", func(d time.Duration) (float64, error) { return r.refresh(ctx, growthCallers, d) }})
 	}
 	return alternate(e, paces)

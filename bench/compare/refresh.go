@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -80,6 +81,20 @@ func (r *refresher) login(ctx context.Context, n int) (id string, err error) {
 		id = set.SessionID
 	}
 	return id, nil
+}
+
+// shuffle has the tokens that wait come in another order: sessions that began together, which lie on one page of the file, are
+// not refreshed together.
+func (r *refresher) shuffle() {
+	all := make([]string, len(r.tokens))
+	for i := range all {
+		all[i] = <-r.tokens
+	}
+	random := rand.New(rand.NewPCG(0, 0))
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, token := range all {
+		r.tokens <- token
+	}
 }
 
 // refresh lets callers refresh for a while, each time with the token whose turn it is. It returns how many rotated.
@@ -167,6 +182,7 @@ func measureRefresh(ctx context.Context, e effort) (loads []load, err error) {
 			if _, err := r.login(ctx, e.refreshed); err != nil {
 				return nil, err
 			}
+			r.shuffle()
 			paces = append(paces, pace{name, func(d time.Duration) (float64, error) { return r.refresh(ctx, callers, d) }})
 		}
 	}

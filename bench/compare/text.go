@@ -112,7 +112,8 @@ is a handler that writes just these headers, whatever it is asked.
 `
 
 const refreshText = `Durable refreshes on SQLite, through ` + "`issuer.Refresh`" + `: each one rotates, signs an access token, and is on the disk when it
-returns (WAL, synchronous=FULL). Callers at the same time share commits. Strict rotation is the same store with ` + "`StrictRefresh`" + `: any
+returns (WAL, synchronous=FULL). The sessions' turns come in an order that has nothing to do with their places in the file. Callers at the
+same time share commits. Strict rotation is the same store with ` + "`StrictRefresh`" + `: any
 second use of a token ends the session. The disk alone is a page appended to a file and synced, again and again, in the same rounds;
 so with one caller nothing durable is faster than that. On a machine that does other things, the rates share its disk with them; the
 processor time does not.
