@@ -5,5 +5,28 @@ import (
 	"time"
 )
 
+// Chooser returns what tells the number of the rule that a request falls under, -1 if it is none or
+// several, whatever Validate says of the rules together.
+func Chooser(routes []Route, exact bool) (func(wire, method string) int, error) {
+	t := &table{exact: exact}
+	for _, route := range routes {
+		r, err := newRule(route, exact)
+		if err != nil {
+			return nil, err
+		}
+		t.rules = append(t.rules, r)
+		t.raw = t.raw || route.RawPath
+	}
+	return func(wire, method string) int {
+		found, _, err := t.find(wire, method)
+		for i := range t.rules {
+			if err == nil && found.rule == &t.rules[i] {
+				return i
+			}
+		}
+		return -1
+	}, nil
+}
+
 // Sweep is one look at the open streams, as at a time of the test's own.
 func (s *Streams) Sweep(ctx context.Context, now time.Time) { s.sweep(ctx, now) }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -95,8 +96,12 @@ func (c Config) Validate() error {
 	if err := c.Names.check(c.TokenHeader, c.KeyHeader); err != nil {
 		return err
 	}
+	var rules []rule
 	for i, route := range c.Routes {
-		_, err := newRule(route, c.ExactCase)
+		r, err := newRule(route, c.ExactCase)
+		if err == nil {
+			err = checkReach(rules, &r)
+		}
 		switch {
 		case err == nil && route.ForwardToken && c.Audience == "":
 			err = errors.New("forwarding the token needs a name of the upstream's own")
@@ -104,8 +109,9 @@ func (c Config) Validate() error {
 			err = errors.New("the token and the upstream's own dialect cannot both be in Authorization")
 		}
 		if err != nil {
-			return &RouteError{i, fmt.Errorf("%s: %w", route.Path, err)}
+			return &RouteError{i, fmt.Errorf("%s: %w", cmp.Or(route.Path, "rule"), err)}
 		}
+		rules = append(rules, r)
 	}
 	_, err := newDialect(c.Token, c.Names)
 	return err

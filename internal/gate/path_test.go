@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -28,7 +30,7 @@ var mixed = []gate.Route{
 	{Path: "/raw/**", Access: gate.AccessPublic, RawPath: true},
 	{Path: "/admin/**", Roles: []string{"admin"}},
 	{Path: "/straße/**", Access: gate.AccessPublic},
-	{Path: "/Straße/intern", Access: gate.AccessDeny},
+	{Path: "/Straße/intern", Methods: []string{"GET", "PROPFIND"}, Access: gate.AccessDeny},
 }
 
 func TestPaths(t *testing.T) {
@@ -270,6 +272,10 @@ func TestPathProperty(t *testing.T) {
 			})
 		}
 		g, err := gate.NewGuard(gate.Config{Issuer: w.Issuer, Routes: routes})
+		for unreached, ok := errors.AsType[*gate.RouteError](err); ok; unreached, ok = errors.AsType[*gate.RouteError](err) {
+			routes = slices.Delete(routes, unreached.Index, unreached.Index+1)
+			g, err = gate.NewGuard(gate.Config{Issuer: w.Issuer, Routes: routes})
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -82,7 +83,7 @@ type rule struct {
 }
 
 func newRule(route Route, exact bool) (rule, error) {
-	if err := route.validate(); err != nil {
+	if err := cmp.Or(checkPath(route.Path), route.validate()); err != nil {
 		return rule{}, err
 	}
 	r := rule{Route: route, methods: slices.Clone(route.Methods)}
@@ -96,7 +97,7 @@ func newRule(route Route, exact bool) (rule, error) {
 	s, err := parsePath(strings.ReplaceAll(path, " ", "%20"))
 	lax, laxErr := lenient(s.text)
 	if err != nil || laxErr != nil || strings.Contains(s.text, "*") {
-		return rule{}, errors.New("want a path such as /reports or /admin/**, without //, dot segments, ; and \\")
+		return rule{}, errors.New("want a path such as /reports, or /admin/** for all below /admin, without other stars, //, dot segments, ; and \\")
 	}
 	for i, text := range []string{s.text, lax} {
 		r.keys[i] = foldPath(text, exact)

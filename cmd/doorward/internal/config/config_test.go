@@ -58,7 +58,7 @@ metrics: {listen: "127.0.0.1:9090"}
 admin: {listen: "127.0.0.1:9091", export_hashes: true}
 issuer: https://auth.example.com
 audience: https://auth.example.com
-audiences: [orders, "billing"]
+audiences: [orders, "billing", api]
 access_ttl: 5m
 session: {idle: 7d, absolute: 14d}
 recent_login: 1m
@@ -230,6 +230,8 @@ func TestAttack_H12(t *testing.T) {
 		{name: "upstream and another audience", file: "upstream: http://127.0.0.1:5000\naudience: orders\n", want: ":2:11: audience: is not the issuer", hint: "put orders under audiences"},
 		{name: "upstream is Doorward", file: "upstream: http://127.0.0.1:8080\n", want: ":1:11: upstream: is where Doorward itself listens"},
 		{name: "upstream named as the issuer", file: "upstream: http://127.0.0.1:5000\nupstream.audience: http://127.0.0.1:8080\n", want: "upstream.audience: must not be the issuer"},
+		{name: "forwarding without a name", file: "upstream: http://127.0.0.1:5000\nroutes:\n  - {path: /a, forward_token: true}\n", want: ":3:5: routes.forward_token: /a: a token that is forwarded is for upstream.audience", hint: "audiences: [orders]"},
+		{name: "forwarding to a name nobody can ask for", file: "upstream: http://127.0.0.1:5000\nupstream.audience: api\naudiences: [orders]\nroutes:\n  - {path: /a}\n  - {path: /b, forward_token: true}\n", want: ":6:5: routes.forward_token: /b: a token"},
 		{name: "token of no upstream", file: "upstream.token: {header: x-t, secret_file: s}\n", want: "upstream.token: means nothing without upstream"},
 		{name: "token without secret", file: "upstream: http://127.0.0.1:5000\nupstream.token: {header: x-t}\n", want: "upstream.token: header and secret_file are required"},
 		{name: "token with a key pair", file: "upstream.token: {alg: RS256}\n", want: ":1:23: upstream.token.alg: want HS256, HS384 or HS512"},

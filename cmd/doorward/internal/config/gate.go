@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/netip"
@@ -181,6 +182,7 @@ func Settled(before, after *Config) []string {
 // checkGate finds what does not go together with an upstream.
 func (c *Config) checkGate(faults *Problems) {
 	c.checkIdentity(faults)
+	c.checkForwarded(faults)
 	if c.Upstream == "" {
 		return
 	}
@@ -208,6 +210,21 @@ func (c *Config) checkIdentity(faults *Problems) {
 	}
 	if c.UpstreamToken != nil && (c.UpstreamToken.Header == "" || c.UpstreamToken.SecretFile == "") {
 		c.fault(faults, "upstream.token", "header and secret_file are required")
+	}
+}
+
+// checkForwarded finds rules that want tokens for a name that nobody can ask for.
+func (c *Config) checkForwarded(faults *Problems) {
+	name := cmp.Or(c.UpstreamAudience, strings.TrimSuffix(c.Upstream, "/"))
+	if name != "" && (name == c.Audience || slices.Contains(c.Audiences, name)) {
+		return
+	}
+	for _, r := range c.Routes {
+		if !r.ForwardToken {
+			continue
+		}
+		faults.add(r.Where, "routes.forward_token", "%s: a token that is forwarded is for upstream.audience, which has to be one of audiences", r.Path)
+		faults.hint("name it in both, upstream.audience: orders and audiences: [orders]; clients ask for it at /login")
 	}
 }
 
