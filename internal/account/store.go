@@ -81,11 +81,12 @@ type Store interface {
 // for nothing and may be deleted at any time.
 type Throttle interface {
 	// Reserve counts one try of key, unless limit tries are counted in its window
-	// already; then it returns how long until the window is over, more than 0 and
-	// at most window. It returns 0 if the try was counted. The window begins with
-	// the first try that is counted. Concurrent calls are counted exactly. The first
-	// refusal in a window writes ev to the audit record, later ones write nothing: a
-	// flood of tries does not become a flood of records.
+	// already; then it returns how long until the window is over, always more than
+	// 0. That is longer than window if who opened it has read a later time: at most
+	// by 10 s. It returns 0 if the try was counted. The window begins with the first
+	// try that is counted. Concurrent calls are counted exactly. The first refusal in
+	// a window writes ev to the audit record, later ones write nothing: a flood of
+	// tries does not become a flood of records.
 	Reserve(ctx context.Context, key [32]byte, limit int, window time.Duration, ev issuer.Event) (time.Duration, error)
 
 	// Release gives back one counted try, whose password was never looked at.

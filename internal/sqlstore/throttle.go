@@ -38,8 +38,7 @@ func (s *Store) Reserve(ctx context.Context, key [32]byte, limit int, window tim
 		wait, err = refuse(ctx, tx, now, key, ev)
 		return err
 	})
-	// Who opened the window may have read the clock later than this transaction did.
-	return min(wait, window), err
+	return wait, err
 }
 
 // Release gives back one counted try. The last one takes its row along, so that a

@@ -91,20 +91,6 @@ func TestReserveWindow(t *testing.T) {
 	})
 }
 
-// A transaction that waits for the row may find a window opened by one that read the clock after it.
-func TestReserveWindowOpenedLater(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := open(t)
-		f.same("counted", f.reserve(alice, 1), true)
-		_, err := f.db.ExecContext(t.Context(), `UPDATE tries SET ends_at = ends_at + 5`)
-		f.ok(err)
-		wait, err := f.Reserve(t.Context(), alice, 1, time.Hour, event)
-		f.ok(err)
-		f.same("wait", wait, time.Hour)
-	})
-}
-
 func TestReserveTogether(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -14,8 +14,8 @@ func (f *fixture) try(ctx context.Context, s Store, name string) bool {
 	if err != nil {
 		f.Error(err)
 	}
-	if wait < 0 || wait > window {
-		f.Errorf("again in %v, want up to %v", wait, window)
+	if wait < 0 || wait > window+slack {
+		f.Errorf("again in %v, want up to %v", wait, window+slack)
 	}
 	return err == nil && wait == 0
 }
