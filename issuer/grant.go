@@ -39,8 +39,11 @@ func (i *Issuer) BeginGrant(ctx context.Context, subject, client string) (Attemp
 		return a, err
 	}
 	of, err := i.Begin(ctx, client)
+	if err != nil {
+		return Attempt{}, err
+	}
 	a.client, a.clientEpoch = client, of.epoch
-	return a, err
+	return a, nil
 }
 
 // Grant makes an access token, and no refresh token, for a client or a key that the caller has

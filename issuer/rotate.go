@@ -116,7 +116,8 @@ func (i *Issuer) RevokeKey(ctx context.Context, id string, ev Event) error {
 	return nil
 }
 
-// replaceKey takes one key out of the ring. If none that has begun is left, another begins at once.
+// replaceKey takes one key out of the ring. If it is the one in use another begins at once: what was used before
+// it is not used again.
 func (c Config) replaceKey(ring *keyRing, at int, now time.Time) ([]StoredKey, error) {
 	gone := ring.stored[at]
 	keys := slices.Delete(slices.Clone(ring.stored), at, at+1)

@@ -258,7 +258,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 		RecentLogin: cfg.RecentLogin, Prefix: cfg.Prefix, TokenField: cfg.TokenField, TokenHeader: cfg.TokensHeader,
 		Registration: cfg.Registration == "open", Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.shown.observer(),
 		TLS: n.tls, Connections: cfg.Connections, Logger: n.log,
-		ForwardAuth: others, Assertions: cfg.ForwardAuth(), APIKeys: n.keys, Keys: keys, Endpoints: apikey.Routes(n.keys, n.people, iss, cfg.Prefix),
+		ForwardAuth: others, PublishLead: cfg.PublishLead, Assertions: cfg.ForwardAuth(), APIKeys: n.keys, KeyTokens: keys, Endpoints: apikey.Routes(n.keys, n.people, iss, cfg.Prefix),
 		TrustedProxies: cfg.Networks(), Limits: server.Limits{
 			Login: limit(cfg.LoginFailures), Refresh: limit(cfg.RefreshFailures),
 			Reset: limit(cfg.ResetFailures), Register: limit(cfg.Registrations), Inactive: limit(cfg.Inactive),

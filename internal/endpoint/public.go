@@ -4,16 +4,20 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// WritePublic answers a document that anyone may keep for five minutes. That is
-// half of the time for which a new key is published before it signs.
-func WritePublic(w http.ResponseWriter, r *http.Request, media string, body []byte) {
+// Public is how long anyone may keep a document that changes with the configuration alone.
+const Public = 5 * time.Minute
+
+// WritePublic answers a document that anyone may keep for a while, in whole seconds.
+func WritePublic(w http.ResponseWriter, r *http.Request, media string, body []byte, keep time.Duration) {
 	sum := sha256.Sum256(body)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 	h := w.Header()
-	h.Set("Cache-Control", "public, max-age=300")
+	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keep/time.Second)))
 	h.Set("ETag", tag)
 	if matches(r.Header.Values("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)

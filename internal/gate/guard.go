@@ -66,7 +66,7 @@ type Guard struct {
 	cfg      Config
 	log      *slog.Logger
 	table    table
-	own      *doorward.Verifier // of tokens for Doorward, whichever rule they come under
+	own      *doorward.Verifier // tells whose a token is, for no rule: nobody observes it
 	drops    dropSet
 	identity identities
 	proxies  origin.Proxies
@@ -144,7 +144,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 		return nil, err
 	}
 	var err error
-	if g.own, err = g.verifier(cfg.Issuer.URL()); err != nil {
+	if g.own, err = g.verifier(cfg.Issuer.URL(), nil); err != nil {
 		return nil, err
 	}
 	g.drops = newDropSet(cfg, g.table.methods)
@@ -239,7 +239,7 @@ func (g *Guard) guardRule(r *rule, verifiers map[string]*doorward.Verifier) erro
 	v, ok := verifiers[audience]
 	if !ok {
 		var err error
-		if v, err = g.verifier(audience); err != nil {
+		if v, err = g.verifier(audience, g.cfg.Observe); err != nil {
 			return err
 		}
 		verifiers[audience] = v
@@ -248,7 +248,7 @@ func (g *Guard) guardRule(r *rule, verifiers map[string]*doorward.Verifier) erro
 	return nil
 }
 
-func (g *Guard) verifier(audience string) (*doorward.Verifier, error) {
+func (g *Guard) verifier(audience string, observe func(doorward.Outcome)) (*doorward.Verifier, error) {
 	places := []doorward.Extractor{doorward.BearerHeader()}
 	if g.cfg.TokenHeader != "" {
 		places = append(places, doorward.Header(g.cfg.TokenHeader))
@@ -261,7 +261,7 @@ func (g *Guard) verifier(audience string) (*doorward.Verifier, error) {
 		Keys: g.cfg.Issuer.Keys(), Revocations: g.cfg.Issuer.Revocations(), YoungWhenStale: g.cfg.YoungWhenStale, ClockOffset: g.cfg.ClockOffset,
 		Extractors: places, Realm: realm,
 		Logger:  slog.New(slog.DiscardHandler), // Whoever acts on the verdict logs it.
-		Observe: g.cfg.Observe,
+		Observe: observe,
 	})
 }
 

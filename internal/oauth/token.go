@@ -145,7 +145,7 @@ func (e *Endpoints) refresh(r *http.Request, client account.Client, token string
 		ClientID: client.ID, Audience: a.audience, Scope: a.scope, Event: endpoint.Event(r, client.ID),
 	})
 	if errors.Is(err, issuer.ErrInvalidGrant) && issuer.RefreshReason(err) == "" {
-		if _, spent := endpoint.Spend(e.cfg.Refused, r); spent != nil {
+		if _, spent := endpoint.Spend(e.cfg.Refused, r, "failures"); spent != nil {
 			return issuer.TokenSet{}, spent
 		}
 	}

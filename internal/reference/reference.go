@@ -29,7 +29,7 @@ func Routes() []endpoint.Route {
 }
 
 func serveFile(w http.ResponseWriter, r *http.Request) error {
-	endpoint.WritePublic(w, r, "application/yaml", File)
+	endpoint.WritePublic(w, r, "application/yaml", File, endpoint.Public)
 	return nil
 }
 
@@ -42,6 +42,6 @@ func servePage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Security-Policy", p.policy)
-	endpoint.WritePublic(w, r, "text/html; charset=utf-8", p.html)
+	endpoint.WritePublic(w, r, "text/html; charset=utf-8", p.html, endpoint.Public)
 	return nil
 }

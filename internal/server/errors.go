@@ -2,6 +2,8 @@ package server
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -21,6 +23,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	level := slog.LevelInfo
 	if f.Status >= http.StatusInternalServerError && f.Status != http.StatusNotImplemented { // 501 is the client's doing.
 		level = slog.LevelError
+	}
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil { // The client has gone, which is no failure of ours.
+		level, x.Refusal = slog.LevelInfo, "gone"
 	}
 	s.log.LogAttrs(r.Context(), level, "refused",
 		slog.String("request_id", id), slog.Int("status", f.Status),

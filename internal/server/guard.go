@@ -55,14 +55,17 @@ func (s *Server) checked(g guard, check func(*doorward.Claims) error) guard {
 
 // withKeys is a guard that takes an API key for the token that it stands for.
 func (s *Server) withKeys(g guard) guard {
-	if s.cfg.Keys == nil {
+	if s.cfg.KeyTokens == nil {
 		return g
 	}
 	return func(next http.Handler) http.Handler {
 		guarded := g(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			swapped, _, err := s.cfg.Keys.Swap(r, s.cfg.Issuer.URL())
+			swapped, _, err := s.cfg.KeyTokens.Swap(r, s.cfg.Issuer.URL())
 			if err != nil {
+				if s.cfg.Observer != nil {
+					s.cfg.Observer.Verified(doorward.Outcome{Reason: "api_key"})
+				}
 				s.refuse(w, r, apikey.Refuse(err))
 				return
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/jwt"
@@ -26,8 +27,17 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("write key set: %w", err)
 	}
-	endpoint.WritePublic(w, r, "application/json", body)
+	endpoint.WritePublic(w, r, "application/json", body, s.keepKeys())
 	return nil
+}
+
+// keepKeys is how long the key set may be kept: by half of the time for which a new key is published before it
+// signs, everybody has it.
+func (s *Server) keepKeys() time.Duration {
+	if s.cfg.PublishLead <= 0 {
+		return endpoint.Public
+	}
+	return min(endpoint.Public, s.cfg.PublishLead/2)
 }
 
 // published is the key set, with the keys of assertions if somebody is to verify them.

@@ -91,7 +91,7 @@ func (s *Server) authenticate(r *http.Request, req loginRequest, from account.De
 	giveBack := func() {}
 	if !from.Known() {
 		var err error
-		if giveBack, err = endpoint.Spend(s.budgets.login, r); err != nil {
+		if giveBack, err = endpoint.Spend(s.budgets.login, r, "failures"); err != nil {
 			return account.User{}, issuer.Attempt{}, err
 		}
 	}

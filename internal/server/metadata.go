@@ -33,7 +33,7 @@ func (s *Server) metadata(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("write metadata: %w", err)
 	}
-	endpoint.WritePublic(w, r, "application/json", body)
+	endpoint.WritePublic(w, r, "application/json", body, endpoint.Public)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -42,6 +43,31 @@ func TestResults(t *testing.T) {
 		}
 		if got := observer.all[route]; got != want {
 			t.Errorf("%s ended as %v, want %q", path, observer.all, want)
+		}
+	}
+}
+
+// Who has gone is no failure of ours, and an answer without a body is an answer.
+func TestResultsWithoutBody(t *testing.T) {
+	t.Parallel()
+	observer := &results{all: map[string]string{}}
+	w, root, _ := adminWorld(t, func(s *settings) { s.direct, s.server.Observer = true, observer })
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for _, test := range []struct {
+		ctx                context.Context
+		method, path, want string
+	}{
+		{t.Context(), http.MethodHead, "/admin/v1/audit/export", "ok"},
+		{t.Context(), http.MethodGet, "/admin/v1/users", "ok"},
+		{gone, http.MethodGet, "/admin/v1/users", "gone"},
+	} {
+		clear(observer.all)
+		r := httptest.NewRequestWithContext(test.ctx, test.method, test.path, nil)
+		root(r)
+		w.server.ServeHTTP(httptest.NewRecorder(), r)
+		if got := observer.all[test.path]; got != test.want {
+			t.Errorf("%s %s ended as %v, want %q", test.method, test.path, observer.all, test.want)
 		}
 	}
 }

@@ -200,6 +200,17 @@ func TestJWKS(t *testing.T) {
 	w.do("GET", "/.well-known/jwks.json", nil, header("If-None-Match", tag)).want(t, 200, "")
 }
 
+// Keys are kept for half of the time for which they are published before they sign.
+func TestJWKSKept(t *testing.T) {
+	t.Parallel()
+	for lead, want := range map[time.Duration]string{time.Second: "0", time.Minute: "30", 10 * time.Minute: "300", time.Hour: "300"} {
+		w := newWorld(t, func(s *settings) { s.direct, s.server.PublishLead = true, lead })
+		if got := w.do("GET", "/.well-known/jwks.json", nil).want(t, 200, "").header.Get("Cache-Control"); got != "public, max-age="+want {
+			t.Errorf("published %v before: %q", lead, got)
+		}
+	}
+}
+
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ issuer, prefix, path, jwks string }{

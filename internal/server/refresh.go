@@ -51,7 +51,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 // a token that this issuer made: neighbours can take nothing from its holder. Tokens
 // that it did not make cost no more than their MAC.
 func (s *Server) refused(r *http.Request, err error) error {
-	_, spent := endpoint.Spend(s.budgets.refresh, r)
+	_, spent := endpoint.Spend(s.budgets.refresh, r, "failures")
 	if spent != nil && issuer.RefreshReason(err) == "" {
 		return spent
 	}

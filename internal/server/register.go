@@ -38,7 +38,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if len(req.Password) > password.MaxBytes {
 		return password.ErrTooLong
 	}
-	if _, err := endpoint.Spend(s.budgets.register, r); err != nil {
+	if _, err := endpoint.Spend(s.budgets.register, r, "registrations"); err != nil {
 		return err
 	}
 	user, err := s.cfg.People.Register(r.Context(), account.Registration{

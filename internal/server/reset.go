@@ -31,7 +31,7 @@ func (s *Server) reset(w http.ResponseWriter, r *http.Request) error {
 	if len(req.New) > password.MaxBytes {
 		return password.ErrTooLong
 	}
-	giveBack, err := endpoint.Spend(s.budgets.reset, r)
+	giveBack, err := endpoint.Spend(s.budgets.reset, r, "failures")
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (s *Server) revocations(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// streamRevocations writes events until the reader goes, is too slow or no client any
+// streamRevocations writes events until the reader goes, is too slow or may not read them any
 // more, or the server stops. Each write has a limit of its own: those of the server
 // are for answers that end.
 func (s *Server) streamRevocations(w http.ResponseWriter, r *http.Request, client account.Client, after issuer.Cursor) error {
@@ -82,6 +82,7 @@ func (s *Server) streamRevocations(w http.ResponseWriter, r *http.Request, clien
 	}
 	out := eventWriter{w, http.NewResponseController(w)}
 	_ = out.SetReadDeadline(time.Time{}) // What cannot be set, ends the stream early.
+	defer func() { _ = out.SetWriteDeadline(time.Now().Add(eventTimeout)) }() // for the end of the answer
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	if err != nil {
@@ -104,11 +105,16 @@ func (s *Server) streamRevocations(w http.ResponseWriter, r *http.Request, clien
 			}
 		case <-ticker.C:
 			now, err := s.cfg.Clients.Find(r.Context(), client.ID)
-			if errors.Is(err, account.ErrNoClient) || now.Disabled || !out.write([]byte(":\n\n")) {
+			if errors.Is(err, account.ErrNoClient) || err == nil && !mayFollow(now) || !out.write([]byte(":\n\n")) {
 				return nil
 			}
 		}
 	}
+}
+
+// mayFollow reports whether a client may still read what was revoked.
+func mayFollow(client account.Client) bool {
+	return !client.Disabled && client.Scope.Has(account.ScopeRevocations)
 }
 
 // eventWriter writes events and sends them off.

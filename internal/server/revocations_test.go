@@ -246,6 +246,40 @@ func TestRevocationsStreamEndsWithServer(t *testing.T) {
 	}
 }
 
+// Who may not read any more is told nothing from the next heartbeat on.
+func TestRevocationsStreamEndsWithTheRight(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(w *world, client account.Client) error{
+		"disabled": func(w *world, client account.Client) error {
+			_, err := w.set.server.Clients.SetDisabled(w.t.Context(), client.ID, true, issuer.Event{})
+			return err
+		},
+		"without the scope": func(w *world, client account.Client) error {
+			_, _, err := w.set.server.Clients.Edit(w.t.Context(), client.ID, account.ClientEdit{Scope: &doorward.Scope{"else"}}, issuer.Event{})
+			return err
+		},
+		"deleted": func(w *world, client account.Client) error {
+			_, err := w.set.server.Clients.Remove(w.t.Context(), client.ID, issuer.Event{})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			client, orders := w.client("orders", account.ScopeRevocations)
+			response, lines := w.stream(orders, w.ask(orders, "").text("next"))
+			await(t, lines, "event: revocations")
+			must(t, change(w, client))
+			late := time.AfterFunc(time.Minute, func() { _ = response.Body.Close() })
+			defer late.Stop()
+			for lines.Scan() {
+				t.Log(lines.Text())
+			}
+			must(t, lines.Err())
+		})
+	}
+}
+
 func TestFeedNeedsClients(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.direct = true })

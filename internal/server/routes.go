@@ -156,6 +156,10 @@ func (s *Server) handler(h endpoint.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
 			s.fail(w, r, err)
+			return
+		}
+		if endpoint.ExchangeOf(r).Status == 0 { // of HEAD, whose answer has no body
+			w.WriteHeader(http.StatusOK)
 		}
 	})
 }

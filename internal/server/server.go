@@ -30,8 +30,9 @@ type Config struct {
 	Issuer *issuer.Issuer
 	// People are who can log in.
 	People *account.People
-	// Clients are who may read /revocations, and Feed is what they read there. Without
-	// both there is no /revocations. Feed's Publish is the issuer's Config.Followed.
+	// Clients are the programs that get tokens of their own at /oauth/token and may ask /oauth/introspect and
+	// /oauth/revoke, and those of them that may read /revocations; Feed is what they read there. They
+	// go together; without them there is none of it. Feed's Publish is the issuer's Config.Followed.
 	Clients *account.Clients
 	Feed    *feed.Feed
 
@@ -79,6 +80,9 @@ type Config struct {
 	// ForwardAuth answers below Prefix/forward-auth/; nil means 404. It is given requests as
 	// Upstream is.
 	ForwardAuth ForwardAuth
+	// PublishLead is the issuer's: how long before it signs a key is published. Keys may be kept for half of it, at
+	// most 5 min; zero means 5 min.
+	PublishLead time.Duration
 	// Assertions publishes the keys by which an upstream verifies what a gate tells it.
 	Assertions bool
 	// Origins are the origins whose scripts may call with a token of their own,
@@ -90,9 +94,9 @@ type Config struct {
 
 	// APIKeys are exchanged for access tokens at /oauth/token. Nil means that none is.
 	APIKeys *account.APIKeys
-	// Keys puts access tokens in the place of API keys, at /me. Nil means that keys are no
+	// KeyTokens puts access tokens in the place of API keys, at /me. Nil means that keys are no
 	// credentials here.
-	Keys *apikey.Tokens
+	KeyTokens *apikey.Tokens
 	// Endpoints are those of other packages, mounted as this server's own are.
 	Endpoints []endpoint.Route
 	// Admin is the admin API. With AdminApart it is answered by ServeAdmin alone, on a listener of
@@ -181,10 +185,11 @@ func New(cfg Config) (*Server, error) {
 // configuration was read again. Requests under way end as they began. Listener and
 // limits of connections stay.
 func (s *Server) Become(next *Server) {
+	// Drain looks in the other order, so that of two at once one sees the other.
+	s.successor.Store(next)
 	if s.draining.Load() {
 		next.Drain()
 	}
-	s.successor.Store(next)
 }
 
 // Drain turns /readyz to 503, so that a load balancer sends no more. Requests

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,8 +96,12 @@ func TestUntrustedProxyEverywhere_Attack_E08(t *testing.T) {
 			}
 		}
 		for i, want := range []int{c.status, c.status, 429} {
-			if got := w.do("POST", c.path, c.body); got.status != want {
+			got := w.do("POST", c.path, c.body)
+			if got.status != want {
 				t.Errorf("%s, %d: %d, want %d", c.path, i, got.status, want)
+			}
+			if said := strings.Contains(got.text("error_description"), "too many registrations"); said != (c.path == "/register" && want == 429) {
+				t.Errorf("%s: %s", c.path, got.body)
 			}
 		}
 	}

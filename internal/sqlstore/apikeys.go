@@ -193,12 +193,6 @@ func dropAPIKeys(ctx context.Context, tx Tx, owner string) error {
 	return err
 }
 
-// dropOrphans removes the keys of a client that is no more.
-func dropOrphans(ctx context.Context, tx Tx, client string) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM api_keys WHERE owner = $1 AND NOT EXISTS (SELECT 1 FROM clients WHERE id = $1)`, client)
-	return err
-}
-
 // lockOwner lets one transaction at a time make keys of an owner, so that the bound is exact.
 func lockOwner(ctx context.Context, tx Tx, owner string) error {
 	table, absent := "users", account.ErrNotFound

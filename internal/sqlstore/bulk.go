@@ -43,7 +43,7 @@ func (s *Store) CreateUsers(ctx context.Context, rows []account.Row, dry bool, e
 		return verdicts, s.read(ctx, "look for users", each)
 	}
 	return verdicts, s.write(ctx, "create users", func(ctx context.Context, tx Tx, now time.Time) error {
-		if err := lockUsers(ctx, tx, false); err != nil {
+		if err := lockPeople(ctx, tx); err != nil {
 			return err
 		}
 		return each(ctx, tx, now)
@@ -55,17 +55,13 @@ func (s *Store) Credentials(ctx context.Context, q account.Query) (list []accoun
 	if err := checkText(q.After); err != nil {
 		return nil, err
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = 100
-	}
 	err = s.read(ctx, "list users", func(ctx context.Context, tx Tx, _ time.Time) error {
 		list, err = scanUsers(ctx, tx, `
 			SELECT `+userColumns+` FROM (
 				SELECT id, name, canonical, email, hash, disabled, must_change,
 					password_expires_at, password_changed_at, created_at
 				FROM users WHERE canonical > $1 ORDER BY canonical LIMIT $2) AS u
-			LEFT JOIN user_roles AS r ON r.user_id = u.id ORDER BY u.canonical, r.role`, q.After, limit)
+			LEFT JOIN user_roles AS r ON r.user_id = u.id ORDER BY u.canonical, r.role`, q.After, pageLimit(q))
 		return err
 	})
 	if err != nil {

@@ -92,13 +92,9 @@ func (s *Store) Clients(ctx context.Context, q account.Query) (list []account.Cl
 	if err := checkText(q.After); err != nil {
 		return nil, err
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = account.DefaultPage
-	}
 	err = s.read(ctx, "list clients", func(ctx context.Context, tx Tx, now time.Time) error {
 		list = nil
-		ids, err := scanTexts(ctx, tx, `SELECT id FROM clients WHERE name > $1 ORDER BY name LIMIT $2`, q.After, limit)
+		ids, err := scanTexts(ctx, tx, `SELECT id FROM clients WHERE name > $1 ORDER BY name LIMIT $2`, q.After, pageLimit(q))
 		for _, id := range ids {
 			client, err := oneClient(ctx, tx, now, id)
 			if err != nil {
@@ -113,37 +109,46 @@ func (s *Store) Clients(ctx context.Context, q account.Query) (list []account.Cl
 
 // SetClientDisabled disables or enables the client; disabling ends its tokens.
 func (s *Store) SetClientDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) ([]doorward.Revocation, error) {
-	return s.changeClient(ctx, "change client", id, disabled, ev, `UPDATE clients SET disabled = $2 WHERE id = $1`, id, disabled)
+	return s.changeClient(ctx, "change client", id, disabled, ev,
+		clientRow(`UPDATE clients SET disabled = $2 WHERE id = $1`, id, disabled))
 }
 
 // EndClientTokens ends every token of the client so far.
 func (s *Store) EndClientTokens(ctx context.Context, id string, ev issuer.Event) ([]doorward.Revocation, error) {
-	return s.changeClient(ctx, "end tokens of client", id, true, ev, `UPDATE clients SET disabled = disabled WHERE id = $1`, id)
+	return s.changeClient(ctx, "end tokens of client", id, true, ev,
+		clientRow(`UPDATE clients SET disabled = disabled WHERE id = $1`, id))
 }
 
-// DeleteClient removes the client with its secrets and ends its tokens.
+// DeleteClient removes the client with its secrets and its API keys, and ends its tokens.
 func (s *Store) DeleteClient(ctx context.Context, id string, ev issuer.Event) ([]doorward.Revocation, error) {
-	return s.changeClient(ctx, "delete client", id, true, ev, `DELETE FROM clients WHERE id = $1`, id)
+	return s.changeClient(ctx, "delete client", id, true, ev, func(ctx context.Context, tx Tx) (bool, error) {
+		if err := dropAPIKeys(ctx, tx, id); err != nil {
+			return false, err
+		}
+		return changedOne(tx.ExecContext(ctx, `DELETE FROM clients WHERE id = $1`, id))
+	})
 }
 
-// changeClient runs one statement about one client, and ends its tokens if that is said.
+// clientRow is a change by one statement.
+func clientRow(query string, args ...any) func(context.Context, Tx) (bool, error) {
+	return func(ctx context.Context, tx Tx) (bool, error) { return changedOne(tx.ExecContext(ctx, query, args...)) }
+}
+
+// changeClient makes one change, which reports whether there is the client, and ends its tokens if that is said.
 func (s *Store) changeClient(
-	ctx context.Context, what, id string, ends bool, ev issuer.Event, query string, args ...any,
+	ctx context.Context, what, id string, ends bool, ev issuer.Event, change func(context.Context, Tx) (bool, error),
 ) (cuts []doorward.Revocation, err error) {
 	if checkText(id) != nil {
 		return nil, account.ErrNoClient
 	}
 	err = s.writeNews(ctx, what, func(ctx context.Context, tx Tx, now time.Time) error {
 		cuts = nil
-		changed, err := changedOne(tx.ExecContext(ctx, query, args...))
+		changed, err := change(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if !changed {
 			return account.ErrNoClient
-		}
-		if err := dropOrphans(ctx, tx, id); err != nil {
-			return err
 		}
 		if ends {
 			if cuts, err = endTokensOf(ctx, tx, now, id); err != nil {

@@ -58,7 +58,7 @@ func (s *Store) EditUser(ctx context.Context, id string, e account.UserEdit, ev 
 
 // lockUser reads a user whom nobody else changes until the transaction ends.
 func lockUser(ctx context.Context, tx Tx, id string) (account.User, error) {
-	if err := lockUsers(ctx, tx, false); err != nil {
+	if err := lockPeople(ctx, tx); err != nil {
 		return account.User{}, err
 	}
 	// A change of the password waits for the row, not for the lock of who makes users.

@@ -50,7 +50,7 @@ func (s *Store) UseReset(ctx context.Context, digest [32]byte, hash string, ev i
 	if err := checkText(hash); err != nil {
 		return cut, err
 	}
-	err := s.write(ctx, "use reset", func(ctx context.Context, tx Tx, now time.Time) error {
+	err := s.writeNews(ctx, "use reset", func(ctx context.Context, tx Tx, now time.Time) error {
 		user, err := resetUser(ctx, tx, now, digest)
 		if err != nil {
 			return err

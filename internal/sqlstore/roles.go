@@ -99,7 +99,7 @@ func (s *Store) RemoveRole(ctx context.Context, name string, ev issuer.Event) (i
 		return nil, account.ErrNoRole
 	}
 	err = s.write(ctx, "remove role", func(ctx context.Context, tx Tx, now time.Time) error {
-		if err := lockUsers(ctx, tx, false); err != nil {
+		if err := lockPeople(ctx, tx); err != nil {
 			return err
 		}
 		if ids, err = scanTexts(ctx, tx, `DELETE FROM user_roles WHERE role = $1 RETURNING user_id`, name); err != nil {
@@ -217,7 +217,7 @@ func (s *Store) changeRole(
 		return role, err
 	}
 	err := s.write(ctx, what, func(ctx context.Context, tx Tx, now time.Time) (err error) {
-		if err := lockUsers(ctx, tx, false); err != nil {
+		if err := lockPeople(ctx, tx); err != nil {
 			return err
 		}
 		if err := change(ctx, tx, now); err != nil {
@@ -263,7 +263,7 @@ func sizeOf(scope []string) (n int) {
 
 // changeRoles is ChangeRoles as a part of a transaction.
 func changeRoles(ctx context.Context, tx Tx, now time.Time, id string, c account.Change) (account.User, error) {
-	if err := lockUsers(ctx, tx, false); err != nil {
+	if err := lockPeople(ctx, tx); err != nil {
 		return account.User{}, err
 	}
 	was, err := oneUser(ctx, tx, `u.id = $1`, id)
@@ -310,14 +310,14 @@ func expireIssued(ctx context.Context, tx Tx, now time.Time, id string, admin bo
 
 // lockAdmin is keepAdmin for whoever does not hold the lock yet.
 func lockAdmin(ctx context.Context, tx Tx, now time.Time, id string) error {
-	if err := lockUsers(ctx, tx, false); err != nil {
+	if err := lockPeople(ctx, tx); err != nil {
 		return err
 	}
 	return keepAdmin(ctx, tx, now, id)
 }
 
 // keepAdmin returns ErrLastAdmin if the user is the only admin who can log in. The caller
-// holds the lock of lockUsers.
+// holds the lock of lockPeople.
 func keepAdmin(ctx context.Context, tx Tx, now time.Time, id string) error {
 	active, err := scanTexts(ctx, tx, `
 		SELECT u.id FROM user_roles AS r JOIN users AS u ON u.id = r.user_id

@@ -25,7 +25,10 @@ func (s *Store) CreateUser(ctx context.Context, row account.Row, ev issuer.Event
 	}
 	var user account.User
 	err := s.write(ctx, "create user", func(ctx context.Context, tx Tx, now time.Time) error {
-		if err := lockUsers(ctx, tx, row.First); err != nil {
+		if err := lockPeople(ctx, tx); err != nil {
+			return err
+		}
+		if err := checkFirst(ctx, tx, row.First); err != nil {
 			return err
 		}
 		if err := checkRoles(ctx, tx, row.Roles); err != nil {
@@ -188,11 +191,16 @@ func (s *Store) credential(ctx context.Context, where, value string) (account.Cr
 	return c, err
 }
 
-// lockUsers lets one transaction at a time make users, so that the first is alone.
-func lockUsers(ctx context.Context, tx Tx, first bool) error {
+// lockPeople lets one transaction at a time make users, or change who is who among them and their roles.
+func lockPeople(ctx context.Context, tx Tx) error {
 	_, err := tx.ExecContext(ctx, `UPDATE meta SET value = '' WHERE name = 'users'`)
-	if err != nil || !first {
-		return err
+	return err
+}
+
+// checkFirst refuses a user who must be the first and is not. The transaction holds lockPeople.
+func checkFirst(ctx context.Context, tx Tx, first bool) error {
+	if !first {
+		return nil
 	}
 	var n int64
 	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM users`).Scan(&n); err != nil {
