@@ -16,6 +16,16 @@ const MaxAPIKeys = 50
 // APIKeyUseStep is how exactly the last use of a key is known.
 const APIKeyUseStep = time.Hour
 
+// ShownUse is what is told of when something was last used that was made at a time: the hour, since the minute would tell a
+// thief when its owner is away, and not before it was made. Zero, of what was never used, stays zero.
+func ShownUse(used, made time.Time) time.Time {
+	hour := used.UTC().Truncate(time.Hour)
+	if !used.IsZero() && hour.Before(made) {
+		return made.UTC()
+	}
+	return hour
+}
+
 // Errors of an [APIKeyStore].
 var (
 	// ErrNoAPIKey says that there is no such key, or not of this owner.

@@ -23,7 +23,7 @@ type BulkStore interface {
 	// CreateUsers inserts what it can of rows, in one transaction, and returns one
 	// error for each: nil, ErrPresent if the canonical name is taken by a user with the
 	// same hash, ErrNameTaken or ErrRoleBounds. It writes one event for each user that it inserts,
-	// with the user's ID as Subject. With dry set it looks and writes nothing.
+	// which is Row.Made. With dry set it looks and writes nothing.
 	CreateUsers(ctx context.Context, rows []Row, dry bool, ev issuer.Event) ([]error, error)
 
 	// Credentials lists users with their hashes in the byte order of their canonical names.

@@ -212,3 +212,18 @@ type Client struct {
 	CreatedAt time.Time
 	Secrets   []ClientSecret // those that work, the oldest first
 }
+
+// GrantText is what the audit record says that a client may have: its scopes, and "audience=" before each audience, as far as
+// fits into 1 KiB.
+func (c Client) GrantText() string {
+	const most = 1 << 10
+	words := slices.Clone(c.Scope)
+	for _, a := range c.Audiences {
+		words = append(words, "audience="+a)
+	}
+	text := strings.Join(words, " ")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}

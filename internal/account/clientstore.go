@@ -48,7 +48,7 @@ type ClientStore interface {
 	ClientSecretStore
 	ClientChangeStore
 
-	// CreateClient inserts a client and returns it as stored, or ErrNameTaken.
+	// CreateClient inserts a client and returns it as stored, or ErrNameTaken. The event's Reason is the client's GrantText.
 	CreateClient(ctx context.Context, row ClientRow, ev issuer.Event) (Client, error)
 
 	// Client returns the client with this ID or name, or ErrNoClient.
@@ -74,7 +74,7 @@ type ClientChangeStore interface {
 	// EditClient changes a client and returns it as it is then. It returns
 	// issuer.ErrConflict, and writes nothing, if e.Seen is not what the client is, and
 	// ErrNoClient. Disabling ends its tokens as EndClientTokens does. It writes an event for each part
-	// that changes something: EventClientSet, EventClientDisable or EventClientEnable.
+	// that changes something: EventClientSet with the client's GrantText as Reason, EventClientDisable or EventClientEnable.
 	EditClient(ctx context.Context, id string, e ClientEdit, ev issuer.Event) (Client, []doorward.Revocation, error)
 
 	// EndClientTokens ends every token of the client so far, those of its API keys included, and

@@ -21,6 +21,9 @@ import (
 // RoleAdmin is the one role that means something by itself.
 const RoleAdmin = "admin"
 
+// UserIDPrefix begins the ID of every user, and of nothing else. A name may begin with it too.
+const UserIDPrefix = "u_"
+
 // InitialLifetime is how long a password works that somebody else chose and that
 // must be changed.
 const InitialLifetime = 24 * time.Hour
@@ -286,7 +289,7 @@ func (u User) expired(now time.Time) bool {
 
 // newID returns the ID of a new user: 130 random bits. It looks like no client ID
 // and like no name that says who it is.
-func newID() string { return "u_" + strings.ToLower(rand.Text()) }
+func newID() string { return UserIDPrefix + strings.ToLower(rand.Text()) }
 
 func parseRoles(roles []string) ([]string, error) {
 	if len(roles) > MaxRoles {

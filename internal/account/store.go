@@ -1,9 +1,11 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -35,6 +37,7 @@ type Store interface {
 	// CreateUser inserts a user and returns it as stored. It returns ErrNameTaken
 	// if a user has the canonical name, and ErrNotEmpty if row.First is set and
 	// there is any user. Two calls with row.First, from two processes, make one user.
+	// The event is row.Made.
 	CreateUser(ctx context.Context, row Row, ev issuer.Event) (User, error)
 
 	// User returns the user with this ID, or ErrNotFound.
@@ -136,6 +139,13 @@ type Row struct {
 	Lifetime time.Duration
 	// First inserts the user only into a store without users.
 	First bool
+}
+
+// Made is the event of a user who is made from the row: unless it says why, it says with which roles.
+func (r Row) Made(ev issuer.Event) issuer.Event {
+	ev.Subject = cmp.Or(ev.Subject, r.ID)
+	ev.Reason = cmp.Or(ev.Reason, strings.Join(slices.Compact(slices.Sorted(slices.Values(r.Roles))), ","))
+	return ev
 }
 
 // String leaves the hash out.

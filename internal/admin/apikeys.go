@@ -30,11 +30,11 @@ func (a *Admin) apiKeys(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	owner, filtered := p.filters["owner"]
-	if filtered && !isID(owner) {
+	if filtered && !isOwner(owner) {
 		return errOwner
 	}
 	if p.after != "" && !account.IsAPIKeyID(p.after) {
-		return endpoint.InvalidRequest("cursor must be what next said", nil)
+		return errCursor
 	}
 	list, err := a.APIKeys.List(r.Context(), account.APIKeyQuery{Owner: owner, After: p.after, Limit: p.limit + 1})
 	if err != nil {
@@ -50,7 +50,7 @@ func (a *Admin) apiKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !account.IsAPIKeyID(r.PathValue("id")) {
-		return endpoint.ErrNotFound
+		return refuse(account.ErrNoAPIKey)
 	}
 	k, err := a.APIKeys.Find(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -69,11 +69,13 @@ type apiKeyAddRequest struct {
 	Lifetime   *int     `json:"expires_in"` // seconds
 }
 
-var errOwner = endpoint.InvalidRequest("owner must be the id of a user or of a client", nil)
+var errOwner = endpoint.InvalidRequest("owner must be the id of a user, u_ and more, or of a client, dwc_ and more; a name is none", nil)
+
+func isOwner(text string) bool { return isUserID(text) || isClientID(text) }
 
 // newAPIKey reads what is asked for. A key that never expires is none of it: those are made at the command line.
 func (req apiKeyAddRequest) newAPIKey() (n account.NewAPIKey, err error) {
-	if !isID(req.Owner) {
+	if !isOwner(req.Owner) {
 		return n, errOwner
 	}
 	n = account.NewAPIKey{Owner: req.Owner, Name: req.Name, Everything: req.Everything, Audiences: req.Audiences}
@@ -114,7 +116,7 @@ func (a *Admin) apiKeyRevoke(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !account.IsAPIKeyID(r.PathValue("id")) {
-		return endpoint.ErrNotFound
+		return refuse(account.ErrNoAPIKey)
 	}
 	cutoff, err := a.APIKeys.Revoke(r.Context(), r.PathValue("id"), "", event(r))
 	if err != nil {

@@ -1,15 +1,14 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/endpoint"
-	"github.com/doorward/doorward/issuer"
 )
 
 // recordEntry is what is shown of a record of the audit log.
@@ -33,7 +32,7 @@ type recordsAnswer struct {
 
 // records lists what happened, newest first.
 func (a *Admin) records(w http.ResponseWriter, r *http.Request) error {
-	p, err := readPage(r, "subject", "actor", "address", "session", "request_id", "kind", "since", "until")
+	p, err := readPage(r, "subject", "actor", "address", "session", "request_id", "kind,", "since", "until")
 	if err != nil {
 		return err
 	}
@@ -57,37 +56,41 @@ func showRecord(r audit.Record) recordEntry {
 	}
 }
 
-// auditQuery reads what to select. Texts are compared exactly.
+// auditQuery reads what to select.
 func auditQuery(p page) (q audit.Query, err error) {
-	for _, text := range p.filters {
-		if len(text) > 512 || !utf8.ValidString(text) {
-			return q, endpoint.InvalidRequest("a parameter is too long, or no text", nil)
-		}
-	}
 	f := p.filters
-	q = audit.Query{
-		Subject: f["subject"], Actor: f["actor"], Address: f["address"], Session: f["session"], RequestID: f["request_id"], Limit: p.limit + 1,
+	asked := audit.Asked{Subject: f["subject"], Actor: f["actor"], Address: f["address"], Session: f["session"], RequestID: f["request_id"]}
+	if kinds, ok := f["kind"]; ok {
+		asked.Kinds = strings.Split(kinds, ",")
 	}
-	if f["kind"] != "" {
-		for kind := range strings.SplitSeq(f["kind"], ",") {
-			q.Kinds = append(q.Kinds, issuer.EventKind(kind))
-		}
+	if asked.Since, err = moment(f, "since"); err != nil {
+		return q, err
 	}
+	if asked.Until, err = moment(f, "until"); err != nil {
+		return q, err
+	}
+	q, err = asked.Query()
+	if bad, ok := errors.AsType[*audit.FieldError](err); ok {
+		return q, endpoint.InvalidRequest(bad.Field+" "+bad.Want, err)
+	}
+	q.Limit = p.limit + 1
 	if p.after != "" {
 		if q.Before, err = strconv.ParseInt(p.after, 10, 64); err != nil || q.Before <= 0 {
-			return q, endpoint.InvalidRequest("cursor must be what next said", nil)
+			return q, errCursor
 		}
-	}
-	for name, at := range map[string]*time.Time{"since": &q.Since, "until": &q.Until} {
-		if f[name] == "" {
-			continue
-		}
-		if *at, err = time.Parse(time.RFC3339, f[name]); err != nil {
-			return q, endpoint.InvalidRequest(name+" must be a time such as 2026-11-22T09:30:00Z", nil)
-		}
-	}
-	if q, err = q.Checked(); err != nil {
-		return q, endpoint.InvalidRequest("there is no such search: since must be before until, and the texts must be text", err)
 	}
 	return q, nil
+}
+
+// moment reads a parameter that is a time, zero if it is left out.
+func moment(filters map[string]string, name string) (time.Time, error) {
+	text, ok := filters[name]
+	if !ok {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, endpoint.InvalidRequest(name+" must be a time such as 2026-11-22T09:30:00Z", nil)
+	}
+	return at, nil
 }

@@ -39,7 +39,7 @@ func refuseBackup(r *http.Request, err error) error {
 	case errors.Is(err, backup.ErrBusy):
 		return errOneAtATime
 	case errors.Is(err, backup.ErrNone):
-		return endpoint.ErrNotFound
+		return endpoint.NotFound("there is no such backup")
 	case errors.Is(err, backup.ErrMost):
 		f.Status, f.Code, f.Description = http.StatusConflict, "conflict", "there are 10 backups already; delete one first"
 	case errors.Is(err, issuer.ErrUnavailable):

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
@@ -59,8 +58,8 @@ func (a *Admin) findClient(r *http.Request) (account.Client, error) {
 	if _, err := readQuery(r); err != nil {
 		return account.Client{}, err
 	}
-	if !strings.HasPrefix(r.PathValue("id"), account.ClientIDPrefix) || !isID(r.PathValue("id")) {
-		return account.Client{}, endpoint.ErrNotFound
+	if !isClientID(r.PathValue("id")) {
+		return account.Client{}, refuse(account.ErrNoClient)
 	}
 	c, err := a.Clients.Find(r.Context(), r.PathValue("id"))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/endpoint"
@@ -24,7 +25,7 @@ var known = []struct {
 	{account.ErrNotFound, http.StatusNotFound, "not_found", "there is no such user"},
 	{account.ErrNoRole, http.StatusNotFound, "not_found", "there is no such role"},
 	{account.ErrNoClient, http.StatusNotFound, "not_found", "there is no such client"},
-	{issuer.ErrNotFound, http.StatusNotFound, "not_found", "there is nothing at this address"},
+	{issuer.ErrNotFound, http.StatusNotFound, "not_found", "there is no such key"},
 	{account.ErrNameTaken, http.StatusConflict, "name_taken", "this name is taken; choose another one"},
 	{account.ErrRoleThere, http.StatusConflict, "name_taken", "there is a role of this name already"},
 	{account.ErrLastAdmin, http.StatusConflict, "last_admin", "this is the last admin who can log in; make another one first"},
@@ -66,6 +67,13 @@ func refuse(err error) error {
 var idForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 func isID(text string) bool { return idForm.MatchString(text) }
+
+// isUserID and isClientID tell an ID from a name, which is none.
+func isUserID(text string) bool { return strings.HasPrefix(text, account.UserIDPrefix) && isID(text) }
+
+func isClientID(text string) bool {
+	return strings.HasPrefix(text, account.ClientIDPrefix) && isID(text)
+}
 
 // readBody reads the body of a request that takes no parameters.
 func readBody(w http.ResponseWriter, r *http.Request, req any) error {

@@ -92,7 +92,7 @@ func (a *Admin) findKey(ctx context.Context, kid string) (keyEntry, error) {
 	}
 	at := slices.IndexFunc(list, func(k keyEntry) bool { return k.ID == kid })
 	if at < 0 {
-		return keyEntry{}, endpoint.ErrNotFound
+		return keyEntry{}, refuse(issuer.ErrNotFound)
 	}
 	return list[at], nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -20,19 +21,29 @@ const (
 
 // page is what a list was asked for: at most limit entries after a position.
 type page struct {
+	list  string // which one, by its path
 	limit int
 	after string
 	// filters are the other parameters of the list.
 	filters map[string]string
 }
 
-// readPage reads limit, cursor and the filters that a list knows. A parameter that is unknown or comes twice is refused.
+var errCursor = endpoint.InvalidRequest("cursor must be what next said in an answer of this list", nil)
+
+// readPage reads limit, cursor and the filters that a list knows, as readQuery does. A filter without a value is refused: it
+// would select nothing, or be taken for one that is left out.
 func readPage(r *http.Request, filters ...string) (page, error) {
-	p := page{limit: defaultLimit, filters: map[string]string{}}
+	p := page{list: path.Base(r.URL.Path), limit: defaultLimit, filters: map[string]string{}}
 	known := append([]string{"limit", "cursor"}, filters...)
 	values, err := readQuery(r, known...)
 	if err != nil {
 		return p, err
+	}
+	for _, name := range filters {
+		name = strings.TrimSuffix(name, ",")
+		if text, ok := values[name]; ok && text == "" {
+			return p, endpoint.InvalidRequest(name+" must not be empty; leave it out for all", nil)
+		}
 	}
 	p.filters = values
 	if text, ok := values["limit"]; ok {
@@ -41,32 +52,35 @@ func readPage(r *http.Request, filters ...string) (page, error) {
 		}
 	}
 	if text, ok := values["cursor"]; ok {
-		if p.after, ok = parseCursor(text); !ok {
-			return p, endpoint.InvalidRequest("cursor must be what next said", nil)
+		if p.after, ok = p.parseCursor(text); !ok {
+			return p, errCursor
 		}
 	}
 	return p, nil
 }
 
-// readQuery reads the parameters of a request, each of which is known and comes once.
+// readQuery reads the parameters of a request, each of which is known and comes once. Of one whose known name ends with a
+// comma there may be several, which are joined by it.
 func readQuery(r *http.Request, known ...string) (map[string]string, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, endpoint.InvalidRequest("the query cannot be read", nil)
 	}
-	read := map[string]string{}
-	for _, name := range known {
-		if list := values[name]; len(list) == 1 {
-			read[name] = list[0]
-		} else if len(list) > 1 {
-			return nil, endpoint.InvalidRequest("a parameter comes twice", nil)
+	read, names := map[string]string{}, make([]string, len(known))
+	for i, name := range known {
+		name, several := strings.CutSuffix(name, ",")
+		if names[i] = name; len(values[name]) > 1 && !several {
+			return nil, endpoint.InvalidRequest(name+" comes twice", nil)
+		}
+		if list, ok := values[name]; ok {
+			read[name] = strings.Join(list, ",")
 		}
 		delete(values, name)
 	}
 	if len(values) > 0 {
 		text := "there are no parameters here"
 		if len(known) > 0 {
-			text = "known parameters are " + strings.Join(known, ", ")
+			text = "known parameters are " + strings.Join(names, ", ")
 		}
 		return nil, endpoint.InvalidRequest(text, nil)
 	}
@@ -91,7 +105,7 @@ func cut[T any](p page, list []T, position func(T) string) (entries []T, next st
 		return list, ""
 	}
 	list = list[:p.limit]
-	return list, cursorText(position(list[p.limit-1]))
+	return list, p.cursorText(position(list[p.limit-1]))
 }
 
 // each shows the entries of a list. What is empty is [], not null.
@@ -103,12 +117,13 @@ func each[T, E any](list []T, show func(T) E) []E {
 	return shown
 }
 
-// cursorText writes a position. Whoever changes it reaches nothing that the list does not show anyway.
-func cursorText(position string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(position))
+// cursorText writes a position in a list: another list, whose positions are others, does not take it. Whoever changes it
+// reaches nothing that the list does not show anyway.
+func (p page) cursorText(position string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(p.list + " " + position))
 }
 
-func parseCursor(text string) (position string, ok bool) {
+func (p page) parseCursor(text string) (position string, ok bool) {
 	if text == "" || len(text) > maxCursor {
 		return "", false
 	}
@@ -116,5 +131,6 @@ func parseCursor(text string) (position string, ok bool) {
 	if err != nil || !utf8.Valid(raw) || strings.ContainsAny(string(raw), "\x00") || strings.ContainsAny(text, "\r\n") {
 		return "", false
 	}
-	return string(raw), true
+	position, ok = strings.CutPrefix(string(raw), p.list+" ")
+	return position, ok && position != ""
 }

@@ -13,7 +13,7 @@ type clientSecretEntry struct {
 	ID        string    `json:"id"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// LastUsed is rounded down to the hour, and left out for a secret that was never used.
+	// LastUsed is as exact as account.ShownUse, and left out for a secret that was never used.
 	LastUsed time.Time `json:"last_used,omitzero"`
 }
 
@@ -32,7 +32,7 @@ func (a *Admin) secrets(w http.ResponseWriter, r *http.Request) error {
 }
 
 func showSecret(s account.ClientSecret) clientSecretEntry {
-	return clientSecretEntry{ID: s.ID, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, LastUsed: s.UsedAt.Truncate(time.Hour)}
+	return clientSecretEntry{ID: s.ID, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, LastUsed: account.ShownUse(s.UsedAt, s.CreatedAt)}
 }
 
 type secretAddRequest struct {
@@ -75,7 +75,7 @@ func (a *Admin) secretDrop(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if r.PathValue("secret") == account.OldSecret { // A word for people, who type.
-		return endpoint.ErrNotFound
+		return refuse(account.ErrNoSecret)
 	}
 	if _, err := a.Clients.DropSecret(r.Context(), c.ID, r.PathValue("secret"), event(r)); err != nil {
 		return refuse(err)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
@@ -18,7 +19,7 @@ type sessionEntry struct {
 	Audience  string    `json:"audience"`
 	AuthTime  time.Time `json:"auth_time"`
 	CreatedAt time.Time `json:"created_at"`
-	// LastUsed is rounded down to the hour, here too: nobody learns to the minute when somebody is away.
+	// LastUsed is as exact as account.ShownUse.
 	LastUsed  time.Time `json:"last_used"`
 	ExpiresAt time.Time `json:"expires_at"`
 	EndedAt   time.Time `json:"ended_at,omitzero"`
@@ -33,7 +34,7 @@ func showSession(s issuer.Session) sessionEntry {
 	}
 	return sessionEntry{
 		ID: s.ID, Subject: s.Subject, ClientID: s.ClientID, Scope: s.Scope.String(), Audience: s.Audience, AuthTime: s.AuthTime,
-		CreatedAt: s.CreatedAt, LastUsed: s.LastUsedAt.Truncate(time.Hour), ExpiresAt: expires,
+		CreatedAt: s.CreatedAt, LastUsed: account.ShownUse(s.LastUsedAt, s.CreatedAt), ExpiresAt: expires,
 		EndedAt: s.EndedAt, EndReason: s.OverFor(time.Now()),
 	}
 }
@@ -42,6 +43,8 @@ type sessionsAnswer struct {
 	Sessions []sessionEntry `json:"sessions"`
 	Next     string         `json:"next,omitzero"`
 }
+
+var errNoSession = endpoint.NotFound("there is no such session")
 
 // sessionForm is the one text form of a session's ID.
 var sessionForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
@@ -57,11 +60,11 @@ func (a *Admin) sessions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	user, filtered := p.filters["user"]
-	if filtered && !isID(user) {
-		return endpoint.InvalidRequest("user must be the id of a user", nil)
+	if filtered && !isUserID(user) {
+		return endpoint.InvalidRequest("user must be the id of a user, u_ and more; /admin/v1/users?username= has it for a name", nil)
 	}
 	if p.after != "" && !sessionForm.MatchString(p.after) {
-		return endpoint.InvalidRequest("cursor must be what next said", nil)
+		return errCursor
 	}
 	list, err := a.Issuer.Sessions(r.Context(), issuer.SessionQuery{Subject: user, Live: !ended, Before: p.after, Limit: p.limit + 1})
 	if err != nil {
@@ -86,14 +89,14 @@ func (a *Admin) findSession(r *http.Request) (issuer.Session, error) {
 		return issuer.Session{}, err
 	}
 	if !sessionForm.MatchString(r.PathValue("id")) {
-		return issuer.Session{}, endpoint.ErrNotFound
+		return issuer.Session{}, errNoSession
 	}
 	list, err := a.Issuer.Sessions(r.Context(), issuer.SessionQuery{ID: r.PathValue("id"), Limit: 1})
 	if err != nil {
 		return issuer.Session{}, err
 	}
 	if len(list) == 0 {
-		return issuer.Session{}, endpoint.ErrNotFound
+		return issuer.Session{}, errNoSession
 	}
 	return list[0], nil
 }

@@ -83,7 +83,7 @@ func (a *Admin) find(r *http.Request) (account.User, error) {
 
 func (a *Admin) findUser(r *http.Request) (account.User, error) {
 	if !isID(r.PathValue("id")) {
-		return account.User{}, endpoint.ErrNotFound
+		return account.User{}, refuse(account.ErrNotFound)
 	}
 	u, err := a.People.ByID(r.Context(), r.PathValue("id"))
 	if err != nil {

@@ -41,7 +41,7 @@ type Entry struct {
 	Audiences  []string   `json:"audiences"`
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  *time.Time `json:"expires_at"` // null: never
-	// LastUsed is rounded down to the hour; null: not yet.
+	// LastUsed is as exact as account.ShownUse; null: not yet.
 	LastUsed  *time.Time `json:"last_used"`
 	RevokedAt *time.Time `json:"revoked_at"` // null: not revoked
 	// Key is its text, in the answer that makes it and in no other.
@@ -64,6 +64,8 @@ func (s self) list(w http.ResponseWriter, r *http.Request) error {
 	}{entries})
 	return nil
 }
+
+var errNoKey = endpoint.NotFound("you have no such API key")
 
 // show shows one key of the caller's. One of somebody else is answered like one that never was.
 func (s self) show(w http.ResponseWriter, r *http.Request) error {
@@ -138,7 +140,7 @@ func (s self) within(r *http.Request, scope doorward.Scope, everything bool) (er
 func (s self) revoke(w http.ResponseWriter, r *http.Request) error {
 	id, subject := r.PathValue("id"), endpoint.Claims(r).Subject
 	if !account.IsAPIKeyID(id) {
-		return endpoint.ErrNotFound
+		return errNoKey
 	}
 	cut, err := s.keys.Revoke(r.Context(), id, subject, endpoint.Event(r, subject))
 	if err != nil {
@@ -155,7 +157,7 @@ func (s self) revoke(w http.ResponseWriter, r *http.Request) error {
 func EntryOf(k account.APIKey) Entry {
 	return Entry{
 		ID: k.ID, Name: k.Name, Scope: k.Scope.String(), Everything: k.Everything, Audiences: append([]string{}, k.Audiences...),
-		CreatedAt: k.CreatedAt, ExpiresAt: orNull(k.ExpiresAt), LastUsed: orNull(k.UsedAt.Truncate(time.Hour)), RevokedAt: orNull(k.RevokedAt),
+		CreatedAt: k.CreatedAt, ExpiresAt: orNull(k.ExpiresAt), LastUsed: orNull(account.ShownUse(k.UsedAt, k.CreatedAt)), RevokedAt: orNull(k.RevokedAt),
 	}
 }
 
@@ -173,7 +175,7 @@ func refused(err error) error {
 	}
 	switch {
 	case errors.Is(err, account.ErrNoAPIKey):
-		return endpoint.ErrNotFound
+		return errNoKey
 	case errors.Is(err, account.ErrAPIKeyScope):
 		return invalid(http.StatusBadRequest, "invalid_scope", "a scope was asked for that the user, or this login, does not have")
 	case errors.Is(err, account.ErrAPIKeyBounds):

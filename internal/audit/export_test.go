@@ -7,3 +7,6 @@ func Encode(records []Record) (b []byte) {
 	}
 	return b
 }
+
+// Kinds are those that can be searched for.
+var Kinds = kinds

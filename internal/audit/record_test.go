@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,8 @@ func decode(t *rapid.T, b []byte) (list []audit.Record) {
 	return list
 }
 
-// docs/audit.md has every kind of event that is recorded, and from the kind follows how it ended.
+// docs/audit.md has every kind of event that is recorded, and so has the list of those that are searched for. From the kind
+// follows how it ended.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/audit.md")
@@ -89,12 +91,20 @@ func TestKinds(t *testing.T) {
 		if strings.Contains(string(page), "`"+kind+"`") == notRecorded[kind] {
 			t.Errorf("the table of kinds in docs/audit.md and %s: recorded is %v", kind, !notRecorded[kind])
 		}
+		if slices.Contains(audit.Kinds, issuer.EventKind(kind)) == notRecorded[kind] {
+			t.Errorf("the list of kinds and %s: recorded is %v", kind, !notRecorded[kind])
+		}
 		want := audit.Done
 		if refused[kind] {
 			want = audit.Refused
 		}
 		if got := (audit.Record{Event: issuer.Event{Kind: issuer.EventKind(kind)}}).Result(); got != want {
 			t.Errorf("%s: %s, want %s", kind, got, want)
+		}
+	}
+	for _, kind := range audit.Kinds {
+		if !found[string(kind)] {
+			t.Errorf("nobody records %s", kind)
 		}
 	}
 	for kind := range refused {

@@ -55,6 +55,11 @@ type ErrorBody struct {
 
 var ErrNotFound = &Failure{Status: http.StatusNotFound, Code: "not_found", Description: "there is nothing at this address"}
 
+// NotFound is 404 where the address is right and what it names is not there.
+func NotFound(description string) error {
+	return &Failure{Status: http.StatusNotFound, Code: "not_found", Description: description}
+}
+
 // InvalidRequest is 400 for a request that is wrong in itself.
 func InvalidRequest(description string, cause error) error {
 	return &Failure{Status: http.StatusBadRequest, Code: "invalid_request", Description: description, Cause: cause}

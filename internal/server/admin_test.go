@@ -466,7 +466,7 @@ func TestAdminEvents(t *testing.T) {
 	if want := []issuer.EventKind{account.EventUserDisable, account.EventUserRoles}; !slices.Equal(kinds, want) {
 		t.Errorf("recorded %q for %s, want %q", kinds, a.body, want)
 	}
-	for kind, found := range map[string]int{"user_roles": 1, "user_roles,user_disable": 2, "user_roles,no_such": 1} {
+	for kind, found := range map[string]int{"user_roles": 1, "user_roles,user_disable": 2, "user_roles&kind=user_disable": 2, "user_roles,user_email": 1} {
 		list, _ := w.do("GET", "/admin/v1/audit?subject="+w.bob+"&kind="+kind, nil, root).want(t, 200, "").object["records"].([]any)
 		if len(list) != found {
 			t.Errorf("%d records of %s, want %d", len(list), kind, found)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
@@ -55,7 +56,7 @@ func (s *Server) sessions(w http.ResponseWriter, r *http.Request) error {
 		}
 		answer.Sessions = append(answer.Sessions, sessionEntry{
 			ID: session.ID, ClientID: session.ClientID, CreatedAt: session.CreatedAt,
-			LastUsed:  session.LastUsedAt.Truncate(time.Hour),
+			LastUsed:  account.ShownUse(session.LastUsedAt, session.CreatedAt),
 			ExpiresAt: expires, Current: session.ID == claims.SessionID,
 		})
 	}
@@ -73,19 +74,21 @@ func (s *Server) sessionEndRoute() endpoint.Route {
 // sessionForm is the one text form of a session's ID.
 var sessionForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
+var errNoSession = endpoint.NotFound("you have no such session")
+
 // sessionEnd ends one of the caller's own sessions. A session of somebody else
 // is answered like one that never was.
 func (s *Server) sessionEnd(w http.ResponseWriter, r *http.Request) error {
 	id, claims := r.PathValue("id"), endpoint.Claims(r)
 	if !sessionForm.MatchString(id) {
-		return endpoint.ErrNotFound
+		return errNoSession
 	}
 	list, err := s.cfg.Issuer.Sessions(r.Context(), issuer.SessionQuery{ID: id, Subject: claims.Subject, Limit: 1})
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		return endpoint.ErrNotFound
+		return errNoSession
 	}
 	ev := endpoint.Event(r, claims.Subject)
 	ev.Subject = claims.Subject

@@ -33,7 +33,7 @@ func (s *Store) CreateUsers(ctx context.Context, rows []account.Row, dry bool, e
 			if err := insertUser(ctx, tx, now, row); err != nil {
 				return err
 			}
-			if err := record(ctx, tx, now, about(ev, row.ID, "")); err != nil {
+			if err := record(ctx, tx, now, row.Made(ev)); err != nil {
 				return err
 			}
 		}

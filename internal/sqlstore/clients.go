@@ -43,6 +43,7 @@ func (s *Store) CreateClient(ctx context.Context, row account.ClientRow, ev issu
 		if client, err = oneClient(ctx, tx, now, row.ID); err != nil {
 			return err
 		}
+		ev.Reason = client.GrantText()
 		return record(ctx, tx, now, about(ev, row.ID, ""))
 	})
 	if err != nil {

@@ -182,6 +182,10 @@ func editClient(ctx context.Context, tx Tx, now time.Time, was account.Client, e
 		kinds = append(kinds, account.EventClientEnable)
 	}
 	for _, ev.Kind = range kinds {
+		ev.Reason = ""
+		if ev.Kind == account.EventClientSet {
+			ev.Reason = is.GrantText()
+		}
 		if err := record(ctx, tx, now, about(ev, was.ID, "")); err != nil {
 			return was, err
 		}

@@ -42,7 +42,7 @@ func (s *Store) CreateUser(ctx context.Context, row account.Row, ev issuer.Event
 			return err
 		}
 		user = created.User
-		return record(ctx, tx, now, about(ev, row.ID, ""))
+		return record(ctx, tx, now, row.Made(ev))
 	})
 	return user, err
 }

@@ -51,7 +51,7 @@ func (s Shell) listCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				rows = append(rows, []string{key.ID, key.Name, name, may(key), status(key), expiry(key), ago.When(key.UsedAt)})
+				rows = append(rows, []string{key.ID, key.Name, name, may(key), status(key), expiry(key), ago.When(account.ShownUse(key.UsedAt, key.CreatedAt))})
 			}
 			return s.Table([]string{"ID", "NAME", "OWNER", "SCOPE", "STATUS", "EXPIRES", "USED"}, rows)
 		})
@@ -117,7 +117,7 @@ func jsonOf(k account.APIKey) keyJSON {
 	return keyJSON{
 		ID: k.ID, Name: k.Name, Owner: k.Owner, Scope: k.Scope.String(), Everything: k.Everything,
 		Audiences: append([]string{}, k.Audiences...), CreatedAt: k.CreatedAt.UTC(),
-		ExpiresAt: ago.Optional(k.ExpiresAt), LastUsed: ago.Optional(k.UsedAt), RevokedAt: ago.Optional(k.RevokedAt),
+		ExpiresAt: ago.Optional(k.ExpiresAt), LastUsed: ago.Optional(account.ShownUse(k.UsedAt, k.CreatedAt)), RevokedAt: ago.Optional(k.RevokedAt),
 	}
 }
 

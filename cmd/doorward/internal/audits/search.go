@@ -1,6 +1,7 @@
 package audits
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -11,7 +12,6 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
-	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
@@ -120,9 +120,9 @@ more than --limit, the next page is that --before the last record.`,
 		Args: s.Want(),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.user, "user", "", "whom it is about: the `NAME` or ID of a user, a client, role:NAME")
-	flags.StringVar(&f.actor, "actor", "", "who did it: the `NAME` or ID of a user, a client, cli:NAME")
-	flags.StringArrayVar(&f.kinds, "kind", nil, "what happened, a `KIND` such as login_failed; may be repeated")
+	flags.StringVar(&f.user, "user", "", "whom it is about: the `NAME` or ID of a user, the ID of a client, role:NAME")
+	flags.StringVar(&f.actor, "actor", "", "who did it: the `NAME` or ID of a user, the ID of a client, cli:NAME")
+	flags.StringSliceVar(&f.kinds, "kind", nil, "what happened, a `KIND` such as login_failed; may be repeated")
 	flags.StringVar(&f.address, "address", "", "the `ADDRESS` where the request came from")
 	flags.StringVar(&f.session, "session", "", "the `ID` of a session")
 	flags.StringVar(&f.request, "request", "", "the `ID` of a request")
@@ -132,66 +132,92 @@ more than --limit, the next page is that --before the last record.`,
 	flags.IntVar(&f.limit, "limit", audit.DefaultLimit, "how many records, `N` at most 1000")
 	asJSON := flags.Bool("json", false, "print JSON, a line for each record")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := s.checkFlags(cmd, f); err != nil {
+			return err
+		}
 		return s.Beside(cmd, func(ctx context.Context, store Store) error {
 			q, err := s.query(ctx, store, f)
 			if err != nil {
 				return err
 			}
-			list, err := store.SearchAudit(ctx, q)
-			if errors.Is(err, audit.ErrQuery) {
-				return s.Misused(cmd.CommandPath()+" --help", "there can be no such records: a --kind is small letters and _, and --before a number above 0")
-			}
-			if err != nil {
-				return err
-			}
-			p := s.printer(store, *asJSON)
-			for _, r := range list {
-				if err := p.print(ctx, r); err != nil {
-					return err
-				}
-			}
-			if len(list) == 0 {
-				s.Note("no record fits")
-			}
-			if len(list) == q.Limit {
-				s.Note("there may be more: --before %d", list[len(list)-1].Seq)
-			}
-			return nil
+			return s.search(ctx, store, s.printer(store, *asJSON), q)
 		})
 	}
 	return cmd
 }
 
+// checkFlags refuses a flag without a value: it would be taken for one that was not given.
+func (s Shell) checkFlags(cmd *cobra.Command, f searchFlags) error {
+	for _, name := range []string{"user", "actor", "kind", "address", "session", "request", "since", "until"} {
+		flag := cmd.Flags().Lookup(name)
+		if text := flag.Value.String(); flag.Changed && (text == "" || text == "[]") {
+			return s.Misused(cmd.CommandPath()+" --help", "--%s has no value", name)
+		}
+	}
+	switch {
+	case f.limit < 1 || f.limit > audit.MaxLimit:
+		return s.Misused("", "--limit: want 1 to %d", audit.MaxLimit)
+	case f.before < 0 || cmd.Flags().Changed("before") && f.before == 0:
+		return s.Misused("", "--before: want the number of a record, which is above 0")
+	}
+	return nil
+}
+
+func (s Shell) search(ctx context.Context, store Store, p *printer, q audit.Query) error {
+	list, err := store.SearchAudit(ctx, q)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if err := p.print(ctx, r); err != nil {
+			return err
+		}
+	}
+	if len(list) == 0 {
+		s.Note("no record fits")
+	}
+	if len(list) == q.Limit {
+		s.Note("there may be more: --before %d", list[len(list)-1].Seq)
+	}
+	return nil
+}
+
+// flagOf are the flags that have another name than the field of a query.
+var flagOf = map[string]string{"subject": "user", "request_id": "request"}
+
 func (s Shell) query(ctx context.Context, store Store, f searchFlags) (q audit.Query, err error) {
-	q = audit.Query{Address: f.address, Session: f.session, RequestID: f.request, Before: f.before, Limit: f.limit}
-	if f.limit < 1 || f.limit > audit.MaxLimit {
-		return q, s.Misused("", "--limit: want 1 to %d", audit.MaxLimit)
-	}
-	for _, kind := range f.kinds {
-		q.Kinds = append(q.Kinds, issuer.EventKind(kind))
-	}
-	if q.Subject, err = named(ctx, store, f.user); err != nil {
+	asked := audit.Asked{Address: f.address, Session: f.session, RequestID: f.request, Kinds: f.kinds}
+	if asked.Since, err = s.moment("--since", f.since); err != nil {
 		return q, err
 	}
-	if q.Actor, err = named(ctx, store, f.actor); err != nil {
+	if asked.Until, err = s.moment("--until", f.until); err != nil {
 		return q, err
 	}
-	if q.Since, err = s.moment("--since", f.since); err != nil {
+	if asked.Subject, err = s.named(ctx, store, f.user); err != nil {
 		return q, err
 	}
-	q.Until, err = s.moment("--until", f.until)
+	if asked.Actor, err = s.named(ctx, store, f.actor); err != nil {
+		return q, err
+	}
+	q, err = asked.Query()
+	if bad, ok := errors.AsType[*audit.FieldError](err); ok {
+		return q, s.Misused("doorward audit search --help", "--%s %s", cmp.Or(flagOf[bad.Field], bad.Field), bad.Want)
+	}
+	q.Before, q.Limit = f.before, f.limit
 	return q, err
 }
 
-// named is the ID of the user with a name. What is nobody's name is an ID: that of a client,
-// or of a user who is gone.
-func named(ctx context.Context, store Store, name string) (string, error) {
-	if name == "" || strings.ContainsAny(name, ":") {
+// named is the ID of the user with a name. What is nobody's name may be an ID: that of a client, or of a user who is gone.
+func (s Shell) named(ctx context.Context, store Store, name string) (string, error) {
+	if name == "" || strings.Contains(name, ":") {
 		return name, nil
 	}
 	u, err := store.People.ByName(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
-		return name, nil
+		if audit.IsParty(name) {
+			return name, nil
+		}
+		return "", s.Refused("doorward user list", "there is no user %q; one who was deleted is found by their ID, and so is a client", name)
 	}
 	return u.ID, err
 }

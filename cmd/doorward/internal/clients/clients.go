@@ -276,7 +276,7 @@ func jsonOf(c account.Client) clientJSON {
 	}
 	for _, secret := range c.Secrets {
 		out.Secrets = append(out.Secrets, secretJSON{
-			secret.ID, secret.CreatedAt.UTC(), ago.Optional(secret.ExpiresAt), ago.Optional(secret.UsedAt),
+			secret.ID, secret.CreatedAt.UTC(), ago.Optional(secret.ExpiresAt), ago.Optional(account.ShownUse(secret.UsedAt, secret.CreatedAt)),
 		})
 	}
 	return out

@@ -3,7 +3,6 @@ package clients
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
@@ -77,7 +76,7 @@ func about(secret account.ClientSecret) string {
 	if secret.UsedAt.IsZero() {
 		text += "never used"
 	} else {
-		text += "last used " + secret.UsedAt.UTC().Truncate(time.Hour).Format("2006-01-02 15:04Z")
+		text += "last used " + account.ShownUse(secret.UsedAt, secret.CreatedAt).Format("2006-01-02 15:04Z")
 	}
 	if !secret.ExpiresAt.IsZero() {
 		text += ", expires " + ago.When(secret.ExpiresAt)

@@ -232,13 +232,9 @@ type sessionJSON struct {
 // jsonOfSession shows the last use to the hour: who holds a stolen token and
 // reads this learns nothing of when its owner is there.
 func jsonOfSession(s issuer.Session, user string) sessionJSON {
-	used := s.LastUsedAt.UTC().Truncate(time.Hour)
-	if used.Before(s.CreatedAt) {
-		used = s.CreatedAt.UTC()
-	}
 	return sessionJSON{
 		ID: s.ID, User: user, Subject: s.Subject, ClientID: s.ClientID, Scope: s.Scope.String(), Audience: s.Audience,
-		Live: s.Live(time.Now()), CreatedAt: s.CreatedAt.UTC(), AuthTime: s.AuthTime.UTC(), LastUsedAt: used,
+		Live: s.Live(time.Now()), CreatedAt: s.CreatedAt.UTC(), AuthTime: s.AuthTime.UTC(), LastUsedAt: account.ShownUse(s.LastUsedAt, s.CreatedAt),
 		IdleEnd: s.IdleEnd.UTC(), AbsoluteEnd: s.AbsoluteEnd.UTC(), EndedAt: ago.Optional(s.EndedAt), EndReason: s.OverFor(time.Now()),
 	}
 }

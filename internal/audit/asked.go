@@ -1,0 +1,143 @@
+package audit
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/doorward/doorward/issuer"
+)
+
+// Asked is a search as somebody writes it. An empty field selects all.
+type Asked struct {
+	Subject, Actor, Address, Session, RequestID string
+	Kinds                                       []string // any of these
+	Since, Until                                time.Time
+}
+
+// FieldError says which field of an [Asked] asks for what cannot be. It wraps [ErrQuery].
+type FieldError struct {
+	// Field is its name in the admin API: subject, request_id.
+	Field string
+	// Want goes on from there with what it must be. Nothing of it comes from outside.
+	Want string
+}
+
+// Error names the field.
+func (e *FieldError) Error() string { return fmt.Sprintf("%v: %s %s", ErrQuery, e.Field, e.Want) }
+
+// Unwrap returns ErrQuery.
+func (e *FieldError) Unwrap() error { return ErrQuery }
+
+// maxText is the greatest length of a text that is looked for, in bytes.
+const maxText = 512
+
+var (
+	// partyForm is what the Subject and the Actor of a record begin with: the ID of a user, a client, an API key or a key
+	// of this record, or the kind of a name.
+	partyForm   = regexp.MustCompile(`^(?:(?:u|dwc|dwk|dwa)_[A-Za-z0-9_-]+$|role:|cli:)`)
+	sessionForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+)
+
+// itself is the Actor of what Doorward does by itself.
+const itself = "doorward"
+
+// IsParty reports whether a text can be the Subject or the Actor of a record.
+func IsParty(text string) bool { return text == itself || partyForm.MatchString(text) }
+
+// Query returns the query that is asked for, or a [*FieldError] for what no record can ever be: whoever reads that nothing
+// was found takes it for what has not happened.
+func (a Asked) Query() (Query, error) {
+	q := Query{Subject: a.Subject, Actor: a.Actor, Session: a.Session, RequestID: a.RequestID, Since: a.Since, Until: a.Until}
+	const party = "must be the id of a user, a client or a key, role: and a name, or cli: and a name"
+	for _, f := range []struct {
+		name, text string
+		does       func(string) bool
+		want       string
+	}{
+		{"subject", a.Subject, IsParty, party},
+		{"actor", a.Actor, IsParty, party},
+		{"address", a.Address, nil, ""},
+		{"session", a.Session, sessionForm.MatchString, "must be the id of a session"},
+		{"request_id", a.RequestID, nil, ""},
+	} {
+		switch {
+		case len(f.text) > maxText, !utf8.ValidString(f.text), strings.Contains(f.text, "\x00"):
+			return Query{}, &FieldError{f.name, "is too long, or no text"}
+		case f.text != "" && f.does != nil && !f.does(f.text):
+			return Query{}, &FieldError{f.name, f.want}
+		}
+	}
+	if a.Address != "" {
+		ip, err := netip.ParseAddr(a.Address)
+		if err != nil {
+			return Query{}, &FieldError{"address", "must be an IP address, without a port"}
+		}
+		q.Address = ip.Unmap().WithZone("").String() // as it is recorded
+	}
+	if !a.Since.IsZero() && !a.Until.IsZero() && !a.Since.Before(a.Until) {
+		return Query{}, &FieldError{"until", "must be after since"}
+	}
+	var err error
+	q.Kinds, err = parseKinds(a.Kinds)
+	return q, err
+}
+
+func parseKinds(texts []string) (list []issuer.EventKind, err error) {
+	for _, text := range texts {
+		kind := issuer.EventKind(text)
+		if !slices.Contains(kinds, kind) {
+			return nil, &FieldError{"kind", wantKind(text)}
+		}
+		if !slices.Contains(list, kind) {
+			list = append(list, kind)
+		}
+	}
+	return list, nil
+}
+
+// wantKind says which kind was meant, or which there are.
+func wantKind(text string) string {
+	if text == "" {
+		return "must not be empty; leave it out for all"
+	}
+	best, least := issuer.EventKind(""), min(len(text)/2, 3)+1
+	for _, kind := range kinds {
+		if d := distance(text[:min(len(text), maxText)], string(kind)); d < least {
+			best, least = kind, d
+		}
+	}
+	if best != "" {
+		return "is none that is recorded; " + string(best) + " is one"
+	}
+	words := make([]string, len(kinds))
+	for i, kind := range kinds {
+		words[i] = string(kind)
+	}
+	return "must be one of " + strings.Join(words, ", ")
+}
+
+// distance is how many bytes are to be added, removed or replaced to make b of a (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
