@@ -21,8 +21,8 @@ const textServerError = "the request could not be answered; the log has the reas
 // Failure is a refusal: what the client reads and, apart from it, what the log reads.
 type Failure struct {
 	Status int
-	// Code and Description are the client's. Both are constants of ours, never
-	// text from outside, so that they fit WWW-Authenticate (RFC 6750 §3).
+	// Code and Description are the client's. Both are constants of ours, never text from outside but for the name of a
+	// member or a parameter that is a plain word, so that they fit WWW-Authenticate (RFC 6750 §3).
 	Code, Description string
 	// Reason is the "reason" member; empty leaves it out.
 	Reason string

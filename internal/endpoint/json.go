@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -61,23 +63,62 @@ func decodeJSON(body []byte, req any) error {
 	if err == nil {
 		return nil
 	}
-	return InvalidRequest(explain(err, members(req)), where(err))
+	return InvalidRequest(explain(err, reflect.TypeOf(req).Elem()), where(err))
 }
 
-// explain says what is wrong in words of ours: the decoder's would repeat what was sent.
-func explain(err error, members string) string {
-	switch {
-	case errors.Is(err, errNull):
-		return "a member is null; leave it out instead"
-	case errors.Is(err, json.ErrUnknownName):
-		return "the body has a member that is not known here; known are " + members
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return "the body has a member twice"
-	}
-	if _, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+// plainName holds every name of a member here. One that is sent is told in an answer only if it has this form: it is text
+// from outside.
+var plainName = regexp.MustCompile(`^[a-z_0-9]{1,32}$`)
+
+// explain says what is wrong in words of ours: the decoder's would repeat what was sent. Into t the body was to be read.
+func explain(err error, t reflect.Type) string {
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			return "the body has a member twice" + named(e.JSONPointer)
+		}
 		return "the body is not one JSON object in UTF-8"
 	}
-	return "a member has the wrong type; known are " + members
+	e, ok := errors.AsType[*json.SemanticError](err)
+	switch {
+	case !ok, e.JSONPointer == "":
+		return "the body must be a JSON object"
+	case errors.Is(err, json.ErrUnknownName):
+		return "the body has a member that is not known here" + named(e.JSONPointer) + knownOf(t)
+	}
+	path := slices.Collect(e.JSONPointer.Tokens())
+	switch member := memberOf(t, path[0]); {
+	case member == nil:
+		return "a member has the wrong type"
+	case errors.Is(err, errNull) && len(path) == 1:
+		return path[0] + " is null; leave it out instead"
+	default:
+		return path[0] + " must be " + wanted(member)
+	}
+}
+
+// named is the member that a pointer ends with, as far as it is told.
+func named(p jsontext.Pointer) string {
+	if name := p.LastToken(); plainName.MatchString(name) {
+		return ": " + name
+	}
+	return ""
+}
+
+// wanted is what the JSON of a member must be.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return wanted(t.Elem())
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number that is not too large"
+	case reflect.Slice:
+		return "an array, of which each entry is " + wanted(t.Elem())
+	}
+	return "of another type"
 }
 
 // where is the reason for the log: the kind of the error and its place, and
@@ -92,15 +133,31 @@ func where(err error) error {
 	return errors.New("json: not accepted")
 }
 
-// members lists the JSON names of a request, for the message.
-func members(req any) string {
-	t := reflect.TypeOf(req).Elem()
-	names := make([]string, 0, t.NumField())
+// memberOf is the type of the member of a request with this name, nil if there is none.
+func memberOf(t reflect.Type, name string) reflect.Type {
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		names = append(names, name)
+		if nameOf(t.Field(i)) == name {
+			return t.Field(i).Type
+		}
 	}
-	return strings.Join(names, ", ")
+	return nil
+}
+
+// knownOf lists the members of a request, for the message.
+func knownOf(t reflect.Type) string {
+	names := make([]string, t.NumField())
+	for i := range names {
+		names[i] = nameOf(t.Field(i))
+	}
+	if len(names) == 0 {
+		return "; there are none"
+	}
+	return "; known are " + strings.Join(names, ", ")
+}
+
+func nameOf(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
 }
 
 // WriteJSON writes an answer. A value of ours that cannot be written is a bug.
