@@ -141,10 +141,14 @@ type Row struct {
 	First bool
 }
 
-// Made is the event of a user who is made from the row: unless it says why, it says with which roles.
+// Made is the event of a user who is made from the row. After its reason, if there is one, it says with which roles.
 func (r Row) Made(ev issuer.Event) issuer.Event {
 	ev.Subject = cmp.Or(ev.Subject, r.ID)
-	ev.Reason = cmp.Or(ev.Reason, strings.Join(slices.Compact(slices.Sorted(slices.Values(r.Roles))), ","))
+	roles := strings.Join(slices.Compact(slices.Sorted(slices.Values(r.Roles))), ",")
+	if ev.Reason != "" && roles != "" {
+		roles = ": " + roles
+	}
+	ev.Reason += roles
 	return ev
 }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +37,7 @@ type notAdded struct {
 }
 
 // usersImport adds users of another program with the hashes of their passwords. Each row is added or not, as by the
-// command: after a request that failed the same lines can be sent again.
+// command: after a request that failed the same lines can be sent again. Who loses the role meanwhile adds no more of them.
 func (a *Admin) usersImport(w http.ResponseWriter, r *http.Request) error {
 	values, err := readQuery(r, "dry_run")
 	if err != nil {
@@ -53,7 +54,7 @@ func (a *Admin) usersImport(w http.ResponseWriter, r *http.Request) error {
 	if err := checkLines(lines); err != nil {
 		return err
 	}
-	l := longAnswer(w)
+	l, claims := longAnswer(w), endpoint.Claims(r)
 	answer := importAnswer{NotAdded: []notAdded{}}
 	answer.Sum, err = roster.Import{
 		People: a.People, Source: roster.ReadEntries(lines), Dry: dry, Event: event(r),
@@ -61,6 +62,7 @@ func (a *Admin) usersImport(w http.ResponseWriter, r *http.Request) error {
 			answer.NotAdded = append(answer.NotAdded, notAdded{row.Place, fmt.Sprintf("%.80s", row.Name), row.Reason})
 			return nil
 		},
+		Still:    func(ctx context.Context) error { return a.checkStill(ctx, claims) },
 		Progress: func(int, int64, int64) { l.hold() },
 	}.Run(r.Context())
 	if err != nil {

@@ -13,13 +13,15 @@ import (
 	"github.com/doorward/doorward/password"
 )
 
-// Import adds the users of a source. All fields but Roles are required.
+// Import adds the users of a source. All fields but Roles and Still are required.
 type Import struct {
 	People *account.People
 	Source Reader
 	Roles  []string // for everybody
 	Dry    bool     // do nothing
 	Event  issuer.Event
+	// Still is asked before each batch whether whoever imports may do so now. Its error ends the import there.
+	Still func(ctx context.Context) error
 	// Tell hears of each row that was not added, except for users who are there already.
 	Tell func(*RowError) error
 	// Progress hears now and then how far it is.
@@ -54,6 +56,11 @@ func (i Import) Run(ctx context.Context) (Sum, error) {
 	r := &run{Import: i, sum: Sum{DryRun: i.Dry, Schemes: map[string]int{}}, would: map[uint64]uint64{}, seed: maphash.MakeSeed()}
 	for {
 		batch, stopped := r.batch()
+		if r.Still != nil {
+			if err := r.Still(ctx); err != nil {
+				return r.sum, err
+			}
+		}
 		if err := r.add(ctx, batch); err != nil {
 			return r.sum, err
 		}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -252,6 +253,44 @@ func TestAdminImportTogether(t *testing.T) {
 	one, other := <-answers, <-answers
 	if one.Added+other.Added != 300 || one.Present+other.Present != 300 {
 		t.Errorf("%+v and %+v", one, other)
+	}
+}
+
+// hooked runs f when the answer is given more time, which an import does after each batch.
+type hooked struct {
+	*httptest.ResponseRecorder
+
+	f func()
+}
+
+func (h hooked) SetWriteDeadline(time.Time) error {
+	h.f()
+	return nil
+}
+
+// Who stops being an admin, or logs out, while their lines are being added adds no batch more.
+func TestAttack_F18_Import(t *testing.T) {
+	t.Parallel()
+	for status, lose := range map[int]func(w *world, root with, id string){
+		403: func(w *world, _ with, id string) {
+			_, _, err := w.people.Edit(w.t.Context(), id, account.UserEdit{Roles: &[]string{}}, issuer.Event{Actor: "test"})
+			must(w.t, err)
+		},
+		401: func(w *world, root with, _ string) { w.do("POST", "/logout", nil, root).want(w.t, 204, "") },
+	} {
+		w, root, id := adminWorld(t)
+		w.addUser("second", goodWord, "admin")
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, importing, strings.NewReader(manyEntries(2*account.MaxImport)))
+		r.Header.Set("Content-Type", lineMedia)
+		root(r)
+		var once sync.Once
+		answer := httptest.NewRecorder()
+		w.server.ServeHTTP(hooked{answer, func() { once.Do(func() { lose(w, root, id) }) }}, r)
+		_, first := w.named("user0")
+		_, second := w.named(fmt.Sprint("user", account.MaxImport))
+		if answer.Code != status || !first || second {
+			t.Errorf("%d %s, want %d; of the first batch %t, of the second %t", answer.Code, answer.Body, status, first, second)
+		}
 	}
 }
 
