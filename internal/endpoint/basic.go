@@ -16,6 +16,18 @@ var (
 	errBasic  = errors.New("endpoint: Basic credentials that cannot be read")
 )
 
+const basicChallenge = `Basic realm="` + Realm + `", charset="UTF-8"`
+
+var errNoCredentials = errors.New("endpoint: no client credentials were sent")
+
+// NoClient is 401 for a client that sends no credentials, and which it may send.
+func NoClient(send string) error {
+	return &Failure{
+		Status: http.StatusUnauthorized, Code: "invalid_client", Description: "the client credentials are missing: send " + send,
+		Challenge: basicChallenge, Cause: fmt.Errorf("%w: %w", account.ErrClient, errNoCredentials),
+	}
+}
+
 // Basic returns the credentials of a client in the header Authorization (RFC 7617), both of which are
 // form-encoded before they are joined (RFC 6749 §2.3.1), and whether there is such a header. What
 // cannot be read is [account.ErrClient], as a wrong secret is.

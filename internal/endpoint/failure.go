@@ -72,7 +72,7 @@ var known = []struct {
 }{
 	{account.ErrClient, Failure{ // Before ErrEpoch, which it may wrap.
 		Status: http.StatusUnauthorized, Code: "invalid_client", Description: "the client credentials are wrong",
-		Challenge: `Basic realm="` + Realm + `", charset="UTF-8"`,
+		Challenge: basicChallenge,
 	}},
 	{account.ErrCredentials, Failure{
 		Status: http.StatusUnauthorized, Code: "invalid_credentials", Description: "the user name or the password is wrong",

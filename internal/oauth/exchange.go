@@ -37,12 +37,6 @@ func (e *Endpoints) exchange(w http.ResponseWriter, r *http.Request, form url.Va
 	if err != nil {
 		return err
 	}
-	switch name := form.Get("audience"); { // Here they have one meaning (RFC 8693 §2.1).
-	case asked.audience == "":
-		asked.audience = name
-	case name != "" && name != asked.audience:
-		return badRequest("invalid_target", "a token has one audience: ask for one", nil)
-	}
 	set, err := e.cfg.Keys.Exchange(r.Context(), e.cfg.Issuer, form.Get("subject_token"), account.KeyRequest{
 		Scope: asked.scope, Audience: asked.audience, Network: endpoint.ExchangeOf(r).Origin.Network(), Event: endpoint.Event(r, ""),
 	})

@@ -105,7 +105,7 @@ func credentials(r *http.Request, form url.Values) (id, secret string, err error
 	case given:
 		return id, secret, nil
 	case !form.Has("client_id"), !form.Has("client_secret"):
-		return "", "", fmt.Errorf("%w: none were sent", account.ErrClient)
+		return "", "", endpoint.NoClient("Authorization: Basic, or client_id and client_secret in the form")
 	}
 	return form.Get("client_id"), form.Get("client_secret"), nil
 }

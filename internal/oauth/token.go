@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,8 @@ type asked struct {
 	audience string         // "" for the default
 }
 
-// parseAsked reads scope (RFC 6749 §3.3) and resource (RFC 8707 §2). A token has one audience.
+// parseAsked reads scope (RFC 6749 §3.3), and resource (RFC 8707 §2) or audience (RFC 8693 §2.1), which here have one
+// meaning: who asks for one audience does not get a token for another. A token has one.
 func parseAsked(form url.Values) (asked, error) {
 	var a asked
 	if form.Has("scope") {
@@ -89,7 +91,11 @@ func parseAsked(form url.Values) (asked, error) {
 	if len(form["resource"]) > 1 {
 		return a, badRequest("invalid_target", "a token has one audience: ask for one resource", nil)
 	}
-	a.audience = form.Get("resource")
+	resource, audience := form.Get("resource"), form.Get("audience")
+	if resource != "" && audience != "" && resource != audience {
+		return a, badRequest("invalid_target", "a token has one audience: resource and audience name two", nil)
+	}
+	a.audience = cmp.Or(resource, audience)
 	return a, nil
 }
 

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"fmt"
 	"net/http"
 
 	"github.com/doorward/doorward"
@@ -14,7 +13,7 @@ import (
 func (s *Server) basicClient(r *http.Request, scope string) (account.Client, error) {
 	id, secret, given, err := endpoint.Basic(r)
 	if err == nil && !given {
-		err = fmt.Errorf("%w: no Basic credentials", account.ErrClient)
+		err = endpoint.NoClient("Authorization: Basic")
 	}
 	if err != nil {
 		return account.Client{}, err

@@ -93,10 +93,15 @@ func (s *Server) verifier(audience string) (*doorward.Verifier, error) {
 	})
 }
 
-// refuse writes a verifier's refusal in the way of all others.
+// refuse writes a verifier's refusal in the way of all others. It says where a token belongs, which a verifier, that may look
+// anywhere, does not.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *doorward.Refusal) {
+	description := refusal.Description
+	if errors.Is(refusal.Err, doorward.ErrNoToken) {
+		description = "a token is required: send Authorization: Bearer TOKEN"
+	}
 	s.fail(w, r, &endpoint.Failure{
-		Status: refusal.Status, Code: refusal.Code, Description: refusal.Description,
+		Status: refusal.Status, Code: refusal.Code, Description: description,
 		Challenge: refusal.Header.Get("WWW-Authenticate"), Header: refusal.Header, Cause: refusal.Err,
 	})
 }

@@ -78,7 +78,12 @@ func TestClientCredentials(t *testing.T) {
 		{"another resource", orders, []string{"resource", "https://b.example"}, "read write", "https://b.example", 200, "", false},
 		{"no scope, the default audience", plain, nil, "", issuerURL, 200, "", false},
 		{"the default audience by name", plain, []string{"resource", issuerURL}, "", issuerURL, 200, "", false},
-		{"unknown parameters are ignored", plain, []string{"audience", "x", "foo", "bar"}, "", issuerURL, 200, "", false},
+		{"unknown parameters are ignored", plain, []string{"requested_token_type", "x", "foo", "bar"}, "", issuerURL, 200, "", false},
+		{"an audience", orders, []string{"audience", "https://b.example"}, "read write", "https://b.example", 200, "", false},
+		{"audience and resource", orders, []string{"audience", "https://b.example", "resource", "https://b.example"}, "read write", "https://b.example", 200, "", false},
+		{"an audience of another", plain, []string{"audience", otherName}, "", "", 400, "invalid_target", false},
+		{"an audience and another resource", orders, []string{"audience", "https://b.example", "resource", otherName}, "", "", 400, "invalid_target", false},
+		{"two audiences", orders, []string{"audience", otherName, "audience", "https://b.example"}, "", "", 400, "invalid_request", false},
 		{"wider", orders, []string{"scope", "read admin"}, "", "", 400, "invalid_scope", false},
 		{"scope about Doorward itself", orders, []string{"scope", account.ScopeRevocations}, "", "", 400, "invalid_scope", false},
 		{"scope that is none", orders, []string{"scope", `a"b`}, "", "", 400, "invalid_scope", false},
@@ -254,6 +259,10 @@ func TestClientAuthentication(t *testing.T) {
 				continue
 			default:
 				a = w.do("GET", path, nil, change)
+			}
+			missing := slices.Contains([]string{"client_id alone", "secret alone", "empty secret", "nothing"}, tt.name)
+			if says := strings.HasPrefix(a.text("error_description"), "the client credentials are missing: send "); says != missing {
+				t.Errorf("%s at %s: %s", tt.name, path, a.body)
 			}
 			if a.status != tt.status || a.text("error") != tt.code {
 				t.Errorf("%s: %s: %d %s", path, tt.name, a.status, a.body)

@@ -340,6 +340,9 @@ func TestAttack_C02_BearerForms(t *testing.T) {
 			for _, path := range []string{"/me", "/protected"} {
 				a := w.do("GET", path, nil, func(r *http.Request) { r.Header["Authorization"] = c.values }).want(t, c.status, c.code)
 				challenge := a.header.Get("WWW-Authenticate")
+				if c.code == "missing_token" && a.text("error_description") != "a token is required: send Authorization: Bearer TOKEN" {
+					t.Errorf("%s", a.body)
+				}
 				if c.code == "missing_token" && challenge != `Bearer realm="doorward"` {
 					t.Errorf("Standard_R06: challenge %q", challenge)
 				}
