@@ -81,7 +81,7 @@ func (s *Server) streamRevocations(w http.ResponseWriter, r *http.Request, clien
 		return err
 	}
 	out := eventWriter{w, http.NewResponseController(w)}
-	_ = out.SetReadDeadline(time.Time{}) // What cannot be set, ends the stream early.
+	_ = out.SetReadDeadline(time.Time{})                                      // What cannot be set, ends the stream early.
 	defer func() { _ = out.SetWriteDeadline(time.Now().Add(eventTimeout)) }() // for the end of the answer
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
