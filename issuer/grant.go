@@ -34,11 +34,10 @@ type GrantRequest struct {
 // acts for itself both are its client_id.
 func (i *Issuer) BeginGrant(ctx context.Context, subject, client string) (Attempt, error) {
 	a, err := i.Begin(ctx, subject)
-	if err != nil || client == subject {
-		a.client, a.clientEpoch = client, a.epoch
-		return a, err
+	of := a
+	if err == nil && client != subject {
+		of, err = i.Begin(ctx, client)
 	}
-	of, err := i.Begin(ctx, client)
 	if err != nil {
 		return Attempt{}, err
 	}
