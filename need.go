@@ -40,7 +40,7 @@ func (n scopeNeed) unmet(c *Claims) *Refusal {
 	if met {
 		return nil
 	}
-	return newRefusal(ErrScope)
+	return newRefusal(fmt.Errorf("%w: wants %v, has %v", ErrScope, []string(n), []string(c.Scope)))
 }
 
 type roleNeed []string
@@ -50,7 +50,7 @@ func (n roleNeed) unmet(c *Claims) *Refusal {
 	if met {
 		return nil
 	}
-	return newRefusal(ErrRole)
+	return newRefusal(fmt.Errorf("%w: wants one of %v, has %v", ErrRole, []string(n), c.Roles))
 }
 
 type loginNeed time.Duration

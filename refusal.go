@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorward/doorward/internal/cause"
 	"github.com/doorward/doorward/internal/peek"
 	"github.com/doorward/doorward/jwt"
 )
@@ -143,9 +144,12 @@ func verdictOn(err error) verdict {
 
 // finish adds what the answer needs, and logs. c, when it is known, is for the log alone.
 func (v *Verifier) finish(refusal *Refusal, r *http.Request, c *Claims) {
+	if c != nil {
+		refusal.Err = cause.With(refusal.Err, "sub", c.Subject, "sid", c.SessionID, "client_id", c.ClientID, "jti", c.ID, "kid", c.KeyID)
+	}
 	refusal.RequestID = requestID(r.Context())
 	refusal.Header = v.refusalHeader(refusal)
-	v.log(r, refusal, c)
+	v.log(r, refusal)
 }
 
 // refuse finishes and answers.
@@ -189,31 +193,21 @@ func challenge(realm string, params []param) string {
 
 // log writes the one record of a refusal. It holds the path but never the
 // query, where a token may be.
-func (v *Verifier) log(r *http.Request, refusal *Refusal, c *Claims) {
+func (v *Verifier) log(r *http.Request, refusal *Refusal) {
 	level := slog.LevelInfo
 	if refusal.Status >= 500 {
 		level = slog.LevelWarn
 	}
-	attrs := []slog.Attr{
-		slog.String("reason", refusal.Err.Error()),
+	v.logger.LogAttrs(r.Context(), level, "request refused", append(
+		cause.Attrs(refusal.Err),
 		slog.Int("status", refusal.Status),
 		slog.String("method", clip(r.Method)),
 		slog.String("path", clip(r.URL.Path)),
 		slog.String("request_id", clip(refusal.RequestID)),
-	}
-	if c != nil {
-		attrs = append(attrs, slog.String("sub", clip(c.Subject)), slog.String("sid", clip(c.SessionID)),
-			slog.String("jti", clip(c.ID)), slog.String("kid", clip(c.KeyID)))
-	}
-	v.logger.LogAttrs(r.Context(), level, "request refused", attrs...)
+	)...)
 }
 
-func clip(s string) string {
-	if len(s) > 200 {
-		return strings.ToValidUTF8(s[:200], "") + "…"
-	}
-	return s
-}
+func clip(s string) string { return cause.Clip(s, 200) }
 
 func requestID(ctx context.Context) string {
 	if id := RequestID(ctx); id != "" {

@@ -348,21 +348,21 @@ func TestRefusalLog(t *testing.T) {
 			"audience", "POST /need\nAuthorization: Bearer " + a.subject.token(t, map[string]any{"aud": "x", "sub": strings.Repeat("s", 500)}),
 			map[string]any{
 				"level": "INFO", "reason": "doorward: token for another audience", "status": 401.0, "method": "POST", "path": "/need",
-				"sub": strings.Repeat("s", 200) + "…", "sid": testSession, "jti": "jti-1", "kid": a.key.ID(),
+				"sub": strings.Repeat("s", 200) + "…", "sid": testSession, "client_id": "doorward", "jti": "jti-1", "kid": a.key.ID(),
 			},
 		},
 		{
 			"claim", "GET /need\nAuthorization: Bearer " + a.subject.token(t, map[string]any{"jti": remove}),
 			map[string]any{
 				"level": "INFO", "reason": "doorward: claim jti is missing or empty", "status": 401.0, "method": "GET", "path": "/need",
-				"sub": "ann", "sid": testSession, "jti": "", "kid": a.key.ID(),
+				"sub": "ann", "sid": testSession, "client_id": "doorward", "kid": a.key.ID(),
 			},
 		},
 		{
 			"role", "GET /admin\nAuthorization: Bearer TOKEN",
 			map[string]any{
-				"level": "INFO", "reason": "doorward: role missing", "status": 403.0, "method": "GET", "path": "/admin",
-				"sub": "ann", "sid": testSession, "jti": "jti-1", "kid": a.key.ID(),
+				"level": "INFO", "reason": "doorward: role missing: wants one of [admin], has [staff]", "status": 403.0, "method": "GET", "path": "/admin",
+				"sub": "ann", "sid": testSession, "client_id": "doorward", "jti": "jti-1", "kid": a.key.ID(),
 			},
 		},
 		{"Attack_H02 query", "GET /need?access_token=TOKEN", map[string]any{"level": "INFO", "reason": "doorward: no token", "status": 401.0, "method": "GET", "path": "/need"}},

@@ -39,7 +39,7 @@ var (
 	// ErrClient says that the session belongs to another client. It is untouched.
 	ErrClient = &grantError{text: "issuer: the session belongs to another client"}
 
-	errKeyRemoved = &grantError{reason: ReasonKeyRemoved, text: ErrSessionEnded.text, kind: ErrSessionEnded}
+	errKeyRemoved = &grantError{reason: ReasonKeyRemoved, text: "issuer: the key of the refresh token was removed", kind: ErrSessionEnded}
 )
 
 // RefreshReason returns the one word that the holder of a refused refresh

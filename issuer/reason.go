@@ -66,7 +66,6 @@ func endedBy(ev Event, own string) string {
 // report logs a security event.
 func (i *Issuer) report(ctx context.Context, level slog.Level, text string, ev Event) {
 	i.cfg.Logger.LogAttrs(ctx, level, text,
-		slog.String("event", string(ev.Kind)), slog.String("reason", ev.Reason),
-		slog.String("subject", ev.Subject), slog.String("session", ev.Session),
+		slog.String("event", string(ev.Kind)), slog.String("reason", ev.Reason), slog.String("sub", ev.Subject), slog.String("sid", ev.Session),
 		slog.String("actor", ev.Actor), slog.String("remote", ev.Address), slog.String("request_id", ev.RequestID))
 }

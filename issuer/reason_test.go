@@ -152,7 +152,7 @@ func TestAttack_F01_SpentTokensAreRecorded(t *testing.T) {
 		second := w.mustRefresh(first.RefreshToken)
 		time.Sleep(time.Minute)
 		w.mustRefresh(first.RefreshToken)
-		for _, part := range []string{"level=WARN", "event=refresh_predecessor_used", "session=" + first.SessionID, "1 of 2"} {
+		for _, part := range []string{"level=WARN", "event=refresh_predecessor_used", "sid=" + first.SessionID, "1 of 2"} {
 			if !strings.Contains(logs.String(), part) {
 				t.Errorf("the log lacks %q:\n%s", part, logs.String())
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/cause"
 	"github.com/doorward/doorward/internal/opaque"
 	"github.com/doorward/doorward/internal/rotation"
 )
@@ -87,7 +88,7 @@ func (i *Issuer) refreshOnce(ctx context.Context, presented opaque.Token, req Re
 	}
 	g, err := i.regrant(ctx, session, now, req)
 	if err != nil {
-		return TokenSet{}, err
+		return TokenSet{}, cause.With(err, "sub", session.Subject, "sid", session.ID, "end_reason", session.OverFor(now))
 	}
 	decided, outcome := rotation.Decide(rotation.State(session.State), presented.Generation, now, i.rule)
 	if outcome == rotation.Reuse || outcome == rotation.Rollback {
@@ -110,9 +111,8 @@ func (i *Issuer) advance(ctx context.Context, s Session, state State, ev Event) 
 	if late {
 		ev.Kind, ev.Reason = EventPredecessorUsed, fmt.Sprintf("%d of %d in a row", state.LateRun, i.rule.Budget)
 	}
-	swapped, now, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, Change{
-		State: state, Used: true, Hold: !state.HeldSince.Equal(s.State.HeldSince),
-	}, ev)
+	change := Change{State: state, Used: true, Hold: !state.HeldSince.Equal(s.State.HeldSince)}
+	swapped, now, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, change, ev)
 	if err != nil {
 		return Session{}, time.Time{}, fmt.Errorf("swap session: %w", err)
 	}
@@ -169,7 +169,7 @@ func (i *Issuer) endFamily(ctx context.Context, s Session, o rotation.Outcome, e
 	if err := i.readRevocations(ctx); err != nil {
 		return err
 	}
-	return refused
+	return cause.With(refused, "sub", s.Subject, "sid", s.ID, "end_reason", refused.reason)
 }
 
 // today returns the words of the session's grant that the subject has now.

@@ -1,9 +1,11 @@
 package account_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/account/accounttest"
+	"github.com/doorward/doorward/internal/cause"
 	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/issuer"
 )
@@ -133,9 +136,21 @@ func (w *keyWorld) refused(what, text, reason string) {
 	if len(text) > 60 && strings.Contains(fmt.Sprintf("%+v", err), text[21:64]) {
 		w.Errorf("%s: the error repeats the key", what)
 	}
+	told := map[string]string{"unknown_key": "reason", "wrong_key": "reason api_key_id"}
+	if got := names(cause.Attrs(err)); got != cmp.Or(told[reason], "reason api_key_id sub") {
+		w.Errorf("%s: the log is told %s", what, got)
+	}
 	if len(w.store.events) != 1 || w.store.events[0].Kind != account.EventAPIKeyFailed || w.store.events[0].Reason != reason {
 		w.Errorf("%s: recorded %+v, want the reason %s", what, w.store.events, reason)
 	}
+}
+
+func names(attrs []slog.Attr) string {
+	list := make([]string, len(attrs))
+	for i, a := range attrs {
+		list[i] = a.Key
+	}
+	return strings.Join(list, " ")
 }
 
 // A token has what the key and its owner have both, and says whose it is and by which key.

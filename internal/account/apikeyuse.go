@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/cause"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -156,18 +157,18 @@ func (k *APIKeys) exchangeOnce(ctx context.Context, g Granter, id string, digest
 	// from here on ends it.
 	attempt, err := g.BeginGrant(ctx, key.Owner, id)
 	if err != nil {
-		return none, err
+		return none, cause.With(err, "api_key_id", id)
 	}
 	c, err := k.store.APIKeyCredential(ctx, id)
 	if err != nil && !errors.Is(err, ErrNoAPIKey) {
 		return none, err
 	}
 	if why := c.judge(digest, err); why != nil {
-		return none, fmt.Errorf("%w: %w", ErrAPIKey, why)
+		return none, fmt.Errorf("%w: %w", ErrAPIKey, c.told(why))
 	}
 	may := k.audiencesOf(c)
 	if len(may) == 0 {
-		return none, issuer.ErrAudience
+		return none, c.told(issuer.ErrAudience)
 	}
 	set, err := g.Grant(ctx, attempt, issuer.GrantRequest{
 		Holder: c.holder(), Audiences: may, Scope: req.Scope, Audience: req.Audience, NotAfter: c.Key.ExpiresAt, Event: req.Event,
@@ -175,7 +176,7 @@ func (k *APIKeys) exchangeOnce(ctx context.Context, g Granter, id string, digest
 	if err == nil {
 		k.noteUse(c)
 	}
-	return set, err
+	return set, c.told(err)
 }
 
 // noteUse does not wait for anybody.
@@ -236,6 +237,14 @@ func (c APIKeyCredential) judge(digest [32]byte, err error) error {
 		return ErrDisabled
 	}
 	return nil
+}
+
+// told tells the log which key err is about, and whose it is if the one presented was all of it.
+func (c APIKeyCredential) told(err error) error {
+	if errors.Is(err, errWrongAPIKey) {
+		return cause.With(err, "api_key_id", c.Key.ID)
+	}
+	return cause.With(err, "api_key_id", c.Key.ID, "sub", c.Key.Owner)
 }
 
 // holder is what a token made from the key may say. The role admin is left out: whoever

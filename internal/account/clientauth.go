@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doorward/doorward/internal/cause"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -101,7 +102,7 @@ func (c *Clients) failed(ctx context.Context, why error, ev issuer.Event) error 
 			return fmt.Errorf("record the failed client: %w", err)
 		}
 	}
-	return fmt.Errorf("%w: %w", ErrClient, why)
+	return cause.With(fmt.Errorf("%w: %w", ErrClient, why), "client_id", ev.Subject)
 }
 
 // clientReason is the word for the audit record, empty if err says nothing about the client.

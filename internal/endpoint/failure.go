@@ -39,7 +39,7 @@ func (f *Failure) Error() string {
 	if f.Cause != nil {
 		return f.Cause.Error()
 	}
-	return f.Code + ": " + f.Description
+	return f.Description
 }
 
 // Unwrap returns the cause.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/cause"
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
@@ -27,9 +28,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil { // The client has gone, which is no failure of ours.
 		level, x.Refusal = slog.LevelInfo, "gone"
 	}
-	s.log.LogAttrs(r.Context(), level, "refused",
-		slog.String("request_id", id), slog.Int("status", f.Status),
-		slog.String("error", f.Code), slog.String("reason", capped(f.Error())))
+	attrs := []slog.Attr{slog.String("request_id", id), slog.Int("status", f.Status), slog.String("error", f.Code)}
+	s.log.LogAttrs(r.Context(), level, "refused", append(attrs, cause.Attrs(cause.With(f, "sub", x.Subject, "sid", x.Session))...)...)
 	if x.Status != 0 {
 		panic(http.ErrAbortHandler)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/cause"
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
@@ -53,7 +54,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Serve
 
 	x.Origin = s.originOf(r)
 	res := find(s, r)
-	x.Pattern = res.pattern
+	x.Pattern = strings.TrimSuffix(res.pattern, "{$}")
 	if res == s.beyond && headerSize(r) <= headerLimit {
 		s.cfg.Upstream.ServeHTTP(x, r)
 		return
@@ -137,7 +138,7 @@ func (s *Server) record(r *http.Request, x *endpoint.Exchange) {
 		slog.String("method", capped(r.Method)),
 		slog.String("route", x.Pattern),
 		slog.Int("status", x.Status),
-		slog.Duration("duration", time.Since(x.Started)),
+		slog.Float64("duration_ms", float64(time.Since(x.Started).Microseconds())/1000),
 		slog.String("request_id", x.ID),
 		slog.String("remote", capped(x.Origin.Address())),
 	}
@@ -162,9 +163,4 @@ func headerSize(r *http.Request) int {
 }
 
 // capped shortens a text from outside for the log.
-func capped(text string) string {
-	if len(text) <= logLimit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:logLimit], "") + "…"
-}
+func capped(text string) string { return cause.Clip(text, logLimit) }

@@ -93,7 +93,7 @@ func TestReuseIsLogged(t *testing.T) {
 		t.Errorf("reason %q", a.text("reason"))
 	}
 	for _, record := range w.logs.about(a.text("request_id")) {
-		if record["level"] == "WARN" && record["event"] == "refresh_reuse" && record["session"] != "" && record["remote"] != "" {
+		if record["level"] == "WARN" && record["event"] == "refresh_reuse" && record["sid"] != nil && record["sub"] != nil && record["remote"] != "" {
 			return
 		}
 	}
