@@ -34,6 +34,12 @@ move; what has happened in the database since is not in it.`,
 	to := cmd.Flags().String("to", "", "`URL` of the database (default what --database or DOORWARD_DATABASE_FILE names)")
 	back := cmd.Flags().Bool("back", false, "make the folder usable again")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		switch given := cmd.Flags().Changed("to"); {
+		case given && *back:
+			return misused(cmd.CommandPath()+" --help", "--back and --to exclude each other: --back moves nothing")
+		case given && *to == "":
+			return misused("", "--to: is empty")
+		}
 		cfg, err := a.load(cmd, false, "")
 		if err != nil {
 			return err
@@ -61,13 +67,22 @@ func (a *app) migrate(ctx context.Context, cfg *config.Config, back bool) error 
 		return unopened(err, cfg.DatabasePath())
 	}
 	if back {
-		if err := errors.Join(move.Stay(ctx, from.Store), from.Close()); err != nil {
-			return err
-		}
-		a.note("%s can be used again; do not serve from it and from the database at once", cfg.Data)
-		return nil
+		return a.moveBack(ctx, cfg, from)
 	}
 	return errors.Join(a.moveInto(ctx, cfg, from), from.Close())
+}
+
+func (a *app) moveBack(ctx context.Context, cfg *config.Config, from *sqlite.Store) error {
+	marked, err := move.Stay(ctx, from.Store)
+	if err := errors.Join(err, from.Close()); err != nil {
+		return err
+	}
+	if !marked {
+		a.note("%s was not moved; nothing to do", cfg.Data)
+		return nil
+	}
+	a.note("%s can be used again; do not serve from it and from the database at once", cfg.Data)
+	return nil
 }
 
 func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Store) error {
@@ -79,12 +94,12 @@ func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Sto
 	show := func(done, all int64) { bar.Show(int(done), done, all) }
 	err = errors.Join(move.Move(ctx, from.Store, to.Store, show), to.Close())
 	bar.Clear()
-	const anew = "empty the database (DROP SCHEMA doorward CASCADE) and run this again"
+	const another = "name another database, or another search_path in the URL"
 	switch {
 	case errors.Is(err, sqlstore.ErrOccupied):
-		return refused(anew, "%s", innermost(err, sqlstore.ErrOccupied))
+		return refused(another, "%s", innermost(err, sqlstore.ErrOccupied))
 	case errors.Is(err, move.ErrDiffers):
-		return failed(err, anew, "%v", err)
+		return failed(err, another, "%v", err)
 	case err != nil:
 		return failed(err, "run the same again: it goes on where it stopped; or --back to use the folder as it was", "the move is not complete: %v", err)
 	}

@@ -62,6 +62,33 @@ func TestMigrate(t *testing.T) {
 
 	command(t, exitDone, "", "migrate", "--data", dir, "--back")
 	command(t, exitDone, "", "user", "list", "--data", dir)
+	if _, errs := command(t, exitRefused, "", move...); !strings.Contains(errs, "is in use by Doorward already: it holds") || strings.Contains(errs, "DROP") {
+		t.Errorf("what was taken back is moved again: %s", errs)
+	}
+	refusedMove(t, database)
+}
+
+// refusedMove wants that a move into a database that is in use is refused and leaves no mark, and that there is nothing to take back.
+func refusedMove(t *testing.T, database string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "other")
+	other, err := startServer(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.stop(); err != nil {
+		t.Fatal(err)
+	}
+	_, errs := command(t, exitRefused, "", "migrate", "--data", dir, "--to", database)
+	if !strings.Contains(errs, "is in use by Doorward already") || !strings.Contains(errs, "search_path") || strings.Contains(errs, "DROP") {
+		t.Errorf("a move into a database in use says %s", errs)
+	}
+	command(t, exitDone, "", "user", "list", "--data", dir)
+	command(t, exitUsage, "", "migrate", "--data", dir, "--back", "--to", database)
+	command(t, exitUsage, "", "migrate", "--data", dir, "--to", "")
+	if _, errs := command(t, exitDone, "", "migrate", "--data", dir, "--back"); !strings.Contains(errs, "was not moved; nothing to do") {
+		t.Errorf("--back without a move says %s", errs)
+	}
 }
 
 // lengthen gives a folder a long audit record, so that moving it takes a while.

@@ -46,11 +46,18 @@ func CheckMoved(ctx context.Context, s *sqlstore.Store) error {
 }
 
 // Stay takes the marks of a move off a store that was, or was to be, moved, so that it can be used again.
-func Stay(ctx context.Context, s *sqlstore.Store) error {
-	return sqlstore.Write(ctx, s, "unmark", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name IN ($1, $2)`, metaLeaving, metaLeft)
+// It reports whether there were any.
+func Stay(ctx context.Context, s *sqlstore.Store) (marked bool, err error) {
+	err = sqlstore.Write(ctx, s, "unmark", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
+		gone, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name IN ($1, $2)`, metaLeaving, metaLeft)
+		if err != nil {
+			return err
+		}
+		n, err := gone.RowsAffected()
+		marked = n > 0
 		return err
 	})
+	return marked, err
 }
 
 // Move copies everything in from to an empty store, compares both, and marks from as moved.
@@ -67,10 +74,15 @@ func Move(ctx context.Context, from, to *sqlstore.Store, progress func(done, all
 	if err != nil {
 		return err
 	}
-	if !there || arrived != lineage {
+	switch marked := CheckMoved(ctx, from); {
+	case !there || arrived != lineage:
 		if err := m.run(ctx, lineage); err != nil {
 			return err
 		}
+	case marked == nil: // after Stay: what has happened in from since is not in to
+		return fmt.Errorf("%w: it holds what was moved before the move was taken back", sqlstore.ErrOccupied)
+	case !errors.Is(marked, ErrMoving) && !errors.Is(marked, ErrMoved):
+		return marked
 	}
 	return sqlstore.SetMeta(ctx, from, metaLeaving, metaLeft, "")
 }
@@ -106,20 +118,25 @@ func (m *move) run(ctx context.Context, lineage string) error {
 	return m.finish(ctx, lineage)
 }
 
-// begin marks both stores, the one to fill only if it is empty.
+// begin marks the store to fill, if it is empty, and then the other: a refusal leaves no mark, and
+// before both are there nothing is copied.
 func (m *move) begin(ctx context.Context, lineage string) error {
-	if err := sqlstore.SetMeta(ctx, m.from, metaLeft, metaLeaving, ""); err != nil {
-		return err
-	}
 	arriving, there, err := sqlstore.Meta(ctx, m.to, metaArriving)
 	switch {
 	case err != nil:
 		return err
-	case there && arriving == lineage:
-		return nil
-	case there:
+	case there && arriving != lineage:
 		return fmt.Errorf("%w: another move into it is not complete", sqlstore.ErrOccupied)
+	case !there:
+		if err := m.occupy(ctx, lineage); err != nil {
+			return err
+		}
 	}
+	return sqlstore.SetMeta(ctx, m.from, metaLeft, metaLeaving, "")
+}
+
+// occupy marks the store to fill, which must be empty.
+func (m *move) occupy(ctx context.Context, lineage string) error {
 	return sqlstore.WriteAlone(ctx, m.to, "begin the move", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		for _, t := range moved {
 			var n int64

@@ -134,7 +134,7 @@ func (s *Store) read(ctx context.Context, what string, f func(context.Context, T
 func (s *Store) ClockOffset() time.Duration { return s.clock.Ahead() }
 
 // ErrOccupied says that a store is to be filled with the content of another, and holds something.
-var ErrOccupied = errors.New("the database to move to is not empty")
+var ErrOccupied = errors.New("the database to move to is in use by Doorward already")
 
 // Mover is an [Engine] with something to do in a store that was filled with the content of
 // another, such as setting its sequences.
