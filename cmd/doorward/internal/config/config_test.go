@@ -272,7 +272,10 @@ func TestAttack_H12(t *testing.T) {
 // TestAttack_A11 checks that a blank name of a secret stops the start.
 func TestAttack_A11(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"DOORWARD_MASTER_KEY_FILE", "DOORWARD_TLS_KEY", "DOORWARD_TLS_CERT", "DOORWARD_MASTER_KEY"} {
+	for _, name := range []string{
+		"DOORWARD_MASTER_KEY_FILE", "DOORWARD_TLS_KEY", "DOORWARD_TLS_CERT", "DOORWARD_MASTER_KEY", "DOORWARD_DATA", "DOORWARD_DATABASE",
+		"DOORWARD_DATABASE_FILE", "DOORWARD_PASSWORD_BREACHED_FILE", "DOORWARD_UPSTREAM_CA_FILE", "DOORWARD_CONFIG",
+	} {
 		for _, val := range []string{"", " ", "\n"} {
 			if _, err := config.Load(config.Source{Environ: []string{name + "=" + val}}); err == nil {
 				t.Errorf("%s=%q was accepted", name, val)

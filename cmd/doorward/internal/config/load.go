@@ -34,6 +34,10 @@ func Load(src Source) (*Config, error) {
 	if src.File == "" {
 		src.File = env["DOORWARD_CONFIG"]
 	}
+	if val, ok := env["DOORWARD_CONFIG"]; ok && val == "" {
+		faults.add("DOORWARD_CONFIG", "", "is empty")
+		faults.hint(unsetIt)
+	}
 	if src.File != "" {
 		layer{cfg, src.File, func(Setting) bool { return true }, &faults}.read(src.File)
 	}
@@ -75,6 +79,10 @@ func environment(environ []string) map[string]string {
 	return vars
 }
 
+// unsetIt is what to do with a variable that is empty and must not be: in a script another one
+// that it was to be made of may be missing.
+const unsetIt = "give it a value, or unset it"
+
 func (c *Config) fromEnvironment(env map[string]string, faults *Problems) {
 	if _, ok := env["DOORWARD_MASTER_KEY"]; ok {
 		faults.add("DOORWARD_MASTER_KEY", "", "the environment is no place for the master key")
@@ -82,10 +90,13 @@ func (c *Config) fromEnvironment(env map[string]string, faults *Problems) {
 	}
 	for _, s := range settings {
 		val, ok := env[s.Env()]
-		if !ok || (val == "" && !s.path) {
+		if !ok || (val == "" && !s.place) {
 			continue
 		}
 		c.apply(s, s.Env(), val, faults)
+		if val == "" {
+			faults.hint(unsetIt)
+		}
 	}
 }
 

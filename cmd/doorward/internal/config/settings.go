@@ -16,7 +16,7 @@ type Setting struct {
 	Shared bool
 
 	secret bool // shown as "redacted"
-	path   bool // names a file that holds a secret: empty is a mistake, not "unset"
+	place  bool // says where the store or a secret is, or what protects: empty is a mistake, not "unset"
 	bind   func(*Config) value
 }
 
@@ -51,15 +51,15 @@ var settings = slices.Concat(baseSettings, gateSettings)
 
 var baseSettings = []Setting{
 	{
-		Key: "data", Flag: "data", Usage: "data folder `DIR`: store, master key, first password",
+		Key: "data", Flag: "data", Usage: "data folder `DIR`: store, master key, first password", place: true,
 		bind: func(c *Config) value { return text{&c.Data, isSomething} },
 	},
 	{
-		Key: "database", Flag: "database", Usage: "`URL` of a PostgreSQL database, for many nodes (default a file in --data)", secret: true,
+		Key: "database", Flag: "database", Usage: "`URL` of a PostgreSQL database, for many nodes (default a file in --data)", secret: true, place: true,
 		bind: func(c *Config) value { return secret{&c.Database, isDatabase} },
 	},
 	{
-		Key: "database_file", Usage: "`FILE` with the URL of the database, which holds a password", path: true,
+		Key: "database_file", Usage: "`FILE` with the URL of the database, which holds a password", place: true,
 		bind: func(c *Config) value { return text{&c.DatabaseFile, isSomething} },
 	},
 	{
@@ -67,7 +67,7 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return number{&c.DatabaseConnections, 2, 1000} },
 	},
 	{
-		Key: "master_key_file", Usage: "`FILE` with the master key (default DIR/master.key)", path: true,
+		Key: "master_key_file", Usage: "`FILE` with the master key (default DIR/master.key)", place: true,
 		bind: func(c *Config) value { return text{&c.MasterKeyFile, isSomething} },
 	},
 
@@ -161,11 +161,11 @@ var baseSettings = []Setting{
 	},
 
 	{
-		Key: "tls.cert", Flag: "tls-cert", Usage: "certificate chain `FILE`, PEM; read again when it changes", path: true,
+		Key: "tls.cert", Flag: "tls-cert", Usage: "certificate chain `FILE`, PEM; read again when it changes", place: true,
 		bind: func(c *Config) value { return text{&c.TLSCert, isSomething} },
 	},
 	{
-		Key: "tls.key", Flag: "tls-key", Usage: "private key `FILE` of the certificate, PEM", path: true,
+		Key: "tls.key", Flag: "tls-key", Usage: "private key `FILE` of the certificate, PEM", place: true,
 		bind: func(c *Config) value { return text{&c.TLSKey, isSomething} },
 	},
 	{
@@ -226,7 +226,7 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return number{&c.PasswordMinLength, 8, 256} },
 	},
 	{
-		Key: "password.breached_file", Shared: true, Usage: "`FILE` of SHA-1 digests, sorted, of passwords that are refused (default none)",
+		Key: "password.breached_file", Shared: true, Usage: "`FILE` of SHA-1 digests, sorted, of passwords that are refused (default none)", place: true,
 		bind: func(c *Config) value { return text{&c.PasswordBreachedFile, isSomething} },
 	},
 	{

@@ -34,7 +34,10 @@ func isSomething(s string) error {
 
 // isDatabase does not repeat the URL: it may hold a password.
 func isDatabase(s string) error {
-	if s != "" && !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
+	if err := isSomething(s); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
 		return errors.New("want the URL of a PostgreSQL database, postgres://user@host:5432/name")
 	}
 	return nil
