@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/postgres"
 )
@@ -21,14 +21,14 @@ func openPostgres(ctx context.Context, cfg *config.Config, log *slog.Logger) (*p
 	if err == nil {
 		return s, nil
 	}
-	hint := ""
+	text, hint := diagnosis.OfConnection(err)
 	switch {
 	case errors.Is(err, postgres.ErrURL):
-		return nil, misused("postgres://user@host:5432/name?sslmode=verify-full; docs/operate.md has the parameters", "%s", strings.TrimPrefix(err.Error(), "postgres: "))
+		return nil, misused(diagnosis.OfURL(url), "%s", text)
 	case errors.Is(err, postgres.ErrNewer):
 		hint = "install the newer version on this node, too; others go on meanwhile"
 	}
-	return nil, failed(err, hint, "cannot open the store: %s", strings.TrimPrefix(err.Error(), "postgres: "))
+	return nil, failed(err, hint, "cannot open the store: %s", text)
 }
 
 // lastServing returns what the last serve on the store left in it, "" if it is a file.
