@@ -67,6 +67,13 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// Validate says what is wrong with the configuration as far as that can be told without the server. It reads the files
+// that the URL names. Its errors hold no password.
+func (c Config) Validate() error {
+	_, err := connection(c)
+	return err
+}
+
 // String leaves the URL out, which may hold a password.
 func (c Config) String() string { return fmt.Sprintf("postgres with %d connections", c.Connections) }
 

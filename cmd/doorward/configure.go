@@ -81,10 +81,16 @@ func (f folder) checkNamed() error {
 	} else if breached != nil {
 		defer func() { _ = breached.Close() }()
 	}
-	if _, err := f.masterKey(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if f.cfg.OnPostgres() {
+		if _, err := databaseConfig(f.cfg); err != nil {
+			return err
+		}
 	}
-	return nil
+	_, err := f.masterKey()
+	if errors.Is(err, fs.ErrNotExist) && !f.cfg.OnPostgres() { // then serve makes it
+		return f.keyFolder()
+	}
+	return err
 }
 
 // settingsOf are all settings as a configuration has them.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -84,6 +85,15 @@ func (f folder) masterKey() (issuer.MasterKey, error) {
 		return issuer.MasterKey{}, failed(err, "put it back from where it is kept", "%s: %s", path, strings.TrimPrefix(err.Error(), "issuer: "))
 	}
 	return key, nil
+}
+
+// keyFolder refuses a file for the master key in a folder that is not there. The data folder is made.
+func (f folder) keyFolder() error {
+	dir := filepath.Dir(f.cfg.MasterKeyFile)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && f.cfg.Origin("master_key_file") != "default" {
+		return f.cfg.Problem("master_key_file", "mkdir -m 700 "+dir, "the folder %s does not exist", dir)
+	}
+	return nil
 }
 
 // forbidden is the part of the mode that the key's file must not have. A file

@@ -94,10 +94,28 @@ func gateConfig(cfg *config.Config) (gate.Config, error) {
 	if wrong, ok := errors.AsType[*gate.RouteError](err); ok {
 		return set, config.Problems{{Where: cfg.Routes[wrong.Index].Where, Key: "routes", Text: wrong.Err.Error()}}
 	}
-	if err != nil {
-		return set, config.Problems{{Text: strings.TrimPrefix(err.Error(), "gate: ")}}
+	if wrong, ok := errors.AsType[*gate.FieldError](err); ok {
+		return set, gateProblem(cfg, wrong)
 	}
-	return set, nil
+	return set, err
+}
+
+// gateKeys are the settings that the fields of the gate's configuration come from.
+var gateKeys = map[string]string{
+	"Names.Subject": "identity.subject", "Names.Username": "identity.username", "Names.Roles": "identity.roles",
+	"Names.Scope": "identity.scope", "Names.Session": "identity.session", "Names.Assertion": "identity.assertion",
+	"TokenHeader": "tokens.header", "KeyHeader": "api_keys.header", "Default": "routes.default",
+	"Token.Header": "upstream.token.header", "Token.Claims": "upstream.token.claims",
+	"Token.Algorithm": "upstream.token.alg", "Token.Secret": "upstream.token.secret_file",
+}
+
+func gateProblem(cfg *config.Config, wrong *gate.FieldError) error {
+	text, hint := wrong.Err.Error(), ""
+	if errors.Is(wrong.Err, jwt.ErrKey) {
+		text = strings.TrimSuffix(strings.TrimPrefix(text, jwt.ErrKey.Error()+": "), ": make one with GenerateKey")
+		hint = fmt.Sprintf("openssl rand -base64 48 > %[1]s; chmod 600 %[1]s", cfg.UpstreamToken.SecretFile)
+	}
+	return cfg.Problem(gateKeys[wrong.Field], hint, "%s", text)
 }
 
 func gateRoute(r config.Route) gate.Route {
@@ -125,7 +143,7 @@ func dialect(cfg *config.Config) (*gate.Dialect, error) {
 	}
 	secret, err := readSmall(t.SecretFile)
 	if err != nil {
-		return nil, config.Problems{{Where: cfg.Origin("upstream.token"), Key: "upstream.token.secret_file", Text: err.Error()}}
+		return nil, cfg.Problem("upstream.token.secret_file", "", "%v", err)
 	}
 	secret = bytes.TrimRight(secret, "\r\n")
 	return &gate.Dialect{Header: t.Header, Algorithm: jwt.Algorithm(t.Algorithm), Secret: secret, Claims: t.Claims}, nil
@@ -141,7 +159,7 @@ func rootCAs(cfg *config.Config) (*x509.CertPool, error) {
 		err = fmt.Errorf("%s holds no certificate in PEM", cfg.UpstreamCAFile)
 	}
 	if err != nil {
-		return nil, config.Problems{{Where: cfg.Origin("upstream.ca_file"), Key: "upstream.ca_file", Text: err.Error()}}
+		return nil, cfg.Problem("upstream.ca_file", "", "%v", err)
 	}
 	return pool, nil
 }

@@ -151,7 +151,7 @@ func TestGateRefusesToStart(t *testing.T) {
 	}{
 		{"put orders under audiences", []string{"--upstream", "http://127.0.0.1:5000", "--audience", "orders"}},
 		{"want scheme, host and port", []string{"--upstream", "127.0.0.1:5000"}},
-		{"the secret of the upstream's token", []string{"--config", file}},
+		{"upstream.token.secret_file: the secret is shorter than 32 bytes", []string{"--config", file}},
 	} {
 		_, errs := command(t, exitUsage, "", append([]string{"serve", "--data", filepath.Join(dir, "data")}, test.args...)...)
 		if !contains(errs, test.want) || contains(errs, "your-secret-key") {

@@ -43,7 +43,7 @@ func (n *node) listenMetrics(ctx context.Context) error {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", n.cfg.MetricsListen)
 	if err != nil {
-		return notListening(err, "--metrics", n.cfg.MetricsListen)
+		return notListening(err, "--metrics 127.0.0.1:0", n.cfg.MetricsListen)
 	}
 	v := readVersion()
 	n.shown = shown{ln, metrics.New(metrics.Build{Version: v.Version, Commit: v.Commit, Go: v.Go})}
@@ -94,7 +94,7 @@ func (n *node) listenAdmin(ctx context.Context) error {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", n.cfg.AdminListen)
 	if err != nil {
-		return notListening(err, "admin.listen", n.cfg.AdminListen)
+		return notListening(err, "admin.listen: 127.0.0.1:0", n.cfg.AdminListen)
 	}
 	n.adminListener = ln
 	n.log.Info("admin", "url", n.cfg.URL(ln.Addr().String())+n.cfg.Prefix+admin.Path)

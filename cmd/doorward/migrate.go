@@ -45,7 +45,7 @@ move; what has happened in the database since is not in it.`,
 			return err
 		}
 		if *to != "" {
-			cfg.Database, cfg.DatabaseFile = config.NewSecret(*to), ""
+			cfg.UseDatabase(*to, "--to")
 		}
 		if !*back && !cfg.OnPostgres() {
 			return misused(cmd.CommandPath()+" --help", "--to is missing")

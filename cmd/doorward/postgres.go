@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
@@ -13,22 +14,37 @@ import (
 
 // openPostgres opens the store in the database that cfg names.
 func openPostgres(ctx context.Context, cfg *config.Config, log *slog.Logger) (*postgres.Store, error) {
-	url, err := cfg.DatabaseURL()
+	set, err := databaseConfig(cfg)
 	if err != nil {
 		return nil, err
 	}
-	s, err := postgres.Open(ctx, postgres.Config{URL: url, Connections: cfg.DatabaseConnections, Logger: log})
+	set.Logger = log
+	s, err := postgres.Open(ctx, set)
 	if err == nil {
 		return s, nil
 	}
 	text, hint := diagnosis.OfConnection(err)
-	switch {
-	case errors.Is(err, postgres.ErrURL):
-		return nil, misused(diagnosis.OfURL(url), "%s", text)
-	case errors.Is(err, postgres.ErrNewer):
+	if errors.Is(err, postgres.ErrNewer) {
 		hint = "install the newer version on this node, too; others go on meanwhile"
 	}
 	return nil, failed(err, hint, "cannot open the store: %s", text)
+}
+
+// databaseConfig says how to reach the database, and what is wrong with how the settings say it.
+func databaseConfig(cfg *config.Config) (postgres.Config, error) {
+	url, err := cfg.DatabaseURL()
+	if err != nil {
+		return postgres.Config{}, err
+	}
+	set := postgres.Config{URL: url, Connections: cfg.DatabaseConnections}
+	if err := set.Validate(); err != nil {
+		key := "database"
+		if cfg.DatabaseFile != "" {
+			key = "database_file"
+		}
+		return set, cfg.Problem(key, diagnosis.OfURL(url), "%s", strings.TrimPrefix(err.Error(), postgres.ErrURL.Error()+": "))
+	}
+	return set, nil
 }
 
 // lastServing returns what the last serve on the store left in it, "" if it is a file.

@@ -25,11 +25,11 @@ func openBreached(cfg *config.Config) (*password.Breached, error) {
 	}
 	b, err := password.OpenBreached(path)
 	if errors.Is(err, password.ErrBreachedFile) {
-		return nil, misused(`it has to be the SHA-1 list "ordered by hash", unpacked; sort -u sorts another one`,
-			"password.breached_file: %s: %s", path, strings.TrimPrefix(err.Error(), "password: "))
+		return nil, cfg.Problem("password.breached_file", `it has to be the SHA-1 list "ordered by hash", unpacked; sort -u sorts another one`,
+			"%s: %s", path, strings.TrimPrefix(err.Error(), "password: "))
 	}
 	if err != nil {
-		return nil, misused("name a file that is there, or remove the setting", "password.breached_file: %s: %v", path, cause(err))
+		return nil, cfg.Problem("password.breached_file", "name a file that is there, or remove the setting", "%s: %v", path, cause(err))
 	}
 	return b, nil
 }

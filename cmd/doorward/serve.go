@@ -86,6 +86,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*confi
 		return err
 	}
 	if !cfg.OnPostgres() {
+		if err := f.keyFolder(); err != nil {
+			return err
+		}
 		if err := f.make(); err != nil {
 			return err
 		}
@@ -135,7 +138,10 @@ func (n *node) run(ctx context.Context) error {
 	}
 	defer func() { _ = ln.Close() }()
 	defer n.closeBeside()
-	if err := errors.Join(n.listenMetrics(ctx), n.listenAdmin(ctx)); err != nil {
+	if err := n.listenMetrics(ctx); err != nil {
+		return err
+	}
+	if err := n.listenAdmin(ctx); err != nil {
 		return err
 	}
 	n.feed = feed.New(n.store)
@@ -213,18 +219,18 @@ func (n *node) listen(ctx context.Context) (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", n.cfg.Listen)
 	if err != nil {
-		return nil, notListening(err, "--listen", n.cfg.Listen)
+		return nil, notListening(err, "--listen 127.0.0.1:0", n.cfg.Listen)
 	}
 	n.address = ln.Addr().String()
 	n.cfg.Resolve(n.address)
 	return ln, nil
 }
 
-// notListening says why a listener cannot be had.
-func notListening(err error, flag, address string) error {
+// notListening says why a listener cannot be had. Free is the setting of any port that is free.
+func notListening(err error, free, address string) error {
 	hint := ""
 	if errors.Is(err, syscall.EADDRINUSE) {
-		hint = "another program listens there; " + flag + " 127.0.0.1:0 takes any free port"
+		hint = "another program listens there; " + free + " takes any free port"
 	}
 	return failed(err, hint, "cannot listen on %s: %v", address, errors.Unwrap(err))
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -44,35 +45,45 @@ func newDialect(d *Dialect, names Names) (*dialect, error) {
 	if d == nil {
 		return nil, nil
 	}
-	header := textproto.CanonicalMIMEHeaderKey(d.Header)
-	made := &dialect{header: header, claims: d.Claims}
-	if header == "Authorization" {
-		made.prefix = "Bearer "
-	} else if err := names.check(header); header == "" || err != nil {
-		return nil, errors.Join(fmt.Errorf("gate: the header %q cannot carry the upstream's token", d.Header), err)
+	carrier := textproto.CanonicalMIMEHeaderKey(d.Header)
+	made := &dialect{header: carrier, claims: d.Claims}
+	if carrier == "" {
+		return nil, &FieldError{"Token.Header", errors.New("is required")}
 	}
-	for name, value := range d.Claims {
-		text, ok := value.(string)
-		if ok && strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") && !slices.Contains(placeholders, text) {
-			return nil, fmt.Errorf("gate: claim %q of the upstream's token: %s is none of %s", name, text, strings.Join(placeholders, ", "))
-		}
-		if slices.Contains([]string{"iat", "nbf", "exp", "jti"}, name) {
-			return nil, fmt.Errorf("gate: claim %q of the upstream's token is set by Doorward", name)
-		}
+	if carrier == "Authorization" {
+		made.prefix = "Bearer "
+	} else if err := names.check(header{"Token.Header", carrier}); err != nil {
+		return nil, err
+	}
+	if err := d.checkClaims(); err != nil {
+		return nil, &FieldError{"Token.Claims", err}
 	}
 	alg := d.Algorithm
 	if alg == "" {
 		alg = jwt.HS256
 	}
 	if !alg.Symmetric() {
-		return nil, fmt.Errorf("gate: the upstream's token: %q is not HS256, HS384 or HS512; an assertion is what is signed with a key pair", string(alg))
+		return nil, &FieldError{"Token.Algorithm", fmt.Errorf("%q is not HS256, HS384 or HS512; an assertion is what is signed with a key pair", string(alg))}
 	}
 	key, err := jwt.NewKey(alg, d.Secret)
 	if err != nil {
-		return nil, fmt.Errorf("gate: the secret of the upstream's token: %w", err)
+		return nil, &FieldError{"Token.Secret", err}
 	}
 	made.key = key
 	return made, nil
+}
+
+func (d *Dialect) checkClaims() error {
+	for _, name := range slices.Sorted(maps.Keys(d.Claims)) {
+		text, ok := d.Claims[name].(string)
+		if ok && strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") && !slices.Contains(placeholders, text) {
+			return fmt.Errorf("%q: %s is none of %s", name, text, strings.Join(placeholders, ", "))
+		}
+		if slices.Contains([]string{"iat", "nbf", "exp", "jti"}, name) {
+			return fmt.Errorf("%q is set by Doorward", name)
+		}
+	}
+	return nil
 }
 
 func (d *dialect) sign(c *doorward.Claims, username string, now time.Time) (field, error) {

@@ -87,13 +87,25 @@ func (e *RouteError) Error() string { return "gate: " + e.Err.Error() }
 // Unwrap returns what is wrong.
 func (e *RouteError) Unwrap() error { return e.Err }
 
+// FieldError says which field of a Config is wrong: its path, such as Names.Subject.
+type FieldError struct {
+	Field string
+	Err   error
+}
+
+// Error says what is wrong.
+func (e *FieldError) Error() string { return "gate: Config." + e.Field + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *FieldError) Unwrap() error { return e.Err }
+
 // Validate says what is wrong with the configuration as far as that can be told without an issuer. Its
-// error names the field, or is a RouteError.
+// error is a FieldError or a RouteError.
 func (c Config) Validate() error {
 	if c.Default != AccessToken && c.Default != AccessDeny {
-		return errors.New("gate: Config.Default must be AccessToken or AccessDeny")
+		return &FieldError{"Default", errors.New("want AccessToken or AccessDeny")}
 	}
-	if err := c.Names.check(c.TokenHeader, c.KeyHeader); err != nil {
+	if err := c.Names.check(header{"TokenHeader", c.TokenHeader}, header{"KeyHeader", c.KeyHeader}); err != nil {
 		return err
 	}
 	var rules []rule

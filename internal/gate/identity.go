@@ -40,19 +40,36 @@ func (n Names) owned() []string {
 	return []string{n.Subject, n.Username, n.Roles, n.Scope, n.Session, n.Assertion}
 }
 
-// check refuses names that would break a request or hide one another.
-func (n Names) check(others ...string) error {
+// header is a field of Config and the header that it names, "" for none.
+type header struct{ field, name string }
+
+// check refuses names that would break a request or hide one another. It blames the last of two,
+// and a default never.
+func (n Names) check(others ...header) error {
 	seen := map[string]bool{}
-	for _, name := range append(n.owned(), others...) {
-		if name == "" {
+	given := []header{
+		{"Names.Subject", n.Subject},
+		{"Names.Username", n.Username},
+		{"Names.Roles", n.Roles},
+		{"Names.Scope", n.Scope},
+		{"Names.Session", n.Session},
+		{"Names.Assertion", n.Assertion},
+	}
+	for i, name := range n.owned() {
+		if given[i].name == "" {
+			seen[foldName(name)] = true
+		}
+	}
+	for _, h := range append(given, others...) {
+		if h.name == "" {
 			continue
 		}
-		folded := foldName(name)
-		if !strict.Token(name) || len(name) > maxName {
-			return fmt.Errorf("gate: %q cannot be the name of a header", name)
+		folded := foldName(h.name)
+		if !strict.Token(h.name) || len(h.name) > maxName {
+			return &FieldError{h.field, fmt.Errorf("%q cannot be the name of a header", h.name)}
 		}
-		if seen[folded] || slices.Contains(structural, textproto.CanonicalMIMEHeaderKey(name)) {
-			return fmt.Errorf("gate: the header %q has another meaning already", name)
+		if seen[folded] || slices.Contains(structural, textproto.CanonicalMIMEHeaderKey(h.name)) {
+			return &FieldError{h.field, fmt.Errorf("the header %q has another meaning already", h.name)}
 		}
 		seen[folded] = true
 	}

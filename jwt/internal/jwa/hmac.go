@@ -15,8 +15,8 @@ type secretKey struct {
 }
 
 func newSecret(secret []byte) (*secretKey, error) {
-	if err := checkSecret(secret); err != nil {
-		return nil, err
+	if len(secret) > maxSecret {
+		return nil, KeyError("the secret is longer than 8 KiB")
 	}
 	return &secretKey{secret: bytes.Clone(secret)}, nil
 }
@@ -29,6 +29,9 @@ func (k *secretKey) Bind(a *Algorithm) error {
 	}
 	if len(k.secret) < a.Size() {
 		return KeyError("the secret is shorter than %d bytes, the least for %s (RFC 7518 §3.2)", a.Size(), a.Name)
+	}
+	if err := checkSecret(k.secret); err != nil {
+		return err
 	}
 	k.alg = a
 	k.states.New = func() any { return hmac.New(a.Hash.New, k.secret) }

@@ -28,7 +28,7 @@ var (
 type Key interface {
 	// Implied returns the algorithm when the key fits only one, else nil.
 	Implied() *Algorithm
-	// Bind sets the algorithm, or returns why it does not fit.
+	// Bind sets the algorithm, or returns why it does not fit. What is weak about a secret shows here.
 	Bind(a *Algorithm) error
 	// Private reports whether the key holds a secret.
 	Private() bool

@@ -28,12 +28,10 @@ var weakSecrets string
 
 const weakDigest = 8
 
-// checkSecret refuses secrets that can be guessed or are public. Their length is judged with the algorithm.
+// checkSecret refuses secrets that can be guessed or are public. Their length is judged before, with the algorithm.
 func checkSecret(secret []byte) error {
 	trimmed := bytes.TrimSpace(secret)
 	switch {
-	case len(secret) > maxSecret:
-		return KeyError("the secret is longer than 8 KiB")
 	case len(trimmed) == 0:
 		return KeyError("the secret is empty")
 	case uniform(trimmed):

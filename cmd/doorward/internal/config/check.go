@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -84,6 +85,7 @@ func SecretFile(path string, forbidden fs.FileMode) error {
 }
 
 func (c *Config) checkListener(faults *Problems) {
+	c.checkApart(faults)
 	c.checkPlain(faults, "admin.listen", c.AdminListen)
 	if !c.checkPlain(faults, "listen", c.Listen) {
 		return
@@ -92,6 +94,36 @@ func (c *Config) checkListener(faults *Problems) {
 		c.fault(faults, "issuer", "is required when listening on anything but loopback")
 		faults.hint("--issuer https://… is the URL by which clients reach this server")
 	}
+}
+
+// checkApart wants a place of its own for each listener.
+func (c *Config) checkApart(faults *Problems) {
+	keys, addresses := []string{"listen", "metrics.listen", "admin.listen"}, []string{c.Listen, c.MetricsListen, c.AdminListen}
+	for i, key := range keys {
+		for j := range i {
+			if overlap(addresses[i], addresses[j]) {
+				c.fault(faults, key, "%s is taken by %s", addresses[i], keys[j])
+				faults.hint("give each listener a port of its own")
+				return
+			}
+		}
+	}
+}
+
+// overlap reports whether two listeners cannot both be: an address without a host, or with an unspecified one, is
+// every address with that port. Port 0 is any free one.
+func overlap(one, other string) bool {
+	host, port, err := net.SplitHostPort(one)
+	otherHost, otherPort, otherErr := net.SplitHostPort(other)
+	if err != nil || otherErr != nil || port != otherPort || port == "0" {
+		return false
+	}
+	return strings.EqualFold(host, otherHost) || everywhere(host) || everywhere(otherHost)
+}
+
+func everywhere(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "" || err == nil && addr.IsUnspecified()
 }
 
 // checkPlain wants TLS of a listener off loopback, and reports whether it is one.
@@ -140,11 +172,28 @@ func (c *Config) checkRefresh(faults *Problems) {
 // fault adds a fault of a setting, with the place that set it. A flag or a
 // variable names the setting already.
 func (c *Config) fault(faults *Problems, key, format string, args ...any) {
-	where := c.origin[key]
-	if strings.HasPrefix(where, "--") || strings.HasPrefix(where, "DOORWARD_") {
-		key = ""
-	}
+	where, key := c.place(key)
 	faults.add(where, key, format, args...)
+}
+
+// place says where a setting was set, and its key where that does not name it.
+func (c *Config) place(key string) (where, shown string) {
+	where = c.origin[key]
+	if strings.HasPrefix(where, "--") || strings.HasPrefix(where, "DOORWARD_") {
+		return where, ""
+	}
+	return where, key
+}
+
+// Problem is a fault of a setting that was found in what it names, or together with others. The key may go on after
+// that of the setting, with the name of a part of it.
+func (c *Config) Problem(key, hint, format string, args ...any) error {
+	where, shown := c.place(key)
+	for setting := key; where == "" && strings.Contains(setting, "."); {
+		setting = setting[:strings.LastIndex(setting, ".")]
+		where = c.origin[setting]
+	}
+	return Problems{{Where: where, Key: shown, Text: fmt.Sprintf(format, args...), Hint: hint}}
 }
 
 // AsProblems returns the problems that err is made of, nil when it is none.

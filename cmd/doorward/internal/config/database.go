@@ -8,6 +8,13 @@ import (
 	"strings"
 )
 
+// UseDatabase names the database by a flag that is none of the settings'.
+func (c *Config) UseDatabase(url, flag string) {
+	c.Database, c.DatabaseFile = NewSecret(url), ""
+	c.origin["database"] = flag
+	delete(c.origin, "database_file")
+}
+
 // DatabaseURL returns the URL of the PostgreSQL database, which may hold a password: as
 // it was set, or as its file says.
 func (c *Config) DatabaseURL() (string, error) {
