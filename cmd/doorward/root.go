@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/usage"
 	"github.com/spf13/cobra"
 )
 
@@ -24,6 +25,7 @@ Exit codes: 0 done · 1 failed · 2 the command line or the configuration is wro
 folder of somebody else.`
 
 func (a *app) rootCommand() *cobra.Command {
+	showVersion := false
 	root := &cobra.Command{
 		Use:   "doorward",
 		Short: "Login, refresh and a logout that works, for any HTTP API",
@@ -35,12 +37,18 @@ func (a *app) rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		RunE:          group,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if showVersion {
+				return a.printVersion()
+			}
+			return group(cmd, args)
+		},
 
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return misused(cmd.CommandPath()+" --help", "%v", err)
+		text, hint := usage.OfFlag(cmd, err)
+		return misused(hint, "%s", text)
 	})
 	addFlags(root, "data", "database")
 	root.PersistentFlags().String("config", "", "configuration `FILE` (YAML); also DOORWARD_CONFIG")
@@ -48,7 +56,29 @@ func (a *app) rootCommand() *cobra.Command {
 		a.serveCommand(), a.userCommand(), a.roleCommand(), a.clientCommand(), a.apikeyCommand(), a.sessionCommand(), a.keyCommand(), a.tokenCommand(), a.auditCommand(),
 		a.backupCommand(), a.migrateCommand(), a.configCommand(), a.versionCommand(),
 	)
+	root.Flags().BoolVar(&showVersion, "version", false, "print version, commit and Go version")
+	usage.Teach(root)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Run, cmd.RunE = nil, helpOn
+		case "completion":
+			cmd.Args, cmd.RunE = cobra.ArbitraryArgs, group
+		}
+	}
 	return root
+}
+
+// helpOn shows the help of the command that args name.
+func helpOn(cmd *cobra.Command, args []string) error {
+	named, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return group(named, rest)
+	}
+	named.InitDefaultHelpFlag()
+	return named.Help()
 }
 
 // group is what a command does that only has commands of its own.

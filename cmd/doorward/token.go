@@ -126,6 +126,9 @@ refused, and exit with 3.`,
 		if err != nil {
 			return err
 		}
+		if err := otherThanToken(token); err != nil {
+			return err
+		}
 		return a.withIssuer(cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
 			name := cmp.Or(*audience, iss.Audience())
 			if err := inspect.Verify(ctx, iss, name, token); err != nil {
@@ -183,13 +186,21 @@ func (a *app) readToken(cmd *cobra.Command) (string, error) {
 	return token, nil
 }
 
+// otherThanToken refuses what looks like a credential of another kind.
+func otherThanToken(text string) error {
+	switch inspect.KindOf(text) {
+	case inspect.RefreshToken:
+		return refused("", "this is a refresh token: only the server that made it can read it")
+	case inspect.APIKey:
+		return refused("doorward apikey inspect", "this looks like an API key")
+	}
+	return nil
+}
+
 // decode takes a token apart without verifying it.
 func decode(token string) (header, claims json.RawMessage, err error) {
-	switch inspect.KindOf(token) {
-	case inspect.RefreshToken:
-		return nil, nil, refused("", "this is a refresh token: only the server that made it can read it")
-	case inspect.APIKey:
-		return nil, nil, refused("doorward apikey inspect", "this looks like an API key")
+	if err := otherThanToken(token); err != nil {
+		return nil, nil, err
 	}
 	h, c, err := inspect.Decode(token)
 	if err != nil {

@@ -13,18 +13,22 @@ func (a *app) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "version", Short: "Print version, commit and Go version", Args: want()}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		v := readVersion()
 		if *asJSON {
-			return a.printJSON(v)
+			return a.printJSON(readVersion())
 		}
-		commit := orDash(v.Commit)
-		if v.Modified {
-			commit += " (modified)"
-		}
-		_, err := fmt.Fprintf(a.out, "doorward %s\ncommit %s\n%s %s\n", v.Version, commit, v.Go, v.Platform)
-		return err
+		return a.printVersion()
 	}
 	return cmd
+}
+
+func (a *app) printVersion() error {
+	v := readVersion()
+	commit := orDash(v.Commit)
+	if v.Modified {
+		commit += " (modified)"
+	}
+	_, err := fmt.Fprintf(a.out, "doorward %s\ncommit %s\n%s %s\n", v.Version, commit, v.Go, v.Platform)
+	return err
 }
 
 func readVersion() admin.Version {

@@ -108,7 +108,7 @@ var bans = []ban{
 		func(dir string) bool {
 			return !slices.Contains([]string{"cmd", "examples", "bench", "tools"}, first(dir))
 		},
-		[]string{"flag", "os.Getenv", "os.LookupEnv", "os.Environ", "github.com/spf13/cobra"},
+		[]string{"flag", "os.Getenv", "os.LookupEnv", "os.Environ", "github.com/spf13/cobra", "github.com/spf13/pflag"},
 		"only cmd reads flags, environment and configuration files",
 	},
 	{

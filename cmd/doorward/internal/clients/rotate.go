@@ -55,18 +55,18 @@ with "doorward client revoke".`,
 }
 
 func (s Shell) drop(ctx context.Context, clients *account.Clients, c account.Client, secret string, asJSON bool) error {
-	c, err := clients.DropSecret(ctx, c.ID, secret, s.Event())
+	left, err := clients.DropSecret(ctx, c.ID, secret, s.Event())
 	switch {
 	case errors.Is(err, account.ErrNoSecret):
 		return s.Refused("doorward client show "+c.Name, "the client has no secret %q", secret)
 	case errors.Is(err, account.ErrLastSecret):
-		return s.Refused("doorward client disable keeps it out", "it is the only secret of the client")
+		return s.Refused("doorward client disable "+c.Name+" keeps it out", "it is the only secret of the client")
 	case err != nil:
 		return s.explain(err)
 	case asJSON:
-		return s.JSON(jsonOf(c))
+		return s.JSON(jsonOf(left))
 	}
-	s.Note("client %s has one secret now, %s", c.Name, c.Secrets[0].ID)
+	s.Note("client %s has one secret now, %s", left.Name, left.Secrets[0].ID)
 	return nil
 }
 
