@@ -72,7 +72,19 @@ func (l layer) syntax(err error) {
 		where, text = fmt.Sprintf("%s:%d:%d", l.name, pos.Line, pos.Column), e.GetMessage()
 	}
 	text = quoted.ReplaceAllStringFunc(text, func(s string) string { return quote(nameOnly(s[1 : len(s)-1])) })
-	*l.faults = append(*l.faults, Problem{Where: where, Text: text, source: err})
+	text, hint := plainly(text)
+	*l.faults = append(*l.faults, Problem{Where: where, Text: text, Hint: hint, source: err})
+}
+
+// plainly puts what the parser says of the commonest faults into words for people.
+func plainly(text string) (plain, hint string) {
+	switch text {
+	case "found character '\t' that cannot start any token":
+		return "there is a tab before the text", "indent with spaces"
+	case "value is not allowed in this context", "non-map value is specified":
+		return text, "items of a list (- …) and names (key: …) do not stand side by side; routes.default and routes.case are written at the top level"
+	}
+	return text, ""
 }
 
 // mapping applies the members of n, whose keys continue prefix.
@@ -111,7 +123,7 @@ func (l layer) member(key string, member *ast.MappingValueNode) {
 }
 
 func (l layer) set(s Setting, n ast.Node) {
-	if !l.accept(s) {
+	if !l.accept(s) || l.nested(s, n) {
 		return
 	}
 	if err := s.bind(l.cfg).node(n); err != nil {
@@ -128,6 +140,23 @@ func (l layer) set(s Setting, n ast.Node) {
 		}
 	}
 	l.cfg.origin[s.Key] = l.at(n)
+}
+
+// nested refuses settings that stand below one that has a value of its own: default below routes for routes.default.
+func (l layer) nested(s Setting, n ast.Node) (found bool) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return false
+	}
+	for _, member := range m.Values {
+		name, _ := stringOf(member.Key)
+		if inner, ok := Find(s.Key + "." + name); ok {
+			l.faults.add(l.at(member.Key), inner.Key, "does not stand below %s", s.Key)
+			l.faults.hint("write " + inner.Key + ": … at the top level")
+			found = true
+		}
+	}
+	return found
 }
 
 // at returns name:line:column of n.
