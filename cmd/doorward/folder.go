@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -58,6 +60,15 @@ func (f folder) checkOwner() error {
 		return refused("chmod o-w "+f.cfg.Data, "everybody may write to the data folder %s", f.cfg.Data)
 	}
 	return err
+}
+
+// warn tells the log of a folder that is open to others: they see what is in it, though not into its files, and a group
+// that may write to it may replace them.
+func (f folder) warn(log *slog.Logger) {
+	info, err := os.Stat(f.cfg.Data)
+	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		log.Warn("the data folder is open to other users", "data", f.cfg.Data, "mode", fmt.Sprintf("%#o", info.Mode().Perm()), "hint", "chmod 700 "+f.cfg.Data)
+	}
 }
 
 // masterKey reads the master key.

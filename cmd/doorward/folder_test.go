@@ -70,6 +70,25 @@ func TestAttack_H12(t *testing.T) {
 	}
 }
 
+// A folder that others may look into is told in the log, with its mode and what to do.
+func TestOpenFolderIsTold(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no such mode here")
+	}
+	for mode, want := range map[os.FileMode]bool{0o700: false, 0o750: true, 0o770: true, 0o701: true} {
+		var log strings.Builder
+		f := folder{&app{}, &config.Config{Data: t.TempDir()}}
+		if err := os.Chmod(f.cfg.Data, mode); err != nil {
+			t.Fatal(err)
+		}
+		f.warn(slog.New(slog.NewTextHandler(&log, nil)))
+		if got := strings.Contains(log.String(), fmt.Sprintf("mode=%#o hint=\"chmod 700 ", mode)); got != want {
+			t.Errorf("mode %#o: told %t, want %t: %s", mode, got, want, log.String())
+		}
+	}
+}
+
 // TestMasterKeyOnce makes one key from several processes that start at once.
 func TestMasterKeyOnce(t *testing.T) {
 	t.Parallel()

@@ -177,7 +177,7 @@ func TestGatePage(t *testing.T) {
 		}
 	})
 	rest := typed(t, "docs/gate.md", folder, strings.TrimPrefix(s.url, "http://"))
-	for _, want := range []string{"missing_token", `"uri":"/orders"`, `"user":"admin"`, "session ended", "untrusted_proxy"} {
+	for _, want := range []string{"missing_token", `"uri":"/orders"`, `"user":"alice"`, "session ended", "untrusted_proxy"} {
 		_, after, found := strings.Cut(rest, want)
 		if !found {
 			t.Fatalf("%q does not come in the rest of the output:\n%s", want, rest)

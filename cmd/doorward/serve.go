@@ -92,6 +92,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*confi
 		if err := f.make(); err != nil {
 			return err
 		}
+		f.warn(log)
 	}
 	key, err := f.masterKeyOrNew()
 	if err != nil {
