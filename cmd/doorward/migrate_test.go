@@ -86,6 +86,10 @@ func refusedMove(t *testing.T, database string) {
 	command(t, exitDone, "", "user", "list", "--data", dir)
 	command(t, exitUsage, "", "migrate", "--data", dir, "--back", "--to", database)
 	command(t, exitUsage, "", "migrate", "--data", dir, "--to", "")
+	_, errs = command(t, exitUsage, "", "migrate", "--data", dir, "--to", "postgres://u:hu#nter2@127.0.0.1/d")
+	if !strings.Contains(errs, "error: --to: want postgres://") || !strings.Contains(errs, "percent-encoded") || strings.Contains(errs, "nter2") {
+		t.Errorf("a URL with a special character says %s", errs)
+	}
 	if _, errs := command(t, exitDone, "", "migrate", "--data", dir, "--back"); !strings.Contains(errs, "was not moved; nothing to do") {
 		t.Errorf("--back without a move says %s", errs)
 	}

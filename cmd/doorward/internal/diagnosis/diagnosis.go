@@ -2,11 +2,13 @@
 package diagnosis
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -39,7 +41,7 @@ func OfConnection(err error) (text, hint string) {
 		return line(untrusted.Error()), "sslrootcert=FILE in the URL names the authority that signed the server's certificate, which must hold the name of the host"
 	case strings.Contains(cause.Error(), "server refused TLS connection"):
 		return "the server refuses TLS", "turn TLS on there; sslmode=disable in the URL does without where the network is trusted"
-	case pgconn.Timeout(cause):
+	case pgconn.Timeout(cause) && !errors.Is(cause, context.Canceled):
 		return "the server does not answer in time", "check host and port in the URL, and what firewalls on the way let through"
 	case unreached:
 		return line(dial.Error()), "check host and port in the URL, and whether PostgreSQL runs and listens there"
@@ -65,5 +67,7 @@ func last(err error) error {
 	return err
 }
 
-// line puts text on one line.
-func line(text string) string { return strings.Join(strings.Fields(text), " ") }
+// line puts text on one line, without what a terminal would obey: a server may have written it.
+func line(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
+}

@@ -1,6 +1,7 @@
 package diagnosis_test
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"io"
@@ -28,10 +29,16 @@ func TestOfConnection(t *testing.T) {
 		{"unknown host", "postgres://u:hunter2@nowhere.invalid/d", "lookup nowhere.invalid", "name of the host"},
 		{"no answer", "postgres://u:hunter2@" + serve(t, silence) + "/d?connect_timeout=1", "does not answer in time", "firewalls"},
 		{"wrong password", "postgres://u:hunter2@" + serve(t, refuses) + "/d", "password authentication failed for user \"u\" (SQLSTATE 28P01)", "PGPASSFILE"},
-		{"no entry", "postgres://u:hunter2@" + serve(t, answer('N', nil, "28000", "no pg_hba.conf entry")) + "/d", "no pg_hba.conf entry", "who may connect"},
+		{"no entry", "postgres://u:hunter2@" + serve(t, answer('N', nil, "28000", "no \x1b[31m\npg_hba.conf entry")) + "/d", "no [31m pg_hba.conf entry (SQLSTATE 28000)", "who may connect"},
 		{"no such database", strings.Replace(real, postgrestest.Name(real), "nothing_here", 1), "database \"nothing_here\" does not exist", "CREATE DATABASE"},
 		{"TLS refused", "postgres://u:hunter2@" + serve(t, refuses) + "/d?sslmode=require", "the server refuses TLS", "sslmode=disable"},
 		{"untrusted", "postgres://u:hunter2@" + serve(t, answer('S', certificate.TLS, "", "")) + "/d?sslmode=verify-full", "x509: certificate signed by unknown authority", "sslrootcert=FILE"},
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := postgres.Open(ctx, postgres.Config{URL: "postgres://u@" + serve(t, silence) + "/d"})
+	if text, hint := diagnosis.OfConnection(err); hint != "" || !strings.Contains(text, "context canceled") {
+		t.Errorf("cancelled: %q, hint %q", text, hint)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
