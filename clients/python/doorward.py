@@ -207,7 +207,7 @@ def parse_keys(data):
         if not isinstance(jwk, dict) or "d" in jwk or "k" in jwk:
             raise ValueError("a member is no public key")
         kid = jwk.get("kid")
-        if kid in seen or not (kid is None or isinstance(kid, str) and kid):
+        if not (kid is None or isinstance(kid, str) and kid) or kid in seen:
             raise ValueError("a kid that comes twice, or is none")
         seen.add(kid)
         try:
@@ -279,7 +279,11 @@ class _Worker:
 
     def _run(self, owner):
         while (held := owner()) is not None:
-            pause = held.turn()
+            try:
+                pause = held.turn()
+            except Exception:  # a fault of ours: with the thread gone, what is known would go stale for good
+                log.exception("a turn has failed")
+                pause = COOL_DOWN
             del held
             with self.done:
                 self.turns += 1
@@ -459,7 +463,7 @@ class Revocations:
             raise ValueError(f"status {status}")
         page = _object(body)
         heard, age = time.monotonic(), page.get("age_ms")
-        if page.get("nonce") != nonce or not _number(age) or age < 0:
+        if page.get("nonce") != nonce or not _number(age) or not 0 <= age <= LAST_SECOND:
             raise ValueError("the answer is to another question")
         if "now" in page:
             if type(page["now"]) is not int or not 0 <= page["now"] <= LAST_SECOND:

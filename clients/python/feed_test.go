@@ -116,6 +116,8 @@ func feeds() []struct {
 		{"old", tell(`"age_ms":60001`), stale},
 		{"not so old", tell(`"age_ms":50000`), good},
 		{"negative age", tell(`"age_ms":-1`), stale},
+		{"age of 400 digits", tell(`"age_ms":` + strings.Repeat("9", 400)), stale},
+		{"age of 400 digits, then good", inTurn(tell(`"age_ms":`+strings.Repeat("9", 400)), tell("-unknown")), good},
 		{"age in words", tell(`"age_ms":"3"`), stale},
 		{"time in words", tell(`"now":"0"`), stale},
 		{"time of a fraction", tell(`"now":0.5`), stale},

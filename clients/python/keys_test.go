@@ -78,6 +78,7 @@ func keySets(t *testing.T, s signer) []keySet {
 		{"another key", set(foreign), 2, unknown},
 		{"another key of its name", set(strings.Replace(foreign, "other", "the EdDSA", 1)), 1, unknown},
 		{"its name twice", set(own, strings.Replace(foreign, "other", "the EdDSA", 1)), 2, stale},
+		{"a name that is a list", set(strings.Replace(own, `"the EdDSA"`, `[]`, 1)), 2, stale},
 		{"a private key", set(private(t, s)), 2, stale},
 		{"a secret beside it", set(own, `{"kty":"oct","kid":"s","k":"AAAA"}`), 2, stale},
 		{"for encryption", set(strings.Replace(own, `"sig"`, `"enc"`, 1)), 2, stale},

@@ -3,6 +3,8 @@ package gate
 import (
 	"context"
 	"time"
+
+	"github.com/doorward/doorward"
 )
 
 // Chooser returns what tells the number of the rule that a request falls under, -1 if it is none or
@@ -30,3 +32,6 @@ func Chooser(routes []Route, exact bool) (func(wire, method string) int, error) 
 
 // Sweep is one look at the open streams, as at a time of the test's own.
 func (s *Streams) Sweep(ctx context.Context, now time.Time) { s.sweep(ctx, now) }
+
+// Add takes over a stream that end ends.
+func (s *Streams) Add(c *doorward.Claims, end context.CancelCauseFunc) { s.add(c, end) }

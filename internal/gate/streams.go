@@ -11,10 +11,12 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// How often open streams are looked at, and how many sessions are looked up each time.
+// How often open streams are looked at, how many sessions are looked up each time, and how long that may take: a cut-off is
+// late by no more.
 const (
 	sweepPace    = 250 * time.Millisecond
 	sweepLookups = 256
+	sweepTime    = time.Second
 )
 
 // Streams are the WebSockets and event streams that are open, whichever [Proxy] has let
@@ -105,7 +107,7 @@ func (s *Streams) remove(st *stream) {
 
 // sweep asks of every stream what is asked of every request, and of some whether
 // their session goes on. The rest of these wait for the next time, so that
-// cut-offs are never late.
+// no cut-off waits for them.
 func (s *Streams) sweep(ctx context.Context, now time.Time) {
 	s.sweeping.Lock()
 	defer s.sweeping.Unlock()
@@ -118,8 +120,12 @@ func (s *Streams) sweep(ctx context.Context, now time.Time) {
 			due = append(due, st)
 		}
 	}
+	ctx, stop := context.WithTimeout(ctx, sweepTime)
+	defer stop()
 	for _, st := range due {
-		s.lookUp(ctx, st, now)
+		if s.lookUp(ctx, st, now) != nil { // nor does the store answer for the next one
+			return
+		}
 	}
 }
 
@@ -139,7 +145,7 @@ func (s *Streams) known() []*stream {
 // lookUp ends a stream whose session has lapsed, and settles when to look again. A
 // token without a session ends with itself. While the store does not answer,
 // revocations go stale, which ends the stream by itself.
-func (s *Streams) lookUp(ctx context.Context, st *stream, now time.Time) {
+func (s *Streams) lookUp(ctx context.Context, st *stream, now time.Time) error {
 	sessions, err := s.issuer.Sessions(ctx, issuer.SessionQuery{ID: st.claims.SessionID, Limit: 1})
 	switch {
 	case err != nil:
@@ -151,6 +157,7 @@ func (s *Streams) lookUp(ctx context.Context, st *stream, now time.Time) {
 	default:
 		st.lookAt = sessions[0].AbsoluteEnd
 	}
+	return err
 }
 
 func (s *Streams) finish(st *stream, reason error) {
