@@ -292,9 +292,9 @@ func TestClientAddRefuses(t *testing.T) {
 		{account.NewClient{Name: "dwc_a"}, account.ErrClientName},
 		{account.NewClient{Name: strings.Repeat("a", 65)}, account.ErrClientName},
 		{account.NewClient{Name: "orders"}, account.ErrNameTaken},
-		{account.NewClient{Name: "a", Scope: doorward.Scope{"a b"}}, nil}, // two words
+		{account.NewClient{Name: "a", Scope: doorward.Scope{"a b"}}, account.ErrClientGrant},
 		{account.NewClient{Name: "b", Scope: doorward.Scope{`a"b`}}, account.ErrClientGrant},
-		{account.NewClient{Name: "b", Scope: doorward.Scope{""}}, nil},
+		{account.NewClient{Name: "b", Scope: doorward.Scope{""}}, account.ErrClientGrant},
 		{account.NewClient{Name: "c", Scope: many}, account.ErrClientGrant},
 		{account.NewClient{Name: "c", Audiences: many}, account.ErrClientGrant},
 		{account.NewClient{Name: "c", Audiences: []string{"a b"}}, account.ErrClientGrant},

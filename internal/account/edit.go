@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
@@ -85,7 +86,10 @@ func (c *Clients) Edit(ctx context.Context, id string, e ClientEdit, ev issuer.E
 	return client, cuts, nil
 }
 
+// scopeDoes reports whether each entry is one word: a text of two would be two scopes.
 func scopeDoes(s doorward.Scope) bool {
-	scope, err := doorward.ParseScope(s.String())
-	return err == nil && len(scope) <= MaxClientWords
+	return len(s) <= MaxClientWords && !slices.ContainsFunc(s, func(word string) bool {
+		scope, err := doorward.ParseScope(word)
+		return err != nil || len(scope) != 1
+	})
 }

@@ -51,7 +51,7 @@ admin rights until then.`,
 			if err != nil || onlyEmail {
 				return err
 			}
-			return s.setRoles(ctx, people, u.ID, c, *now)
+			return s.setRoles(ctx, people, u, c, *now)
 		})
 	}
 	return cmd
@@ -74,10 +74,15 @@ func (s Shell) setEmail(ctx context.Context, people *account.People, id, email s
 	return nil
 }
 
-func (s Shell) setRoles(ctx context.Context, people *account.People, id string, c account.Change, now bool) error {
-	u, _, err := people.SetRoles(ctx, id, c, now, s.Event())
+func (s Shell) setRoles(ctx context.Context, people *account.People, was account.User, c account.Change, now bool) error {
+	u, _, err := people.SetRoles(ctx, was.ID, c, now, s.Event())
 	if err != nil {
 		return s.Explain(err)
+	}
+	for _, role := range c.Remove {
+		if !slices.Contains(was.Roles, role) {
+			s.Note("user %s did not have the role %q", u.Name, role)
+		}
 	}
 	scope, err := people.ScopeOf(ctx, u.ID)
 	if err != nil {
