@@ -10,6 +10,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
@@ -83,7 +84,7 @@ func (s Shell) showCommand() *cobra.Command {
 			if *asJSON {
 				return s.JSON(one)
 			}
-			return s.Fields([][2]string{
+			fields := [][2]string{
 				{"session", one.ID},
 				{"user", orDash(one.User)},
 				{"subject", one.Subject},
@@ -96,7 +97,11 @@ func (s Shell) showCommand() *cobra.Command {
 				{"last used", ago.When(one.LastUsedAt)},
 				{"lapses idle", ago.When(one.IdleEnd)},
 				{"lapses", ago.When(one.AbsoluteEnd)},
-			})
+			}
+			if one.EndedAt != nil {
+				fields = append(fields, [2]string{"ended by", endedBy(*one.EndedAt)})
+			}
+			return s.Fields(fields)
 		})
 	}
 	return cmd
@@ -237,6 +242,12 @@ func jsonOfSession(s issuer.Session, user string) sessionJSON {
 		Live: s.Live(time.Now()), CreatedAt: s.CreatedAt.UTC(), AuthTime: s.AuthTime.UTC(), LastUsedAt: account.ShownUse(s.LastUsedAt, s.CreatedAt),
 		IdleEnd: s.IdleEnd.UTC(), AbsoluteEnd: s.AbsoluteEnd.UTC(), EndedAt: ago.Optional(s.EndedAt), EndReason: s.OverFor(time.Now()),
 	}
+}
+
+// endedBy is the command that shows what ended a session. It has the time of the transaction that did, and where that has
+// ended others as well, its record names no session.
+func endedBy(at time.Time) string {
+	return "doorward audit search --since " + at.UTC().Format(audit.TimeForm) + " --until " + at.UTC().Add(time.Millisecond).Format(audit.TimeForm)
 }
 
 func (s sessionJSON) status() string {
