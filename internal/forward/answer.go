@@ -9,20 +9,17 @@ import (
 	"sync"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/gate"
 )
 
-// refuse writes a refusal as the proxy understands it, and the record of it. A nil proxy is no proxy of ours.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *proxy, refusal *doorward.Refusal) {
-	level, name := slog.LevelInfo, "none"
-	if refusal.Status >= http.StatusInternalServerError {
-		level = slog.LevelError
-	}
+// refuse writes a refusal as the proxy understands it, and the record of it. A nil proxy is no proxy of ours, and
+// a nil verdict none.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *proxy, v *gate.Verdict, refusal *doorward.Refusal) {
+	name := "none"
 	if p != nil {
 		name = p.name
 	}
-	h.log.LogAttrs(r.Context(), level, "refused",
-		slog.String("request_id", doorward.RequestID(r.Context())), slog.Int("status", refusal.Status),
-		slog.String("error", refusal.Code), slog.String("reason", refusal.Err.Error()), slog.String("proxy", name))
+	gate.LogRefusal(h.log, r, v, refusal, slog.String("proxy", name))
 	if p == nil || !p.three {
 		doorward.WriteRefusal(w, r, refusal)
 		return

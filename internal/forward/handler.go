@@ -89,7 +89,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		h.refuse(w, r, p, refusal(http.StatusBadRequest, "invalid_request", "the proxy's question cannot be read in one way", err))
+		h.refuse(w, r, p, nil, refusal(http.StatusBadRequest, "invalid_request", "the proxy's question cannot be read in one way", err))
 		return
 	}
 	h.decide(w, r, p, asked)
@@ -98,7 +98,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Refuse refuses a request that this handler was not given, in the way that its proxy understands.
 func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, refusal *doorward.Refusal) {
 	p, _ := h.proxy(r)
-	h.refuse(w, r, p, refusal)
+	h.refuse(w, r, p, nil, refusal)
 }
 
 // decide answers for a request as its client has sent it.
@@ -120,7 +120,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 		if to := h.login.redirect(asked, &v); to != "" {
 			v.Refusal = seeLogin(to, v.Refusal)
 		}
-		h.refuse(w, r, p, v.Refusal)
+		h.refuse(w, r, p, &v, v.Refusal)
 		return
 	}
 	answer := w.Header()
@@ -129,7 +129,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 	}
 	if err := h.guard.Tell(answer, &v, asked); err != nil {
 		clear(answer)
-		h.refuse(w, r, p, refusal(http.StatusInternalServerError, "server_error", "the request could not be answered; the log has the reason under this request id", err))
+		h.refuse(w, r, p, &v, refusal(http.StatusInternalServerError, "server_error", "the request could not be answered; the log has the reason under this request id", err))
 		return
 	}
 	answer["Cache-Control"] = noStore

@@ -1,7 +1,9 @@
 package forward_test
 
 import (
+	"bytes"
 	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -160,6 +162,24 @@ func TestStrangers(t *testing.T) {
 	}
 	if told := strings.Count(w.logs.String(), "trusted_proxies: ["); told > 64 {
 		t.Errorf("the log tells of %d peers", told)
+	}
+}
+
+// The record of a refusal names the rule, what it wanted of whom, and at level debug the client's path.
+func TestRefusalInTheLog(t *testing.T) {
+	t.Parallel()
+	var logs bytes.Buffer
+	w := newWorld(t, func(_ *gate.Config, c *forward.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	w.ask(trusted, strings.ReplaceAll(nginx, "/orders/7?x=1", "/admin/7?x=1"))
+	for _, part := range []string{
+		` error=insufficient_scope reason="doorward: role missing: wants one of [admin], has [staff]" sub=u_alice sid=`,
+		" rule=/admin/** path=/admin/7 proxy=nginx\n",
+	} {
+		if !strings.Contains(logs.String(), part) {
+			t.Errorf("the log lacks %s:\n%s", part, &logs)
+		}
 	}
 }
 

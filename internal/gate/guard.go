@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -181,9 +182,10 @@ type Verdict struct {
 	// Refusal is how the request is refused; nil lets it pass.
 	Refusal *doorward.Refusal
 
-	rule  *rule  // whose Route it is
-	text  string // Path decoded
-	token string // the access token that was put in the place of an API key
+	rule  *rule    // whose Route it is
+	asked *url.URL // what was decided on
+	text  string   // Path decoded
+	token string   // the access token that was put in the place of an API key
 }
 
 // Decide says what becomes of a request, by its method, its path and its headers.
@@ -197,9 +199,9 @@ func (g *Guard) Decide(r *http.Request) Verdict {
 	}
 	found, path, err := g.table.find(wirePath(r.URL), method)
 	if err != nil {
-		return Verdict{Refusal: refusal(http.StatusBadRequest, "invalid_request", "the path can be read in more than one way", err)}
+		return Verdict{asked: r.URL, Refusal: refusal(http.StatusBadRequest, "invalid_request", "the path can be read in more than one way", err)}
 	}
-	v := Verdict{Route: &found.rule.Route, Path: path.wire, Preflight: preflight, rule: found.rule, text: path.text}
+	v := Verdict{Route: &found.rule.Route, Path: path.wire, Preflight: preflight, rule: found.rule, asked: r.URL, text: path.text}
 	switch {
 	case found.rule.Access == AccessDeny:
 		v.Refusal = refusal(http.StatusNotFound, "not_found", "there is nothing at this address", errDenied)

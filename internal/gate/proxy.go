@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log"
-	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"strings"
@@ -200,14 +199,7 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 
 // refuse writes a refusal in the one shape, and the record of it.
 func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, v *Verdict, refusal *doorward.Refusal) {
-	level := slog.LevelInfo
-	if refusal.Status >= http.StatusInternalServerError {
-		level = slog.LevelError
-	}
-	id := doorward.RequestID(r.Context())
-	p.guard.log.LogAttrs(r.Context(), level, "refused",
-		slog.String("request_id", id), slog.Int("status", refusal.Status),
-		slog.String("error", refusal.Code), slog.String("reason", refusal.Err.Error()))
+	LogRefusal(p.guard.log, r, v, refusal)
 	h := w.Header()
 	addVary(h, v.Vary)
 	if v.rule != nil && v.rule.cors != nil {
