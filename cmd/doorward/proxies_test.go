@@ -481,7 +481,7 @@ func (f *front) webSocket(t *testing.T) {
 		{"with a token", "/socket", "websocket", f.alice, "", "101"},
 		{"without", "/socket", "websocket", "", "", "401"},
 		{"from another origin", "/socket", "websocket", f.alice, "https://evil.example", "403"},
-		{"where no rule allows it", "/orders", "websocket", f.alice, "", ""},
+		{"where no rule allows it", "/orders", "websocket", f.alice, "", "403"},
 		{"to h2c", "/socket", "h2c", f.alice, "", "200"},
 	} {
 		lines := "GET " + test.target + " HTTP/1.1\r\nHost: x.example\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: " + test.upgrade + "\r\n"

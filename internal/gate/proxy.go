@@ -96,10 +96,9 @@ func (t *transit) prepare() *doorward.Refusal {
 	if t.Refusal != nil {
 		return t.Refusal
 	}
-	if t.upgrade = upgrades(t.in, &t.Verdict); t.upgrade {
-		if foreign := t.proxy.guard.foreignOrigin(&t.Verdict, t.in); foreign != nil {
-			return foreign
-		}
+	var refused *doorward.Refusal
+	if t.upgrade, refused = t.proxy.guard.upgrades(t.in, &t.Verdict); refused != nil {
+		return refused
 	}
 	var err error
 	if t.identity, err = t.proxy.guard.fields(t.Claims); err != nil {

@@ -88,7 +88,7 @@ func isPlainName(name string) bool {
 // anything else is refused too. It returns nil if it may begin.
 func (g *Guard) Handshake(v *Verdict, r *http.Request) *doorward.Refusal {
 	if !v.Route.WebSocket || v.Preflight || r.Method != http.MethodGet || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		return refusal(http.StatusForbidden, "websocket_refused", "no WebSocket may begin at this address", errSocket)
+		return noSocket()
 	}
 	return g.foreignOrigin(v, r)
 }

@@ -11,21 +11,28 @@ import (
 	"github.com/doorward/doorward"
 )
 
-// upgrades reports whether r asks for a WebSocket and its rule allows that. Every other
-// wish for another protocol is taken out of r: an h2c tunnel, for one, would lead past the gate.
-func upgrades(r *http.Request, v *Verdict) bool {
+// upgrades reports whether r asks for a WebSocket, and refuses it where the rule allows none or a page of another
+// origin asks. Every other wish for another protocol is taken out of r: an h2c tunnel, for one, would lead past the gate.
+func (g *Guard) upgrades(r *http.Request, v *Verdict) (bool, *doorward.Refusal) {
 	wished := r.Header["Upgrade"]
 	r.Header.Del("Http2-Settings")
 	if len(wished) == 0 {
-		return false
+		return false, nil
 	}
 	r.Header.Del("Upgrade")
-	if !v.Route.WebSocket || v.Preflight || len(wished) != 1 || !strings.EqualFold(wished[0], "websocket") ||
+	if v.Preflight || len(wished) != 1 || !strings.EqualFold(wished[0], "websocket") ||
 		r.Method != http.MethodGet || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.ContentLength != 0 || !nominates(r.Header, "upgrade") {
-		return false
+		return false, nil
+	}
+	if !v.Route.WebSocket {
+		return false, noSocket()
 	}
 	r.Header.Set("Upgrade", "websocket")
-	return true
+	return true, g.foreignOrigin(v, r)
+}
+
+func noSocket() *doorward.Refusal {
+	return refusal(http.StatusForbidden, "websocket_refused", "no WebSocket may begin at this address", errSocket)
 }
 
 // nominates reports whether Connection names a header.

@@ -148,6 +148,14 @@ func (s *socket) closed(d time.Duration) bool {
 	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
+// lastRefusal is the code that the log says was answered last.
+func (f *front) lastRefusal() string {
+	lines := strings.Split(strings.TrimSpace(f.logs.String()), "\n")
+	_, after, _ := strings.Cut(lines[len(lines)-1], `"error":"`)
+	code, _, _ := strings.Cut(after, `"`)
+	return code
+}
+
 var socketRoutes = []gate.Route{
 	{Path: "/socket", WebSocket: true, CORS: &gate.CORS{Origins: []string{"https://app.example"}}},
 	{Path: "/open", Access: gate.AccessPublic, WebSocket: true},
@@ -170,7 +178,8 @@ func TestWebSocket(t *testing.T) {
 	tests := []struct {
 		name, path, token string
 		header            []string
-		status            int // 101: it opens
+		status            int    // 101: it opens
+		code              string // of the refusal, where it counts
 	}{
 		{name: "no token", path: "/socket", status: 401},
 		{name: "bad token", path: "/socket", token: "rubbish", status: 401},
@@ -179,7 +188,9 @@ func TestWebSocket(t *testing.T) {
 		{name: "foreign origin", path: "/socket", token: token, header: []string{"Origin: https://evil.example"}, status: 403},
 		{name: "foreign page", path: "/open", header: []string{"Sec-Fetch-Site: cross-site", "Origin: https://evil.example"}, status: 403},
 		{name: "null origin", path: "/open", header: []string{"Origin: null"}, status: 403},
-		{name: "route without WebSocket", path: "/plain", status: 200},
+		{name: "route without WebSocket", path: "/plain", status: 403, code: "websocket_refused"},
+		{name: "no token on a route without WebSocket", path: "/x", status: 401, code: "missing_token"},
+		{name: "no rule", path: "/x", token: token, status: 403, code: "websocket_refused"},
 		{name: "two wishes", path: "/open", header: []string{"Upgrade: h2c"}, status: 200},
 		{name: "without being nominated", path: "/open", header: []string{"Connection: x", "Upgrade: websocket"}, status: 200},
 	}
@@ -189,6 +200,9 @@ func TestWebSocket(t *testing.T) {
 			must(t, err)
 			if res.StatusCode != test.status {
 				t.Errorf("%d, want %d", res.StatusCode, test.status)
+			}
+			if test.code != "" && f.lastRefusal() != test.code {
+				t.Errorf("refused for %s, want %s", f.lastRefusal(), test.code)
 			}
 			if s != nil {
 				_ = s.Close()
