@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"reflect"
 
 	"github.com/doorward/doorward/jwt"
 )
 
 // AnyOf joins the verifiers of several issuers to one that accepts the tokens of any
 // of them. Each keeps its own keys, audience, types, revocations and cache. Where requests
-// carry their token must be the same for all; Realm, ErrorHandler, Logger and Observe
+// carry their token must be the same for all, in the same order; Realm, ErrorHandler, Logger and Observe
 // are those of the first.
 //
 // A token is judged by the verifiers whose keys have its kid; the signature decides
@@ -33,7 +33,7 @@ func AnyOf(verifiers ...*Verifier) (*Verifier, error) {
 		switch {
 		case v == nil:
 			return nil, fmt.Errorf("doorward: AnyOf: verifier %d is nil", i)
-		case strings.Join(v.vary, "") != strings.Join(verifiers[0].vary, ""):
+		case !reflect.DeepEqual(v.extractors, verifiers[0].extractors):
 			return nil, fmt.Errorf("doorward: AnyOf: verifier %d looks for tokens in other places than the first", i)
 		case v.joined != nil:
 			joined = append(joined, v.joined...)

@@ -340,3 +340,34 @@ func TestAnyOfRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Verifiers are joined if they look in the same places, and not if Vary alone is the same.
+func TestAnyOfPlaces(t *testing.T) {
+	t.Parallel()
+	const app, other = "https://app.example.com", "https://other.example.com"
+	bearer := doorward.BearerHeader()
+	for name, test := range map[string]struct {
+		first, second []doorward.Extractor
+		good          bool
+	}{
+		"the same":               {[]doorward.Extractor{bearer, doorward.Query("token")}, []doorward.Extractor{doorward.BearerHeader(), doorward.Query("token")}, true},
+		"the same cookie":        {[]doorward.Extractor{doorward.Cookie("c", app)}, []doorward.Extractor{doorward.Cookie("c", app)}, true},
+		"a query more":           {[]doorward.Extractor{bearer, doorward.Query("token")}, []doorward.Extractor{bearer}, false},
+		"another form field":     {[]doorward.Extractor{doorward.FormField("a")}, []doorward.Extractor{doorward.FormField("b")}, false},
+		"another cookie":         {[]doorward.Extractor{doorward.Cookie("c")}, []doorward.Extractor{doorward.Cookie("d")}, false},
+		"another origin trusted": {[]doorward.Extractor{doorward.Cookie("c", app)}, []doorward.Extractor{doorward.Cookie("c", other)}, false},
+		"of one's own":           {[]doorward.Extractor{own{"a"}}, []doorward.Extractor{own{"a"}}, true},
+		"another of one's own":   {[]doorward.Extractor{own{"a"}}, []doorward.Extractor{own{"b"}}, false},
+	} {
+		first := newSubject(t, jwt.EdDSA, func(c *doorward.Config) { c.Extractors = test.first })
+		second := newSubject(t, jwt.EdDSA, func(c *doorward.Config) { c.Issuer, c.Extractors = otherIssuer, test.second })
+		if _, err := doorward.AnyOf(first.v, second.v); (err == nil) != test.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// own is an extractor that is not of the package's.
+type own struct{ name string }
+
+func (own) Extract(*http.Request) (string, error) { return "", nil }

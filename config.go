@@ -1,6 +1,7 @@
 package doorward
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,7 +37,7 @@ func (cfg *Config) check() error {
 	case !strict.Quotable(cfg.Realm):
 		return errors.New("Realm has a byte outside printable ASCII, a quote or a backslash")
 	}
-	return errors.Join(cfg.checkTimes(), cfg.checkExtractors())
+	return cmp.Or(cfg.checkTimes(), cfg.checkExtractors())
 }
 
 func (cfg *Config) checkTimes() error {
