@@ -198,6 +198,9 @@ func (v *Verifier) log(r *http.Request, refusal *Refusal) {
 	if refusal.Status >= 500 {
 		level = slog.LevelWarn
 	}
+	if !v.logger.Enabled(r.Context(), level) {
+		return
+	}
 	v.logger.LogAttrs(r.Context(), level, "request refused", append(
 		cause.Attrs(refusal.Err),
 		slog.Int("status", refusal.Status),
