@@ -57,7 +57,7 @@ func TestAdminAPIKey(t *testing.T) {
 	}
 	must(t, w.store.UseAPIKey(t.Context(), made.text("id")))
 	seen := w.do("GET", at, nil, root).want(t, 200, "")
-	if used := timeOf(t, seen, "last_used"); used.IsZero() || !used.Equal(used.Truncate(time.Hour)) && !used.Equal(timeOf(t, seen, "created_at")) {
+	if used := timeOf(t, seen, "last_used"); used.Before(timeOf(t, seen, "created_at")) || !used.Equal(used.Truncate(time.Hour)) && !used.Equal(timeOf(t, seen, "created_at")) {
 		t.Errorf("last used %v, want it to the hour, and not before %s", used, seen.text("created_at"))
 	}
 	if strings.Contains(string(seen.body), `"key"`) || seen.text("owner") != w.bob || seen.text("name") != "report" || seen.object["everything"] != false {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -207,9 +208,13 @@ func (s Shell) query(ctx context.Context, store Store, f searchFlags) (q audit.Q
 	return q, err
 }
 
-// named is the ID of the user with a name. What is nobody's name may be an ID: that of a client, or of a user who is gone.
+// userID is the form of the ID of every user.
+var userID = regexp.MustCompile(`^u_[a-z2-7]{26}$`)
+
+// named is the ID of the user with a name. What is nobody's name may be an ID: that of a client, or of a user who is gone. What
+// looks like a user's ID is no name, so that nobody hides another's records by taking it for theirs.
 func (s Shell) named(ctx context.Context, store Store, name string) (string, error) {
-	if name == "" || strings.Contains(name, ":") {
+	if name == "" || strings.Contains(name, ":") || userID.MatchString(name) {
 		return name, nil
 	}
 	u, err := store.People.ByName(ctx, name)
