@@ -2,11 +2,11 @@ package admin
 
 import (
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -46,9 +46,6 @@ type sessionsAnswer struct {
 
 var errNoSession = endpoint.NotFound("there is no such session")
 
-// sessionForm is the one text form of a session's ID.
-var sessionForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
-
 // sessions lists sessions, newest first: the live ones, and with ?ended=true those that are over too.
 func (a *Admin) sessions(w http.ResponseWriter, r *http.Request) error {
 	p, err := readPage(r, "user", "ended")
@@ -63,7 +60,7 @@ func (a *Admin) sessions(w http.ResponseWriter, r *http.Request) error {
 	if filtered && !isUserID(user) {
 		return endpoint.InvalidRequest("user must be the id of a user, u_ and more; /admin/v1/users?username= has it for a name", nil)
 	}
-	if p.after != "" && !sessionForm.MatchString(p.after) {
+	if p.after != "" && !sid.Valid(p.after) {
 		return errCursor
 	}
 	list, err := a.Issuer.Sessions(r.Context(), issuer.SessionQuery{Subject: user, Live: !ended, Before: p.after, Limit: p.limit + 1})
@@ -88,7 +85,7 @@ func (a *Admin) findSession(r *http.Request) (issuer.Session, error) {
 	if _, err := readQuery(r); err != nil {
 		return issuer.Session{}, err
 	}
-	if !sessionForm.MatchString(r.PathValue("id")) {
+	if !sid.Valid(r.PathValue("id")) {
 		return issuer.Session{}, errNoSession
 	}
 	list, err := a.Issuer.Sessions(r.Context(), issuer.SessionQuery{ID: r.PathValue("id"), Limit: 1})

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -36,12 +37,9 @@ func (e *FieldError) Unwrap() error { return ErrQuery }
 // maxText is the greatest length of a text that is looked for, in bytes.
 const maxText = 512
 
-var (
-	// partyForm is what the Subject and the Actor of a record begin with: the ID of a user, a client, an API key or a key
-	// of this record, or the kind of a name.
-	partyForm   = regexp.MustCompile(`^(?:(?:u|dwc|dwk|dwa)_[A-Za-z0-9_-]+$|role:|cli:)`)
-	sessionForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
-)
+// partyForm is what the Subject and the Actor of a record begin with: the ID of a user, a client, an API key or a key
+// of this record, or the kind of a name.
+var partyForm = regexp.MustCompile(`^(?:(?:u|dwc|dwk|dwa)_[A-Za-z0-9_-]+$|role:|cli:)`)
 
 // itself is the Actor of what Doorward does by itself.
 const itself = "doorward"
@@ -62,7 +60,7 @@ func (a Asked) Query() (Query, error) {
 		{"subject", a.Subject, IsParty, party},
 		{"actor", a.Actor, IsParty, party},
 		{"address", a.Address, nil, ""},
-		{"session", a.Session, sessionForm.MatchString, "must be the id of a session"},
+		{"session", a.Session, sid.Valid, "must be the id of a session"},
 		{"request_id", a.RequestID, nil, ""},
 	} {
 		switch {

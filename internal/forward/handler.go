@@ -5,6 +5,7 @@ package forward
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -85,7 +86,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	asked, err := p.read(r, rest)
 	if err == nil {
 		if name := h.guard.Disguised(r.Header); name != "" {
-			err = errDisguised
+			err = fmt.Errorf("%w: %s", errDisguised, name)
 		}
 	}
 	if err != nil {
@@ -160,8 +161,7 @@ func tooMany(wait time.Duration, instead *doorward.Refusal) *doorward.Refusal {
 
 var noStore = []string{"no-store"}
 
-// isHandshake reports whether the client wants a WebSocket. Proxies keep Upgrade to
-// themselves, but not what else belongs to it (RFC 6455 §4.1).
+// isHandshake reports whether the client wants a WebSocket.
 func isHandshake(asked *http.Request) bool { return asked.Header.Get("Upgrade") != "" }
 
 // nameEmpty lists the headers without a value where Envoy looks for those that it has to remove.

@@ -79,7 +79,8 @@ func (h *Handler) proxy(r *http.Request) (*proxy, string) {
 	return nil, ""
 }
 
-// read returns the client's request as the proxy describes it. It shares its headers with r.
+// read returns the client's request as the proxy describes it. It shares its headers with r, where it puts the Upgrade
+// that the proxy has left out.
 func (p *proxy) read(r *http.Request, rest string) (*http.Request, error) {
 	for _, name := range p.foreign {
 		if _, ok := r.Header[name]; ok {
@@ -110,6 +111,7 @@ func (p *proxy) read(r *http.Request, rest string) (*http.Request, error) {
 	}
 	asked := r.WithContext(r.Context())
 	asked.Method, asked.URL, asked.Host, asked.RequestURI = method, u, host, uri
+	// Proxies keep Upgrade to themselves, but not what else belongs to a handshake (RFC 6455 §4.1).
 	if _, wanted := r.Header["Sec-Websocket-Key"]; wanted {
 		asked.Header["Upgrade"] = []string{"websocket"}
 	}

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/doorward/doorward/internal/origin"
 )
 
 // CORS says which scripts of other origins may read a route's answers. The gate then
@@ -55,9 +56,9 @@ func newCORSPolicy(c *CORS, methods []string) (*corsPolicy, error) {
 	if every && (len(c.Origins) > 1 || c.Credentials) {
 		return nil, errors.New(`cors: "*" stands alone and excludes credentials`)
 	}
-	for _, origin := range c.Origins {
-		if err := checkOrigin(origin); !every && err != nil {
-			return nil, err
+	for _, site := range c.Origins {
+		if err := origin.CheckWeb(site); !every && err != nil {
+			return nil, fmt.Errorf("cors: %w", err)
 		}
 	}
 	p := &corsPolicy{CORS: *c, headers: map[string]bool{}}
@@ -77,23 +78,6 @@ func newCORSPolicy(c *CORS, methods []string) (*corsPolicy, error) {
 		p.headers[textproto.CanonicalMIMEHeaderKey(name)] = true
 	}
 	return p, nil
-}
-
-// checkOrigin refuses what no browser would ever send as Origin, since such a rule
-// allows nothing and somebody believes that it does.
-func checkOrigin(origin string) error {
-	u, err := url.Parse(origin)
-	switch {
-	case strings.Contains(origin, "*"):
-		return fmt.Errorf("cors: origin %q: name each origin; there are no patterns", origin)
-	case err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || u.Scheme+"://"+u.Host != origin:
-		return fmt.Errorf("cors: origin %q must look like https://app.example.com, without a slash at its end", origin)
-	case strings.ToLower(origin) != origin:
-		return fmt.Errorf("cors: origin %q must be in lower case, as browsers send it", origin)
-	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80", strings.HasSuffix(origin, ":"):
-		return fmt.Errorf("cors: origin %q must be without the port that its scheme implies, as browsers send it", origin)
-	}
-	return nil
 }
 
 func sortedList(words []string) string {

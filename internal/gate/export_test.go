@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -35,3 +36,10 @@ func (s *Streams) Sweep(ctx context.Context, now time.Time) { s.sweep(ctx, now) 
 
 // Add takes over a stream that end ends.
 func (s *Streams) Add(c *doorward.Claims, end context.CancelCauseFunc) { s.add(c, end) }
+
+// SetIdentity makes the headers of a request to the upstream from those of the client.
+func (g *Guard) SetIdentity(h http.Header, c *doorward.Claims) error {
+	fields, err := g.fields(c)
+	g.identify(h, fields)
+	return err
+}

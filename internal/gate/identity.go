@@ -111,16 +111,13 @@ type field struct {
 	values []string
 }
 
-// SetIdentity takes whatever a client must not tell the upstream out of h, and
-// tells the upstream who is asking. Nil claims tell it that nobody proved who they are:
-// then none of the identity headers is there.
-func (g *Guard) SetIdentity(h http.Header, c *doorward.Claims) error {
+// identify takes whatever a client must not tell the upstream out of h, and tells the upstream who is
+// asking. Where nobody proved who they are there are no fields, and none of the identity headers.
+func (g *Guard) identify(h http.Header, fields []field) {
 	g.drops.clean(h)
-	fields, err := g.fields(c)
 	for _, f := range fields {
 		h[f.name] = f.values
 	}
-	return err
 }
 
 // fields returns what the upstream is told of who is asking: nothing, for nil.

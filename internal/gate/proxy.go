@@ -131,10 +131,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	u.Path, u.RawPath, u.RawQuery = t.text, t.Path, wireQuery(pr.In.URL.RawQuery)
 	out.Host = pr.In.Host
 	g := t.proxy.guard
-	g.drops.clean(out.Header)
-	for _, f := range t.identity {
-		out.Header[f.name] = f.values
-	}
+	g.identify(out.Header, t.identity)
 	g.passCredentials(out.Header, &t.Verdict, t.in)
 	g.setForwarded(out.Header, pr.In)
 	t.announceTrailers(out)

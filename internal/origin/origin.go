@@ -1,5 +1,5 @@
-// Package origin says where a request comes from: from its peer, or from whom a trusted
-// proxy in front names.
+// Package origin says where a request comes from: from its peer, from whom a trusted
+// proxy in front names, or from a page of which site.
 package origin
 
 import (

@@ -3,11 +3,10 @@ package server
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/internal/origin"
 	"github.com/rs/cors"
 )
 
@@ -42,17 +41,17 @@ func newCORSPolicy(plain, credentials []string, tokenHeader string) (*corsPolicy
 	if tokenHeader != "" {
 		p.headers = append(p.headers, tokenHeader)
 	}
-	for _, origin := range plain {
-		if err := checkOrigin(origin); err != nil {
-			return nil, err
+	for _, site := range plain {
+		if err := origin.CheckWeb(site); err != nil {
+			return nil, fmt.Errorf("server: %w", err)
 		}
-		p.kinds[origin] = corsPlain
+		p.kinds[site] = corsPlain
 	}
-	for _, origin := range credentials {
-		if err := checkOrigin(origin); err != nil {
-			return nil, err
+	for _, site := range credentials {
+		if err := origin.CheckWeb(site); err != nil {
+			return nil, fmt.Errorf("server: %w", err)
 		}
-		p.kinds[origin] = corsCredentials
+		p.kinds[site] = corsCredentials
 	}
 	p.actual = p.answers([]string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
@@ -105,21 +104,4 @@ func (p *corsPolicy) write(w http.ResponseWriter, r *http.Request, res *resource
 	}
 	p.actual[kind].HandlerFunc(w, r)
 	return false
-}
-
-// checkOrigin refuses what no browser would ever send as Origin, since such a
-// setting allows nothing and somebody believes that it does.
-func checkOrigin(origin string) error {
-	u, err := url.Parse(origin)
-	switch {
-	case origin == "*" || strings.Contains(origin, "*"):
-		return fmt.Errorf("server: origin %q: name each origin; there are no patterns", origin)
-	case err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || u.Scheme+"://"+u.Host != origin:
-		return fmt.Errorf("server: origin %q must look like https://app.example.com, without a slash at its end", origin)
-	case strings.ToLower(origin) != origin:
-		return fmt.Errorf("server: origin %q must be in lower case, as browsers send it", origin)
-	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80", strings.HasSuffix(origin, ":"):
-		return fmt.Errorf("server: origin %q must be without the port that its scheme implies, as browsers send it", origin)
-	}
-	return nil
 }

@@ -2,11 +2,11 @@ package server
 
 import (
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -38,7 +38,7 @@ type sessionEntry struct {
 // sessions lists the caller's own sessions.
 func (s *Server) sessions(w http.ResponseWriter, r *http.Request) error {
 	before := r.URL.Query().Get("before")
-	if before != "" && !sessionForm.MatchString(before) {
+	if before != "" && !sid.Valid(before) {
 		return endpoint.InvalidRequest("before must be the id of a session", nil)
 	}
 	claims := endpoint.Claims(r)
@@ -71,16 +71,13 @@ func (s *Server) sessionEndRoute() endpoint.Route {
 	return endpoint.Route{Method: http.MethodDelete, Path: "/sessions/{id}", Access: endpoint.AccessPerson, Handle: s.sessionEnd}
 }
 
-// sessionForm is the one text form of a session's ID.
-var sessionForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
-
 var errNoSession = endpoint.NotFound("you have no such session")
 
 // sessionEnd ends one of the caller's own sessions. A session of somebody else
 // is answered like one that never was.
 func (s *Server) sessionEnd(w http.ResponseWriter, r *http.Request) error {
 	id, claims := r.PathValue("id"), endpoint.Claims(r)
-	if !sessionForm.MatchString(id) {
+	if !sid.Valid(id) {
 		return errNoSession
 	}
 	list, err := s.cfg.Issuer.Sessions(r.Context(), issuer.SessionQuery{ID: id, Subject: claims.Subject, Limit: 1})

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -62,6 +63,11 @@ func idOf(tick int64, random [8]byte) string {
 	id[8] = id[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
+
+var form = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+
+// Valid reports whether a text is an ID in the one form that Next writes.
+func Valid(id string) bool { return form.MatchString(id) }
 
 // MadeAt is when an ID was made, at most, in milliseconds; 0 of what Next did not make.
 func MadeAt(id string) int64 {
