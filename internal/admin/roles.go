@@ -86,8 +86,8 @@ type roleEditRequest struct {
 	Scope *string `json:"scope"`
 }
 
-// roleEdit changes the scopes of a role, for whoever has it at their next refresh, and at
-// once with ?end_sessions=true.
+// roleEdit changes the scopes of a role, for whoever has it at their next refresh, or, with
+// ?end_sessions=true, by ending their sessions, which this node learns of as all others do.
 func (a *Admin) roleEdit(w http.ResponseWriter, r *http.Request) error {
 	end, err := endSessions(r)
 	if err != nil {
