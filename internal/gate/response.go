@@ -79,8 +79,16 @@ func (p *Proxy) cleanAnswer(h http.Header) {
 // a token was needed for it (RFC 9111 §3.5, §5.2.2). What is said of the
 // browser's own cache stays.
 func keepPrivate(h http.Header) {
+	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control", "Cloudflare-Cdn-Cache-Control"} {
+		delete(h, name) // They would prevail over Cache-Control (RFC 9213 §2.2).
+	}
+	said, ok := h["Cache-Control"]
+	if !ok {
+		h["Cache-Control"] = private
+		return
+	}
 	var kept []string
-	for part := range strings.SplitSeq(strings.Join(h["Cache-Control"], ","), ",") {
+	for part := range strings.SplitSeq(strings.Join(said, ","), ",") {
 		part = strings.TrimSpace(part)
 		name, _, _ := strings.Cut(strings.ToLower(part), "=")
 		switch strings.TrimSpace(name) {
@@ -92,7 +100,6 @@ func keepPrivate(h http.Header) {
 		}
 	}
 	h["Cache-Control"] = []string{strings.Join(append(kept, "private"), ", ")}
-	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control", "Cloudflare-Cdn-Cache-Control"} {
-		delete(h, name)
-	}
 }
+
+var private = []string{"private"}

@@ -355,6 +355,7 @@ func TestTLSUpstream(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	targeted := []string{"CDN-Cache-Control", "Surrogate-Control", "Cloudflare-CDN-Cache-Control"} // which prevail in shared caches
 	f := newFront(w, gate.Config{TokenCookie: "app_token", Routes: []gate.Route{{Path: "/open", Access: gate.AccessPublic}}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if cache := r.URL.Query().Get("cache"); cache != "" {
 			w.Header().Set("Cache-Control", cache)
@@ -364,6 +365,9 @@ func TestAnswers(t *testing.T) {
 		w.Header().Add("Set-Cookie", "__host-dw_x=planted")
 		w.Header().Set("Alt-Svc", `h3=":5000"`)
 		w.Header().Set("Doorward-Assertion", "leaked")
+		for _, name := range targeted {
+			w.Header().Set(name, "public, max-age=60")
+		}
 		w.Header().Set("Vary", "Accept-Encoding")
 		w.Header().Set("X-Theirs", "1")
 	}))
@@ -377,6 +381,11 @@ func TestAnswers(t *testing.T) {
 		}
 		if len(h["Set-Cookie"]) != 1 || h.Get("Alt-Svc") != "" || h.Get("Doorward-Assertion") != "" || h.Get("X-Theirs") != "1" {
 			t.Errorf("%v", h)
+		}
+		for _, name := range targeted {
+			if got := h.Get(name); got != "" {
+				t.Errorf("Attack_C19: %q: %s: %s", cache, name, got)
+			}
 		}
 	}
 	if res, _ := f.call("GET", "/open?cache=public", nil); res.Header.Get("Cache-Control") != "public" {
