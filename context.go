@@ -1,10 +1,12 @@
 package doorward
 
-import "context"
+import (
+	"context"
+
+	"github.com/doorward/doorward/internal/requestid"
+)
 
 type claimsKey struct{}
-
-type requestIDKey struct{}
 
 // ClaimsFrom returns the claims that Require or Optional has verified for this
 // request. It reports false where nobody has proved who they are.
@@ -22,12 +24,12 @@ func WithClaims(ctx context.Context, c *Claims) context.Context {
 
 // RequestID returns the name of the request that WithRequestID has set, or "".
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
+	id, _ := ctx.Value(requestid.Key{}).(string)
 	return id
 }
 
 // WithRequestID returns a context that names the request. Refusals and their
 // log records carry the name.
 func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, id)
+	return context.WithValue(ctx, requestid.Key{}, id)
 }

@@ -3,13 +3,16 @@ package endpoint
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/origin"
+	"github.com/doorward/doorward/internal/requestid"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -17,7 +20,6 @@ import (
 type Exchange struct {
 	http.ResponseWriter
 	Started time.Time
-	ID      string
 	Origin  origin.Origin
 	Pattern string // of the resource that the path has matched
 	Quiet   bool
@@ -26,6 +28,15 @@ type Exchange struct {
 	Refusal string // the reason or the code of a refusal
 
 	Subject, Session string
+
+	naming sync.Once // guards id
+	id     string
+}
+
+// ID names the request. It is made when somebody first asks. It may be called concurrently.
+func (x *Exchange) ID() string {
+	x.naming.Do(func() { x.id = rand.Text() })
+	return x.id
 }
 
 // WriteHeader keeps the status for the log, and makes one line of what CORS and
@@ -62,9 +73,26 @@ func (x *Exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 type exchangeKey struct{}
 
-// WithExchange returns a context of which [ExchangeOf] returns x.
+// exchangeContext knows the exchange, and by it the name of the request.
+type exchangeContext struct {
+	context.Context
+	exchange *Exchange
+}
+
+// Value returns what this context knows, or else what its parent does.
+func (c *exchangeContext) Value(key any) any {
+	switch key.(type) {
+	case exchangeKey:
+		return c.exchange
+	case requestid.Key:
+		return c.exchange.ID()
+	}
+	return c.Context.Value(key)
+}
+
+// WithExchange returns a context of which [ExchangeOf] returns x, and doorward.RequestID its ID.
 func WithExchange(ctx context.Context, x *Exchange) context.Context {
-	return context.WithValue(ctx, exchangeKey{}, x)
+	return &exchangeContext{ctx, x}
 }
 
 // ExchangeOf returns the exchange of a request. It panics if the request came to no server of ours.

@@ -49,7 +49,7 @@ func (d *deadline) do(p []byte) (int, error) {
 func (d *deadline) begin() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.over() {
+	if d.late() && d.over() {
 		return os.ErrDeadlineExceeded
 	}
 	if err := d.hasten(); err != nil {
@@ -78,11 +78,16 @@ func (d *deadline) renew() bool {
 
 // hasten sets a timer that would end too late. d.mu is held.
 func (d *deadline) hasten() error {
-	if d.want.IsZero() || !d.set.IsZero() && !d.want.Before(d.set) {
+	if !d.late() {
 		return nil
 	}
 	d.set = d.want
 	return d.tell(d.want)
+}
+
+// late reports whether the timer would end after what is wanted. d.mu is held.
+func (d *deadline) late() bool {
+	return !d.want.IsZero() && (d.set.IsZero() || d.want.Before(d.set))
 }
 
 // over reports whether it is time to give up. d.mu is held.

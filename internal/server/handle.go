@@ -1,7 +1,6 @@
 package server
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,9 +44,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Serve
 		next.answer(w, r, find)
 		return
 	}
-	x := &endpoint.Exchange{ResponseWriter: w, Started: time.Now(), ID: rand.Text(), Pattern: s.missing.pattern}
-	ctx := doorward.WithRequestID(r.Context(), x.ID)
-	r = r.WithContext(endpoint.WithExchange(ctx, x))
+	x := &endpoint.Exchange{ResponseWriter: w, Started: time.Now(), Pattern: s.missing.pattern}
+	r = r.WithContext(endpoint.WithExchange(r.Context(), x))
 	defer s.observe(r, x)
 	defer s.record(r, x)
 	defer s.rescue(r, x)
@@ -116,7 +114,7 @@ func (s *Server) rescue(r *http.Request, x *endpoint.Exchange) {
 		panic(v)
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelError, "panic",
-		slog.String("request_id", x.ID), slog.String("route", x.Pattern),
+		slog.String("request_id", x.ID()), slog.String("route", x.Pattern),
 		slog.String("panic", capped(fmt.Sprint(v))), slog.String("stack", string(debug.Stack())))
 	if x.Status != 0 {
 		panic(http.ErrAbortHandler)
@@ -139,7 +137,7 @@ func (s *Server) record(r *http.Request, x *endpoint.Exchange) {
 		slog.String("route", x.Pattern),
 		slog.Int("status", x.Status),
 		slog.Float64("duration_ms", float64(time.Since(x.Started).Microseconds())/1000),
-		slog.String("request_id", x.ID),
+		slog.String("request_id", x.ID()),
 		slog.String("remote", capped(x.Origin.Address())),
 	}
 	if x.Subject != "" {
