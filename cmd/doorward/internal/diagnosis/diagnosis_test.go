@@ -109,7 +109,7 @@ func answer(ssl byte, config *tls.Config, state, message string) func(net.Conn) 
 			if binary.BigEndian.Uint32(head[4:]) == 80877103 { // SSLRequest
 				_, _ = conn.Write([]byte{ssl})
 				if ssl == 'S' {
-					_ = tls.Server(conn, config).Handshake()
+					_ = tls.Server(conn, config).HandshakeContext(context.Background())
 					return
 				}
 				continue
