@@ -68,7 +68,7 @@ func decodeJSON(body []byte, req any) error {
 
 // plainName holds every name of a member here. One that is sent is told in an answer only if it has this form: it is text
 // from outside.
-var plainName = regexp.MustCompile(`^[a-z_0-9]{1,32}$`)
+var plainName = regexp.MustCompile(`^[a-z][a-z_0-9]{0,31}$`)
 
 // explain says what is wrong in words of ours: the decoder's would repeat what was sent. Into t the body was to be read.
 func explain(err error, t reflect.Type) string {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,9 @@ func naughty(t *testing.T) []string {
 	return all
 }
 
+// plainWord is what a member of JSON may be called that is not known: it is named.
+var plainWord = regexp.MustCompile(`^[a-z][a-z_0-9]{0,31}$`)
+
 // hostile sends each text through every field that a client fills in. Nothing
 // breaks: no 5xx, one shape, no redirect, and the text is not in a header or a refusal.
 func (w *world) hostile(texts []string) {
@@ -81,7 +85,7 @@ func (w *world) hostile(texts []string) {
 			if a.status >= 500 || a.status == 204 {
 				w.t.Errorf("%q: %d %s", text, a.status, a.body)
 			}
-			if len(text) > 12 && strings.Contains(string(a.body), text) {
+			if len(text) > 12 && !plainWord.MatchString(text) && strings.Contains(string(a.body), text) {
 				w.t.Errorf("%q is echoed: %s", text, a.body)
 			}
 		}
