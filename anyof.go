@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/doorward/doorward/jwt"
 )
 
 // AnyOf joins the verifiers of several issuers to one that accepts the tokens of any
 // of them. Each keeps its own keys, audience, types, revocations and cache. Where requests
-// carry their token must be the same for all, in the same order; Realm, ErrorHandler, Logger and Observe
-// are those of the first.
+// carry their token must be the same for all, in the same order; Realm, ErrorHandler, Logger, Observe
+// and the origins that a Cookie trusts are those of the first.
 //
 // A token is judged by the verifiers whose keys have its kid; the signature decides
 // between two issuers with one kid. Then its iss must be the issuer whose key
@@ -33,7 +34,7 @@ func AnyOf(verifiers ...*Verifier) (*Verifier, error) {
 		switch {
 		case v == nil:
 			return nil, fmt.Errorf("doorward: AnyOf: verifier %d is nil", i)
-		case !reflect.DeepEqual(v.extractors, verifiers[0].extractors):
+		case !slices.EqualFunc(v.extractors, verifiers[0].extractors, samePlace):
 			return nil, fmt.Errorf("doorward: AnyOf: verifier %d looks for tokens in other places than the first", i)
 		case v.joined != nil:
 			joined = append(joined, v.joined...)
@@ -53,6 +54,19 @@ func AnyOf(verifiers ...*Verifier) (*Verifier, error) {
 		joined: joined, extractors: first.extractors, vary: first.vary, realm: first.realm,
 		errorHandler: first.errorHandler, logger: first.logger, observe: first.observe,
 	}, nil
+}
+
+// samePlace reports whether two extractors find the same tokens. Of somebody else's, those of a type that cannot be
+// compared are taken for the same.
+func samePlace(a, b Extractor) bool {
+	p, ok := a.(placed)
+	q, also := b.(placed)
+	if !ok || !also {
+		return reflect.TypeOf(a) == reflect.TypeOf(b) && (!reflect.TypeOf(a).Comparable() || a == b)
+	}
+	name, _ := p.place()
+	other, _ := q.place()
+	return name == other
 }
 
 // judgement is what check returns.

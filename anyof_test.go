@@ -344,20 +344,23 @@ func TestAnyOfRefuses(t *testing.T) {
 // Verifiers are joined if they look in the same places, and not if Vary alone is the same.
 func TestAnyOfPlaces(t *testing.T) {
 	t.Parallel()
-	const app, other = "https://app.example.com", "https://other.example.com"
+	const app = "https://app.example.com"
 	bearer := doorward.BearerHeader()
 	for name, test := range map[string]struct {
 		first, second []doorward.Extractor
 		good          bool
 	}{
-		"the same":               {[]doorward.Extractor{bearer, doorward.Query("token")}, []doorward.Extractor{doorward.BearerHeader(), doorward.Query("token")}, true},
-		"the same cookie":        {[]doorward.Extractor{doorward.Cookie("c", app)}, []doorward.Extractor{doorward.Cookie("c", app)}, true},
-		"a query more":           {[]doorward.Extractor{bearer, doorward.Query("token")}, []doorward.Extractor{bearer}, false},
-		"another form field":     {[]doorward.Extractor{doorward.FormField("a")}, []doorward.Extractor{doorward.FormField("b")}, false},
-		"another cookie":         {[]doorward.Extractor{doorward.Cookie("c")}, []doorward.Extractor{doorward.Cookie("d")}, false},
-		"another origin trusted": {[]doorward.Extractor{doorward.Cookie("c", app)}, []doorward.Extractor{doorward.Cookie("c", other)}, false},
-		"of one's own":           {[]doorward.Extractor{own{"a"}}, []doorward.Extractor{own{"a"}}, true},
-		"another of one's own":   {[]doorward.Extractor{own{"a"}}, []doorward.Extractor{own{"b"}}, false},
+		"the same":             {[]doorward.Extractor{bearer, doorward.Query("token")}, []doorward.Extractor{doorward.BearerHeader(), doorward.Query("token")}, true},
+		"the same cookie":      {[]doorward.Extractor{doorward.Cookie("c", app)}, []doorward.Extractor{doorward.Cookie("c", app)}, true},
+		"a query more":         {[]doorward.Extractor{bearer, doorward.Query("token")}, []doorward.Extractor{bearer}, false},
+		"another form field":   {[]doorward.Extractor{doorward.FormField("a")}, []doorward.Extractor{doorward.FormField("b")}, false},
+		"another cookie":       {[]doorward.Extractor{doorward.Cookie("c")}, []doorward.Extractor{doorward.Cookie("d")}, false},
+		"of one's own":         {[]doorward.Extractor{own{"a"}}, []doorward.Extractor{own{"a"}}, true},
+		"a function's":         {[]doorward.Extractor{finder(nil)}, []doorward.Extractor{finder(nil)}, true},
+		"a scheme in capitals": {[]doorward.Extractor{bearer}, []doorward.Extractor{doorward.SchemeHeader("Authorization", "BEARER")}, true},
+		"another scheme":       {[]doorward.Extractor{bearer}, []doorward.Extractor{doorward.SchemeHeader("Authorization", "JWT")}, false},
+		"of somebody else":     {[]doorward.Extractor{bearer}, []doorward.Extractor{own{"a"}}, false},
+		"another of one's own": {[]doorward.Extractor{own{"a"}}, []doorward.Extractor{own{"b"}}, false},
 	} {
 		first := newSubject(t, jwt.EdDSA, func(c *doorward.Config) { c.Extractors = test.first })
 		second := newSubject(t, jwt.EdDSA, func(c *doorward.Config) { c.Issuer, c.Extractors = otherIssuer, test.second })
@@ -371,3 +374,7 @@ func TestAnyOfPlaces(t *testing.T) {
 type own struct{ name string }
 
 func (own) Extract(*http.Request) (string, error) { return "", nil }
+
+type finder func(*http.Request) (string, error)
+
+func (f finder) Extract(r *http.Request) (string, error) { return f(r) }

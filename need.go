@@ -33,11 +33,7 @@ func LoggedInWithin(d time.Duration) Need { return loginNeed(d) }
 type scopeNeed Scope
 
 func (n scopeNeed) unmet(c *Claims) *Refusal {
-	met := len(n) > 0
-	for _, word := range n {
-		met = met && c.Scope.Has(word)
-	}
-	if met {
+	if len(n) > 0 && !slices.ContainsFunc(n, func(word string) bool { return !c.Scope.Has(word) }) {
 		return nil
 	}
 	return newRefusal(fmt.Errorf("%w: wants %v, has %v", ErrScope, []string(n), []string(c.Scope)))
@@ -46,8 +42,7 @@ func (n scopeNeed) unmet(c *Claims) *Refusal {
 type roleNeed []string
 
 func (n roleNeed) unmet(c *Claims) *Refusal {
-	met := slices.ContainsFunc(n, func(role string) bool { return role != "" && c.HasRole(role) })
-	if met {
+	if slices.ContainsFunc(n, func(role string) bool { return role != "" && c.HasRole(role) }) {
 		return nil
 	}
 	return newRefusal(fmt.Errorf("%w: wants one of %v, has %v", ErrRole, []string(n), c.Roles))
@@ -63,8 +58,7 @@ func (n loginNeed) unmet(c *Claims) *Refusal {
 	if n > 0 && !c.AuthTime.IsZero() && age <= time.Duration(n) && age >= -clockSkew {
 		return nil
 	}
-	maxAge := max(0, int64(time.Duration(n)/time.Second))
-	return newRefusal(ErrLoginAge, param{"max_age", strconv.FormatInt(maxAge, 10)})
+	return newRefusal(ErrLoginAge, param{"max_age", strconv.FormatInt(max(0, int64(time.Duration(n)/time.Second)), 10)})
 }
 
 var errNilNeed = fmt.Errorf("%w: the route has a nil Need", ErrRole)
@@ -76,14 +70,12 @@ func unmetNeed(needs []Need, c *Claims) *Refusal {
 		if n == nil {
 			return newRefusal(errNilNeed)
 		}
-		refusal := n.unmet(c)
-		if refusal == nil {
-			continue
+		if refusal := n.unmet(c); refusal != nil {
+			if errors.Is(refusal.Err, ErrScope) {
+				refusal.params = []param{{"scope", wholeScope(needs).String()}}
+			}
+			return refusal
 		}
-		if errors.Is(refusal.Err, ErrScope) {
-			refusal.params = []param{{"scope", wholeScope(needs).String()}}
-		}
-		return refusal
 	}
 	return nil
 }

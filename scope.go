@@ -36,10 +36,8 @@ func (s Scope) String() string {
 // MarshalText returns the text form, or ErrScopeSyntax if a word could not be
 // read back.
 func (s Scope) MarshalText() ([]byte, error) {
-	for _, word := range s {
-		if !scopeWord(word) {
-			return nil, ErrScopeSyntax
-		}
+	if slices.ContainsFunc(s, func(word string) bool { return !scopeWord(word) }) {
+		return nil, ErrScopeSyntax
 	}
 	return []byte(s.String()), nil
 }

@@ -98,6 +98,8 @@ func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Sto
 	switch {
 	case errors.Is(err, sqlstore.ErrOccupied):
 		return refused(another, "%s", innermost(err, sqlstore.ErrOccupied))
+	case errors.Is(err, move.ErrMoved):
+		return refused("--database names it; doorward migrate --back makes the folder usable again, as it was then", "the content of this data folder was moved to another database")
 	case errors.Is(err, move.ErrDiffers):
 		return failed(err, another, "%v", err)
 	case err != nil:

@@ -157,7 +157,7 @@ func (k *APIKeys) exchangeOnce(ctx context.Context, g Granter, id string, digest
 	// from here on ends it.
 	attempt, err := g.BeginGrant(ctx, key.Owner, id)
 	if err != nil {
-		return none, cause.With(err, "api_key_id", id)
+		return none, err
 	}
 	c, err := k.store.APIKeyCredential(ctx, id)
 	if err != nil && !errors.Is(err, ErrNoAPIKey) {

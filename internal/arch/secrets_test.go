@@ -18,7 +18,6 @@ var hasty = []string{"bytes.Equal", "bytes.Compare", "reflect.DeepEqual", "slice
 
 // public are the files that may use them, and what it is that everybody may know there.
 var public = map[string]string{
-	"anyof.go":                   "places where requests carry tokens, as they are configured",
 	"internal/cutoff/value.go":   "sessions' public ids",
 	"internal/sqlstore/edits.go": "users and clients as an admin reads them, without hash and secret",
 	"internal/sqlstore/roles.go": "a role as an admin reads it",

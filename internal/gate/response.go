@@ -79,8 +79,10 @@ func (p *Proxy) cleanAnswer(h http.Header) {
 // a token was needed for it (RFC 9111 §3.5, §5.2.2). What is said of the
 // browser's own cache stays.
 func keepPrivate(h http.Header) {
-	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control", "Cloudflare-Cdn-Cache-Control"} {
-		delete(h, name) // They would prevail over Cache-Control (RFC 9213 §2.2).
+	for name := range h {
+		if strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" {
+			delete(h, name) // It would prevail over Cache-Control (RFC 9213 §2.2; ngx_http_proxy_module).
+		}
 	}
 	said, ok := h["Cache-Control"]
 	if !ok {

@@ -355,7 +355,7 @@ func TestTLSUpstream(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	targeted := []string{"CDN-Cache-Control", "Surrogate-Control", "Cloudflare-CDN-Cache-Control"} // which prevail in shared caches
+	targeted := []string{"CDN-Cache-Control", "Surrogate-Control", "Cloudflare-CDN-Cache-Control", "Vercel-CDN-Cache-Control", "X-Accel-Expires"} // which prevail in shared caches
 	f := newFront(w, gate.Config{TokenCookie: "app_token", Routes: []gate.Route{{Path: "/open", Access: gate.AccessPublic}}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if cache := r.URL.Query().Get("cache"); cache != "" {
 			w.Header().Set("Cache-Control", cache)

@@ -3,8 +3,10 @@ package move
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/doorward/doorward/internal/sqlstore"
@@ -20,8 +22,8 @@ var (
 	ErrDiffers = errors.New("the copy differs from the original")
 )
 
-// Rows of meta by which a move is known. In the store that is moved the value is empty; in
-// the other one it is the lineage of the first.
+// Rows of meta by which a move is known. Their value is its name, in both stores: the lineage of the one that is
+// moved and a word of the move's own, so that no other move, before or after, is taken for it.
 const (
 	metaLeaving  = "moving"      // the store is being moved
 	metaLeft     = "moved"       // it was
@@ -66,36 +68,54 @@ func Stay(ctx context.Context, s *sqlstore.Store) (marked bool, err error) {
 // It calls progress after each batch with the steps done and of all.
 func Move(ctx context.Context, from, to *sqlstore.Store, progress func(done, all int64)) error {
 	m := &move{from: from, to: to, progress: progress}
-	lineage, _, err := sqlstore.Meta(ctx, from, "lineage")
+	complete, err := m.arrived(ctx)
 	if err != nil {
 		return err
 	}
-	arrived, there, err := sqlstore.Meta(ctx, to, metaArrived)
-	if err != nil {
-		return err
-	}
-	switch marked := CheckMoved(ctx, from); {
-	case !there || arrived != lineage:
-		if err := m.run(ctx, lineage); err != nil {
+	if !complete {
+		if err := m.run(ctx); err != nil {
 			return err
 		}
-	case marked == nil: // after Stay: what has happened in from since is not in to
-		return fmt.Errorf("%w: it holds what was moved before the move was taken back", sqlstore.ErrOccupied)
-	case !errors.Is(marked, ErrMoving) && !errors.Is(marked, ErrMoved):
-		return marked
 	}
-	return sqlstore.SetMeta(ctx, from, metaLeaving, metaLeft, "")
+	return sqlstore.SetMeta(ctx, from, metaLeaving, metaLeft, m.name)
 }
 
 // move is one run of Move.
 type move struct {
+	name      string
 	from, to  *sqlstore.Store
 	progress  func(done, all int64)
 	done, all int64
 }
 
-func (m *move) run(ctx context.Context, lineage string) error {
-	if err := m.begin(ctx, lineage); err != nil {
+// arrived reports whether a move that has begun, whose name it takes, has copied and compared everything. It
+// refuses a store to fill that another move has filled, and one to move that was moved elsewhere.
+func (m *move) arrived(ctx context.Context) (bool, error) {
+	left, gone, err := sqlstore.Meta(ctx, m.from, metaLeft)
+	if err != nil {
+		return false, err
+	}
+	if !gone {
+		if left, _, err = sqlstore.Meta(ctx, m.from, metaLeaving); err != nil {
+			return false, err
+		}
+	}
+	arrived, there, err := sqlstore.Meta(ctx, m.to, metaArrived)
+	switch m.name = left; {
+	case err != nil:
+		return false, err
+	case there && arrived == left:
+		return true, nil
+	case gone:
+		return false, ErrMoved
+	case there: // by a move that was taken back: what has happened since is not in it
+		return false, fmt.Errorf("%w: it holds what another move has copied", sqlstore.ErrOccupied)
+	}
+	return false, nil
+}
+
+func (m *move) run(ctx context.Context) error {
+	if err := m.begin(ctx); err != nil {
 		return err
 	}
 	for _, t := range moved {
@@ -115,28 +135,36 @@ func (m *move) run(ctx context.Context, lineage string) error {
 			return err
 		}
 	}
-	return m.finish(ctx, lineage)
+	return m.finish(ctx)
 }
 
 // begin marks the store to fill, if it is empty, and then the other: a refusal leaves no mark, and
 // before both are there nothing is copied.
-func (m *move) begin(ctx context.Context, lineage string) error {
+func (m *move) begin(ctx context.Context) error {
+	lineage, _, err := sqlstore.Meta(ctx, m.from, "lineage")
+	if err != nil {
+		return err
+	}
 	arriving, there, err := sqlstore.Meta(ctx, m.to, metaArriving)
 	switch {
 	case err != nil:
 		return err
-	case there && arriving != lineage:
-		return fmt.Errorf("%w: another move into it is not complete", sqlstore.ErrOccupied)
 	case !there:
-		if err := m.occupy(ctx, lineage); err != nil {
-			return err
-		}
+		m.name = lineage + " " + rand.Text()
+		err = m.occupy(ctx)
+	case m.name == "" && strings.HasPrefix(arriving, lineage+" "): // it ended between the two marks, or was taken back
+		m.name = arriving
+	case m.name != arriving:
+		err = fmt.Errorf("%w: another move into it is not complete", sqlstore.ErrOccupied)
 	}
-	return sqlstore.SetMeta(ctx, m.from, metaLeft, metaLeaving, "")
+	if err != nil {
+		return err
+	}
+	return sqlstore.SetMeta(ctx, m.from, metaLeaving, metaLeaving, m.name)
 }
 
 // occupy marks the store to fill, which must be empty.
-func (m *move) occupy(ctx context.Context, lineage string) error {
+func (m *move) occupy(ctx context.Context) error {
 	return sqlstore.WriteAlone(ctx, m.to, "begin the move", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		for _, t := range moved {
 			var n int64
@@ -150,7 +178,7 @@ func (m *move) occupy(ctx context.Context, lineage string) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM ring`); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2)`, metaArriving, lineage)
+		_, err := tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2)`, metaArriving, m.name)
 		return err
 	})
 }
@@ -194,12 +222,12 @@ func (m *move) compare(ctx context.Context, t table) error {
 	return nil
 }
 
-func (m *move) finish(ctx context.Context, lineage string) error {
+func (m *move) finish(ctx context.Context) error {
 	err := sqlstore.Moved(ctx, m.to)
 	if err != nil {
 		return err
 	}
-	return sqlstore.SetMeta(ctx, m.to, metaArriving, metaArrived, lineage)
+	return sqlstore.SetMeta(ctx, m.to, metaArriving, metaArrived, m.name)
 }
 
 func (m *move) step(rows int) {

@@ -1,7 +1,9 @@
 package move_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/doorward/doorward/internal/move"
 	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/postgres"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -76,5 +79,60 @@ func wantMoved(t *testing.T, db *sql.DB, columns string) {
 	}
 	if left == 0 || rows.Err() != nil {
 		t.Errorf("%d columns are not copied, %v", left, rows.Err())
+	}
+}
+
+// A store moves to one place. What another move has filled, before or after, is never taken for it.
+func TestMoveOneAtATime(t *testing.T) {
+	t.Parallel()
+	from := store(t)
+	if err := from.Record(t.Context(), issuer.Event{Kind: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	here, there, nowhere := store(t), store(t), store(t)
+	to := func(ctx context.Context, s *sqlite.Store, want error) {
+		t.Helper()
+		if err := move.Move(ctx, from.Store, s.Store, func(int64, int64) {}); !errors.Is(err, want) {
+			t.Fatalf("%v, want %v", err, want)
+		}
+	}
+	to(t.Context(), here, nil)
+	to(t.Context(), here, nil) // a second time changes nothing
+	to(t.Context(), there, move.ErrMoved)
+	back(t, from)
+	to(t.Context(), here, sqlstore.ErrOccupied)
+	if err := move.CheckMoved(t.Context(), from.Store); err != nil {
+		t.Errorf("after a refusal: %v", err)
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	if err := move.Move(ctx, from.Store, there.Store, func(int64, int64) { kill() }); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a move that was killed: %v", err)
+	}
+	to(t.Context(), here, sqlstore.ErrOccupied)
+	if err := move.Move(t.Context(), nowhere.Store, there.Store, func(int64, int64) {}); !errors.Is(err, sqlstore.ErrOccupied) {
+		t.Errorf("two into one: %v", err)
+	}
+	if err := move.CheckMoved(t.Context(), from.Store); !errors.Is(err, move.ErrMoving) {
+		t.Errorf("while it is on its way: %v", err)
+	}
+	to(t.Context(), there, nil)
+	to(t.Context(), here, move.ErrMoved)
+	to(t.Context(), nowhere, move.ErrMoved)
+}
+
+func store(t *testing.T) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func back(t *testing.T, s *sqlite.Store) {
+	t.Helper()
+	if marked, err := move.Stay(t.Context(), s.Store); err != nil || !marked {
+		t.Fatal(marked, err)
 	}
 }

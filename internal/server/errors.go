@@ -25,12 +25,13 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Status >= http.StatusInternalServerError && f.Status != http.StatusNotImplemented { // 501 is the client's doing.
 		level = slog.LevelError
 	}
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil { // The client has gone, which is no failure of ours.
+	gone := errors.Is(err, context.Canceled) && r.Context().Err() != nil
+	if gone { // It is no failure of ours, and nobody reads an answer.
 		level, x.Refusal = slog.LevelInfo, "gone"
 	}
 	attrs := []slog.Attr{slog.String("request_id", id), slog.Int("status", f.Status), slog.String("error", f.Code)}
 	s.log.LogAttrs(r.Context(), level, "refused", append(attrs, cause.Attrs(cause.With(f, "sub", x.Subject, "sid", x.Session))...)...)
-	if x.Status != 0 {
+	if gone || x.Status != 0 {
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()

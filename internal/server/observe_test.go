@@ -65,7 +65,14 @@ func TestResultsWithoutBody(t *testing.T) {
 		clear(observer.all)
 		r := httptest.NewRequestWithContext(test.ctx, test.method, test.path, nil)
 		root(r)
-		w.server.ServeHTTP(httptest.NewRecorder(), r)
+		func() {
+			defer func() {
+				if cut := recover() != nil; cut != (test.want == "gone") {
+					t.Errorf("%s %s: cut off is %v", test.method, test.path, cut)
+				}
+			}()
+			w.server.ServeHTTP(httptest.NewRecorder(), r)
+		}()
 		if got := observer.all[test.path]; got != test.want {
 			t.Errorf("%s %s ended as %v, want %q", test.method, test.path, observer.all, test.want)
 		}

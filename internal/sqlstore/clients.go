@@ -123,10 +123,12 @@ func (s *Store) EndClientTokens(ctx context.Context, id string, ev issuer.Event)
 // DeleteClient removes the client with its secrets and its API keys, and ends its tokens.
 func (s *Store) DeleteClient(ctx context.Context, id string, ev issuer.Event) ([]doorward.Revocation, error) {
 	return s.changeClient(ctx, "delete client", id, true, ev, func(ctx context.Context, tx Tx) (bool, error) {
-		if err := dropAPIKeys(ctx, tx, id); err != nil {
+		// First the client and then its keys, as where one is made: then none is made in between.
+		gone, err := changedOne(tx.ExecContext(ctx, `DELETE FROM clients WHERE id = $1`, id))
+		if err != nil {
 			return false, err
 		}
-		return changedOne(tx.ExecContext(ctx, `DELETE FROM clients WHERE id = $1`, id))
+		return gone, dropAPIKeys(ctx, tx, id)
 	})
 }
 
