@@ -46,7 +46,7 @@ func TestLateCommits(t *testing.T) {
 
 // With more transactions open than a cursor holds, a reader may see entries again and still misses none.
 func TestManyOpenTransactions(t *testing.T) {
-	t.Parallel()
+	// Not beside others: transactions are those of the whole cluster, and others count on few.
 	url := template(t)
 	store, db := open(t, url), raw(t, url)
 	const insert = `INSERT INTO revocations (kind, id, before, expires_at, recorded_at) VALUES ('session', $1, '', 0, 1)`

@@ -76,7 +76,8 @@ func serve(ctx context.Context, listener net.Listener, c *checker) error {
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(following, 5*time.Second)
+		// A connection on which nothing was ever asked counts as idle after 5 s.
+		grace, cancel := context.WithTimeout(following, 10*time.Second)
 		defer cancel()
 		stopped <- server.Shutdown(grace)
 		stop()

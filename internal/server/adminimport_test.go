@@ -328,7 +328,7 @@ func TestAdminImportGivenUp(t *testing.T) {
 	if response, err := http.DefaultClient.Do(r); err == nil {
 		t.Fatalf("it was answered: %d", response.StatusCode)
 	}
-	if status := w.awaitRequest(importing); status != 503.0 {
+	if status := w.awaitRequest(importing); status != 0.0 { // cut off
 		t.Errorf("its status is %v", status)
 	}
 	if _, there := w.named("user2559"); there {
