@@ -36,11 +36,11 @@ const (
 	limitProxy = `- **Reverse proxy**: it makes the system calls of ReverseProxy alone, two writes and two reads that find something, and what it says more to the
   upstream and to the client costs some 5 %. Of its processor time the kernel takes two fifths, net/http with ReverseProxy three tenths, memory
   a tenth, the scheduler a tenth, and what is Doorward's own a tenth. A third of that is the check of the token and its session, a third
-  bounds times (a context, a timer, deadlines), and a third is where the request comes from, its name for the log, and headers.
+  bounds times (a context, a timer, deadlines), and a third is where the request comes from and headers.
 `
-	limitForward = `- **Forward-auth**: of what it takes more than the bare server two fifths are the answer's headers, written by net/http and carried by the kernel
-  (see the row "same answer"), and an eighth the timers of its time limits. The rest is Doorward's own: a fifth of it the check of the token and
-  its session, a fifth where the question comes from and its name for the log, and the others reading it, finding the rule and telling what the proxy is told.
+	limitForward = `- **Forward-auth**: of what it takes more than the bare server half are the answer's headers, written by net/http and carried by the kernel
+  (see the row "same answer"). The other half is Doorward's own: a fifth of it the check of the token and its session, a tenth where the question comes
+  from, and the others reading it, finding the rule and telling what the proxy is told.
 `
 	limitRevocation = `- **Revocation**: half of what an empty set takes is the clock of a virtual machine. The rest is memory that is in none of the processor's
   first caches: one access for a good session, which ends at a filter, and two for one that is revoked.
