@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/doorward/doorward/internal/sid"
+	"github.com/doorward/doorward/internal/spelling"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -103,39 +104,12 @@ func wantKind(text string) string {
 	if text == "" {
 		return "must not be empty; leave it out for all"
 	}
-	best, least := issuer.EventKind(""), min(len(text)/2, 3)+1
-	for _, kind := range kinds {
-		if d := distance(text[:min(len(text), maxText)], string(kind)); d < least {
-			best, least = kind, d
-		}
-	}
-	if best != "" {
-		return "is none that is recorded; " + string(best) + " is one"
-	}
 	words := make([]string, len(kinds))
 	for i, kind := range kinds {
 		words[i] = string(kind)
 	}
+	if near := spelling.Nearest(text[:min(len(text), maxText)], words, min(len(text)/2, 3)); near != "" {
+		return "is none that is recorded; " + near + " is one"
+	}
 	return "must be one of " + strings.Join(words, ", ")
-}
-
-// distance is how many bytes are to be added, removed or replaced to make b of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -56,14 +56,6 @@ func (a *answer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// refusal makes a refusal that no token is to blame for. The texts are constants of ours.
-func refusal(status int, code, description string, cause error) *doorward.Refusal {
-	return &doorward.Refusal{
-		Status: status, Code: code, Description: description, Err: cause,
-		Header: http.Header{"Cache-Control": {"no-store"}},
-	}
-}
-
 // mostStrangers bounds how many peers are told of in the log.
 const mostStrangers = 64
 

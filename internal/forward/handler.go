@@ -76,11 +76,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p, rest := h.proxy(r)
 	switch {
 	case p == nil:
-		h.Refuse(w, r, refusal(http.StatusNotFound, "not_found", "there is nothing at this address", errProxy))
+		h.Refuse(w, r, gate.NewRefusal(http.StatusNotFound, "not_found", "there is nothing at this address", errProxy))
 		return
 	case !h.guard.Trusts(r.RemoteAddr):
 		h.strangers.warn(h.log, r.RemoteAddr)
-		h.Refuse(w, r, refusal(http.StatusForbidden, "untrusted_proxy", "this peer may not ask; the server's log says how to allow it", errStranger))
+		h.Refuse(w, r, gate.NewRefusal(http.StatusForbidden, "untrusted_proxy", "this peer may not ask; the server's log says how to allow it", errStranger))
 		return
 	}
 	asked, err := p.read(r, rest)
@@ -90,7 +90,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		h.refuse(w, r, p, nil, refusal(http.StatusBadRequest, "invalid_request", "the proxy's question cannot be read in one way", err))
+		h.refuse(w, r, p, nil, gate.NewRefusal(http.StatusBadRequest, "invalid_request", "the proxy's question cannot be read in one way", err))
 		return
 	}
 	h.decide(w, r, p, asked)
@@ -130,7 +130,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 	}
 	if err := h.guard.Tell(answer, &v, asked); err != nil {
 		clear(answer)
-		h.refuse(w, r, p, &v, refusal(http.StatusInternalServerError, "server_error", "the request could not be answered; the log has the reason under this request id", err))
+		h.refuse(w, r, p, &v, gate.NewRefusal(http.StatusInternalServerError, "server_error", "the request could not be answered; the log has the reason under this request id", err))
 		return
 	}
 	answer["Cache-Control"] = noStore
@@ -154,7 +154,7 @@ func (h *Handler) spend(r *http.Request, refusal *doorward.Refusal) time.Duratio
 
 // tooMany makes of the refusal of a token one that says to wait.
 func tooMany(wait time.Duration, instead *doorward.Refusal) *doorward.Refusal {
-	limited := refusal(http.StatusTooManyRequests, "too_many_requests", "too many failures from this network, or from everywhere; wait, then try again", instead.Err)
+	limited := gate.NewRefusal(http.StatusTooManyRequests, "too_many_requests", "too many failures from this network, or from everywhere; wait, then try again", instead.Err)
 	limited.Header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	return limited
 }

@@ -199,15 +199,15 @@ func (g *Guard) Decide(r *http.Request) Verdict {
 	}
 	found, path, err := g.table.find(wirePath(r.URL), method)
 	if err != nil {
-		return Verdict{asked: r.URL, Refusal: refusal(http.StatusBadRequest, "invalid_request", "the path can be read in more than one way", err)}
+		return Verdict{asked: r.URL, Refusal: NewRefusal(http.StatusBadRequest, "invalid_request", "the path can be read in more than one way", err)}
 	}
 	v := Verdict{Route: &found.rule.Route, Path: path.wire, Preflight: preflight, rule: found.rule, asked: r.URL, text: path.text}
 	switch {
 	case found.rule.Access == AccessDeny:
-		v.Refusal = refusal(http.StatusNotFound, "not_found", "there is nothing at this address", errDenied)
+		v.Refusal = NewRefusal(http.StatusNotFound, "not_found", "there is nothing at this address", errDenied)
 	case found.wrongMethod:
 		allow := strings.Join(g.table.allowed(path.text), ", ")
-		v.Refusal = refusal(http.StatusMethodNotAllowed, "method_not_allowed", "this address answers "+allow, errMethod)
+		v.Refusal = NewRefusal(http.StatusMethodNotAllowed, "method_not_allowed", "this address answers "+allow, errMethod)
 		v.Refusal.Header.Set("Allow", allow)
 	case !preflight && found.rule.verifier != nil:
 		g.judge(&v, found.rule, r)
@@ -322,8 +322,9 @@ func (g *Guard) judge(v *Verdict, r *rule, req *http.Request) {
 	v.Claims, v.Refusal = r.verifier.Check(req, r.Access == AccessOptional, r.require...)
 }
 
-// refusal makes a refusal that no token is to blame for. The texts are constants of ours.
-func refusal(status int, code, description string, cause error) *doorward.Refusal {
+// NewRefusal makes a refusal that no token is to blame for, and that no cache keeps. The texts are constants of ours; cause
+// is for the log.
+func NewRefusal(status int, code, description string, cause error) *doorward.Refusal {
 	return &doorward.Refusal{
 		Status: status, Code: code, Description: description, Err: cause,
 		Header: http.Header{"Cache-Control": {"no-store"}},

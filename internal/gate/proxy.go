@@ -102,7 +102,7 @@ func (t *transit) prepare() *doorward.Refusal {
 	}
 	var err error
 	if t.identity, err = t.proxy.guard.fields(t.Claims); err != nil {
-		return refusal(http.StatusInternalServerError, "server_error", "the request could not be passed on; the log has the reason under this request id", err)
+		return NewRefusal(http.StatusInternalServerError, "server_error", "the request could not be passed on; the log has the reason under this request id", err)
 	}
 	t.timeout = t.Route.Timeout
 	if t.timeout == 0 {
@@ -180,16 +180,16 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case t.broken.Load():
-		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusBadRequest, "invalid_request", "the body of the request broke off", err))
+		p.refuse(w, t.in, &t.Verdict, NewRefusal(http.StatusBadRequest, "invalid_request", "the body of the request broke off", err))
 	case errors.Is(cause, errTimeout):
 		if !errors.Is(err, cause) {
 			err = errors.Join(cause, err)
 		}
-		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusGatewayTimeout, "gateway_timeout", "the API behind this address took too long", err))
+		p.refuse(w, t.in, &t.Verdict, NewRefusal(http.StatusGatewayTimeout, "gateway_timeout", "the API behind this address took too long", err))
 	case cause != nil:
 		panic(http.ErrAbortHandler) // The client has gone, or its stream was ended.
 	default:
-		p.refuse(w, t.in, &t.Verdict, refusal(http.StatusBadGateway, "bad_gateway", "the API behind this address cannot be reached", err))
+		p.refuse(w, t.in, &t.Verdict, NewRefusal(http.StatusBadGateway, "bad_gateway", "the API behind this address cannot be reached", err))
 	}
 }
 

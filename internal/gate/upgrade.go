@@ -32,7 +32,7 @@ func (g *Guard) upgrades(r *http.Request, v *Verdict) (bool, *doorward.Refusal) 
 }
 
 func noSocket() *doorward.Refusal {
-	return refusal(http.StatusForbidden, "websocket_refused", "no WebSocket may begin at this address", errSocket)
+	return NewRefusal(http.StatusForbidden, "websocket_refused", "no WebSocket may begin at this address", errSocket)
 }
 
 // nominates reports whether Connection names a header.
@@ -53,7 +53,7 @@ func (g *Guard) foreignOrigin(v *Verdict, r *http.Request) *doorward.Refusal {
 	if err == nil || v.rule.cors != nil && slices.Contains(v.rule.cors.Origins, r.Header.Get("Origin")) {
 		return nil
 	}
-	return refusal(http.StatusForbidden, "cross_origin", "a page of another origin may not open this WebSocket", err)
+	return NewRefusal(http.StatusForbidden, "cross_origin", "a page of another origin may not open this WebSocket", err)
 }
 
 // Hijack gives the connection of a client away, for a WebSocket.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorward/doorward/internal/spelling"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
@@ -202,35 +203,12 @@ func readFile(path string) ([]byte, error) {
 // nearest returns the key that is at most two letters away from a wrong one, or
 // ends in it; "" when there is none.
 func nearest(wrong string) string {
-	best, least := "", 3
-	for _, s := range settings {
+	keys := make([]string, len(settings))
+	for i, s := range settings {
 		if strings.HasSuffix(s.Key, "."+wrong) {
 			return s.Key
 		}
-		if d := distance(wrong, s.Key); d < least {
-			best, least = s.Key, d
-		}
+		keys[i] = s.Key
 	}
-	return best
-}
-
-// distance is the Levenshtein distance of a and b in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := corner
-			if a[i] != b[j] {
-				cost++
-			}
-			corner = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return spelling.Nearest(wrong, keys, 2)
 }
