@@ -275,6 +275,8 @@ func TestAnyOfRequests(t *testing.T) {
 			v.Refuse(w, r, err)
 		}
 	}
+	// One token each: two that are made in different seconds differ.
+	tokenB, tokenC := b.token(t, map[string]any{"iss": otherIssuer}), c.token(t, map[string]any{"iss": "https://c.example"})
 	for _, tt := range []struct {
 		name    string
 		handler http.Handler
@@ -282,10 +284,10 @@ func TestAnyOfRequests(t *testing.T) {
 		want    string
 	}{
 		{"A", v.Require()(http.HandlerFunc(handler)), a.token(t, nil), "200 " + testIssuer},
-		{"B", v.Require(doorward.HasScope("orders:read"))(http.HandlerFunc(handler)), b.token(t, map[string]any{"iss": otherIssuer}), "200 " + otherIssuer},
-		{"C", v.Optional()(http.HandlerFunc(handler)), c.token(t, map[string]any{"iss": "https://c.example"}), "200 https://c.example"},
+		{"B", v.Require(doorward.HasScope("orders:read"))(http.HandlerFunc(handler)), tokenB, "200 " + otherIssuer},
+		{"C", v.Optional()(http.HandlerFunc(handler)), tokenC, "200 https://c.example"},
 		{
-			"C without scope", v.Require(doorward.HasScope("x"))(http.HandlerFunc(handler)), c.token(t, map[string]any{"iss": "https://c.example"}),
+			"C without scope", v.Require(doorward.HasScope("x"))(http.HandlerFunc(handler)), tokenC,
 			`403 Bearer realm="first", error="insufficient_scope", error_description="the token does not have the scope", scope="x"`,
 		},
 		{"none", v.Optional()(http.HandlerFunc(handler)), "", "200 "},
@@ -293,7 +295,7 @@ func TestAnyOfRequests(t *testing.T) {
 			"A of B", v.Require()(http.HandlerFunc(handler)), a.token(t, map[string]any{"iss": otherIssuer}),
 			`401 Bearer realm="first", error="invalid_token", error_description="token not valid"`,
 		},
-		{"own", http.HandlerFunc(own), b.token(t, map[string]any{"iss": otherIssuer}), "200 "},
+		{"own", http.HandlerFunc(own), tokenB, "200 "},
 		{"own, refused", http.HandlerFunc(own), b.token(t, nil), `401 Bearer realm="first", error="invalid_token", error_description="token not valid"`},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
