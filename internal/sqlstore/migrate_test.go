@@ -22,13 +22,26 @@ import (
 // upgradeEnv names the file that a child of this test binary brings up to date.
 const upgradeEnv = "DOORWARD_TEST_UPGRADE"
 
-// Attack_H09: a program that is killed while it makes a large index leaves the schema as it was, and the next one makes
-// all of it.
+// Attack_H09: a program that is killed while it makes a large index, or a large table anew, leaves the schema as it was, and
+// the next one makes all of it.
 func TestAttack_H09_KilledUpgrade(t *testing.T) {
 	t.Parallel()
+	for _, step := range []struct {
+		name   string
+		before int64
+		index  string // that it would have made
+	}{{"index", 9, "sessions_client"}, {"table", 10, "sessions_handle"}} {
+		t.Run(step.name, func(t *testing.T) {
+			t.Parallel()
+			killUpgrade(t, step.before, step.index)
+		})
+	}
+}
+
+func killUpgrade(t *testing.T, before int64, index string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "doorward.db")
 	f := &fixture{T: t, db: rawAt(t, path)}
-	const before = 9
 	f.ok(sqlstore.MigrateTo(t.Context(), f.db, sqlstore.SQLite, before))
 	f.exec(`PRAGMA journal_mode = WAL`)
 	f.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
@@ -42,7 +55,7 @@ func TestAttack_H09_KilledUpgrade(t *testing.T) {
 		t.Fatalf("the upgrade ended by itself: %v\n%s", err, out)
 	}
 	f.same("version", f.text(`SELECT MAX(version_id) FROM schema_migrations`), fmt.Sprintln(before))
-	f.same("index", f.text(`SELECT name FROM sqlite_schema WHERE name = 'sessions_client'`), "")
+	f.same("index", f.text(`SELECT name FROM sqlite_schema WHERE name = '`+index+`'`), "")
 	f.same("digest of the rows", sha256.Sum256([]byte(f.text(`SELECT * FROM sessions ORDER BY id`))), sha256.Sum256([]byte(rows)))
 
 	s, err := sqlite.Open(t.Context(), path)
