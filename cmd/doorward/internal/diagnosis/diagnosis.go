@@ -18,6 +18,7 @@ var states = map[string]string{
 	"28P01": "check the user and the password in the URL; the file that PGPASSFILE names may hold the password",
 	"28000": "pg_hba.conf of the server says who may connect, from where, and whether with TLS",
 	"3D000": "CREATE DATABASE makes it, or name another one in the URL",
+	"42501": "the user must own the database: ALTER DATABASE name OWNER TO user",
 }
 
 // OfConnection returns the last cause of an error of postgres.Open, and a hint, "" where there is none. The
@@ -25,7 +26,11 @@ var states = map[string]string{
 func OfConnection(err error) (text, hint string) {
 	connect, ok := errors.AsType[*pgconn.ConnectError](err)
 	if !ok {
-		return line(strings.TrimPrefix(err.Error(), "postgres: ")), ""
+		hint := ""
+		if answer, answered := errors.AsType[*pgconn.PgError](err); answered {
+			hint = states[answer.Code]
+		}
+		return line(strings.TrimPrefix(err.Error(), "postgres: ")), hint
 	}
 	cause := last(connect.Unwrap())
 	answer, answered := errors.AsType[*pgconn.PgError](cause)

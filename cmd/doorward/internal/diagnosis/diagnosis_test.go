@@ -31,6 +31,7 @@ func TestOfConnection(t *testing.T) {
 		{"wrong password", "postgres://u:hunter2@" + serve(t, refuses) + "/d", "password authentication failed for user \"u\" (SQLSTATE 28P01)", "PGPASSFILE"},
 		{"no entry", "postgres://u:hunter2@" + serve(t, answer('N', nil, "28000", "no \x1b[31m\npg_hba.conf entry")) + "/d", "no [31m pg_hba.conf entry (SQLSTATE 28000)", "who may connect"},
 		{"no such database", strings.Replace(real, postgrestest.Name(real), "nothing_here", 1), "database \"nothing_here\" does not exist", "CREATE DATABASE"},
+		{"not the owner", strings.Replace(real, postgrestest.Name(real), "postgres", 1), "permission denied for database postgres", "OWNER TO"},
 		{"TLS refused", "postgres://u:hunter2@" + serve(t, refuses) + "/d?sslmode=require", "the server refuses TLS", "sslmode=disable"},
 		{"untrusted", "postgres://u:hunter2@" + serve(t, answer('S', certificate.TLS, "", "")) + "/d?sslmode=verify-full", "x509: certificate signed by unknown authority", "sslrootcert=FILE"},
 	}
