@@ -3,6 +3,7 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -10,12 +11,12 @@ import (
 // Create makes a file with all of text, or returns fs.ErrExist and leaves
 // what is there. The file survives a crash.
 func Create(path, text string) error {
-	return write(path, text, os.Link)
+	return about(path, write(path, text, os.Link))
 }
 
 // Replace makes a file with all of text in the place of what is there.
 func Replace(path, text string) error {
-	return write(path, text, os.Rename)
+	return about(path, write(path, text, os.Rename))
 }
 
 func write(path, text string, place func(from, to string) error) error {
@@ -32,6 +33,17 @@ func write(path, text string, place func(from, to string) error) error {
 		return err
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// about names the file that was asked for in an error that names a temporary one.
+func about(path string, err error) error {
+	if one, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: "create", Path: path, Err: one.Err}
+	}
+	if two, ok := errors.AsType[*os.LinkError](err); ok {
+		return &fs.PathError{Op: "create", Path: path, Err: two.Err}
+	}
+	return err
 }
 
 func syncFolder(path string) error {
