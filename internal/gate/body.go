@@ -100,9 +100,23 @@ func (u *upload) leave() {
 // deadline is for HTTP of both versions; a writer of a test may have none.
 func (u *upload) deadline(at time.Time) { _ = u.transit.control.SetReadDeadline(at) }
 
+// trailed is the body of an answer. A trailer may follow it, of which all is known when it is closed.
+type trailed struct {
+	io.ReadCloser
+	proxy  *Proxy
+	answer *http.Response
+}
+
+// Close ends the body.
+func (b *trailed) Close() error {
+	err := b.ReadCloser.Close()
+	b.proxy.cleanTrailer(b.answer.Trailer)
+	return err
+}
+
 // download is the body of an answer whose length is known: the upstream may not pause in it for too long.
 type download struct {
-	io.ReadCloser
+	trailed
 	*transit
 
 	asked bool // for its first piece
@@ -132,6 +146,23 @@ type writer struct {
 
 // Unwrap serves http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader sends the header of the answer. Of interim answers (RFC 9110 §15.2) only the links of Early Hints (RFC 8297)
+// pass: nothing has looked at their other headers, and a client of HTTP/1.0 does not know them.
+func (w *writer) WriteHeader(status int) {
+	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	h := w.Header()
+	links := h["Link"]
+	if status != http.StatusEarlyHints || links == nil || !w.transit.in.ProtoAtLeast(1, 1) {
+		return
+	}
+	clear(h) // ReverseProxy does the same afterwards.
+	h["Link"] = links
+	w.ResponseWriter.WriteHeader(status)
+}
 
 // Write waits for the client as long as it goes on receiving. A piece that others are to
 // follow is sent at once; the last is sent at the end, so that a short answer is one write.

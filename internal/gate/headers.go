@@ -94,8 +94,7 @@ func (d *dropSet) foreignCookies(lines []string) []string {
 		var pairs []string
 		dropped := false
 		for pair := range strings.SplitSeq(line, ";") {
-			name, _, _ := strings.Cut(pair, "=")
-			if d.ownCookie(name) {
+			if d.ownCookie(cookieName(pair)) {
 				dropped = true
 				continue
 			}
@@ -114,8 +113,14 @@ func (d *dropSet) foreignCookies(lines []string) []string {
 // cookiePrefix begins the names of Doorward's cookies.
 const cookiePrefix = "__host-dw"
 
+// cookieName returns the name of a cookie in lower case. Where there is none, it is what follows: some browsers send
+// =name=value back as name=value.
+func cookieName(pair string) string {
+	name, _, _ := strings.Cut(strings.TrimLeft(pair, "= \t\""), "=")
+	return strings.ToLower(strings.TrimRight(name, " \t\""))
+}
+
 func (d *dropSet) ownCookie(name string) bool {
-	name = strings.ToLower(strings.Trim(name, " \t\""))
 	return strings.HasPrefix(name, cookiePrefix) || d.cookie != "" && name == strings.ToLower(d.cookie)
 }
 

@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// errSwitch says that the upstream changed the protocol without being asked to.
-var errSwitch = errors.New("gate: the upstream switched to another protocol than was asked for")
+var (
+	// errSwitch says that the upstream changed the protocol without being asked to.
+	errSwitch = errors.New("gate: the upstream switched to another protocol than was asked for")
+	errStatus = errors.New("gate: the upstream answers with a status that there is not")
+)
 
 // modify makes the upstream's answer the gate's: without what only the gate may say, and
 // never for a shared cache if it was somebody's.
@@ -17,22 +20,22 @@ func (p *Proxy) modify(res *http.Response) error {
 	if !t.begun() {
 		return errTimeout
 	}
+	if res.StatusCode < http.StatusContinue {
+		return fmt.Errorf("%w: %03d", errStatus, res.StatusCode)
+	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if !t.upgrade || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
 			return fmt.Errorf("%w: %q", errSwitch, res.Header.Get("Upgrade"))
 		}
 		t.follow()
-	} else if isEventStream(res.Header) {
-		t.follow()
-	} else if res.ContentLength > 0 {
-		t.left = res.ContentLength
-		t.download = download{ReadCloser: res.Body, transit: t}
-		res.Body = &t.download
+	} else {
+		t.receive(res)
 	}
 	if t.unread() {
 		res.Header.Set("Connection", "close")
 	}
 	p.cleanAnswer(res.Header)
+	p.cleanTrailer(res.Trailer)
 	if t.Claims != nil {
 		keepPrivate(res.Header)
 	}
@@ -54,7 +57,7 @@ func isEventStream(h http.Header) bool {
 func (p *Proxy) cleanAnswer(h http.Header) {
 	delete(h, "Alt-Svc")
 	for name := range h {
-		if strings.HasPrefix(name, "Doorward-") || p.guard.drops.owned[name] {
+		if p.speaksForUs(name) {
 			delete(h, name)
 		}
 	}
@@ -64,14 +67,28 @@ func (p *Proxy) cleanAnswer(h http.Header) {
 	}
 	var kept []string
 	for _, line := range cookies {
-		name, _, _ := strings.Cut(line, "=")
-		if !strings.HasPrefix(strings.ToLower(strings.Trim(name, " \t\"")), cookiePrefix) {
+		if !strings.HasPrefix(cookieName(line), cookiePrefix) {
 			kept = append(kept, line)
 		}
 	}
 	h["Set-Cookie"] = kept
 	if len(kept) == 0 {
 		delete(h, "Set-Cookie")
+	}
+}
+
+// speaksForUs reports whether only the gate may send a header of this name, in its canonical spelling.
+func (p *Proxy) speaksForUs(name string) bool {
+	return strings.HasPrefix(name, "Doorward-") || p.guard.drops.owned[name]
+}
+
+// cleanTrailer drops from a trailer what cleanAnswer would look at, were it a header, and what a rule's CORS
+// says: whoever reads trailers like headers must find nothing else there.
+func (p *Proxy) cleanTrailer(h http.Header) {
+	for name := range h {
+		if p.speaksForUs(name) || name == "Set-Cookie" || name == "Alt-Svc" || strings.HasPrefix(name, "Access-Control-") {
+			delete(h, name)
+		}
 	}
 }
 

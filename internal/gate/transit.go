@@ -88,6 +88,18 @@ func (t *transit) unread() bool {
 	return t.body != nil && t.in.ProtoMajor == 1 && !t.body.done()
 }
 
+// receive looks after the body of an answer.
+func (t *transit) receive(res *http.Response) {
+	t.download = download{trailed: trailed{res.Body, t.proxy, res}, transit: t}
+	res.Body = &t.download.trailed
+	if isEventStream(res.Header) {
+		t.follow()
+	} else if res.ContentLength > 0 {
+		t.left = res.ContentLength
+		res.Body = &t.download
+	}
+}
+
 // follow makes the answer a stream, which ends with the session.
 func (t *transit) follow() {
 	t.stream = t.proxy.streams.add(t.Claims, t.cancel)

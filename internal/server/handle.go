@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -119,6 +120,11 @@ func (s *Server) rescue(r *http.Request, x *endpoint.Exchange) {
 	if x.Status != 0 {
 		panic(http.ErrAbortHandler)
 	}
+	// The header may be half of another answer's, with the length of that. What CORS says lets a page read this one.
+	maps.DeleteFunc(x.Header(), func(name string, _ []string) bool {
+		return !strings.HasPrefix(name, "Access-Control-") && name != "Vary"
+	})
+	s.secure(x.Header())
 	s.fail(x, r, errPanic)
 }
 
