@@ -212,9 +212,9 @@ func event() issuer.Event {
 	return issuer.Event{Actor: "cli:" + name}
 }
 
-// byName returns the user with this name.
+// byName returns the user with this name or ID.
 func (b *backend) byName(ctx context.Context, name string) (account.User, error) {
-	u, err := b.people.ByName(ctx, name)
+	u, err := b.people.Find(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
 		return u, refused("doorward user list", "there is no user %q", name)
 	}

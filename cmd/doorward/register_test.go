@@ -1,7 +1,10 @@
 package main
 
 import (
+	"database/sql"
+	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -19,6 +22,40 @@ func TestRegistration(t *testing.T) {
 	})
 	must(t, 201, "POST", s.url+"/register", "", credentials("carol", "blue kettle sings at noon"))
 	must(t, 200, "POST", s.url+"/login", "", credentials("carol", "blue kettle sings at noon"))
+	must(t, 400, "POST", s.url+"/register", "", credentials("u_"+strings.Repeat("a", 26), "blue kettle sings at noon"))
 	closed := serve(t, filepath.Join(t.TempDir(), "data"))
 	must(t, 404, "POST", closed.url+"/register", "", credentials("carol", "blue kettle sings at noon"))
+}
+
+// What an operator does to an ID is done to whose it is, even where somebody has it for their name from before that was refused.
+func TestCommandsTakeAnIDFirst_Attack_E05(t *testing.T) {
+	t.Parallel()
+	dir := serve(t, filepath.Join(t.TempDir(), "data")).dir
+	run := func(code int, stdin string, args ...string) (out, errs string) {
+		t.Helper()
+		return command(t, code, stdin, append(args, "--data", dir)...)
+	}
+	id := map[string]string{}
+	for _, name := range []string{"bob", "eve"} {
+		_, errs := run(exitDone, "blue kettle sings at noon\n", "user", "add", name, "--password-stdin")
+		_, rest, _ := strings.Cut(errs, "(")
+		id[name], _, _ = strings.Cut(rest, ")")
+	}
+	run(exitRefused, "blue kettle sings at noon\n", "user", "add", strings.ToUpper(id["bob"]), "--password-stdin")
+	run(exitRefused, "", "client", "add", id["bob"])
+	db, err := sql.Open("sqlite", filepath.Join(dir, "doorward.db"))
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), `UPDATE users SET name = $1, canonical = $1 WHERE id = $2`, id["bob"], id["eve"])
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	run(exitDone, "", "user", "set", id["bob"], "--add-role", "editor")
+	if out, _ := run(exitDone, "", "user", "show", "bob"); !contains(out, "editor") {
+		t.Errorf("bob has no role:\n%s", out)
+	}
+	run(exitDone, "", "apikey", "add", "bob", "--name", "x", "--everything")
+	if _, errs := run(exitDone, "", "apikey", "revoke", "--all", id["bob"], "--yes"); !contains(errs, ": 1 API keys of ") {
+		t.Errorf("%s", errs)
+	}
 }

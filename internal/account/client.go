@@ -41,7 +41,7 @@ const MaxClientWords = 64
 
 var (
 	// ErrClientName says that a text is not the name of a client.
-	ErrClientName = errors.New("account: the name of a client is 1 to 64 of the characters a-z 0-9 _ . : -, begins with a letter or digit, and not with dwc_")
+	ErrClientName = errors.New("account: the name of a client is 1 to 64 of the characters a-z 0-9 _ . : -, begins with a letter or digit, not with dwc_, and is not like an ID")
 	// ErrClientGrant says that what a client is to be granted are no scopes or no audiences.
 	ErrClientGrant = errors.New("account: a client has at most 64 scopes (RFC 6749 section 3.3) and 64 audiences, none of them with a space")
 )
@@ -81,7 +81,7 @@ type NewClient struct {
 // Add adds a client and returns it with its secret: 256 random bits that exist
 // nowhere else. It returns ErrClientName, ErrClientGrant or ErrNameTaken.
 func (c *Clients) Add(ctx context.Context, n NewClient, ev issuer.Event) (Client, string, error) {
-	if !isRole(n.Name) || strings.HasPrefix(n.Name, ClientIDPrefix) {
+	if _, like := ParseID(n.Name); like || !isRole(n.Name) || strings.HasPrefix(n.Name, ClientIDPrefix) {
 		return Client{}, "", fmt.Errorf("%w: %.80q", ErrClientName, n.Name)
 	}
 	if !scopeDoes(n.Scope) || !audiencesDo(n.Audiences) {

@@ -290,6 +290,8 @@ func TestClientAddRefuses(t *testing.T) {
 		{account.NewClient{Name: "Orders"}, account.ErrClientName},
 		{account.NewClient{Name: "a b"}, account.ErrClientName},
 		{account.NewClient{Name: "dwc_a"}, account.ErrClientName},
+		{account.NewClient{Name: "u_" + strings.Repeat("a", 26)}, account.ErrClientName},
+		{account.NewClient{Name: "dwk_" + strings.Repeat("a", 16)}, account.ErrClientName},
 		{account.NewClient{Name: strings.Repeat("a", 65)}, account.ErrClientName},
 		{account.NewClient{Name: "orders"}, account.ErrNameTaken},
 		{account.NewClient{Name: "a", Scope: doorward.Scope{"a b"}}, account.ErrClientGrant},

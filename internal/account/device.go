@@ -51,7 +51,7 @@ func (p *People) Recognize(ctx context.Context, name, secret string) (Device, er
 	if p.devices == nil || !isDeviceSecret(secret) {
 		return Device{}, nil
 	}
-	_, canonical, err := ParseName(name)
+	_, canonical, err := spelled(name)
 	if err != nil {
 		return Device{}, nil //nolint:nilerr // What is no name has no devices.
 	}

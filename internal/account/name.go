@@ -28,8 +28,19 @@ var ErrName = errors.New("account: not a name")
 // script, printing ASCII, and single spaces inside. As in the IdentifierClass
 // of RFC 8264 there are no controls, no invisible characters, no symbols. All
 // letters are of one script, or of those that are written together in Japanese,
-// Chinese and Korean, with Latin or without. The error is ErrName.
+// Chinese and Korean, with Latin or without. No name has the form of an ID: [ParseID].
+// The error is ErrName.
 func ParseName(text string) (name, canonical string, err error) {
+	name, canonical, err = spelled(text)
+	if err == nil && idForm.MatchString(canonical) {
+		return "", "", fmt.Errorf("%w: it has the form of an ID", ErrName)
+	}
+	return name, canonical, err
+}
+
+// spelled is ParseName for a name that somebody may have already. Those who had the form of an
+// ID for their name before that was refused still log in with it.
+func spelled(text string) (name, canonical string, err error) {
 	// NFC makes no text more than three times as short in code points.
 	if len(text) > 3*MaxName*utf8.UTFMax {
 		return "", "", fmt.Errorf("%w: longer than %d characters", ErrName, MaxName)
@@ -52,7 +63,7 @@ func ParseName(text string) (name, canonical string, err error) {
 // throttleKey is what tries of a login name are counted under. Spellings of one
 // name are one key, whether the name can exist or not.
 func throttleKey(text string) [32]byte {
-	if _, canonical, err := ParseName(text); err == nil {
+	if _, canonical, err := spelled(text); err == nil {
 		return sha256.Sum256([]byte(canonical))
 	}
 	// The zero byte is in no canonical name.

@@ -21,7 +21,7 @@ import (
 // RoleAdmin is the one role that means something by itself.
 const RoleAdmin = "admin"
 
-// UserIDPrefix begins the ID of every user, and of nothing else. A name may begin with it too.
+// UserIDPrefix begins the ID of every user, and of nothing else. A name may begin with it too, but not have the form of an ID: [ParseID].
 const UserIDPrefix = "u_"
 
 // InitialLifetime is how long a password works that somebody else chose and that
@@ -183,7 +183,7 @@ func (p *People) ByID(ctx context.Context, id string) (User, error) {
 
 // ByName returns the user with this name in any of its spellings, or ErrNotFound.
 func (p *People) ByName(ctx context.Context, name string) (User, error) {
-	_, canonical, err := ParseName(name)
+	_, canonical, err := spelled(name)
 	if err != nil {
 		return User{}, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}

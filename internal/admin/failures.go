@@ -41,7 +41,7 @@ var known = []struct {
 	{account.ErrAPIKeyLifetime, http.StatusBadRequest, "invalid_request", "expires_in must be 60 to 31622400 seconds, or left out"},
 	{account.ErrRoleBounds, http.StatusBadRequest, "invalid_request", "too many roles or scopes: a user may have 32 roles, a role 64 scopes, and all scopes together 2048 bytes"},
 	{account.ErrRole, http.StatusBadRequest, "invalid_name", "a role is 1 to 64 of the characters a-z 0-9 _ . : - and begins with a letter or digit"},
-	{account.ErrClientName, http.StatusBadRequest, "invalid_name", "the name of a client is 1 to 64 of the characters a-z 0-9 _ . : -, begins with a letter or digit, and not with dwc_"},
+	{account.ErrClientName, http.StatusBadRequest, "invalid_name", "the name of a client is 1 to 64 of the characters a-z 0-9 _ . : -, begins with a letter or digit, not with dwc_, and is not like an ID"},
 	{account.ErrName, http.StatusBadRequest, "invalid_name", "a name has 1 to 64 letters, digits or plain signs, of one script, and single spaces inside"},
 	{account.ErrEmail, http.StatusBadRequest, "invalid_email", "an e-mail address is written name@host.example, in ASCII, with at most 64 characters before the @ and 254 together"},
 	{account.ErrScopeWord, http.StatusBadRequest, "invalid_scope", "a scope is 1 to 128 printable ASCII characters without space, quote and backslash"},

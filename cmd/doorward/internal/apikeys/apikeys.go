@@ -199,10 +199,7 @@ works, nobody is asked.`,
 
 // owner returns the ID of a user or client with a name or an ID.
 func (s Shell) owner(ctx context.Context, store Store, name string) (string, error) {
-	user, err := store.People.ByName(ctx, name)
-	if errors.Is(err, account.ErrNotFound) {
-		user, err = store.People.ByID(ctx, name)
-	}
+	user, err := store.People.Find(ctx, name)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		return "", err
 	}
@@ -210,7 +207,10 @@ func (s Shell) owner(ctx context.Context, store Store, name string) (string, err
 	if err != nil && !errors.Is(err, account.ErrNoClient) {
 		return "", err
 	}
+	id, like := account.ParseID(name)
 	switch {
+	case like && (id == user.ID || id == client.ID): // whoever else has it for their name
+		return id, nil
 	case user.ID != "" && client.ID != "":
 		return "", s.Refused("name one by its ID: "+user.ID+" or "+client.ID, "there are a user and a client %q", name)
 	case user.ID == "" && client.ID == "":

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -208,14 +207,14 @@ func (s Shell) query(ctx context.Context, store Store, f searchFlags) (q audit.Q
 	return q, err
 }
 
-// userID is the form of the ID of every user.
-var userID = regexp.MustCompile(`^u_[a-z2-7]{26}$`)
-
 // named is the ID of the user with a name. What is nobody's name may be an ID: that of a client, or of a user who is gone. What
-// looks like a user's ID is no name, so that nobody hides another's records by taking it for theirs.
+// has the form of an ID is no name, so that nobody hides another's records by taking it for theirs.
 func (s Shell) named(ctx context.Context, store Store, name string) (string, error) {
-	if name == "" || strings.Contains(name, ":") || userID.MatchString(name) {
+	if name == "" || strings.Contains(name, ":") {
 		return name, nil
+	}
+	if id, ok := account.ParseID(name); ok {
+		return id, nil
 	}
 	u, err := store.People.ByName(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {

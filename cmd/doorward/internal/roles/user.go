@@ -58,7 +58,7 @@ admin rights until then.`,
 }
 
 func (s Shell) find(ctx context.Context, people *account.People, name string) (account.User, error) {
-	u, err := people.ByName(ctx, name)
+	u, err := people.Find(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
 		return account.User{}, s.Refused("doorward user list", "there is no user %q", name)
 	}

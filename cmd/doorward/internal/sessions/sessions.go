@@ -261,7 +261,7 @@ func (s sessionJSON) status() string {
 }
 
 func (s Shell) byName(ctx context.Context, b Store, name string) (account.User, error) {
-	u, err := b.People.ByName(ctx, name)
+	u, err := b.People.Find(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
 		return u, s.Refused("doorward user list", "there is no user %q", name)
 	}
