@@ -175,7 +175,7 @@ func (s *KeySet) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Run keeps the set fresh until ctx ends; then it waits for the fetch under way
+// Run keeps the set fresh until ctx ends or the set is closed; then it waits for the fetch under way
 // and returns nil. A failed fetch is tried again after 30 s.
 func (s *KeySet) Run(ctx context.Context) error {
 	defer s.wait()
@@ -183,6 +183,9 @@ func (s *KeySet) Run(ctx context.Context) error {
 		timer := time.NewTimer(s.untilDue())
 		select {
 		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-s.life.Done():
 			timer.Stop()
 			return nil
 		case <-timer.C:

@@ -408,6 +408,7 @@ func TestClose(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { f.want(t, "b", remote.ErrUnavailable) })
 		synctest.Wait()
+		wg.Go(func() { _ = f.keys.Run(t.Context()) }) // ends with the set
 		begin := time.Now()
 		if err := f.keys.Close(); err != nil || time.Since(begin) != 0 {
 			t.Errorf("Close: %v after %v", err, time.Since(begin))
