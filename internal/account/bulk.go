@@ -87,7 +87,7 @@ func (p *People) Export(ctx context.Context, q Query) ([]Credential, error) {
 	if p.bulk == nil {
 		return nil, errNoBulk
 	}
-	q.Limit = min(max(q.Limit, 1), MaxPage)
+	q.Limit = pageLimit(q.Limit)
 	list, err := p.bulk.Credentials(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("export users: %w", err)

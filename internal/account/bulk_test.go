@@ -46,6 +46,9 @@ func TestImport(t *testing.T) {
 	if err != nil || len(list) != 2 {
 		t.Fatalf("%d credentials, %v, want those of Bob and Eve", len(list), err)
 	}
+	if all, err := w.people.Export(t.Context(), account.Query{After: "ada"}); err != nil || len(all) != 2 {
+		t.Errorf("%d credentials, %v, without a limit", len(all), err)
+	}
 	if bob := list[0]; !strings.HasPrefix(bob.Hash, "$argon2id$v=19$m=19456,") || len(bob.User.Roles) != 1 || bob.User.Email != "Bob@example.com" {
 		t.Errorf("after the login Bob is %+v with the hash %.20s…", bob.User, bob.Hash)
 	}

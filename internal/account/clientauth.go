@@ -148,7 +148,12 @@ type letIn struct {
 
 // drop forgets one secret, and no other of its owner.
 func (d *digests) drop(id string, digest SecretDigest) {
-	d.byID.Store(id, slices.DeleteFunc(slices.Clone(d.of(id)), digest.is))
+	rest := slices.DeleteFunc(slices.Clone(d.of(id)), digest.is)
+	if len(rest) == 0 {
+		d.byID.Delete(id)
+		return
+	}
+	d.byID.Store(id, rest)
 }
 
 // add reports whether the use of the secret is to be noted in the store.
