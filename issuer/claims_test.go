@@ -160,3 +160,22 @@ func TestRefreshStaysWithinTheSession(t *testing.T) {
 		w.wantRefreshError(set.RefreshToken, issuer.ErrSessionLapsed)
 	})
 }
+
+// A subject whose claims the issuer refuses loses nothing by its tries to refresh: its token is not spent. In a
+// bubble of time.
+func TestRefreshWithRefusedClaims(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
+		w := newWorld(t, func(c *issuer.Config) { c.StrictRefresh = true })
+		set := w.login("ada")
+		w.people.set("ada", issuer.Subject{Active: true, Claims: map[string]any{"sub": "root"}})
+		for range 3 {
+			time.Sleep(time.Minute)
+			w.wantRefreshError(set.RefreshToken, issuer.ErrClaims)
+		}
+		w.people.set("ada", issuer.Subject{Active: true, Claims: map[string]any{"team": "red"}})
+		if next := w.mustRefresh(set.RefreshToken); next.SessionID != set.SessionID {
+			t.Errorf("another session, %s", next.SessionID)
+		}
+	})
+}

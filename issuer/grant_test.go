@@ -260,6 +260,13 @@ func TestSessionOf(t *testing.T) {
 		want("of one that ended", second, sid, false, nil)
 		time.Sleep(15 * 24 * time.Hour)
 		want("of one that lapsed", lapsing.RefreshToken, lapsing.SessionID, false, nil)
+
+		w = newWorld(t, func(c *issuer.Config) { c.StrictRefresh = true })
+		first = w.login("ada").RefreshToken
+		time.Sleep(time.Minute)
+		set = w.mustRefresh(first)
+		want("a predecessor where each token works once", first, set.SessionID, false, nil)
+		want("the current one there", set.RefreshToken, set.SessionID, true, nil)
 	})
 }
 

@@ -385,3 +385,31 @@ func (w *world) start(t *testing.T) (stop func()) {
 		}
 	}
 }
+
+// impatient is a store whose caller gives up in the moment in which keys have been written.
+type impatient struct {
+	issuer.Store
+	giveUp context.CancelFunc
+}
+
+func (s *impatient) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey, revoked []string, ev issuer.Event) error {
+	defer s.giveUp()
+	return s.Store.SwapKeys(ctx, rev, keys, revoked, ev)
+}
+
+// A key that is revoked in the store is revoked here too, though its caller has gone.
+func TestRevokeKeyIsSeenThrough(t *testing.T) {
+	t.Parallel()
+	s := &impatient{Store: openSQLite(t, filepath.Join(t.TempDir(), "doorward.db")), giveUp: func() {}}
+	w := newWorldWith(t, s, nil)
+	set := w.login("ada")
+	ctx, cancel := context.WithCancel(t.Context())
+	s.giveUp = cancel
+	if err := w.RevokeKey(ctx, w.kidOf(set), issuer.Event{}); err != nil {
+		t.Errorf("the key is revoked, and the answer is %v", err)
+	}
+	if ctx.Err() == nil {
+		t.Fatal("nobody gave up")
+	}
+	w.wantVerify(set.AccessToken, jwt.ErrKey)
+}

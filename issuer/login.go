@@ -76,9 +76,6 @@ func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenS
 	if err != nil {
 		return TokenSet{}, err
 	}
-	if err := checkClaims(subject.Claims); err != nil {
-		return TokenSet{}, err
-	}
 	refresh := &opaque.Token{Handle: opaque.NewHandle()}
 	req.Event.Kind, req.Event.Subject = EventLogin, a.subject
 	session, err := i.cfg.Store.CreateSession(ctx, NewSession{
@@ -103,7 +100,7 @@ func (i *Issuer) activeSubject(ctx context.Context, id string) (Subject, error) 
 	if err != nil {
 		return Subject{}, fmt.Errorf("ask for subject: %w", err)
 	}
-	return subject, nil
+	return subject, checkClaims(subject.Claims)
 }
 
 // audience returns the name asked for, or the other one if none is. A token for

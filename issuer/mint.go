@@ -66,9 +66,6 @@ func (i *Issuer) claims(g grant, id string, expires time.Time) (map[string]any, 
 			return nil, fmt.Errorf("read claims of session %s: %w", g.session.ID, err)
 		}
 	}
-	if err := checkClaims(g.subject.Claims); err != nil {
-		return nil, err
-	}
 	maps.Copy(claims, g.subject.Claims)
 	maps.Copy(claims, map[string]any{
 		"iss": i.cfg.Issuer, "sub": g.session.Subject, "aud": g.audience,

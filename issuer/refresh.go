@@ -166,7 +166,7 @@ func (i *Issuer) endFamily(ctx context.Context, s Session, o rotation.Outcome, e
 		return fmt.Errorf("end session: %w", err)
 	}
 	i.report(ctx, level, "the session has ended: "+refused.text, ev)
-	if err := i.readRevocations(ctx); err != nil {
+	if err := i.readRevocations(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
 	return cause.With(refused, "sub", s.Subject, "sid", s.ID, "end_reason", refused.reason)

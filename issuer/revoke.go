@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/rotation"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -72,8 +73,8 @@ func (i *Issuer) endSession(ctx context.Context, reason string, ev Event) error 
 }
 
 // SessionOf returns the session of a refresh token of any generation, the zero Session if it has been swept or
-// a removed key has ended it, and whether [Issuer.Refresh] would answer the token now. It changes
-// nothing, and returns [ErrToken] if this issuer did not make the token.
+// a removed key has ended it, and whether [Issuer.Refresh] would answer the token now, as far as the session
+// says: its subject is not asked. It changes nothing, and returns [ErrToken] if this issuer did not make the token.
 func (i *Issuer) SessionOf(ctx context.Context, token string) (s Session, live bool, err error) {
 	presented, err := i.readRefreshToken(token)
 	if errors.Is(err, errKeyRemoved) {
@@ -89,8 +90,8 @@ func (i *Issuer) SessionOf(ctx context.Context, token string) (s Session, live b
 	if err != nil {
 		return Session{}, false, fmt.Errorf("read session: %w", err)
 	}
-	behind := s.State.Generation - presented.Generation
-	return s, s.Live(now) && behind <= 1, nil
+	_, outcome := rotation.Decide(rotation.State(s.State), presented.Generation, now, i.rule)
+	return s, s.Live(now) && (outcome == rotation.Again || outcome == rotation.Rotate), nil
 }
 
 // sessionOfAccessToken asks for a good signature of this issuer and nothing

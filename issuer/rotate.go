@@ -107,11 +107,10 @@ func (i *Issuer) RevokeKey(ctx context.Context, id string, ev Event) error {
 	if err != nil {
 		return err
 	}
-	i.revoked.Add(doorward.Revocation{Kind: doorward.KindKey, ID: id})
 	if gone.Purpose == PurposeRefresh {
 		ev.Reason = ReasonKeyRemoved
 		i.report(ctx, slog.LevelWarn, "every session has ended: the refresh key "+id+" was revoked", ev)
-		return i.readRevocations(ctx)
+		return i.readRevocations(context.WithoutCancel(ctx))
 	}
 	return nil
 }
@@ -232,7 +231,10 @@ func (i *Issuer) changeKeys(ctx context.Context, ev Event, change func(*keyRing,
 		if err != nil {
 			return fmt.Errorf("write keys: %w", err)
 		}
-		return i.readKeys(ctx)
+		for _, id := range revoked { // They have ended, whatever becomes of what follows.
+			i.revoked.Add(doorward.Revocation{Kind: doorward.KindKey, ID: id})
+		}
+		return i.readKeys(context.WithoutCancel(ctx))
 	}
 }
 

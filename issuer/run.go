@@ -85,7 +85,10 @@ func (i *Issuer) catchUp(ctx context.Context) error {
 // [Issuer.Run]. Calls that come together ask the store once.
 func (i *Issuer) CatchUp(ctx context.Context) error {
 	called := time.Now()
-	return i.readRevocationsUnless(ctx, func() bool { return i.RevocationAge() < time.Since(called) })
+	return i.readRevocationsUnless(ctx, func() bool {
+		since := time.Since(called) // before the age: a pause between the two must not make a read look younger
+		return i.RevocationAge() < since
+	})
 }
 
 // follower is where in the store's log of cut-offs this process has read to.
