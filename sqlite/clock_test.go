@@ -298,3 +298,44 @@ func TestGrantsUnderAClockThatGoesBack(t *testing.T) {
 		}
 	}
 }
+
+// The end of a client covers its sessions from before the clock went back.
+func TestEndOfClientUnderAClockThatGoesBack(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	n := newSession("u_1")
+	n.ClientID = "c_1"
+	session := create(t, s, n)
+	s.SetClock(func() time.Time { return time.Now().Add(-time.Minute) })
+	_, err := s.EndClient(t.Context(), "c_1", event)
+	must(t, err)
+	read, at, err := s.SessionByHandle(t.Context(), session.Handle)
+	if must(t, err); read.Live(at) {
+		t.Error("a session of the client lives on")
+	}
+	n.Handle[0]++
+	if again := create(t, s, n); again.ID <= session.ID || !again.Live(again.CreatedAt) {
+		t.Errorf("a session from afterwards: %+v", again)
+	}
+}
+
+// What a read returns was not held after the moment of the read, though it may have been written after the clock was
+// read: to refresh, it would be a generation of the future, whose window is over.
+func TestReadOfWhatWasWrittenMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	session := create(t, s, newSession("u_1"))
+	begun := time.Now()
+	s.SetClock(func() time.Time { return begun.Add(3 * time.Millisecond) })
+	swapped, _, err := s.SwapSession(t.Context(), session.ID, session.Rev, issuer.Change{State: issuer.State{Generation: 1}, Hold: true, Used: true}, event)
+	must(t, err)
+	asked := 0
+	s.SetClock(func() time.Time { asked++; return begun.Add(time.Duration(5*asked-4) * time.Millisecond) })
+	read, at, err := s.SessionByHandle(t.Context(), session.Handle)
+	if must(t, err); !read.State.HeldSince.Equal(swapped.State.HeldSince) || at.Before(read.State.HeldSince) || asked != 2 {
+		t.Errorf("held since %v, read at %v, the clock %d times", read.State.HeldSince, at, asked)
+	}
+	if _, _, err = s.SessionByHandle(t.Context(), session.Handle); err != nil || asked != 3 {
+		t.Errorf("%v; the clock was read %d times", err, asked)
+	}
+}

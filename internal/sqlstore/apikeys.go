@@ -51,10 +51,7 @@ func (s *Store) CreateAPIKey(ctx context.Context, row account.APIKeyRow, ev issu
 		}
 		return record(ctx, tx, now, aboutKey(ev, key))
 	})
-	if err != nil {
-		return account.APIKey{}, err
-	}
-	return key, nil
+	return orNone(key, err)
 }
 
 // APIKey returns the key with this ID.
@@ -91,10 +88,7 @@ func (s *Store) APIKeyCredential(ctx context.Context, id string) (account.APIKey
 		}
 		return err
 	})
-	if err != nil {
-		return account.APIKeyCredential{}, err
-	}
-	return c, nil
+	return orNone(c, err)
 }
 
 // APIKeys lists keys in the byte order of their IDs.
@@ -139,10 +133,7 @@ func (s *Store) RevokeAPIKey(ctx context.Context, id, owner string, ev issuer.Ev
 		cut, err = revokeAPIKey(ctx, tx, now, key, ev)
 		return err
 	})
-	if err != nil {
-		return doorward.Revocation{}, err
-	}
-	return cut, nil
+	return orNone(cut, err)
 }
 
 // RevokeAPIKeys does so with every live key of an owner.
@@ -167,10 +158,7 @@ func (s *Store) RevokeAPIKeys(ctx context.Context, owner string, ev issuer.Event
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return cuts, nil
+	return orNone(cuts, err)
 }
 
 // revokeAPIKey ends a key unless somebody has.

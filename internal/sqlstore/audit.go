@@ -123,10 +123,7 @@ func (s *Store) tend(
 		n, err = f(ctx, tx, now)
 		return err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
+	return orNone(n, err)
 }
 
 // lookup returns what f finds in a reading transaction.

@@ -64,10 +64,7 @@ func (s *Store) Credentials(ctx context.Context, q account.Query) (list []accoun
 			LEFT JOIN user_roles AS r ON r.user_id = u.id ORDER BY u.canonical, r.role`, q.After, pageLimit(q))
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return orNone(list, err)
 }
 
 // present says who has the canonical name of a row, and if nobody has, whether the roles

@@ -46,10 +46,7 @@ func (s *Store) CreateClient(ctx context.Context, row account.ClientRow, ev issu
 		ev.Reason = client.GrantText()
 		return record(ctx, tx, now, about(ev, row.ID, ""))
 	})
-	if err != nil {
-		return account.Client{}, err
-	}
-	return client, nil
+	return orNone(client, err)
 }
 
 // Client returns the client with this ID or name.
@@ -82,10 +79,7 @@ func (s *Store) ClientCredential(ctx context.Context, id string) (account.Client
 		}
 		return err
 	})
-	if err != nil {
-		return account.ClientCredential{}, err
-	}
-	return c, nil
+	return orNone(c, err)
 }
 
 // Clients lists clients in the byte order of their names.

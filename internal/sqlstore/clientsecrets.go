@@ -93,10 +93,7 @@ func (s *Store) changeSecrets(
 		}
 		return record(ctx, tx, now, about(ev, id, ""))
 	})
-	if err != nil {
-		return account.Client{}, err
-	}
-	return client, nil
+	return orNone(client, err)
 }
 
 // storedSecret is a secret as the database has it.

@@ -112,6 +112,16 @@ func (s *Store) EditClient(ctx context.Context, id string, e account.ClientEdit,
 	if checkText(id) != nil {
 		return account.Client{}, nil, account.ErrNoClient
 	}
+	if e.Scope != nil {
+		if err := checkText(*e.Scope...); err != nil {
+			return account.Client{}, nil, err
+		}
+	}
+	if e.Audiences != nil {
+		if err := checkText(*e.Audiences...); err != nil {
+			return account.Client{}, nil, err
+		}
+	}
 	var client account.Client
 	var cuts []doorward.Revocation
 	err := s.writeNews(ctx, "edit client", func(ctx context.Context, tx Tx, now time.Time) error {
@@ -162,9 +172,6 @@ func editClient(ctx context.Context, tx Tx, now time.Time, was account.Client, e
 	}
 	if e.Disabled != nil {
 		is.Disabled = *e.Disabled
-	}
-	if err := checkText(slices.Concat(is.Scope, is.Audiences)...); err != nil {
-		return was, err
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE clients SET scope = $2, audiences = $3, disabled = $4 WHERE id = $1`,
 		was.ID, is.Scope.String(), strings.Join(is.Audiences, " "), is.Disabled)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -61,7 +62,15 @@ func (s *Store) EndClient(ctx context.Context, client string, ev issuer.Event) (
 // endClient is EndClient as a part of a transaction. The cut-off alone ends sessions: there may
 // be any number.
 func endClient(ctx context.Context, tx Tx, now time.Time, client string) (doorward.Revocation, error) {
-	_, before, err := lockSubject(ctx, tx, now, client)
+	_, next, err := lockSubject(ctx, tx, now, client)
+	if err != nil {
+		return doorward.Revocation{}, err
+	}
+	var last string // The rows of its sessions' subjects, not its own, kept their IDs from a clock that has gone back since.
+	if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), '') FROM sessions`).Scan(&last); err != nil {
+		return doorward.Revocation{}, err
+	}
+	before, err := sid.Next(now, next, last)
 	if err != nil {
 		return doorward.Revocation{}, err
 	}

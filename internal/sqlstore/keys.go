@@ -22,10 +22,7 @@ func (s *Store) KeyRing(ctx context.Context) (issuer.KeyRing, error) {
 		ring.Keys, err = storedKeys(ctx, tx)
 		return err
 	})
-	if err != nil {
-		return issuer.KeyRing{}, err
-	}
-	return ring, nil
+	return orNone(ring, err)
 }
 
 // SwapKeys replaces the ring if its revision is still rev.

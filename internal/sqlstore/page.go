@@ -51,10 +51,7 @@ func (s *Store) RevocationPage(ctx context.Context, after issuer.Cursor, limit i
 		}
 		return nil
 	})
-	if err != nil {
-		return feed.Page{}, err
-	}
-	return page, nil
+	return orNone(page, err)
 }
 
 // place is where a page of a sequence begins.

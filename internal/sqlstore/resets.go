@@ -71,10 +71,7 @@ func (s *Store) UseReset(ctx context.Context, digest [32]byte, hash string, ev i
 		}
 		return record(ctx, tx, now, about(ev, user.ID, ""))
 	})
-	if err != nil {
-		return doorward.Revocation{}, err
-	}
-	return cut, nil
+	return orNone(cut, err)
 }
 
 func resetUser(ctx context.Context, tx Tx, now time.Time, digest [32]byte) (account.User, error) {

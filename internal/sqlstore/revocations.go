@@ -45,10 +45,7 @@ func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (issu
 		page.Entries, err = cutOffs(ctx, tx, `WHERE `+where+` ORDER BY position, kind, id, before`, args...)
 		return err
 	})
-	if err != nil {
-		return issuer.RevocationPage{}, err
-	}
-	return page, nil
+	return orNone(page, err)
 }
 
 // unread selects the entries that a reader at this place has not read: all that have not

@@ -87,10 +87,7 @@ func (s *Store) Roles(ctx context.Context, q account.Query) (list []account.Role
 			q.After, pageLimit(q))
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return orNone(list, err)
 }
 
 // RemoveRole takes a role from everybody who has it and defines it no more.
@@ -232,10 +229,7 @@ func (s *Store) changeRole(
 		ev.Reason = role.Scope.String()
 		return record(ctx, tx, now, about(ev, "role:"+name, ""))
 	})
-	if err != nil {
-		return account.Role{}, err
-	}
-	return role, nil
+	return orNone(role, err)
 }
 
 func setScopes(ctx context.Context, tx Tx, name string, scope []string) error {

@@ -32,10 +32,13 @@ func (s *Store) endSurplus(ctx context.Context, tx Tx, now time.Time, made issue
 		return 0, err
 	}
 	for _, id := range surplus {
-		_, err := tx.ExecContext(ctx, `UPDATE sessions SET ended_at = $2, end_reason = $3, rev = rev + 1 WHERE id = $1 AND `+notOver,
-			id, millis(now), issuer.ReasonLimit)
+		ended, err := changedOne(tx.ExecContext(ctx, `UPDATE sessions SET ended_at = $2, end_reason = $3, rev = rev + 1 WHERE id = $1 AND `+notOver,
+			id, millis(now), issuer.ReasonLimit))
 		if err != nil {
 			return 0, err
+		}
+		if !ended {
+			continue // Somebody else has ended it meanwhile, and said so.
 		}
 		if _, _, err := cutOff(ctx, tx, now, doorward.KindSession, id, ""); err != nil {
 			return 0, err

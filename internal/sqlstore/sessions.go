@@ -83,6 +83,10 @@ func (s *Store) SessionByHandle(ctx context.Context, handle issuer.Digest) (issu
 		at = truncate(now)
 		session, err = scanCovered(tx.QueryRowContext(ctx,
 			`SELECT `+sessionColumns+`, `+coveredAt+` FROM sessions WHERE handle = $1`, handle[:]))
+		if err == nil && session.State.HeldSince.After(at) { // It changed after the clock was read, and was then seen.
+			now, err = s.engine.Now(ctx, tx)
+			at = truncate(now)
+		}
 		return found(err, issuer.ErrNotFound)
 	})
 	if err != nil {
@@ -174,10 +178,7 @@ func (s *Store) Sessions(ctx context.Context, q issuer.SessionQuery) ([]issuer.S
 		}
 		return rows.Err()
 	})
-	if err != nil {
-		return nil, err
-	}
-	return sessions, nil
+	return orNone(sessions, err)
 }
 
 // selection is the statement of a query. Each condition that selects nothing is

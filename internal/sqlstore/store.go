@@ -133,6 +133,15 @@ func (s *Store) read(ctx context.Context, what string, f func(context.Context, T
 // process's is fast. It is 0 before the first reading, and where the two are one clock.
 func (s *Store) ClockOffset() time.Duration { return s.clock.Ahead() }
 
+// orNone returns v if nothing went wrong: what a transaction that failed has left in it says nothing.
+func orNone[T any](v T, err error) (T, error) {
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return v, nil
+}
+
 // ErrOccupied says that a store is to be filled with the content of another, and holds something.
 var ErrOccupied = errors.New("the database to move to is in use by Doorward already")
 

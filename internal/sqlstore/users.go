@@ -173,10 +173,7 @@ func (s *Store) endUser(ctx context.Context, what, id string, ev *issuer.Event, 
 		}
 		return record(ctx, tx, now, about(*ev, id, ""))
 	})
-	if err != nil {
-		return doorward.Revocation{}, err
-	}
-	return cut, nil
+	return orNone(cut, err)
 }
 
 func (s *Store) credential(ctx context.Context, where, value string) (account.Credential, error) {

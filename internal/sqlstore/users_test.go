@@ -87,6 +87,19 @@ func TestCreateUserRefuses(t *testing.T) {
 	f.same("users", len(users), 1)
 }
 
+// What no store can hold is the caller's fault, not the database's.
+func TestEditClientRefusesText(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	_, err := f.CreateClient(t.Context(), account.ClientRow{ID: "dwc_1", Name: "jobs"}, event)
+	f.ok(err)
+	for _, e := range []account.ClientEdit{{Scope: &doorward.Scope{"a\x00"}}, {Audiences: &[]string{"https://a\xff"}}} {
+		if _, _, err := f.EditClient(t.Context(), "dwc_1", e, event); !errors.Is(err, sqlstore.ErrText) || errors.Is(err, issuer.ErrUnavailable) {
+			t.Errorf("%+v: %v, want ErrText alone", e, err)
+		}
+	}
+}
+
 func TestCreateFirstUserOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
