@@ -25,14 +25,16 @@ const resetPrefix = "dwp_"
 // Errors of a reset.
 var (
 	// ErrReset says that a link opens nothing: it was never made, was used, was
-	// replaced, has expired, or its user is disabled or gone. Which, is not said.
+	// replaced, has expired, or its user has another password or e-mail address, was
+	// disabled or is gone. Which, is not said.
 	ErrReset = errors.New("account: the reset link is not valid")
 
 	errNoResets = errors.New("account: Config.Resets is required to reset passwords")
 )
 
 // ResetStore keeps links with which users set a password, on the database of a
-// [Store]. A user has one at most. Each change of a password by another way ends it.
+// [Store]. A user has one at most. A change of the password by another way ends it, and so do a change
+// of the e-mail address, where it may have been sent, and the disabling of the user.
 type ResetStore interface {
 	// CreateReset stores the digest of a link, in the place of one before it, and
 	// returns when it expires. It returns ErrNotFound if there is no such user.

@@ -39,6 +39,11 @@ func (s *Store) EditUser(ctx context.Context, id string, e account.UserEdit, ev 
 		if user, err = editUser(ctx, tx, now, was, e, ev); err != nil {
 			return err
 		}
+		if user.Email != was.Email || user.Disabled && !was.Disabled {
+			if err := dropReset(ctx, tx, id); err != nil { // whoever reads the mail of the old address may have it
+				return err
+			}
+		}
 		if !e.End && (was.Disabled || !user.Disabled) {
 			cut = doorward.Revocation{}
 			return nil

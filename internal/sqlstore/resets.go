@@ -74,6 +74,13 @@ func (s *Store) UseReset(ctx context.Context, digest [32]byte, hash string, ev i
 	return orNone(cut, err)
 }
 
+// dropReset ends the link of a user, whom the transaction has changed already: first the user
+// and then the link, as where it is used.
+func dropReset(ctx context.Context, tx Tx, id string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM resets WHERE user_id = $1`, id)
+	return err
+}
+
 func resetUser(ctx context.Context, tx Tx, now time.Time, digest [32]byte) (account.User, error) {
 	var id string
 	err := tx.QueryRowContext(ctx, `SELECT user_id FROM resets WHERE digest = $1 AND expires_at > $2`, digest[:], millis(now)).Scan(&id)

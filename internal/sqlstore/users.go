@@ -77,7 +77,7 @@ func (s *Store) Credential(ctx context.Context, id string) (account.Credential, 
 	return s.credential(ctx, `u.id = $1`, id)
 }
 
-// SetPassword replaces the password and ends every session of the user.
+// SetPassword replaces the password and ends every session and the reset link of the user.
 func (s *Store) SetPassword(ctx context.Context, id string, p account.NewPassword, ev issuer.Event) (doorward.Revocation, error) {
 	if err := checkText(p.Hash, p.Old); err != nil {
 		return doorward.Revocation{}, err
@@ -86,8 +86,7 @@ func (s *Store) SetPassword(ctx context.Context, id string, p account.NewPasswor
 		if err := setHash(ctx, tx, now, id, p); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM resets WHERE user_id = $1`, id)
-		return err
+		return dropReset(ctx, tx, id)
 	})
 }
 
@@ -123,7 +122,10 @@ func (s *Store) SetDisabled(ctx context.Context, id string, disabled bool, ev is
 			}
 		}
 		there, err := changedOne(tx.ExecContext(ctx, `UPDATE users SET disabled = $2 WHERE id = $1`, id, disabled))
-		return missed(ctx, tx, id, there, err)
+		if err := missed(ctx, tx, id, there, err); err != nil || !disabled {
+			return err
+		}
+		return dropReset(ctx, tx, id)
 	}
 	if disabled {
 		return s.endUser(ctx, "disable user", id, &ev, set)

@@ -69,8 +69,25 @@ func testResetEnds(f *fixture) {
 			_, err := f.store.SetPassword(f.Context(), id, account.NewPassword{Hash: "$other"}, event)
 			return err
 		},
-		"disabled": func(id string) error {
+		"disabled and enabled": func(id string) error {
 			_, err := f.store.SetDisabled(f.Context(), id, true, event)
+			_, failed := f.store.SetDisabled(f.Context(), id, false, event)
+			return errors.Join(err, failed)
+		},
+		"disabled and enabled by edits": func(id string) error {
+			yes, no := true, false
+			_, _, err := f.store.EditUser(f.Context(), id, account.UserEdit{Disabled: &yes}, event)
+			_, _, failed := f.store.EditUser(f.Context(), id, account.UserEdit{Disabled: &no}, event)
+			return errors.Join(err, failed)
+		},
+		"address changed": func(id string) error {
+			address := "new@example.com"
+			_, _, err := f.store.EditUser(f.Context(), id, account.UserEdit{Email: &address}, event)
+			return err
+		},
+		"address removed": func(id string) error {
+			none := ""
+			_, _, err := f.store.EditUser(f.Context(), id, account.UserEdit{Email: &none}, event)
 			return err
 		},
 		"deleted": func(id string) error {
