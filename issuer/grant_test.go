@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -307,4 +308,42 @@ func TestCatchUp(t *testing.T) {
 			t.Errorf("50 calls at once read %d times", n)
 		}
 	}
+}
+
+// hanging is a store whose record of revocations does not answer while hang is set.
+type hanging struct {
+	issuer.Store
+	hang chan struct{}
+}
+
+func (s *hanging) RevocationsSince(ctx context.Context, after issuer.Cursor) (issuer.RevocationPage, error) {
+	if s.hang != nil {
+		<-s.hang
+	}
+	return s.Store.RevocationsSince(ctx, after)
+}
+
+// Whoever waits for another's read waits no longer than it has time. In a bubble of time.
+func TestCatchUpBehindAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &hanging{Store: doorwardtest.NewStore()}
+		w := newWorldWith(t, s, nil)
+		s.hang = make(chan struct{})
+		var reading sync.WaitGroup
+		reading.Go(func() {
+			if err := w.CatchUp(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		begun := time.Now()
+		if err := w.CatchUp(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != 100*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		close(s.hang)
+		reading.Wait()
+	})
 }

@@ -121,6 +121,7 @@ func New(ctx context.Context, cfg Config) (*Issuer, error) {
 		cfg:     cfg,
 		rule:    rotation.Rule{Window: cfg.Window, Budget: cfg.Budget},
 		revoked: doorward.NewRevocationSet(cfg.MaxStaleness),
+		follow:  follower{turn: make(chan struct{}, 1)},
 	}
 	if cfg.StrictRefresh {
 		i.rule = rotation.Rule{Window: 0, Budget: 1}

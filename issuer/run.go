@@ -84,31 +84,33 @@ func (i *Issuer) catchUp(ctx context.Context) error {
 // CatchUp makes what any process has revoked before the call hold in this one, without waiting for
 // [Issuer.Run]. Calls that come together ask the store once.
 func (i *Issuer) CatchUp(ctx context.Context) error {
-	called := time.Now()
-	return i.readRevocationsUnless(ctx, func() bool {
-		since := time.Since(called) // before the age: a pause between the two must not make a read look younger
-		return i.RevocationAge() < since
-	})
+	return i.readRevocationsAfter(ctx, time.Now())
 }
 
 // follower is where in the store's log of cut-offs this process has read to.
 type follower struct {
-	mu      sync.Mutex // held while reading, and guards what follows
+	turn    chan struct{} // holds one while somebody reads, who has what follows
 	cursor  Cursor
 	lineage string
 }
 
 // readRevocations reads what is new, which proves that nothing older is missing.
 func (i *Issuer) readRevocations(ctx context.Context) error {
-	return i.readRevocationsUnless(ctx, func() bool { return false })
+	return i.readRevocationsAfter(ctx, time.Time{})
 }
 
-// readRevocationsUnless does so unless, when its turn has come, it is done.
-func (i *Issuer) readRevocationsUnless(ctx context.Context, done func() bool) error {
+// readRevocationsAfter does so unless, when its turn has come, a read has that began after a moment; the zero time
+// is none.
+func (i *Issuer) readRevocationsAfter(ctx context.Context, moment time.Time) error {
 	f := &i.follow
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if done() {
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("follow revocations: %w", ctx.Err())
+	}
+	// The age is looked at last: a pause between the two clocks may not make a read look younger.
+	if passed := time.Since(moment); !moment.IsZero() && i.RevocationAge() < passed {
 		return nil
 	}
 	asked := time.Now()
