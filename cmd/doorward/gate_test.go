@@ -297,3 +297,39 @@ func openSocket(t *testing.T, s *process, token string) (*bufio.ReadWriter, erro
 	}
 	return both, nil
 }
+
+// What a library says is a record like all others, without what an upstream has sent.
+func TestStrayLines(t *testing.T) {
+	t.Parallel()
+	api, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer api.Close()
+	go func() {
+		for {
+			conn, err := api.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nSet-Cookie: session=hunter2\r\n\r\n")
+			}
+			defer conn.Close()
+		}
+	}()
+	file := filepath.Join(t.TempDir(), "doorward.yaml")
+	writeFile(t, file, "upstream: http://"+api.Addr().String()+"\nroutes:\n  - {path: /**, access: public}\n")
+	s := serve(t, filepath.Join(t.TempDir(), "data"), "--config", file, "--issuer", "http://127.0.0.1:8080")
+	if got, err := call("GET", s.url+"/x", "", ""); err != nil || got.body != "ok" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if err := eventually(func() bool { return strings.Contains(s.logs.text(), "Unsolicited response") }); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.SplitSeq(s.logs.text(), "\n") {
+		if !json.Valid([]byte(line)) || strings.Contains(line, "hunter2") {
+			t.Errorf("in the log: %s", line)
+		}
+	}
+}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"io"
+	stdlog "log"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/lmittmann/tint"
@@ -21,4 +23,19 @@ func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
 		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: !colour}))
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// catchStrays makes records of what net/http and others say by the standard logger.
+func catchStrays(log *slog.Logger) {
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(strays{log})
+}
+
+// strays are lines of the standard logger. What they quote, an upstream may have sent to somebody: it is left out.
+type strays struct{ log *slog.Logger }
+
+func (s strays) Write(line []byte) (int, error) {
+	text, _, _ := strings.Cut(strings.TrimSpace(string(line)), `"`)
+	s.log.Warn("a library says", "text", text)
+	return len(line), nil
 }

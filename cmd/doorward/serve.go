@@ -74,6 +74,7 @@ folder of one machine; give them the same --issuer.`,
 func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*config.Config, error)) error {
 	defer runtime.KeepAlive(heapRoom())
 	log := newLogger(a.errs, cfg)
+	catchStrays(log)
 	for _, name := range config.Unknown(os.Environ()) {
 		log.Warn("this environment variable means nothing here", "name", name)
 	}
