@@ -66,7 +66,8 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 // OpenAlone is [Open] for one process at a time: until Close no other can open the file. It
-// returns [ErrInUse] if one has it open.
+// returns [ErrInUse] if one has it open. It has one connection, which WaitChange, and so issuer.Issuer.Run, would
+// take for good.
 func OpenAlone(ctx context.Context, path string) (*Store, error) {
 	path, err := prepare(path)
 	if err != nil {

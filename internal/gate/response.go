@@ -10,6 +10,7 @@ import (
 var (
 	// errSwitch says that the upstream changed the protocol without being asked to.
 	errSwitch = errors.New("gate: the upstream switched to another protocol than was asked for")
+	// errStatus says that its answer has no status (RFC 9110 §15).
 	errStatus = errors.New("gate: the upstream answers with a status that there is not")
 )
 

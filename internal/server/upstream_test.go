@@ -3,6 +3,7 @@ package server_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -23,5 +24,35 @@ func TestUpstreamPaths(t *testing.T) {
 		if got := answer.Code == http.StatusTeapot; got != theirs {
 			t.Errorf("%s: %d, the upstream's: %t, want %t", path, answer.Code, got, theirs)
 		}
+	}
+}
+
+// A handler that panics leaves nothing of its half of an answer in ours but what CORS lets a page read.
+func TestAttack_H05_PanicBehindAHeader(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) {
+		s.direct = true
+		s.server.Upstream = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for name, value := range map[string]string{
+				"Content-Length": "2", "Set-Cookie": "theirs=1", "Cache-Control": "public", "X-Theirs": "1", "Vary": "Origin",
+				"Access-Control-Allow-Origin": "https://app.example.com",
+			} {
+				w.Header().Set(name, value)
+			}
+			panic("half way")
+		})
+	})
+	answer := httptest.NewRecorder()
+	w.server.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/x", http.NoBody))
+	for name, want := range map[string]string{
+		"Content-Length": "", "Set-Cookie": "", "X-Theirs": "", "Cache-Control": "no-store", "Content-Type": "application/json",
+		"Vary": "Origin", "Access-Control-Allow-Origin": "https://app.example.com",
+	} {
+		if got := answer.Header().Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if answer.Code != http.StatusInternalServerError || !strings.Contains(answer.Body.String(), "server_error") {
+		t.Errorf("%d %s", answer.Code, answer.Body)
 	}
 }

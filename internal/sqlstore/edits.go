@@ -117,15 +117,15 @@ func (s *Store) EditClient(ctx context.Context, id string, e account.ClientEdit,
 	if checkText(id) != nil {
 		return account.Client{}, nil, account.ErrNoClient
 	}
+	var words []string
 	if e.Scope != nil {
-		if err := checkText(*e.Scope...); err != nil {
-			return account.Client{}, nil, err
-		}
+		words = append(words, *e.Scope...)
 	}
 	if e.Audiences != nil {
-		if err := checkText(*e.Audiences...); err != nil {
-			return account.Client{}, nil, err
-		}
+		words = append(words, *e.Audiences...)
+	}
+	if err := checkText(words...); err != nil {
+		return account.Client{}, nil, err
 	}
 	var client account.Client
 	var cuts []doorward.Revocation
