@@ -32,7 +32,8 @@ type RefreshRequest struct {
 // anew, so that a changed role takes effect here, be it more or less than before; scope
 // never grows beyond what the login was granted.
 //
-// Every refusal wraps [ErrInvalidGrant] but [ErrTooMany], [ErrAudience] and [ErrScope], which change nothing.
+// Every refusal wraps [ErrInvalidGrant] but [ErrTooMany], [ErrAudience], [ErrScope] and [ErrClaims], for claims
+// of the subject, which change nothing.
 // [ErrReuse] and [ErrRollback] have ended the session. When it returns tokens, the
 // rotation is durable.
 func (i *Issuer) Refresh(ctx context.Context, token string, req RefreshRequest) (TokenSet, error) {
