@@ -20,7 +20,6 @@ import (
 type Exchange struct {
 	http.ResponseWriter
 	Started time.Time
-	Origin  origin.Origin
 	Pattern string // of the resource that the path has matched
 	Quiet   bool
 	Act     string // for the observer: "login", "refresh" or nothing
@@ -29,9 +28,25 @@ type Exchange struct {
 
 	Subject, Session string
 
+	request *http.Request
+	context exchangeContext // of the request
+	locate  func(*http.Request) origin.Origin
+
 	naming sync.Once // guards id
 	id     string
 }
+
+// Begin starts the exchange of r, whose answer is written to w, and returns it with r as everybody is to see it: [ExchangeOf]
+// finds the exchange there, and doorward.RequestID its ID. locate says where a request comes from.
+func Begin(w http.ResponseWriter, r *http.Request, locate func(*http.Request) origin.Origin) (*Exchange, *http.Request) {
+	x := &Exchange{ResponseWriter: w, Started: time.Now(), locate: locate}
+	x.context = exchangeContext{r.Context(), x}
+	x.request = r.WithContext(&x.context)
+	return x, x.request
+}
+
+// Origin says where the request comes from. It is found out for those who ask, since most requests need none.
+func (x *Exchange) Origin() origin.Origin { return x.locate(x.request) }
 
 // ID names the request. It is made when somebody first asks. It may be called concurrently.
 func (x *Exchange) ID() string {
@@ -90,11 +105,6 @@ func (c *exchangeContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// WithExchange returns a context of which [ExchangeOf] returns x, and doorward.RequestID its ID.
-func WithExchange(ctx context.Context, x *Exchange) context.Context {
-	return &exchangeContext{ctx, x}
-}
-
 // ExchangeOf returns the exchange of a request. It panics if the request came to no server of ours.
 func ExchangeOf(r *http.Request) *Exchange {
 	x, ok := r.Context().Value(exchangeKey{}).(*Exchange)
@@ -121,7 +131,7 @@ func Claims(r *http.Request) *doorward.Claims {
 
 // Event says who asks for a change, for the audit record.
 func Event(r *http.Request, actor string) issuer.Event {
-	return issuer.Event{Actor: actor, Address: ExchangeOf(r).Origin.Address(), RequestID: doorward.RequestID(r.Context())}
+	return issuer.Event{Actor: actor, Address: ExchangeOf(r).Origin().Address(), RequestID: doorward.RequestID(r.Context())}
 }
 
 // SingleHeader returns the value of a header that may occur once, and whether it

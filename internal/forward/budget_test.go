@@ -68,8 +68,8 @@ func TestBudget_Attack_E06_E08(t *testing.T) {
 				r.Header.Set("Authorization", "Bearer "+step.token)
 			}
 			answer := httptest.NewRecorder()
-			x := &endpoint.Exchange{ResponseWriter: answer, Origin: proxies.Of(r)}
-			w.asked.ServeHTTP(answer, r.WithContext(endpoint.WithExchange(r.Context(), x)))
+			_, r = endpoint.Begin(answer, r, proxies.Of)
+			w.asked.ServeHTTP(answer, r)
 			got, want := answer.Result(), step.want
 			if proxy == "nginx" {
 				want = 403

@@ -149,7 +149,7 @@ func (h *Handler) spend(r *http.Request, refusal *doorward.Refusal) time.Duratio
 	if h.failures == nil || !foreign {
 		return 0
 	}
-	return h.failures.Take(endpoint.ExchangeOf(r).Origin.Network(), time.Now())
+	return h.failures.Take(endpoint.ExchangeOf(r).Origin().Network(), time.Now())
 }
 
 // tooMany makes of the refusal of a token one that says to wait.

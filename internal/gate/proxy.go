@@ -76,7 +76,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer t.finish()
-	out := r.WithContext(t.start())
+	t.start()
+	out := r.WithContext(t)
 	if out.ContentLength != 0 {
 		_ = t.control.EnableFullDuplex() // HTTP/2 has it anyway.
 		t.body = &upload{ReadCloser: r.Body, transit: t}

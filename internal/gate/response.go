@@ -35,11 +35,8 @@ func (p *Proxy) modify(res *http.Response) error {
 	if t.unread() {
 		res.Header.Set("Connection", "close")
 	}
-	p.cleanAnswer(res.Header)
+	p.cleanAnswer(res.Header, t.Claims != nil)
 	p.cleanTrailer(res.Trailer)
-	if t.Claims != nil {
-		keepPrivate(res.Header)
-	}
 	addVary(res.Header, t.Vary)
 	if t.rule.cors != nil {
 		t.rule.cors.answer(res.Header, t.in)
@@ -54,13 +51,17 @@ func isEventStream(h http.Header) bool {
 	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
 }
 
-// cleanAnswer drops what would speak for Doorward, and the offer of a way around the gate.
-func (p *Proxy) cleanAnswer(h http.Header) {
+// cleanAnswer drops what would speak for Doorward, and the offer of a way around the gate. Somebody's own answer it
+// keeps private.
+func (p *Proxy) cleanAnswer(h http.Header, own bool) {
 	delete(h, "Alt-Svc")
 	for name := range h {
-		if p.speaksForUs(name) {
+		if p.speaksForUs(name) || own && outranksCacheControl(name) {
 			delete(h, name)
 		}
+	}
+	if own {
+		keepPrivate(h)
 	}
 	cookies, ok := h["Set-Cookie"]
 	if !ok {
@@ -97,11 +98,6 @@ func (p *Proxy) cleanTrailer(h http.Header) {
 // a token was needed for it (RFC 9111 §3.5, §5.2.2). What is said of the
 // browser's own cache stays.
 func keepPrivate(h http.Header) {
-	for name := range h {
-		if strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires" {
-			delete(h, name) // It would prevail over Cache-Control (RFC 9213 §2.2; ngx_http_proxy_module).
-		}
-	}
 	said, ok := h["Cache-Control"]
 	if !ok {
 		h["Cache-Control"] = private
@@ -123,3 +119,9 @@ func keepPrivate(h http.Header) {
 }
 
 var private = []string{"private"}
+
+// outranksCacheControl reports whether shared caches heed a header more than Cache-Control (RFC 9213 §2.2;
+// ngx_http_proxy_module).
+func outranksCacheControl(name string) bool {
+	return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires"
+}

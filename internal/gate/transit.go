@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// transit is one request on its way through the gate.
+// transit is one request on its way through the gate. It is a context too, of the request to the upstream, which finds it there.
 type transit struct {
+	context.Context // set by start
 	Verdict
 	proxy    *Proxy
 	in       *http.Request // as the client sent it
@@ -44,12 +45,19 @@ func transitOf(r *http.Request) *transit {
 	return r.Context().Value(transitKey{}).(*transit)
 }
 
-// start begins the upstream's time. The context that it returns ends with the transit.
-func (t *transit) start() context.Context {
-	ctx, cancel := context.WithCancelCause(t.in.Context())
-	t.cancel, t.waiting = cancel, true
-	t.timer = time.AfterFunc(t.timeout, func() { cancel(errTimeout) })
-	return context.WithValue(ctx, transitKey{}, t)
+// Value returns the transit itself, or else what the client's request knows.
+func (t *transit) Value(key any) any {
+	if _, ok := key.(transitKey); ok {
+		return t
+	}
+	return t.Context.Value(key)
+}
+
+// start begins the upstream's time. The context ends with the transit.
+func (t *transit) start() {
+	t.Context, t.cancel = context.WithCancelCause(t.in.Context())
+	t.waiting = true
+	t.timer = time.AfterFunc(t.timeout, func() { t.cancel(errTimeout) })
 }
 
 // finish frees what start took.

@@ -15,11 +15,11 @@ import (
 // origin asks. Every other wish for another protocol is taken out of r: an h2c tunnel, for one, would lead past the gate.
 func (g *Guard) upgrades(r *http.Request, v *Verdict) (bool, *doorward.Refusal) {
 	wished := r.Header["Upgrade"]
-	r.Header.Del("Http2-Settings")
+	delete(r.Header, "Http2-Settings")
 	if len(wished) == 0 {
 		return false, nil
 	}
-	r.Header.Del("Upgrade")
+	delete(r.Header, "Upgrade")
 	if v.Preflight || len(wished) != 1 || !strings.EqualFold(wished[0], "websocket") ||
 		r.Method != http.MethodGet || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.ContentLength != 0 || !nominates(r.Header, "upgrade") {
 		return false, nil

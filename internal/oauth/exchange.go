@@ -38,7 +38,7 @@ func (e *Endpoints) exchange(w http.ResponseWriter, r *http.Request, form url.Va
 		return err
 	}
 	set, err := e.cfg.Keys.Exchange(r.Context(), e.cfg.Issuer, form.Get("subject_token"), account.KeyRequest{
-		Scope: asked.scope, Audience: asked.audience, Network: endpoint.ExchangeOf(r).Origin.Network(), Event: endpoint.Event(r, ""),
+		Scope: asked.scope, Audience: asked.audience, Network: endpoint.ExchangeOf(r).Origin().Network(), Event: endpoint.Event(r, ""),
 	})
 	if err != nil {
 		return explainExchange(err)

@@ -81,7 +81,7 @@ func (e *Endpoints) authenticate(r *http.Request, form url.Values) (account.Clie
 	if err != nil {
 		return account.Client{}, err
 	}
-	client, err := e.cfg.Clients.Authenticate(r.Context(), id, secret, endpoint.ExchangeOf(r).Origin.Network(), endpoint.Event(r, ""))
+	client, err := e.cfg.Clients.Authenticate(r.Context(), id, secret, endpoint.ExchangeOf(r).Origin().Network(), endpoint.Event(r, ""))
 	if err != nil {
 		return account.Client{}, err
 	}

@@ -57,6 +57,10 @@ func (p Proxies) Trust(address string) bool {
 
 // Peer returns the peer at address, as net/http writes it, without its port, and whether it is a trusted proxy.
 func (p Proxies) Peer(address string) (peer string, trusted bool) {
+	if len(p) == 0 && !strings.HasPrefix(address, "[") { // of IPv4 there is one spelling
+		peer, _, _ = strings.Cut(address, ":")
+		return peer, false
+	}
 	parsed, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return address, false

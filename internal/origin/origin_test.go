@@ -58,3 +58,28 @@ func TestOf_Attack_E08(t *testing.T) {
 		})
 	}
 }
+
+func TestPeer(t *testing.T) {
+	t.Parallel()
+	trusted := origin.Proxies{netip.MustParsePrefix("127.0.0.1/32")}
+	for _, tt := range []struct {
+		address string
+		proxies origin.Proxies
+		peer    string
+		trusted bool
+	}{
+		{"192.0.2.77:4711", nil, "192.0.2.77", false},
+		{"192.0.2.77:4711", trusted, "192.0.2.77", false},
+		{"127.0.0.1:4711", trusted, "127.0.0.1", true},
+		{"[2001:db8::1]:4711", nil, "2001:db8::1", false},
+		{"[fe80::1%eth0]:4711", nil, "fe80::1", false},
+		{"[::ffff:127.0.0.1]:4711", trusted, "127.0.0.1", true},
+		{"[::ffff:192.0.2.77]:4711", nil, "192.0.2.77", false},
+		{"@", nil, "@", false},
+		{"@", trusted, "@", false},
+	} {
+		if peer, is := tt.proxies.Peer(tt.address); peer != tt.peer || is != tt.trusted {
+			t.Errorf("%s of %v: got %q, trusted %v", tt.address, tt.proxies, peer, is)
+		}
+	}
+}

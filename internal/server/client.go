@@ -18,7 +18,7 @@ func (s *Server) basicClient(r *http.Request, scope string) (account.Client, err
 	if err != nil {
 		return account.Client{}, err
 	}
-	client, err := s.cfg.Clients.Authenticate(r.Context(), id, secret, endpoint.ExchangeOf(r).Origin.Network(), endpoint.Event(r, ""))
+	client, err := s.cfg.Clients.Authenticate(r.Context(), id, secret, endpoint.ExchangeOf(r).Origin().Network(), endpoint.Event(r, ""))
 	if err != nil {
 		return account.Client{}, err
 	}

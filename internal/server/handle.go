@@ -45,13 +45,12 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Serve
 		next.answer(w, r, find)
 		return
 	}
-	x := &endpoint.Exchange{ResponseWriter: w, Started: time.Now(), Pattern: s.missing.pattern}
-	r = r.WithContext(endpoint.WithExchange(r.Context(), x))
+	x, r := endpoint.Begin(w, r, s.locate)
+	x.Pattern = s.missing.pattern
 	defer s.observe(r, x)
 	defer s.record(r, x)
 	defer s.rescue(r, x)
 
-	x.Origin = s.originOf(r)
 	res := find(s, r)
 	x.Pattern = strings.TrimSuffix(res.pattern, "{$}")
 	if res == s.beyond && headerSize(r) <= headerLimit {
@@ -144,7 +143,7 @@ func (s *Server) record(r *http.Request, x *endpoint.Exchange) {
 		slog.Int("status", x.Status),
 		slog.Float64("duration_ms", float64(time.Since(x.Started).Microseconds())/1000),
 		slog.String("request_id", x.ID()),
-		slog.String("remote", capped(x.Origin.Address())),
+		slog.String("remote", capped(x.Origin().Address())),
 	}
 	if x.Subject != "" {
 		attrs = append(attrs, slog.String("sub", capped(x.Subject)))

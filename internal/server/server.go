@@ -147,7 +147,8 @@ type Server struct {
 	draining  atomic.Bool
 	ready     readiness
 	proxies   origin.Proxies
-	hidden    sync.Once // the log says what to set about a proxy that is not trusted
+	locate    func(*http.Request) origin.Origin // originOf, made once
+	hidden    sync.Once                         // the log says what to set about a proxy that is not trusted
 	budgets   budgets
 }
 
@@ -162,6 +163,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("server: the issuer's URL cannot be read")
 	}
 	s := &Server{cfg: cfg, origin: u.Scheme + "://" + u.Host, log: cfg.Logger, proxies: cfg.TrustedProxies, budgets: newBudgets(cfg.Limits)}
+	s.locate = s.originOf
 	if s.cors, err = newCORSPolicy(cfg.Origins, cfg.CredentialOrigins, cfg.TokenHeader); err != nil {
 		return nil, err
 	}
