@@ -29,17 +29,23 @@ func newClient(address, path, header string) client {
 
 // ask sends requests on all connections for a while and returns how many were answered.
 func (c client) ask(ctx context.Context, d time.Duration) (float64, error) {
-	times, err := c.latencies(ctx, connections, d)
+	times, err := c.latencies(ctx, connections, 0, d)
 	return float64(max(len(times), 1)), err
 }
 
 // latencies sends requests on some connections for a while and returns the nanoseconds that each answer took, the least first.
-func (c client) latencies(ctx context.Context, connections int, d time.Duration) ([]float64, error) {
-	until := time.Now().Add(d)
+// With a pace, that is how many requests a second the connections send in all, each at its time.
+func (c client) latencies(ctx context.Context, connections int, pace float64, d time.Duration) ([]float64, error) {
+	now := time.Now()
 	times, errs := make([][]float64, connections), make([]error, connections)
 	var wg sync.WaitGroup
 	for i := range errs {
-		wg.Go(func() { times[i], errs[i] = c.talk(ctx, until) })
+		s := schedule{until: now.Add(d)}
+		if pace > 0 {
+			s.every = time.Duration(float64(connections) / pace * float64(time.Second))
+			s.next = now.Add(s.every * time.Duration(i+1) / time.Duration(connections))
+		}
+		wg.Go(func() { times[i], errs[i] = c.talk(ctx, s) })
 	}
 	wg.Wait()
 	all := slices.Concat(times...)
@@ -47,10 +53,33 @@ func (c client) latencies(ctx context.Context, connections int, d time.Duration)
 	return all, errors.Join(errs...)
 }
 
+// schedule is when a client sends.
+type schedule struct {
+	until time.Time
+	every time.Duration // 0 means at once when there is an answer
+	next  time.Time
+}
+
+// wait waits until it is time for the next request and returns when that is. If the answer before it came too late it was
+// due long ago: who has to wait for a slow server waits from then on.
+func (s *schedule) wait() time.Time {
+	now := time.Now()
+	if s.every == 0 {
+		return now
+	}
+	due := s.next
+	s.next = due.Add(s.every)
+	if now.After(due) {
+		return due
+	}
+	<-time.After(due.Sub(now))
+	return time.Now()
+}
+
 // talk is one client. Where the server ends the connection with its answer, each request has one of its own.
-func (c client) talk(ctx context.Context, until time.Time) (times []float64, err error) {
-	for open := true; open; open = time.Now().Before(until) {
-		if times, err = c.connection(ctx, until, times); err != nil {
+func (c client) talk(ctx context.Context, s schedule) (times []float64, err error) {
+	for open := true; open; open = time.Now().Before(s.until) {
+		if times, err = c.connection(ctx, &s, times); err != nil {
 			return times, err
 		}
 	}
@@ -59,13 +88,13 @@ func (c client) talk(ctx context.Context, until time.Time) (times []float64, err
 
 // connection asks on one connection for as long as the server lets it. It reads the first answer as HTTP, and of the others
 // that they are as long and have the same first line: so it takes less of the machine than the server does. It adds to times.
-func (c client) connection(ctx context.Context, until time.Time, times []float64) (_ []float64, err error) {
+func (c client) connection(ctx context.Context, s *schedule, times []float64) (_ []float64, err error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.address)
 	if err != nil {
 		return times, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	if err := conn.SetDeadline(until.Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(s.until.Add(10 * time.Second)); err != nil {
 		return times, err
 	}
 	var seen bytes.Buffer
@@ -88,8 +117,8 @@ func (c client) connection(ctx context.Context, until time.Time, times []float64
 	}
 	const line = len("HTTP/1.1 200 OK\r\n")
 	buf := make([]byte, seen.Len())
-	for now.Before(until) {
-		sent = now
+	for now.Before(s.until) {
+		sent = s.wait()
 		if _, err := conn.Write(c.text); err != nil {
 			return times, err
 		}

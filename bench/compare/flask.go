@@ -295,7 +295,7 @@ func measureFlask(ctx context.Context, e effort, self string) (loads []load, err
 	return loads, nil
 }
 
-// measure asks for a while. The processor time is read in ticks; less than one counts as one.
+// measure asks for a while.
 func (p *program) measure(ctx context.Context, d time.Duration, l *load) error {
 	before, err := treeTime(p.cmd.Process.Pid)
 	if err != nil {
@@ -307,6 +307,6 @@ func (p *program) measure(ctx context.Context, d time.Duration, l *load) error {
 	}
 	after, err := treeTime(p.cmd.Process.Pid)
 	l.rate = append(l.rate, n/d.Seconds())
-	l.cpu = append(l.cpu, float64(max(after-before, tick))/n)
+	l.cpu = append(l.cpu, float64(max(after-before, 1))/n)
 	return err
 }

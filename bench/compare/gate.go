@@ -41,7 +41,7 @@ type way struct {
 // passage is what requests on one way took, a value for each round.
 type passage struct {
 	load
-	p50, p99           []float64 // nanoseconds to the answer, with all clients at once
+	p50, p99           []float64 // nanoseconds to the answer, at a pace that all ways keep
 	alonep50, alonep99 []float64 // with one client
 }
 
@@ -187,14 +187,14 @@ func (w *way) used() (total time.Duration, err error) {
 	return total, nil
 }
 
-// measure asks for a while with all clients, and then with one. Less than one tick of processor time counts as one.
+// measure asks for a while with all clients and without pause, then at a pace that every way keeps, and then with one client.
 func (w *way) measure(ctx context.Context, e effort, p *passage) error {
-	many, one := 3*e.httpSlice/2, e.httpSlice/2
+	many := 3 * e.httpSlice / 2
 	before, err := w.used()
 	if err != nil {
 		return err
 	}
-	times, err := w.latencies(ctx, connections, many)
+	n, err := w.ask(ctx, many)
 	if err != nil {
 		return err
 	}
@@ -202,14 +202,17 @@ func (w *way) measure(ctx context.Context, e effort, p *passage) error {
 	if err != nil {
 		return err
 	}
-	alone, err := w.latencies(ctx, 1, one)
+	paced, err := w.latencies(ctx, connections, e.gatePace, e.httpSlice)
 	if err != nil {
 		return err
 	}
-	n := float64(len(times))
+	alone, err := w.latencies(ctx, 1, 0, e.httpSlice/2)
+	if err != nil {
+		return err
+	}
 	p.rate = append(p.rate, n/many.Seconds())
-	p.cpu = append(p.cpu, float64(max(after-before, tick))/n)
-	p.p50, p.p99 = append(p.p50, quantile(times, 0.5)), append(p.p99, quantile(times, 0.99))
+	p.cpu = append(p.cpu, float64(max(after-before, 1))/n)
+	p.p50, p.p99 = append(p.p50, quantile(paced, 0.5)), append(p.p99, quantile(paced, 0.99))
 	p.alonep50, p.alonep99 = append(p.alonep50, quantile(alone, 0.5)), append(p.alonep99, quantile(alone, 0.99))
 	return nil
 }

@@ -22,6 +22,7 @@ type effort struct {
 	httpSlice  time.Duration
 	gateStarts int       // of the programs that stand in front of an upstream
 	gateRounds int       // after each start
+	gatePace   float64   // requests a second in all, when the clients do pause
 	entries    int       // revocations in the set that is searched
 	sessions   []int     // in the stores in which sessions are refreshed
 	refreshed  int       // of them in turn: enough that none comes again within its millisecond, whatever the callers
@@ -31,12 +32,12 @@ type effort struct {
 
 var (
 	full = effort{
-		rounds: 25, slice: 20 * time.Millisecond, httpRounds: 15, httpSlice: 400 * time.Millisecond, gateStarts: 6, gateRounds: 3,
+		rounds: 25, slice: 20 * time.Millisecond, httpRounds: 50, httpSlice: 120 * time.Millisecond, gateStarts: 6, gateRounds: 8, gatePace: 4000,
 		entries: 1_000_000, counted: 100, sessions: []int{1_000, 10_000, 100_000, 1_000_000}, refreshed: 960,
 		progress: os.Stderr,
 	}
 	quick = effort{
-		rounds: 2, slice: time.Millisecond, httpRounds: 1, httpSlice: 20 * time.Millisecond, gateStarts: 2, gateRounds: 1,
+		rounds: 2, slice: time.Millisecond, httpRounds: 1, httpSlice: 20 * time.Millisecond, gateStarts: 2, gateRounds: 1, gatePace: 4000,
 		entries: 10_000, counted: 3, sessions: []int{1_000, 2_000}, refreshed: 64,
 		progress: io.Discard,
 	}

@@ -138,8 +138,8 @@ func (r *result) pageFlask(w io.Writer) {
 func (r *result) pageGate(w io.Writer) {
 	fmt.Fprint(w, "## In front of an upstream\n\n![Requests per second](img/gate.svg)\n\n", gateText)
 	head := func(what, base string) {
-		fmt.Fprintf(w, "| %s | requests/s, median | × %s | processor time, median | × %s | p50, p99 | one client: p50, p99 |\n|---|--:|--:|--:|--:|--:|--:|\n",
-			what, base, base)
+		fmt.Fprintf(w, "| %s | requests/s, median | × %s | processor time, median | × %s | at %s/s: p50, p99 | one client: p50, p99 |\n|---|--:|--:|--:|--:|--:|--:|\n",
+			what, base, base, thousands(int(r.effort.gatePace)))
 	}
 	line := func(p, base passage) {
 		fmt.Fprintf(w, "| %s | %.0f | %.2f | %s | %.2f | %s, %s | %s, %s |\n", p.name, median(p.rate), p.against(base.load), duration(median(p.cpu)),

@@ -102,13 +102,13 @@ func (r *result) targetsFlask() []target {
 // targetsGate are against the standard library's proxy and a bare handler. Latency is what each adds to the upstream's.
 func (r *result) targetsGate() []target {
 	cpu := r.passage(gateServe).cpuAgainst(r.passage(gateAlone).load)
-	many := r.added(gateServe, func(p passage) []float64 { return p.p50 }) / r.added(gateAlone, func(p passage) []float64 { return p.p50 })
+	paced := r.added(gateServe, func(p passage) []float64 { return p.p50 }) / r.added(gateAlone, func(p passage) []float64 { return p.p50 })
 	one := r.added(gateServe, func(p passage) []float64 { return p.alonep50 }) / r.added(gateAlone, func(p passage) []float64 { return p.alonep50 })
 	share := r.passage(questionServe).against(r.passage(questionBare).load)
 	return []target{
 		{
 			"reverse proxy", "processor time and added latency ≤ 1.25 × httputil.ReverseProxy alone",
-			fmt.Sprintf("%.2f ×; p50 %.2f ×, of one client %.2f ×", cpu, many, one), max(cpu, many, one) <= 1.25, limitProxy,
+			fmt.Sprintf("%.2f ×; p50 at %s/s %.2f ×, of one client %.2f ×", cpu, thousands(int(r.effort.gatePace)), paced, one), max(cpu, paced, one) <= 1.25, limitProxy,
 		},
 		{"forward-auth", "≥ 0.85 of bare net/http's requests/s", fmt.Sprintf("%.2f", share), share >= 0.85, limitForward},
 	}
