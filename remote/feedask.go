@@ -132,8 +132,7 @@ func (f *Feed) take(after string, asked time.Time, a page) error {
 		return nil
 	}
 	if s.snapshot { // it holds all that there is
-		f.unknown.Store(nil)
-		f.noteUnknown(s.unknown)
+		f.unknown.Store(byBothClocks(s.unknown))
 	}
 	f.cursor, f.sequence = a.next, nil
 	f.set.Confirm(s.heard)
@@ -213,15 +212,24 @@ func (f *Feed) renewKeys(cuts []doorward.Revocation) {
 	}
 }
 
-// noteUnknown makes the feed stale until then, by both clocks.
+// noteUnknown makes the feed stale until then.
 func (f *Feed) noteUnknown(until time.Time) {
-	now := time.Now()
-	if left := until.Sub(now.Round(0)); left > 0 {
-		until = now.Add(left)
+	if until := byBothClocks(until); until != nil {
 		if before := f.unknown.Load(); before == nil || until.After(*before) {
-			f.unknown.Store(&until)
+			f.unknown.Store(until)
 		}
 	}
+}
+
+// byBothClocks is a time by the wall clock with what it is by the monotonic one, nil if it is past.
+func byBothClocks(until time.Time) *time.Time {
+	now := time.Now()
+	left := until.Sub(now.Round(0))
+	if left <= 0 {
+		return nil
+	}
+	until = now.Add(left)
+	return &until
 }
 
 func (f *Feed) hasUnknown() bool {
