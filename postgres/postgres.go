@@ -63,7 +63,7 @@ type Config struct {
 	// the least is 2.
 	Connections int
 	// Logger gets warnings: a connection without TLS, a server that may lose what it
-	// acknowledged. Nil discards them.
+	// acknowledged. It is told too when the schema is brought up to date. Nil discards them.
 	Logger *slog.Logger
 }
 

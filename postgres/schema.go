@@ -43,7 +43,7 @@ func setUp(ctx context.Context, conn *pgx.ConnConfig, log *slog.Logger) (err err
 	if err := makeSchema(ctx, lock, conn.RuntimeParams["search_path"]); err != nil {
 		return err
 	}
-	return sqlstore.Migrate(ctx, db, sqlstore.Postgres)
+	return sqlstore.Migrate(ctx, db, sqlstore.Postgres, log)
 }
 
 // checkServer refuses a server that lacks what the store stands on.

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"runtime"
 	"sync"
@@ -50,8 +51,8 @@ type Store struct {
 }
 
 // Open opens the store in the file at path, and makes the file if there is none;
-// its folder must exist. It brings an older file up to date and refuses a newer
-// one with [ErrNewer]. It starts no goroutine but those of database/sql, which
+// its folder must exist. It brings an older file up to date, which it tells slog.Default(), and
+// refuses a newer one with [ErrNewer]. It starts no goroutine but those of database/sql, which
 // end with Close.
 func Open(ctx context.Context, path string) (*Store, error) {
 	path, err := prepare(path)
@@ -127,7 +128,7 @@ func openAlone(ctx context.Context, path string) (*engine, error) {
 		err = checkOwner(ctx, db)
 	}
 	if err == nil {
-		err = sqlstore.Migrate(ctx, db, sqlstore.SQLite)
+		err = sqlstore.Migrate(ctx, db, sqlstore.SQLite, slog.Default())
 	}
 	if err == nil { // takes the lock, which is kept
 		_, err = db.ExecContext(ctx, `UPDATE meta SET value = '' WHERE name = 'users'`)
@@ -170,7 +171,7 @@ func setUp(ctx context.Context, path string) (*sql.DB, error) {
 		return nil, err
 	}
 	if err = checkOwner(ctx, db); err == nil {
-		err = sqlstore.Migrate(ctx, db, sqlstore.SQLite)
+		err = sqlstore.Migrate(ctx, db, sqlstore.SQLite, slog.Default())
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

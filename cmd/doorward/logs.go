@@ -25,8 +25,9 @@ func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
-// catchStrays makes records of what net/http and others say by the standard logger.
+// catchStrays makes records of what net/http and others say by the standard loggers.
 func catchStrays(log *slog.Logger) {
+	slog.SetDefault(log)
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(strays{log})
 }

@@ -62,6 +62,11 @@ func TestAttack_H09_YesterdaysBinary(t *testing.T) {
 			first := must(t, 200, "POST", old.url+"/login", "", login)
 
 			now := p.serve(t, binary)
+			for _, said := range []string{"the store is brought up to date", "the store is up to date"} {
+				if !strings.Contains(now.logs.text(), said) {
+					t.Errorf("the log does not say that %s:\n%s", said, now.logs.text())
+				}
+			}
 			must(t, 200, "GET", now.url+"/me", first.member("access_token"), "")
 			second := must(t, 200, "POST", now.url+"/login", "", login)
 			must(t, 200, "GET", old.url+"/me", second.member("access_token"), "")

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -36,10 +38,12 @@ const VersionTable = "schema_migrations"
 // Several processes may do so at once: who comes second to a migration fails
 // without a trace and looks again.
 //
+// log is told before and after, unless there was no schema yet: with many rows it takes its time.
+//
 // A schema that is later than this program stays as it is. The row usable_from of meta
 // names the oldest schema that a program must know to use it; for a program that knows
 // less, and where there is no such row, Migrate returns ErrNewer.
-func Migrate(ctx context.Context, db *sql.DB, dialect Dialect) error {
+func Migrate(ctx context.Context, db *sql.DB, dialect Dialect, log *slog.Logger) error {
 	provider, err := readMigrations(db, dialect)
 	if err != nil {
 		return err
@@ -47,7 +51,7 @@ func Migrate(ctx context.Context, db *sql.DB, dialect Dialect) error {
 	const rounds = 20
 	for range rounds {
 		var pending bool
-		if pending, err = migrate(ctx, db, provider); !pending {
+		if pending, err = migrate(ctx, db, provider, log); !pending {
 			return err
 		}
 	}
@@ -67,7 +71,7 @@ func readMigrations(db *sql.DB, dialect Dialect) (*goose.Provider, error) {
 }
 
 // migrate reports whether there is still something to do, and what went wrong.
-func migrate(ctx context.Context, db *sql.DB, provider *goose.Provider) (pending bool, err error) {
+func migrate(ctx context.Context, db *sql.DB, provider *goose.Provider, log *slog.Logger) (pending bool, err error) {
 	current, target, err := provider.GetVersions(ctx)
 	switch {
 	case err != nil:
@@ -76,8 +80,15 @@ func migrate(ctx context.Context, db *sql.DB, provider *goose.Provider) (pending
 		return false, checkUsable(ctx, db, current, target)
 	case current == target:
 		return false, nil
+	case current == 0:
+		_, err = provider.Up(ctx)
+		return true, err
 	}
-	_, err = provider.Up(ctx)
+	log.InfoContext(ctx, "the store is brought up to date; with many sessions that takes a while", "schema", current, "to", target)
+	began := time.Now()
+	if _, err = provider.Up(ctx); err == nil {
+		log.InfoContext(ctx, "the store is up to date", "schema", target, "took", time.Since(began).Round(time.Millisecond).String())
+	}
 	return true, err
 }
 
