@@ -28,7 +28,7 @@ var (
 	// ErrAPIKeyName says that a text cannot be the name of an API key.
 	ErrAPIKeyName = errors.New("account: the name of an API key is 1 to 64 printable characters, and neither begins nor ends with a space")
 	// ErrAPIKeyGrant says that what a key is to be granted are no scopes or no audiences.
-	ErrAPIKeyGrant = errors.New("account: an API key has at most 64 scopes (RFC 6749 section 3.3) or everything that its owner has, and at most 64 audiences, none of them with a space")
+	ErrAPIKeyGrant = errors.New("account: an API key has at most 64 scopes (RFC 6749 section 3.3) or everything that its owner has, and at most 64 audiences, none of them with a space or what cannot be printed")
 	// ErrAPIKeyLifetime says that a key was to live too long, or not at all.
 	ErrAPIKeyLifetime = errors.New("account: an API key lives a minute at least and 366 days at most")
 )

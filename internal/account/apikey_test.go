@@ -502,6 +502,7 @@ func TestAPIKeyAddRefuses(t *testing.T) {
 		{"a name of 64", account.NewAPIKey{Name: strings.Repeat("ä", 64)}, nil},
 		{"a scope that is none", account.NewAPIKey{Name: "a", Scope: doorward.Scope{`a"b`}}, account.ErrAPIKeyGrant},
 		{"scope and everything", account.NewAPIKey{Name: "a", Scope: doorward.Scope{"a"}, Everything: true}, account.ErrAPIKeyGrant},
+		{"an audience in another direction", account.NewAPIKey{Name: "a", Audiences: []string{"a\u202eb"}}, account.ErrAPIKeyGrant},
 		{"an audience that is two", account.NewAPIKey{Name: "a", Audiences: []string{"a b"}}, account.ErrAPIKeyGrant},
 		{"a scope that nobody has", account.NewAPIKey{Name: "a", Scope: doorward.Scope{"a"}}, account.ErrAPIKeyScope},
 		{"too short", account.NewAPIKey{Name: "a", Lifetime: time.Minute - 1}, account.ErrAPIKeyLifetime},

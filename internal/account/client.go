@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/quota"
@@ -36,14 +37,18 @@ const (
 // OldSecret names the oldest secret of a client, whichever that is.
 const OldSecret = "old"
 
-// MaxClientWords is how many scopes, and how many audiences, a client may have.
+// MaxClientWords is how many scopes, and how many audiences, a client may have. All scopes of one have [MaxScope] bytes
+// together, as those of a user have, so that its tokens are far below the 8 KiB that verifiers read.
 const MaxClientWords = 64
+
+// maxAudience is the greatest length of an audience in bytes.
+const maxAudience = 1024
 
 var (
 	// ErrClientName says that a text is not the name of a client.
 	ErrClientName = errors.New("account: the name of a client is 1 to 64 of the characters a-z 0-9 _ . : -, begins with a letter or digit, not with dwc_, and is not like an ID")
 	// ErrClientGrant says that what a client is to be granted are no scopes or no audiences.
-	ErrClientGrant = errors.New("account: a client has at most 64 scopes (RFC 6749 section 3.3) and 64 audiences, none of them with a space")
+	ErrClientGrant = errors.New("account: a client has at most 64 scopes (RFC 6749 section 3.3), of 2048 bytes together, and 64 audiences of at most 1024 bytes, none of them with a space or what cannot be printed")
 )
 
 // Clients are the programs with a credential of their own. It is safe for concurrent
@@ -195,9 +200,12 @@ func newSecret() string {
 	return ClientSecretPrefix + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// audiencesDo reports whether each audience is one word that people can read: a user chooses those of their API keys, and others
+// are shown them.
 func audiencesDo(audiences []string) bool {
 	return len(audiences) <= MaxClientWords && !slices.ContainsFunc(audiences, func(a string) bool {
-		return a == "" || len(a) > 1024 || strings.ContainsFunc(a, func(r rune) bool { return r <= ' ' || r == 0x7f || unicode.IsSpace(r) })
+		return a == "" || len(a) > maxAudience || !utf8.ValidString(a) ||
+			strings.ContainsFunc(a, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) })
 	})
 }
 

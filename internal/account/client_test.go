@@ -303,6 +303,12 @@ func TestClientAddRefuses(t *testing.T) {
 		{account.NewClient{Name: "c", Audiences: []string{""}}, account.ErrClientGrant},
 		{account.NewClient{Name: "c", Audiences: []string{"\u00a0"}}, account.ErrClientGrant}, // read back it would be none, which means all
 		{account.NewClient{Name: "c", Audiences: []string{"a\u2003b"}}, account.ErrClientGrant},
+		{account.NewClient{Name: "c", Audiences: []string{"a\u202eb"}}, account.ErrClientGrant},
+		{account.NewClient{Name: "c", Audiences: []string{"a\u009b31m"}}, account.ErrClientGrant}, // begins a command to a terminal
+		{account.NewClient{Name: "c", Audiences: []string{"a\xff"}}, account.ErrClientGrant},
+		{account.NewClient{Name: "c", Audiences: []string{strings.Repeat("a", 1025)}}, account.ErrClientGrant},
+		{account.NewClient{Name: "c", Scope: doorward.Scope{strings.Repeat("a", account.MaxScope+1)}}, account.ErrClientGrant},
+		{account.NewClient{Name: "c", Scope: doorward.Scope{strings.Repeat("a", account.MaxScope-1), "b"}}, account.ErrClientGrant},
 	} {
 		if _, secret, err := c.Add(t.Context(), tt.n, event); !errors.Is(err, tt.wantErr) || (err == nil) == (secret == "") {
 			t.Errorf("%+v: %v, want %v", tt.n, err, tt.wantErr)

@@ -86,9 +86,9 @@ func (c *Clients) Edit(ctx context.Context, id string, e ClientEdit, ev issuer.E
 	return client, cuts, nil
 }
 
-// scopeDoes reports whether each entry is one word: a text of two would be two scopes.
+// scopeDoes reports whether each entry is one word: a text of two would be two scopes. Together they fit into a token.
 func scopeDoes(s doorward.Scope) bool {
-	return len(s) <= MaxClientWords && !slices.ContainsFunc(s, func(word string) bool {
+	return len(s) <= MaxClientWords && len(s.String()) <= MaxScope && !slices.ContainsFunc(s, func(word string) bool {
 		scope, err := doorward.ParseScope(word)
 		return err != nil || len(scope) != 1
 	})

@@ -37,7 +37,7 @@ var known = []struct {
 	{account.ErrAPIKeyBounds, http.StatusConflict, "conflict", "the owner has 50 API keys already; end one first"},
 	{account.ErrAPIKeyScope, http.StatusBadRequest, "invalid_scope", "an API key may have no scope that its owner does not have"},
 	{account.ErrAPIKeyName, http.StatusBadRequest, "invalid_name", "the name of an API key is 1 to 64 printable characters, without a space at its beginning or end"},
-	{account.ErrAPIKeyGrant, http.StatusBadRequest, "invalid_request", "want at most 64 words in scope, or everything, and at most 64 audiences without spaces"},
+	{account.ErrAPIKeyGrant, http.StatusBadRequest, "invalid_request", "want at most 64 words in scope, or everything, and at most 64 audiences of printable characters without spaces"},
 	{account.ErrAPIKeyLifetime, http.StatusBadRequest, "invalid_request", "expires_in must be 60 to 31622400 seconds, or left out"},
 	{account.ErrRoleBounds, http.StatusBadRequest, "invalid_request", "too many roles or scopes: a user may have 32 roles, a role 64 scopes, and all scopes together 2048 bytes"},
 	{account.ErrRole, http.StatusBadRequest, "invalid_name", "a role is 1 to 64 of the characters a-z 0-9 _ . : - and begins with a letter or digit"},
@@ -45,7 +45,7 @@ var known = []struct {
 	{account.ErrName, http.StatusBadRequest, "invalid_name", "a name has 1 to 64 letters, digits or plain signs, of one script, and single spaces inside"},
 	{account.ErrEmail, http.StatusBadRequest, "invalid_email", "an e-mail address is written name@host.example, in ASCII, with at most 64 characters before the @ and 254 together"},
 	{account.ErrScopeWord, http.StatusBadRequest, "invalid_scope", "a scope is 1 to 128 printable ASCII characters without space, quote and backslash"},
-	{account.ErrClientGrant, http.StatusBadRequest, "invalid_request", "a client has at most 64 scopes and 64 audiences, none of them with a space"},
+	{account.ErrClientGrant, http.StatusBadRequest, "invalid_request", "a client has at most 64 scopes, of 2048 bytes together, and 64 audiences of at most 1024 bytes, of printable characters without spaces"},
 }
 
 // refuse turns an error of account into a refusal, and leaves any other as it is.

@@ -183,7 +183,7 @@ func refused(err error) error {
 	case errors.Is(err, account.ErrAPIKeyName):
 		return invalid(http.StatusBadRequest, "invalid_request", "name must be 1 to 64 printable characters")
 	case errors.Is(err, account.ErrAPIKeyGrant):
-		return invalid(http.StatusBadRequest, "invalid_request", "want at most 64 words in scope, or everything, and at most 64 audiences without spaces")
+		return invalid(http.StatusBadRequest, "invalid_request", "want at most 64 words in scope, or everything, and at most 64 audiences of printable characters without spaces")
 	case errors.Is(err, account.ErrAPIKeyLifetime):
 		return invalid(http.StatusBadRequest, "invalid_request", "expires_in must be 60 to 31622400 seconds, or left out")
 	}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -53,6 +54,22 @@ func (w *world) rawForm(path, body string, changes ...with) answer {
 func (w *world) granted(p program, pairs ...string) answer {
 	w.t.Helper()
 	return w.form("/oauth/token", append([]string{"grant_type", "client_credentials"}, pairs...), p.basic()).want(w.t, 200, "")
+}
+
+// The token of a client that may have as much as a client may have is one that verifiers read.
+func TestClientCredentialsLargest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	scope, audience := make([]string, account.MaxClientWords), strings.Repeat(`"`, 1024)
+	for i := range scope {
+		scope[i] = fmt.Sprintf("s%0*d", account.MaxScope/account.MaxClientWords-2, i)
+	}
+	token := w.granted(w.program("large", scope, []string{audience})).text("access_token")
+	gateway := w.program("gateway", []string{account.ScopeIntrospect}, []string{audience})
+	got := w.form("/oauth/introspect", []string{"token", token}, gateway.basic()).want(t, 200, "")
+	if got.object["active"] != true || got.text("scope") != strings.Join(scope, " ") {
+		t.Errorf("the largest token that a client gets: %s", got.body)
+	}
 }
 
 // Standard_O08 Standard_O09 Standard_O10 Standard_O14 Standard_N05 Standard_N08: a client gets what it may have, for one
