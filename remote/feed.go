@@ -281,8 +281,11 @@ func (f *Feed) reportProblem(ctx context.Context, o FeedOutcome, err error) {
 		if o.Reason == "denied" {
 			level, text = slog.LevelError, "the issuer refuses this service's credential for revocations"
 		}
-		f.cfg.Logger.LogAttrs(ctx, level, text, slog.String("reason", err.Error()),
-			slog.Duration("age", o.Age), slog.Duration("limit", f.cfg.MaxStaleness))
+		attrs := []slog.Attr{slog.String("reason", err.Error()), slog.Duration("limit", f.cfg.MaxStaleness)}
+		if o.Age < math.MaxInt64 { // Before the first answer there is none.
+			attrs = append(attrs, slog.Duration("age", o.Age))
+		}
+		f.cfg.Logger.LogAttrs(ctx, level, text, attrs...)
 	}
 }
 

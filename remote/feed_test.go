@@ -348,6 +348,19 @@ func TestFeedDenied(t *testing.T) {
 	}
 }
 
+// Before the first answer there is no age to tell.
+func TestFeedDeniedFromTheFirst(t *testing.T) {
+	t.Parallel()
+	inFeed(t, func(_ *remote.FeedConfig, i *issuerFeed) {
+		i.instead = func(*http.Request) (*http.Response, error) { return response(401, `{}`), nil }
+	}, func(f *feedFixture) {
+		f.want("s", doorward.ErrStale)
+		if log := f.log.String(); !strings.Contains(log, "refuses this service's credential") || strings.Contains(log, "age=") {
+			t.Error(log)
+		}
+	})
+}
+
 // After a failure the waits are random, grow, and stay below the usual pace; a server that says when is heard.
 func TestFeedBacksOff(t *testing.T) {
 	for _, tt := range []struct {

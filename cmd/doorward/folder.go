@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/issuer"
 )
@@ -81,7 +82,7 @@ func (f folder) masterKey() (issuer.MasterKey, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return issuer.MasterKey{}, failed(err, "put it back from where it is kept; without it the keys in the store cannot be read", "there is no master key at %s", path)
 		}
-		hint := ""
+		hint := diagnosis.OfFile(err)
 		if errors.Is(err, config.ErrMode) {
 			hint = "chmod 600 " + path
 		}
@@ -89,7 +90,7 @@ func (f folder) masterKey() (issuer.MasterKey, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return issuer.MasterKey{}, failed(err, "", "master key: %v", err)
+		return issuer.MasterKey{}, failed(err, diagnosis.OfFile(err), "master key: %v", err)
 	}
 	key, err := issuer.ParseMasterKey(string(text))
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/feed"
@@ -152,7 +153,7 @@ func unopened(err error, path string) error {
 			return failed(err, known.hint, "cannot open the store %s: %s", path, strings.TrimPrefix(known.err.Error(), "sqlite: "))
 		}
 	}
-	return failed(err, "", "cannot open the store: %v", err)
+	return failed(err, diagnosis.OfFile(err), "cannot open the store: %v", err)
 }
 
 // issuer makes the issuer over the store, with the keys that key opens.

@@ -49,7 +49,11 @@ func (r *reloader) reload() {
 	}
 	if problems := config.AsProblems(err); problems != nil {
 		for _, p := range problems {
-			r.log.Error("the new configuration is not used, the old one stays", "err", p.Error())
+			told := []any{"err", p.Error()}
+			if p.Hint != "" {
+				told = append(told, "hint", p.Hint)
+			}
+			r.log.Error("the new configuration is not used, the old one stays", told...)
 		}
 		return
 	}

@@ -232,7 +232,7 @@ func (n *node) listen(ctx context.Context) (net.Listener, error) {
 func notListening(err error, free, address string) error {
 	hint := ""
 	if errors.Is(err, syscall.EADDRINUSE) {
-		hint = "another program listens there; " + free + " takes any free port"
+		hint = "ss -ltnp shows the program that listens there; " + free + " takes any free port"
 	}
 	return failed(err, hint, "cannot listen on %s: %v", address, errors.Unwrap(err))
 }

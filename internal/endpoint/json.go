@@ -59,6 +59,9 @@ func ReadOptionalJSON(w http.ResponseWriter, r *http.Request, req any) (bool, er
 }
 
 func decodeJSON(body []byte, req any) error {
+	if len(body) == 0 {
+		return InvalidRequest("the body is empty; send a JSON object", nil)
+	}
 	err := json.Unmarshal(body, req, strictly)
 	if err == nil {
 		return nil

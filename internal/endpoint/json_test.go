@@ -21,7 +21,7 @@ func TestReadJSONExplains(t *testing.T) {
 		`null`:                                  object,
 		`"x"`:                                   object,
 		`1`:                                     object,
-		``:                                      text,
+		``:                                      "the body is empty; send a JSON object",
 		`{`:                                     text,
 		`{}{}`:                                  text,
 		`{"name":"\xff"}`:                       text,

@@ -31,7 +31,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if token == "" {
-		return endpoint.InvalidRequest("refresh_token is required", nil)
+		return endpoint.InvalidRequest("refresh_token is required, in the body or in the cookie", nil)
 	}
 	set, err := s.cfg.Issuer.Refresh(r.Context(), token, issuer.RefreshRequest{
 		Audience: req.Audience, Event: endpoint.Event(r, ""),

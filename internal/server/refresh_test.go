@@ -65,12 +65,16 @@ func TestRefreshRefuses(t *testing.T) {
 		{"Attack_D01 null origin", `{}`, 403, "cross_origin", []with{refreshCookie(token), header("Origin", "null")}},
 		{"Attack_D01 form with cookie", `a=b`, 415, "unsupported_media_type", []with{refreshCookie(token), media("text/plain")}},
 		{"cookie alone, no body", ``, 415, "unsupported_media_type", []with{refreshCookie(token), media("")}},
+		{"in the header", `{}`, 400, "invalid_request", []with{header("Authorization", "Bearer "+token)}},
 		{"Attack_C04 token in the query", `{}`, 400, "invalid_request", []with{query("refresh_token=" + token)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := w.do("POST", "/refresh", c.body, c.changes...).want(t, c.status, c.code)
 			if a.text("reason") != "" || a.cookie() != nil {
 				t.Errorf("reason %q, cookie %v", a.text("reason"), a.cookie())
+			}
+			if c.name == "in the header" && a.text("error_description") != "refresh_token is required, in the body or in the cookie" {
+				t.Error(a.text("error_description"))
 			}
 		})
 	}

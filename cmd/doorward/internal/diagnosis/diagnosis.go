@@ -16,7 +16,7 @@ import (
 // states are the hints for what a server answers, by its SQLSTATE.
 var states = map[string]string{
 	"28P01": "check the user and the password in the URL; the file that PGPASSFILE names may hold the password",
-	"28000": "pg_hba.conf of the server says who may connect, from where, and whether with TLS",
+	"28000": "CREATE ROLE makes the user, if there is none; pg_hba.conf of the server says who may connect, from where, and whether with TLS",
 	"3D000": "CREATE DATABASE makes it, or name another one in the URL",
 	"42501": "the user must own the database: ALTER DATABASE name OWNER TO user",
 }

@@ -60,6 +60,8 @@ var otherwise = map[string][]string{
 	"issue":  {"create", "new"},
 	"print":  {"show", "get", "dump"},
 	"check":  {"validate", "test", "lint"},
+	"audit":  {"log", "logs", "events", "history"},
+	"search": {"list", "ls", "find", "grep"},
 }
 
 // Teach lets cmd and all below it be suggested for what other programs call them.
