@@ -202,6 +202,43 @@ func TestAnyOfFetches(t *testing.T) {
 	}
 }
 
+// Of several issuers whose keys are not in memory, one that knows the key decides: no other is asked, and none undoes it.
+func TestAnyOfFetchesUntilDecided(t *testing.T) {
+	t.Parallel()
+	var fetched []string
+	away := func(kid, issuer string) subject {
+		return named(t, jwt.EdDSA, kid, func(c *doorward.Config) {
+			keys := c.Keys
+			c.Issuer, c.Keys = issuer, memoryKeys{&jwt.Set{}, func(asked string) (*jwt.Key, error) {
+				fetched = append(fetched, kid)
+				return keys.Key(t.Context(), asked)
+			}}
+		})
+	}
+	a, b := away("a", testIssuer), away("b", otherIssuer)
+	both, err := doorward.AnyOf(a.v, b.v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, raw string
+		wantErr   error
+		want      []string
+	}{
+		{"good", a.token(t, nil), nil, []string{"a"}},
+		{"expired", a.token(t, map[string]any{"iat": 1, "exp": 2}), doorward.ErrExpired, []string{"a"}},
+		{"of the second", b.token(t, map[string]any{"iss": otherIssuer}), nil, []string{"a", "b"}},
+	} {
+		fetched = nil
+		if _, err := both.Verify(t.Context(), tt.raw); !errors.Is(err, tt.wantErr) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.wantErr)
+		}
+		if diff := cmp.Diff(tt.want, fetched); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+	}
+}
+
 // The verified-token cache is each verifier's own: what one has verified another, with another
 // policy, judges anew, alone or joined.
 func TestCacheIsNotShared(t *testing.T) {
@@ -362,6 +399,8 @@ func TestAnyOfPlaces(t *testing.T) {
 		"a scheme in capitals": {[]doorward.Extractor{bearer}, []doorward.Extractor{doorward.SchemeHeader("Authorization", "BEARER")}, true},
 		"another scheme":       {[]doorward.Extractor{bearer}, []doorward.Extractor{doorward.SchemeHeader("Authorization", "JWT")}, false},
 		"of somebody else":     {[]doorward.Extractor{bearer}, []doorward.Extractor{own{"a"}}, false},
+		"first of one's own":   {[]doorward.Extractor{own{"a"}}, []doorward.Extractor{bearer}, false},
+		"another's function":   {[]doorward.Extractor{finder(nil)}, []doorward.Extractor{seeker(nil)}, false},
 		"another of one's own": {[]doorward.Extractor{own{"a"}}, []doorward.Extractor{own{"b"}}, false},
 	} {
 		first := newSubject(t, jwt.EdDSA, func(c *doorward.Config) { c.Extractors = test.first })
@@ -380,3 +419,7 @@ func (own) Extract(*http.Request) (string, error) { return "", nil }
 type finder func(*http.Request) (string, error)
 
 func (f finder) Extract(r *http.Request) (string, error) { return f(r) }
+
+type seeker func(*http.Request) (string, error)
+
+func (s seeker) Extract(r *http.Request) (string, error) { return s(r) }

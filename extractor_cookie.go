@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/doorward/doorward/internal/peek"
 	"github.com/doorward/doorward/internal/strict"
 )
 
@@ -14,7 +15,7 @@ import (
 // http.CrossOriginProtection judges it; otherwise ErrCrossOrigin is returned.
 // trustedOrigins ("https://app.example.com") may send them nevertheless. Give
 // the cookie the prefix __Host-, Secure, HttpOnly and SameSite. Two cookies of
-// the name are ErrTwoTokens.
+// the name are ErrTwoTokens, and so is one with a space in its name.
 func Cookie(name string, trustedOrigins ...string) Extractor {
 	p := &cookiePlace{name: name}
 	for _, origin := range trustedOrigins {
@@ -30,13 +31,11 @@ type cookiePlace struct {
 }
 
 func (p *cookiePlace) Extract(r *http.Request) (string, error) {
-	cookies := r.CookiesNamed(p.name)
+	value, ok := peek.Cookie(r, p.name)
 	switch {
-	case len(cookies) == 0:
-		return "", nil
-	case len(cookies) > 1:
-		return "", fmt.Errorf("%w: %d cookies %s", ErrTwoTokens, len(cookies), p.name)
-	case cookies[0].Value == "":
+	case !ok:
+		return "", fmt.Errorf("%w: two cookies %s, or one with a space in its name", ErrTwoTokens, p.name)
+	case value == "":
 		return "", nil
 	}
 	if r.Header.Get("Upgrade") != "" {
@@ -48,7 +47,7 @@ func (p *cookiePlace) Extract(r *http.Request) (string, error) {
 	if err := p.guard.Check(r); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrCrossOrigin, err)
 	}
-	return cookies[0].Value, nil
+	return value, nil
 }
 
 func (p *cookiePlace) place() (string, error) {

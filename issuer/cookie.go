@@ -3,6 +3,8 @@ package issuer
 import (
 	"net/http"
 	"time"
+
+	"github.com/doorward/doorward/internal/peek"
 )
 
 // CookieName is the cookie that holds the refresh token of a browser. The prefix makes browsers
@@ -24,18 +26,15 @@ func (i *Issuer) ClearRefreshCookie() *http.Cookie {
 }
 
 // RefreshTokenFrom returns the refresh token in the request's cookie, or "" if there
-// is none. It returns [ErrTwoCookies] rather than choose between two.
+// is none. It returns [ErrTwoCookies] rather than choose between two, or to take one whose name has a space for it.
 //
 // Whoever reads the cookie must refuse requests that another site makes; [http.CrossOriginProtection] does.
 func (i *Issuer) RefreshTokenFrom(r *http.Request) (string, error) {
-	switch cookies := r.CookiesNamed(CookieName); len(cookies) {
-	case 0:
-		return "", nil
-	case 1:
-		return cookies[0].Value, nil
-	default:
+	value, ok := peek.Cookie(r, CookieName)
+	if !ok {
 		return "", ErrTwoCookies
 	}
+	return value, nil
 }
 
 func refreshCookie(value string) *http.Cookie {

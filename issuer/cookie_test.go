@@ -34,6 +34,12 @@ func TestRefreshCookie(t *testing.T) {
 	if got, err := w.RefreshTokenFrom(r); got != set.RefreshToken || err != nil {
 		t.Errorf("cookie: %q, %v", got, err)
 	}
+	// Attack_D05: a browser keeps the rules of __Host- for the exact name alone, and net/http trims names.
+	imitation := httptest.NewRequest(http.MethodPost, "/refresh", nil)
+	imitation.Header.Set("Cookie", "a=b; __Host-dw_refresh =planted")
+	if got, err := w.RefreshTokenFrom(imitation); got != "" || !errors.Is(err, issuer.ErrTwoCookies) {
+		t.Errorf("a name with a space: %q, %v, want ErrTwoCookies", got, err)
+	}
 	// Attack_D05, Behaviour_B9a, Standard_H07: never the first of two.
 	r.Header.Add("Cookie", "__Host-dw_refresh=planted")
 	if _, err := w.RefreshTokenFrom(r); !errors.Is(err, issuer.ErrTwoCookies) {

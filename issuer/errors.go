@@ -18,8 +18,8 @@ var (
 	ErrTooMany = errors.New("issuer: too many refreshes of one session")
 	// ErrToken says that a token was not made by this issuer, or by a key that it no longer has.
 	ErrToken = &grantError{text: "issuer: not a token of this issuer"}
-	// ErrTwoCookies says that a request carries two refresh cookies, of which at least one was planted.
-	ErrTwoCookies = errors.New("issuer: more than one refresh cookie")
+	// ErrTwoCookies says that a request carries two refresh cookies, or one with a space in its name: at least one was planted.
+	ErrTwoCookies = errors.New("issuer: not one refresh cookie of the exact name")
 )
 
 // Refusals of [Issuer.Refresh].

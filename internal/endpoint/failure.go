@@ -112,7 +112,7 @@ var known = []struct {
 		Status: http.StatusTooManyRequests, Code: "too_many_requests", Description: "this session is refreshed too often", RetryAfter: time.Minute,
 	}},
 	{issuer.ErrTwoCookies, Failure{
-		Status: http.StatusBadRequest, Code: "invalid_request", Description: "the refresh cookie came twice",
+		Status: http.StatusBadRequest, Code: "invalid_request", Description: "the refresh cookie came twice, or with a space in its name",
 	}},
 	{issuer.ErrInvalidGrant, Failure{
 		Status: http.StatusBadRequest, Code: "invalid_grant", Description: "the refresh token is not valid; log in again",

@@ -1,5 +1,5 @@
 // Package peek looks at what passes through a handler: into the body of a request, which
-// can be read all the same, and whether an answer was written.
+// can be read all the same, at its cookies, and whether an answer was written.
 package peek
 
 import (

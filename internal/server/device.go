@@ -7,6 +7,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/internal/peek"
 )
 
 const (
@@ -25,8 +26,8 @@ func deviceSecret(r *http.Request) string {
 		}
 		return ""
 	}
-	if cookies := r.CookiesNamed(deviceCookie); len(cookies) == 1 {
-		return cookies[0].Value
+	if value, ok := peek.Cookie(r, deviceCookie); ok {
+		return value
 	}
 	return ""
 }

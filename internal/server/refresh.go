@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
@@ -63,8 +62,6 @@ func (s *Server) refused(r *http.Request, err error) error {
 func (s *Server) refreshToken(r *http.Request, body string) (token string, cookie bool, err error) {
 	token, err = s.cfg.Issuer.RefreshTokenFrom(r)
 	switch {
-	case err == nil && imitated(r):
-		return "", false, endpoint.InvalidRequest("the name of the refresh cookie has a space", nil)
 	case err != nil:
 		return "", false, err
 	case token == "":
@@ -73,19 +70,4 @@ func (s *Server) refreshToken(r *http.Request, body string) (token string, cooki
 		return "", false, endpoint.InvalidRequest("the refresh token came in the body and in the cookie", nil)
 	}
 	return token, true, s.sameSite(r)
-}
-
-// imitated reports whether net/http took a cookie for the refresh cookie whose
-// name on the wire is another: it trims names, and the rules that browsers keep
-// for __Host- are about the exact one (RFC 6265bis §4.1.3.2).
-func imitated(r *http.Request) bool {
-	exact := 0
-	for _, line := range r.Header["Cookie"] {
-		for pair := range strings.SplitSeq(line, ";") {
-			if strings.HasPrefix(strings.TrimLeft(pair, " \t"), issuer.CookieName+"=") {
-				exact++
-			}
-		}
-	}
-	return exact != len(r.CookiesNamed(issuer.CookieName))
 }
