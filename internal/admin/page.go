@@ -3,7 +3,6 @@ package admin
 import (
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -62,9 +61,9 @@ func readPage(r *http.Request, filters ...string) (page, error) {
 // readQuery reads the parameters of a request, each of which is known and comes once. Of one whose known name ends with a
 // comma there may be several, which are joined by it.
 func readQuery(r *http.Request, known ...string) (map[string]string, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+	values, err := endpoint.Query(r)
 	if err != nil {
-		return nil, endpoint.InvalidRequest("the query cannot be read", nil)
+		return nil, err
 	}
 	read, names := map[string]string{}, make([]string, len(known))
 	for i, name := range known {

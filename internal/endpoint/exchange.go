@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -132,6 +133,16 @@ func Claims(r *http.Request) *doorward.Claims {
 // Event says who asks for a change, for the audit record.
 func Event(r *http.Request, actor string) issuer.Event {
 	return issuer.Event{Actor: actor, Address: ExchangeOf(r).Origin().Address(), RequestID: doorward.RequestID(r.Context())}
+}
+
+// Query returns the parameters in the address of a request. One that cannot be read is refused, and not passed over: it
+// would be done as if less was asked for.
+func Query(r *http.Request) (url.Values, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, InvalidRequest("the query cannot be read", nil)
+	}
+	return values, nil
 }
 
 // SingleHeader returns the value of a header that may occur once, and whether it

@@ -205,4 +205,6 @@ func TestSessionsPages(t *testing.T) {
 		t.Errorf("%d and %d sessions", len(sessionIDs(a)), len(sessionIDs(b)))
 	}
 	w.do("GET", "/sessions?before=x", nil, bearer(token)).want(t, 400, "invalid_request")
+	w.do("GET", "/sessions?before="+a.text("next")+"&before=", nil, bearer(token)).want(t, 400, "invalid_request")
+	w.do("GET", "/sessions?before=%zz", nil, bearer(token)).want(t, 400, "invalid_request")
 }

@@ -97,7 +97,11 @@ func (s *Server) logoutEverywhere(w http.ResponseWriter, r *http.Request, req lo
 
 // everywhere reads the one query parameter that means something.
 func everywhere(r *http.Request) (bool, error) {
-	switch values := r.URL.Query()["everywhere"]; {
+	query, err := endpoint.Query(r)
+	if err != nil {
+		return false, err
+	}
+	switch values := query["everywhere"]; {
 	case len(values) == 0, len(values) == 1 && values[0] == "false":
 		return false, nil
 	case len(values) == 1 && values[0] == "true":

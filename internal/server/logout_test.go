@@ -89,6 +89,7 @@ func TestLogoutRefuses(t *testing.T) {
 		{"everywhere with nothing", "/logout?everywhere=true", nil, 401, "missing_token", nil},
 		{"everywhere with the cookie alone", "/logout?everywhere=true", map[string]any{}, 401, "missing_token", []with{refreshCookie(refresh)}},
 		{"everywhere=1", "/logout?everywhere=1", nil, 400, "invalid_request", []with{bearer(access)}},
+		{"everywhere in a query that cannot be read", "/logout?everywhere=true;", nil, 400, "invalid_request", []with{bearer(access)}},
 		{"everywhere twice", "/logout?everywhere=true&everywhere=false", nil, 400, "invalid_request", []with{bearer(access)}},
 		{"Attack_C04 token in the query", "/logout?access_token=" + access, nil, 401, "missing_token", nil},
 		{"form", "/logout", "refresh_token=" + refresh, 415, "unsupported_media_type", []with{media("application/x-www-form-urlencoded")}},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -143,9 +142,9 @@ var (
 )
 
 func parseRevocationsQuery(r *http.Request) (q revocationsQuery, err error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+	values, err := endpoint.Query(r)
 	if err != nil {
-		return q, endpoint.InvalidRequest("the query cannot be read", nil)
+		return q, err
 	}
 	for name, list := range values {
 		switch {

@@ -37,8 +37,12 @@ type sessionEntry struct {
 
 // sessions lists the caller's own sessions.
 func (s *Server) sessions(w http.ResponseWriter, r *http.Request) error {
-	before := r.URL.Query().Get("before")
-	if before != "" && !sid.Valid(before) {
+	query, err := endpoint.Query(r)
+	if err != nil {
+		return err
+	}
+	before := query.Get("before")
+	if before != "" && !sid.Valid(before) || len(query["before"]) > 1 {
 		return endpoint.InvalidRequest("before must be the id of a session", nil)
 	}
 	claims := endpoint.Claims(r)
