@@ -18,7 +18,7 @@
 //	ErrTooMany                              429 too_many_requests, Retry-After: 60
 //	ErrScope, doorward.ErrScopeSyntax       400 invalid_scope
 //	ErrAudience                             400 invalid_target
-//	ErrEpoch, ErrInactive from Login        401 invalid_credentials
+//	ErrEpoch, ErrInactive from Begin, Login 401 invalid_credentials
 //	ErrEpoch, ErrInactive from Grant        401 invalid_client
 //	ErrInvalidGrant from Refresh            400 invalid_grant, with RefreshReason
 //	ErrToken from Logout                    401 invalid_token

@@ -43,7 +43,8 @@ type LoginRequest struct {
 
 // Begin starts the login of a subject. Call it before you read the hash that the
 // password is checked against: what ends all sessions meanwhile, a change of
-// that password included, then ends this login too.
+// that password included, then ends this login too. An empty subject is [ErrInactive]; one
+// that does not exist is found out by Login.
 func (i *Issuer) Begin(ctx context.Context, subject string) (Attempt, error) {
 	if subject == "" {
 		return Attempt{}, fmt.Errorf("begin login: %w", ErrInactive)

@@ -25,7 +25,8 @@ const (
 // FeedConfig says where an issuer tells what was revoked, and by which credential it may
 // be read. URL, ClientID and ClientSecret are required.
 type FeedConfig struct {
-	// URL is the issuer's /revocations: https, or http to this machine itself.
+	// URL is the /revocations of a Doorward: https, or http to this machine itself. A program
+	// that has an issuer.Issuer of its own has none.
 	URL string
 	// ClientID and ClientSecret are what "doorward client add" has printed.
 	ClientID     string

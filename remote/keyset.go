@@ -30,7 +30,8 @@ type Config struct {
 	// URL is where the key set is: https, or http to this machine itself.
 	URL string
 	// Issuer, in the place of URL, is whose metadata name the URL, see Discover.
-	// They are read with the first fetch, and again after one that failed.
+	// They are read with the first fetch, and again after one that failed. A program that has an
+	// issuer.Issuer and serves no metadata is named by URL, where it serves Issuer.JWKS.
 	Issuer string
 	// InsecureAllowHTTP admits plain HTTP to other machines. Whoever can change an
 	// answer on the way then makes tokens.
