@@ -150,6 +150,9 @@ func TestIntrospectAfterEnd(t *testing.T) {
 		{"one token of a client", func() string { return w.granted(p).text("access_token") }, func(token string) error {
 			return w.issuer.Logout(t.Context(), token, issuer.Event{})
 		}},
+		{"refresh token of a client's session", func() string { return w.sessionOf(judge).RefreshToken }, func(token string) error {
+			return w.issuer.Logout(t.Context(), token, issuer.Event{})
+		}},
 		{"user disabled", user(bobWord), func(string) error {
 			_, err := w.people.Disable(t.Context(), w.bob, issuer.Event{})
 			return err
@@ -199,7 +202,13 @@ func TestIntrospectStoreDown(t *testing.T) {
 	store.down.Store(true)
 	w.introspect(judge, live).want(t, 503, "unavailable")
 	store.down.Store(false)
-	if a := w.introspect(judge, live); a.object["active"] != true {
-		t.Errorf("%d %s", a.status, a.body)
+	session := w.sessionOf(judge).RefreshToken
+	store.lost.Store(true)
+	w.introspect(judge, session).want(t, 503, "unavailable")
+	store.lost.Store(false)
+	for _, token := range []string{live, session} {
+		if a := w.introspect(judge, token); a.object["active"] != true {
+			t.Errorf("%d %s", a.status, a.body)
+		}
 	}
 }

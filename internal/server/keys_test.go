@@ -214,6 +214,7 @@ func TestKeyExchange(t *testing.T) {
 		{"two names", []string{"resource", otherName, "audience", issuerURL}, "invalid_target"},
 		{"another type", []string{"requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"},
 		{"delegation", []string{"actor_token", text}, "invalid_request"},
+		{"delegation by its type", []string{"actor_token_type", typeAccess}, "invalid_request"},
 		{"a secret too", []string{"client_id", client.ID, "client_secret", "s"}, "invalid_request"},
 		{"an assertion too", []string{"client_assertion", "s"}, "invalid_request"},
 		{"the key twice", []string{"subject_token", text}, "invalid_request"},

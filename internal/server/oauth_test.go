@@ -260,6 +260,8 @@ func TestClientAuthentication(t *testing.T) {
 		{"1 MB", raw(strings.Repeat("x", 1<<20)), nil, 431, "headers_too_large"},
 		{"an assertion", nil, assertion, 401, "invalid_client"},
 		{"an assertion beside the secret", p.basic(), assertion, 401, "invalid_client"},
+		{"half an assertion beside the secret", p.basic(), assertion[2:], 401, "invalid_client"},
+		{"the type of an assertion beside the secret", p.basic(), assertion[:2], 401, "invalid_client"},
 		{"an assertion with client_id", nil, append([]string{"client_id", p.ID}, assertion...), 401, "invalid_client"},
 	} {
 		for _, path := range []string{"/oauth/token", "/oauth/revoke", "/oauth/introspect", "/revocations"} {

@@ -5,15 +5,24 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
 )
 
-// brokenLog is a store whose record of cut-offs can be out of reach.
+// brokenLog is a store whose record of cut-offs, and whose sessions, can be out of reach.
 type brokenLog struct {
 	issuer.Store
-	down atomic.Bool
+	down atomic.Bool // the log
+	lost atomic.Bool // sessions cannot be looked up
+}
+
+func (s *brokenLog) SessionByHandle(ctx context.Context, digest issuer.Digest) (issuer.Session, time.Time, error) {
+	if s.lost.Load() {
+		return issuer.Session{}, time.Time{}, issuer.ErrUnavailable
+	}
+	return s.Store.SessionByHandle(ctx, digest)
 }
 
 func (s *brokenLog) RevocationsSince(ctx context.Context, c issuer.Cursor) (issuer.RevocationPage, error) {
@@ -116,6 +125,12 @@ func TestRevokeStoreDown(t *testing.T) {
 	w.do("GET", "/me", nil, bearer(token)).want(t, 200, "")
 	w.wantRevoked("later", w.revoke(p, token))
 	w.do("GET", "/me", nil, bearer(token)).want(t, 401, "invalid_token")
+
+	session := w.sessionOf(p)
+	store.lost.Store(true)
+	w.revoke(p, session.RefreshToken).want(t, 503, "unavailable")
+	store.lost.Store(false)
+	w.do("GET", "/me", nil, bearer(session.AccessToken)).want(t, 200, "")
 }
 
 // Attack_F05 Attack_F07 Standard_O15 Standard_O16 Standard_S04: a refresh token is good for its own client alone, and for no
