@@ -13,6 +13,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
+	"github.com/doorward/doorward/cmd/doorward/internal/usage"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -54,7 +55,7 @@ func (f folder) checkOwner() error {
 		return err
 	}
 	if !mine {
-		return refused("sudo -u "+owner+" "+f.app.commandLine(), "the data folder %s belongs to %s", f.cfg.Data, owner)
+		return refused("sudo -u "+owner+" "+usage.Line(f.app.args), "the data folder %s belongs to %s", f.cfg.Data, owner)
 	}
 	info, err := os.Stat(f.cfg.Data)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {

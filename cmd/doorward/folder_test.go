@@ -47,6 +47,16 @@ func TestOwner(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", errs, want)
 		}
 	}
+	for url, hint := range map[string]string{
+		"postgres://u:h@x-7@db/doorward":      "postgres://u:PASSWORD@db/doorward",
+		"postgres://u@db:5432/doorward":       "postgres://u@db:5432/doorward",
+		"postgres://db/d?user=u&password=hx7": "'postgres://db/d?user=u&password=PASSWORD'",
+	} {
+		_, errs := command(t, exitRefused, "", "migrate", "--to", url, "--data", dir)
+		if !strings.HasSuffix(errs, " doorward migrate --to "+hint+" --data "+dir+"\n") {
+			t.Errorf("%s: %s", url, errs)
+		}
+	}
 }
 
 // TestAttack_H12 refuses a data folder in which everybody may put files.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/usage"
@@ -159,20 +158,6 @@ func (a *app) load(cmd *cobra.Command, beside bool, serving string) (*config.Con
 // called like a setting.
 func isOwnFlag(cmd *cobra.Command, flag string) bool {
 	return cmd.Annotations["own"] == flag
-}
-
-// commandLine repeats the arguments for a hint, quoted for sh.
-func (a *app) commandLine() string {
-	words := []string{"doorward"}
-	for _, arg := range a.args {
-		if arg == "" || strings.ContainsFunc(arg, func(r rune) bool {
-			return !strings.ContainsRune("@%+=:,./-_", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-		}) {
-			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-		}
-		words = append(words, arg)
-	}
-	return strings.Join(words, " ")
 }
 
 func jsonFlag(cmd *cobra.Command) *bool {

@@ -1,4 +1,4 @@
-// Package usage says what is wrong with a command line, and what may have been meant.
+// Package usage says what is wrong with a command line, what may have been meant, and repeats it for a hint.
 package usage
 
 import (
