@@ -130,6 +130,7 @@ func TestReload(t *testing.T) {
 	hangup("deny", "access_ttl: 5m\n", "access_ttl: changed, which needs a restart", 200)
 	hangup("deny", "rutes: []\n", `"hint":"did you mean routes"`, 200)
 	hangup("deny", "  - {path: /a/../b}\n", file+":6:5: routes: /a/../b: want a path", 200)
+	hangup("token", "log: {level: debug}\n", `"path":"/x"`, 401)
 	hangup("deny", "", `"routes":2`, 404)
 	stop()
 	clients.Wait()

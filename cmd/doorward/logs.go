@@ -11,18 +11,20 @@ import (
 	"github.com/lmittmann/tint"
 )
 
-// newLogger writes records to w: JSON for machines, text for a terminal.
-func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
-		level = slog.LevelInfo
-	}
+// newLogger writes records of level and above to w: JSON for machines, text for a terminal.
+func newLogger(w io.Writer, cfg *config.Config, level *slog.LevelVar) *slog.Logger {
+	setLevel(level, cfg)
 	terminal := isTerminal(w)
 	if cfg.LogFormat == "text" || cfg.LogFormat == "auto" && terminal {
 		colour := terminal && os.Getenv("NO_COLOR") == ""
 		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: !colour}))
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// setLevel makes level what cfg says; what cfg cannot say leaves it as it is.
+func setLevel(level *slog.LevelVar, cfg *config.Config) {
+	_ = level.UnmarshalText([]byte(cfg.LogLevel))
 }
 
 // catchStrays makes records of what net/http and others say by the standard loggers.

@@ -80,5 +80,6 @@ func (r *reloader) adopt(next *config.Config) error {
 		r.proxy.Close()
 	}
 	r.proxy = proxy
+	setLevel(r.level, next)
 	return nil
 }

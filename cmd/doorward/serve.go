@@ -73,7 +73,8 @@ folder of one machine; give them the same --issuer.`,
 // serve runs until ctx ends. read reads the configuration again.
 func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*config.Config, error)) error {
 	defer runtime.KeepAlive(heapRoom())
-	log := newLogger(a.errs, cfg)
+	level := &slog.LevelVar{}
+	log := newLogger(a.errs, cfg, level)
 	catchStrays(log)
 	for _, name := range config.Unknown(os.Environ()) {
 		log.Warn("this environment variable means nothing here", "name", name)
@@ -110,7 +111,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*confi
 	if b.unread != nil {
 		return errors.Join(b.unread, store.Close())
 	}
-	n := &node{app: a, backend: b, log: log, tls: tlsConfig, read: read, master: key}
+	n := &node{app: a, backend: b, log: log, level: level, tls: tlsConfig, read: read, master: key}
 	return errors.Join(n.run(ctx), b.close(), store.Close())
 }
 
@@ -119,7 +120,8 @@ type node struct {
 	*backend
 	app    *app
 	log    *slog.Logger
-	tls    *tls.Config // nil for plain HTTP
+	level  *slog.LevelVar // of log
+	tls    *tls.Config    // nil for plain HTTP
 	master issuer.MasterKey
 	shown  shown
 

@@ -164,7 +164,7 @@ var live = []string{
 	"server.prefix", "login", "tokens.header", "tokens.cookie", "api_keys",
 	"limits.login_network", "limits.login_all", "limits.refresh_network", "limits.refresh_all",
 	"limits.forward_network", "limits.forward_all", "limits.reset_network", "limits.reset_all", "limits.register_network", "limits.register_all",
-	"limits.client_network", "limits.client_all", "limits.introspect_client", "limits.introspect_all",
+	"limits.client_network", "limits.client_all", "limits.introspect_client", "limits.introspect_all", "log.level",
 }
 
 // Settled returns the settings that differ between two configurations and hold from the start to the end.
