@@ -105,9 +105,14 @@ func (e *engine) write(ctx context.Context, begin string, f func(context.Context
 }
 
 // run runs f in one transaction. Its caller may go away while it waits for a connection;
-// what has begun is seen through, so that no connection is lost to somebody who hung up.
+// what has begun is seen through, so that no connection is lost to somebody who hung up. A deadline of the caller holds all
+// the same: what has one does not wait for a database that hangs.
 func (e *engine) run(ctx context.Context, begin string, f func(context.Context, sqlstore.Tx) error) error {
-	seen, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
+	end := time.Now().Add(transactionTimeout)
+	if sooner, ok := ctx.Deadline(); ok && sooner.Before(end) {
+		end = sooner
+	}
+	seen, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
 	defer cancel()
 	tx, err := e.begin(ctx, seen, begin)
 	if err == nil {

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -70,6 +71,38 @@ func TestAttack_F12_PostgresHangs(t *testing.T) {
 	if _, err := store.KeyRing(t.Context()); err != nil {
 		t.Errorf("when it goes on: %v", err)
 	}
+}
+
+// Attack_F12: who says how long they can wait for a database that hangs, waits no longer: they go on without it.
+func TestAttack_F12_PostgresHangsForWhoCannotWait(t *testing.T) {
+	t.Parallel()
+	s := postgrestest.Start(t, "fsync=off")
+	store := open(t, s.Database(t))
+	fill(t, store)
+	resume, err := s.Pause()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const patience = 500 * time.Millisecond
+	for name, ask := range map[string]func(context.Context) error{
+		"read": func(ctx context.Context) error { _, err := store.KeyRing(ctx); return err },
+		"write": func(ctx context.Context) error {
+			_, err := store.EndSubject(ctx, "u_1", "test", issuer.Event{})
+			return err
+		},
+	} {
+		began := time.Now()
+		ctx, cancel := context.WithDeadline(t.Context(), began.Add(patience))
+		err := ask(ctx)
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > patience+2*time.Second {
+			t.Errorf("%s: after %v: %v", name, took, err)
+		}
+		cancel()
+	}
+	if err := resume(); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, store)
 }
 
 // fill makes the pool hold several connections.
