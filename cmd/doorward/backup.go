@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/doorward/doorward/internal/backup"
@@ -29,6 +30,10 @@ Keep both, and not in the same place: together they are worth every token.`,
 				if !ok {
 					return refused("pg_dump --schema=doorward, or the base backups of your PostgreSQL", "the store is a PostgreSQL database, which has tools of its own for that")
 				}
+				taken := refused("choose another name, or remove it first", "%s is there already", args[0])
+				if _, err := os.Lstat(args[0]); err == nil { // Before the record says that there is a copy.
+					return taken
+				}
 				ev := event()
 				ev.Kind, ev.Reason = backup.EventMake, filepath.Base(args[0])
 				if err := b.store.Record(ctx, ev); err != nil { // A full disk is a reason for a copy on another one.
@@ -36,7 +41,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 				}
 				err := file.Backup(ctx, args[0])
 				if errors.Is(err, sqlite.ErrExists) {
-					return refused("choose another name, or remove it first", "%s is there already", args[0])
+					return taken
 				}
 				if err != nil {
 					return failed(err, "", "cannot write the backup %s: %v", args[0], cause(err))
