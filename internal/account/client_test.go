@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
@@ -37,6 +38,30 @@ func (s *clientStore) ClientCredential(ctx context.Context, id string) (account.
 func (s *clientStore) Record(ctx context.Context, ev issuer.Event) error {
 	s.events = append(s.events, ev)
 	return s.ClientStore.Record(ctx, ev)
+}
+
+// busyStore is one to which somebody else writes.
+type busyStore struct{ account.ClientStore }
+
+func (s busyStore) UseClientSecret(ctx context.Context, _ string, _ account.SecretDigest) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Minute):
+		return nil
+	}
+}
+
+// A client is let in also while the use of its secret cannot be noted.
+func TestClientAuthenticateBeside(t *testing.T) {
+	t.Parallel()
+	c := account.NewClients(account.ClientsConfig{Store: busyStore{open(t, t.TempDir())}})
+	orders, secret := addClient(t, c, "orders")
+	began := time.Now()
+	_, err := c.Authenticate(t.Context(), orders.ID, secret, netip.Prefix{}, event)
+	if took := time.Since(began); err != nil || took > 5*time.Second {
+		t.Errorf("after %v: %v", took, err)
+	}
 }
 
 func newClients(t *testing.T) (*account.Clients, *clientStore) {

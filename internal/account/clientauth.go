@@ -62,10 +62,20 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string, network n
 		return Client{}, fmt.Errorf("read client: %w", err)
 	}
 	if c.good.add(id, digest, now) {
-		// A use that cannot be noted lets nobody wait: it is noted an hour later.
-		_ = c.store.UseClientSecret(context.WithoutCancel(ctx), id, digest)
+		c.noteUse(ctx, id, digest)
 	}
 	return client, nil
+}
+
+// useWait is how long a client that is let in waits until the use of its secret is noted.
+const useWait = time.Second
+
+// noteUse notes that a secret was used, also if the client has gone away. What cannot be noted now, since somebody else writes
+// or the disk is full, is noted an hour later.
+func (c *Clients) noteUse(ctx context.Context, id string, digest SecretDigest) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), useWait)
+	defer cancel()
+	_ = c.store.UseClientSecret(ctx, id, digest)
 }
 
 // check compares a secret with those of a client. It returns the client also beside the error
