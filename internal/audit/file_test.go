@@ -3,6 +3,10 @@ package audit_test
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -67,6 +71,25 @@ func exported(t testing.TB) (issuer.MasterKey, audit.Report, string) {
 	var out bytes.Buffer
 	do(audit.Export(t.Context(), s, &out))
 	return master, report, out.String()
+}
+
+// A key that the record does not have authenticates nothing, not even what whoever made it up has signed with no secret.
+func TestAnchorOfNoKey(t *testing.T) {
+	t.Parallel()
+	head := audit.Head{Number: 3, MAC: [32]byte{1}}
+	at := time.UnixMilli(1_700_000_000_000).UTC()
+	text := append([]byte("doorward audit anchor 1\x00"), head.MAC[:]...)
+	text = binary.BigEndian.AppendUint64(text, uint64(head.Number))
+	text = binary.BigEndian.AppendUint64(text, uint64(at.UnixMilli()))
+	proof := hmac.New(sha256.New, make([]byte, 32))
+	proof.Write(append(text, "dwa_x"...))
+	base64url := base64.RawURLEncoding.EncodeToString
+	_, err := verifyText(t, issuer.GenerateMasterKey(), fmt.Sprintf(
+		`{"type":"start","format":1,"anchor":{"block":3,"mac":"%s","made_at":"%s","key":"dwa_x","proof":"%s"}}`+"\n"+`{"type":"end","head":"%s"}`+"\n",
+		base64url(head.MAC[:]), at.Format(audit.TimeForm), base64url(proof.Sum(nil)), head))
+	if !errors.Is(err, audit.ErrAnchor) {
+		t.Errorf("%v, want ErrAnchor", err)
+	}
 }
 
 func verifyText(t testing.TB, master issuer.MasterKey, text string) (audit.Report, error) {
