@@ -43,6 +43,13 @@ func TestTokenAndRefuse(t *testing.T) {
 	if token, err := v.Token(r); token != "abc" || err != nil {
 		t.Errorf("one token: %q, %v", token, err)
 	}
+	for name, value := range map[string]string{"X-Access-Token": "a, b", "Authorization": "Bearer a\"b"} {
+		other := httptest.NewRequest(http.MethodPost, "/logout", nil)
+		other.Header.Set(name, value)
+		if token, err := v.Token(other); token != "" || !errors.Is(err, doorward.ErrRequest) {
+			t.Errorf("%s: %s: %q, %v, want ErrRequest", name, value, token, err)
+		}
+	}
 	r.Header.Set("Authorization", "Bearer abc")
 	_, err = v.Token(r)
 	if !errors.Is(err, doorward.ErrTwoTokens) {
