@@ -11,6 +11,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
@@ -48,7 +49,7 @@ func (s Shell) listCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.Beside(cmd, func(ctx context.Context, b Store) error {
 			q := issuer.SessionQuery{Live: !*all}
-			if *name != "" {
+			if cmd.Flags().Changed("user") {
 				u, err := s.byName(ctx, b, *name)
 				if err != nil {
 					return err
@@ -166,14 +167,17 @@ func (s Shell) revokeUser(ctx context.Context, b Store, name string) error {
 	return nil
 }
 
-// session returns one session by its ID.
-func (s Shell) session(ctx context.Context, b Store, id string) (sessionJSON, error) {
-	list, err := b.sessions(ctx, issuer.SessionQuery{ID: id, Limit: 1})
+// session returns one session by its ID. To a store an empty one would mean any.
+func (s Shell) session(ctx context.Context, b Store, id string) (one sessionJSON, err error) {
+	var list []sessionJSON
+	if sid.Valid(id) {
+		list, err = b.sessions(ctx, issuer.SessionQuery{ID: id, Limit: 1})
+	}
 	if err != nil {
-		return sessionJSON{}, err
+		return one, err
 	}
 	if len(list) == 0 {
-		return sessionJSON{}, s.Refused("doorward session list --all", "there is no session %s", strconv.Quote(id))
+		return one, s.Refused("doorward session list --all", "there is no session %s", strconv.Quote(id))
 	}
 	return list[0], nil
 }
