@@ -46,7 +46,7 @@ revoke" ends. There is no refresh token.`,
 			if err != nil {
 				return misused("separate words by one space", "--scope: %v", err)
 			}
-			req.Scope = words
+			req.Scope = append(doorward.Scope{}, words...) // An empty one asks for nothing, and nil for everything.
 		}
 		return a.withIssuer(cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
 			tokens, err := b.issueToken(ctx, iss, args[0], req)
