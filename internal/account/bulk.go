@@ -48,7 +48,7 @@ func (i Imported) GoString() string { return i.String() }
 
 // Import adds up to [MaxImport] users with the hashes of their passwords. It
 // returns one error for each: nil if the user was added, ErrPresent, ErrNameTaken,
-// ErrName, ErrEmail, ErrRole or password.ErrHash. Nothing is done to users who are there
+// ErrName, ErrEmail, ErrRole, ErrRoleBounds or password.ErrHash. Nothing is done to users who are there
 // already. With dry set it says the same and adds nobody; two rows of one name in
 // one import are then both said to be added. The second result is an error of the
 // store, with which nobody was added.

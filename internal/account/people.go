@@ -140,7 +140,7 @@ func (n NewUser) String() string { return fmt.Sprintf("new user %q", n.Name) }
 // GoString leaves the password out.
 func (n NewUser) GoString() string { return n.String() }
 
-// Add adds a user. It returns ErrName, ErrEmail, ErrRole, ErrPassword, ErrNameTaken or what
+// Add adds a user. It returns ErrName, ErrEmail, ErrRole, ErrRoleBounds, ErrPassword, ErrNameTaken or what
 // the Hasher returns.
 func (p *People) Add(ctx context.Context, n NewUser, ev issuer.Event) (User, error) {
 	return p.add(ctx, n, false, ev)
@@ -293,7 +293,7 @@ func newID() string { return UserIDPrefix + strings.ToLower(rand.Text()) }
 
 func parseRoles(roles []string) ([]string, error) {
 	if len(roles) > MaxRoles {
-		return nil, fmt.Errorf("%w: %d roles, at most %d", ErrRole, len(roles), MaxRoles)
+		return nil, fmt.Errorf("%w: %d roles, at most %d", ErrRoleBounds, len(roles), MaxRoles)
 	}
 	for _, r := range roles {
 		if !isRole(r) {

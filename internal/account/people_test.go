@@ -93,7 +93,7 @@ func TestAddRefused(t *testing.T) {
 		{"role of 65", account.NewUser{Name: "ada", Password: right, Roles: []string{strings.Repeat("a", 65)}}, account.ErrRole},
 		{"role with a dot first", account.NewUser{Name: "ada", Password: right, Roles: []string{".a"}}, account.ErrRole},
 		{"role outside ASCII", account.NewUser{Name: "ada", Password: right, Roles: []string{"\u0430dmin"}}, account.ErrRole},
-		{"too many roles", account.NewUser{Name: "ada", Password: right, Roles: strings.Split(strings.Repeat("a,", 32)+"a", ",")}, account.ErrRole},
+		{"too many roles", account.NewUser{Name: "ada", Password: right, Roles: strings.Split(strings.Repeat("a,", 32)+"a", ",")}, account.ErrRoleBounds},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -51,6 +51,7 @@ func TestAdminUser(t *testing.T) {
 	}
 	w.do("POST", "/admin/v1/users", map[string]any{"username": "carol"}, root).want(t, 409, "name_taken")
 	w.do("POST", "/admin/v1/users", map[string]any{"username": "c\x00"}, root).want(t, 400, "invalid_name")
+	w.do("POST", "/admin/v1/users", map[string]any{"username": "c", "roles": make([]string, account.MaxRoles+1)}, root).want(t, 400, "invalid_request")
 	w.do("POST", "/admin/v1/users", map[string]any{"username": "dave", "email": "dave"}, root).want(t, 400, "invalid_email")
 	w.do("POST", "/admin/v1/users", map[string]any{"username": "dave", "password": "short"}, root).want(t, 400, "invalid_password")
 
