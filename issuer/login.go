@@ -35,7 +35,7 @@ type LoginRequest struct {
 	Claims map[string]any
 	// AuthTime is when the subject proved who they are. Zero means now.
 	AuthTime time.Time
-	// NoRefresh asks for an access token alone.
+	// NoRefresh asks for an access token alone. The session lapses with it.
 	NoRefresh bool
 	// Event is who asks and from where; the store records it. Its Kind and Subject are set here.
 	Event Event
@@ -77,18 +77,19 @@ func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenS
 	if err != nil {
 		return TokenSet{}, err
 	}
-	refresh := &opaque.Token{Handle: opaque.NewHandle()}
+	handle := opaque.NewHandle()
+	refresh, absolute := &opaque.Token{Handle: handle}, i.cfg.AbsoluteTTL
+	if req.NoRefresh {
+		refresh, absolute = nil, min(absolute, i.cfg.AccessTTL)
+	}
 	req.Event.Kind, req.Event.Subject = EventLogin, a.subject
 	session, err := i.cfg.Store.CreateSession(ctx, NewSession{
-		Subject: a.subject, Epoch: a.epoch, Handle: refresh.Handle.Digest(),
+		Subject: a.subject, Epoch: a.epoch, Handle: handle.Digest(),
 		ClientID: clientOr(req.ClientID), Scope: scope, AllScopes: req.Scope == nil, Audience: audience, Claims: claims,
-		AuthTime: req.AuthTime, Idle: i.cfg.IdleTTL, Absolute: i.cfg.AbsoluteTTL,
+		AuthTime: req.AuthTime, Idle: i.cfg.IdleTTL, Absolute: absolute,
 	}, req.Event)
 	if err != nil {
 		return TokenSet{}, fmt.Errorf("create session: %w", err)
-	}
-	if req.NoRefresh {
-		refresh = nil
 	}
 	return i.mint(grant{session, subject, scope, audience, session.CreatedAt}, refresh)
 }

@@ -131,6 +131,10 @@ func TestNoRefreshMakesAListedSessionWithoutRefreshToken(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].ID != set.SessionID {
 		t.Fatalf("sessions = %+v, %v", list, err)
 	}
+	// It is over with its token: else a stream that began with that would go on for weeks, and it would count among its subject's sessions.
+	if over := list[0].AbsoluteEnd.Sub(list[0].CreatedAt); over > 10*time.Minute || over < set.ExpiresIn {
+		t.Errorf("a token of %v has a session of %v", set.ExpiresIn, over)
+	}
 	if err := w.RevokeSession(t.Context(), set.SessionID, issuer.Event{}); err != nil {
 		t.Fatal(err)
 	}
