@@ -43,6 +43,7 @@ var loginRefusals = []struct {
 	{"name that cannot be one", `{"username":"a\u0000b\u202e","password":"nonono nonono nonono"}`, jsonMedia, 401, "invalid_credentials"},
 	{"Attack_E02 long password", `{"username":"alice","password":"` + longWord + `"}`, jsonMedia, 400, "invalid_request"},
 	{"long password of nobody", `{"username":"nobody","password":"` + longWord + `"}`, jsonMedia, 400, "invalid_request"},
+	{"no name", `{"password":"nonono nonono nonono"}`, jsonMedia, 400, "invalid_request"},
 	{"no password", `{"username":"alice"}`, jsonMedia, 400, "invalid_request"},
 	{"empty password", `{"username":"alice","password":""}`, jsonMedia, 400, "invalid_request"},
 	{"empty object", `{}`, jsonMedia, 400, "invalid_request"},

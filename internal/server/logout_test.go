@@ -168,3 +168,20 @@ func TestBehaviour_B39_Restart(t *testing.T) {
 	again.do("GET", "/me", nil, bearer(a.text("access_token"))).want(t, 401, "invalid_token")
 	again.do("POST", "/refresh", map[string]any{"refresh_token": a.text("refresh_token")}).want(t, 400, "invalid_grant")
 }
+
+// A cookie that is no refresh token is of no use to its browser: it goes with the refusal. One that nobody could look up stays.
+func TestLogoutClearsTheCookie(t *testing.T) {
+	t.Parallel()
+	store := &brokenLog{}
+	w := newWorld(t, func(s *settings) { store.Store, s.issuer.Store = s.issuer.Store, store })
+	refused := w.do("POST", "/logout", map[string]any{}, refreshCookie("planted")).want(t, 400, "invalid_grant")
+	if c := refused.cookie(); c == nil || c.MaxAge >= 0 {
+		t.Errorf("no token: %v, want the cookie cleared", c)
+	}
+	token := w.login("alice", aliceWord).text("refresh_token")
+	store.lost.Store(true)
+	down := w.do("POST", "/logout", map[string]any{}, refreshCookie(token)).want(t, 503, "unavailable")
+	if c := down.cookie(); c != nil {
+		t.Errorf("the store is down: %v, want no cookie", c)
+	}
+}

@@ -44,7 +44,7 @@ With --file verify an export without the store; the master key is wanted all the
 			expect = &h
 		}
 		return s.Beside(cmd, func(ctx context.Context, store Store) error {
-			if *path != "" {
+			if cmd.Flags().Changed("file") {
 				return s.verifyFile(ctx, store, *path, expect, *asJSON)
 			}
 			return s.verifyStore(ctx, store, expect, *asJSON)
