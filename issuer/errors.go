@@ -16,8 +16,9 @@ var (
 	ErrClaims = errors.New("issuer: extra claims not allowed")
 	// ErrTooMany says that a session was refreshed too often within a minute. Nothing has changed.
 	ErrTooMany = errors.New("issuer: too many refreshes of one session")
-	// ErrToken says that a token was not made by this issuer, or by a key that it no longer has.
-	ErrToken = &grantError{text: "issuer: not a token of this issuer"}
+	// ErrToken says that a token was not made by this issuer, or by a key that it no longer has. It is a
+	// jwt.ErrKey too, so that doorward.Verifier.Refuse answers it with 401.
+	ErrToken = &grantError{text: "issuer: not a token of this issuer", kind: errStranger}
 	// ErrTwoCookies says that a request carries two refresh cookies, or one with a space in its name: at least one was planted.
 	ErrTwoCookies = errors.New("issuer: not one refresh cookie of the exact name")
 )
@@ -58,7 +59,7 @@ func RefreshReason(err error) string {
 // stands for, or nil.
 type grantError struct {
 	reason, text string
-	kind         *grantError
+	kind         error
 }
 
 func (e *grantError) Error() string { return e.text }

@@ -94,6 +94,9 @@ func (i *Issuer) SessionOf(ctx context.Context, token string) (s Session, live b
 	return s, s.Live(now) && (outcome == rotation.Again || outcome == rotation.Rotate), nil
 }
 
+// errStranger is what ErrToken stands for.
+var errStranger = errors.Join(ErrInvalidGrant, jwt.ErrKey)
+
 // sessionOfAccessToken asks for a good signature of this issuer and nothing
 // else: whoever held the token may end what it stood for.
 func (i *Issuer) sessionOfAccessToken(ctx context.Context, token string) (sid, subject string, err error) {
