@@ -99,11 +99,10 @@ const gateText = `A bare net/http server as the upstream, in a process of its ow
 caller and puts it there, with a signed assertion; and nginx as in ` + "`examples/nginx`" + `, which asks Doorward about each request and passes it on itself. All
 rows are sent the same request with the same EdDSA token; the bare upstream and the proxy alone do not look at it. Each process has one
 processor (nginx one worker), and nobody keeps a record of each request. 16 clients ask without pause: that gives the rate and the
-processor time. Then they ask at a pace that every way keeps, the same for all, and then one client alone without pause: that gives latencies.
-Processor time is
-user and system, of what stands in front: nginx and Doorward together, the upstream's own only where it is bare. Latency is from the
-time for the request to the answer's last byte, and the median of the rounds' p50 and p99. Everything
-is stopped and started anew after a few rounds, for from start to start the same program takes some per cent more or less.
+processor time. Then they ask at a pace that every way keeps, the same for all, and then one client alone without pause: that gives
+latencies. Processor time is user and system, of what stands in front: nginx and Doorward together, the upstream's own only where it is
+bare. Latency is from when a request is due to the answer's last byte, and the median of the rounds' p50 and p99. Everything is stopped
+and started anew after a few rounds, for from start to start the same program takes some per cent more or less.
 
 `
 
