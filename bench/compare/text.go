@@ -38,9 +38,9 @@ const (
   a tenth, the scheduler a tenth, and what is Doorward's own a tenth. A third of that is the check of the token and its session, a third
   bounds times (a context, a timer, deadlines), and a third is where the request comes from and headers.
 `
-	limitForward = `- **Forward-auth**: of what it takes more than the bare server half are the answer's headers, written by net/http and carried by the kernel
-  (see the row "same answer"). The other half is Doorward's own: a fifth of it the check of the token and its session, a tenth where the question comes
-  from, and the others reading it, finding the rule and telling what the proxy is told.
+	limitForward = `- **Forward-auth**: of what it takes more than the bare server two fifths are the answer's headers, written by net/http and carried by the kernel
+  (see the row "same answer"), and a fifth the limits of time and of connections, which the bare server has not. The other two fifths are Doorward's
+  own: a third of them the check of the token and its session, and the others reading the question, finding the rule and telling what the proxy is told.
 `
 	limitRevocation = `- **Revocation**: half of what an empty set takes is the clock of a virtual machine. The rest is memory that is in none of the processor's
   first caches: one access for a good session, which ends at a filter, and two for one that is revoked.
