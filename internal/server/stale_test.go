@@ -33,6 +33,7 @@ func TestAttack_F12_StaleNode(t *testing.T) {
 		s.issuer.MaxStaleness, s.server.MaxStaleness, s.server.YoungWhenStale = 2*time.Second, 2*time.Second, 1500*time.Millisecond
 	})
 	old := w.login("alice", aliceWord)
+	other := w.session(w.alice, issuer.LoginRequest{Audience: otherName}).AccessToken
 	ready := func(status int) answer {
 		deadline := time.Now().Add(20 * time.Second)
 		for {
@@ -52,6 +53,9 @@ func TestAttack_F12_StaleNode(t *testing.T) {
 	}
 	if a := w.do("GET", "/me", nil, bearer(old.text("access_token"))); a.status != 503 || a.header.Get("Retry-After") == "" {
 		t.Errorf("a token that is not young: %d", a.status)
+	}
+	if a := w.do("GET", "/me", nil, bearer(other)); a.status != 503 {
+		t.Errorf("one of another audience: %d %s", a.status, a.body)
 	}
 	young := bearer(w.login("alice", aliceWord).text("access_token"))
 	if a := w.do("GET", "/me", nil, young); a.status != 200 {

@@ -67,3 +67,42 @@ func TestDisabledMeanwhile(t *testing.T) {
 		t.Errorf("change of password: %d %v", status, refusal)
 	}
 }
+
+// leaving has the client go away when its claims are asked for.
+type leaving struct {
+	issuer.Subjects
+	leave context.CancelFunc // nil: it stays
+}
+
+func (l *leaving) Subject(ctx context.Context, id string) (issuer.Subject, error) {
+	if l.leave != nil {
+		l.leave()
+	}
+	return l.Subjects.Subject(ctx, id)
+}
+
+// Whoever goes away while the password is changed has changed it, and has the new session.
+func TestPasswordOfWhoLeaves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(set *settings) { set.direct = true })
+	token := w.session(w.alice, issuer.LoginRequest{}).AccessToken
+	config, set, subjects := w.set.issuer, w.set.server, &leaving{Subjects: w.people}
+	config.Subjects = subjects
+	var err error
+	set.Issuer, err = issuer.New(t.Context(), config)
+	must(t, err)
+	srv, err := server.New(set)
+	must(t, err)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	subjects.leave = leave
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/password", strings.NewReader(fmt.Sprintf(`{"current":%q,"new":%q}`, aliceWord, goodWord)))
+	r.Header.Set("Content-Type", jsonMedia)
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer := httptest.NewRecorder()
+	srv.ServeHTTP(answer, r)
+	sessions, err := w.issuer.Sessions(t.Context(), issuer.SessionQuery{Subject: w.alice, Live: true})
+	if err != nil || ctx.Err() == nil || answer.Code != http.StatusOK || len(sessions) != 1 {
+		t.Errorf("%d %s, left %v; %d sessions, %v", answer.Code, answer.Body, ctx.Err(), len(sessions), err)
+	}
+}
