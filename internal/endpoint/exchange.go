@@ -46,7 +46,8 @@ func Begin(w http.ResponseWriter, r *http.Request, locate func(*http.Request) or
 	return x, x.request
 }
 
-// Origin says where the request comes from. It is found out for those who ask, since most requests need none.
+// Origin says where the request comes from. It is found out for each who asks: a request that nothing limits and nobody
+// logs needs none.
 func (x *Exchange) Origin() origin.Origin { return x.locate(x.request) }
 
 // ID names the request. It is made when somebody first asks. It may be called concurrently.
