@@ -108,15 +108,18 @@ func (e *engine) write(ctx context.Context, begin string, f func(context.Context
 // what has begun is seen through, so that no connection is lost to somebody who hung up. A deadline of the caller holds all
 // the same: what has one does not wait for a database that hangs.
 func (e *engine) run(ctx context.Context, begin string, f func(context.Context, sqlstore.Tx) error) error {
-	end := time.Now().Add(transactionTimeout)
+	end, theirs := time.Now().Add(transactionTimeout), false
 	if sooner, ok := ctx.Deadline(); ok && sooner.Before(end) {
-		end = sooner
+		end, theirs = sooner, true
 	}
 	seen, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
 	defer cancel()
 	tx, err := e.begin(ctx, seen, begin)
 	if err == nil {
 		err = tx.run(seen, f)
+	}
+	if err != nil && seen.Err() != nil && theirs {
+		<-ctx.Done() // It ends at the same time, and may be a moment late.
 	}
 	if err != nil && seen.Err() != nil && ctx.Err() == nil {
 		return noAnswer(errNoAnswer, err)
