@@ -78,10 +78,14 @@ func (f folder) masterKey() (issuer.MasterKey, error) {
 	if err := sharedKey(f.cfg); err != nil {
 		return issuer.MasterKey{}, err
 	}
-	path := f.cfg.MasterKeyFile
-	if err := config.SecretFile(path, f.forbidden()); err != nil {
+	return readMasterKey(f.cfg.MasterKeyFile, f.forbidden(), "put it back from where it is kept; without it the keys in the store cannot be read")
+}
+
+// readMasterKey reads the master key in a file whose mode has none of the forbidden bits. Hint is for a file that is missing.
+func readMasterKey(path string, forbidden fs.FileMode, hint string) (issuer.MasterKey, error) {
+	if err := config.SecretFile(path, forbidden); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return issuer.MasterKey{}, failed(err, "put it back from where it is kept; without it the keys in the store cannot be read", "there is no master key at %s", path)
+			return issuer.MasterKey{}, failed(err, hint, "there is no master key at %s", path)
 		}
 		hint := diagnosis.OfFile(err)
 		if errors.Is(err, config.ErrMode) {

@@ -168,7 +168,7 @@ func (b *backend) issuer(ctx context.Context, key issuer.MasterKey, log *slog.Lo
 	}
 	iss, err := issuer.New(ctx, cfg)
 	if errors.Is(err, issuer.ErrMasterKey) {
-		return nil, failed(err, "use the key that was in use when the store was made", "%s is not the master key of this store", b.cfg.MasterKeyFile)
+		return nil, failed(err, "use the one that was there when the store was made or, after doorward key replace-master, the new one", "%s is not the master key of this store", b.cfg.MasterKeyFile)
 	}
 	return iss, err
 }

@@ -30,7 +30,7 @@ var remote = path.Join(core, "remote")
 // arrows is the import direction. An arrow includes what its target may import; there is no other.
 // A folder without a line of its own shares its nearest parent's; only folders of that line import it.
 var arrows = map[string][]string{
-	"cmd/doorward":       {"internal/server", "internal/admin", "internal/reference", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/move"},
+	"cmd/doorward":       {"internal/server", "internal/admin", "internal/reference", "internal/forward", "internal/metrics", "sqlite", "postgres", remote, "internal/masterkey", "internal/move"},
 	"internal/server":    {"internal/oauth", "internal/apikey", "internal/endpoint", "internal/audit", "jwt"},
 	"internal/admin":     {"internal/apikey", "internal/audit", "internal/roster", "internal/inspect", "internal/backup"},
 	"internal/oauth":     {"internal/endpoint", "internal/quota", "jwt"},
@@ -53,9 +53,11 @@ var arrows = map[string][]string{
 	"internal/feed":                {"issuer"},
 	"sqlite":                       {"internal/sqlstore"},
 	"postgres":                     {"internal/sqlstore"},
+	"internal/masterkey":           {"internal/sqlstore"},
 	"internal/move":                {"internal/sqlstore"},
 	"internal/postgrestest":        {},
-	"internal/sqlstore":            {"internal/sid", "internal/clock", "internal/account", "internal/audit", "internal/feed", "issuer"},
+	"internal/sqlstore":            {"internal/sqlstore/ledger", "internal/sid", "internal/clock", "internal/account", "internal/audit", "internal/feed", "issuer"},
+	"internal/sqlstore/ledger":     {"internal/audit"},
 	"doorwardtest":                 {"issuer", core, "jwt", "internal/storetest"},
 	"internal/storetest":           {"issuer", core, "jwt"},
 	remote:                         {core, "jwt", "internal/strict", "internal/clock"},

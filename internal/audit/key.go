@@ -3,8 +3,6 @@ package audit
 import (
 	"cmp"
 	"crypto/rand"
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,12 +21,12 @@ type StoredKey struct {
 	CreatedAt time.Time // to the millisecond
 }
 
-// name is what is authenticated with a key: also its number, so that one which was replaced
+// Name is what is authenticated with a key: also its number, so that one which was replaced
 // does not become the newest again.
-func (k StoredKey) name() string { return fmt.Sprintf("%d %s", k.Number, k.ID) }
+func (k StoredKey) Name() string { return fmt.Sprintf("%d %s", k.Number, k.ID) }
 
-// purpose is what a key is sealed for, so that no other kind of key can stand in for it.
-const purpose = "audit"
+// KeyPurpose is what a key is sealed for, so that no other kind of key can stand in for it.
+const KeyPurpose = "audit"
 
 // keyPrefix begins the ID of a key.
 const keyPrefix = "dwa_"
@@ -55,12 +53,12 @@ type key struct {
 // under the master key.
 func OpenKeys(master issuer.MasterKey, stored []StoredKey) (Keys, error) {
 	keys := Keys{byID: map[string]key{}}
-	root, err := rootOf(master)
+	root, err := seal.ParseMaster(master.Text())
 	if err != nil {
 		return keys, err
 	}
 	for _, k := range stored {
-		plain, err := seal.Open(root, purpose, k.name(), k.Sealed)
+		plain, err := seal.Open(root, KeyPurpose, k.Name(), k.Sealed)
 		if err != nil || len(plain) != 32 {
 			return Keys{}, fmt.Errorf("%w: audit key %q", issuer.ErrMasterKey, k.ID)
 		}
@@ -77,22 +75,13 @@ func (k Keys) sealing() key { return k.byID[k.newest.ID] }
 
 // newKey makes the key after the newest one.
 func (k Keys) newKey(master issuer.MasterKey, now time.Time) (StoredKey, error) {
-	root, err := rootOf(master)
+	root, err := seal.ParseMaster(master.Text())
 	if err != nil {
 		return StoredKey{}, err
 	}
 	var secret [32]byte
 	rand.Read(secret[:])
 	next := StoredKey{Number: k.newest.Number + 1, ID: keyPrefix + strings.ToLower(rand.Text()), CreatedAt: now}
-	next.Sealed = seal.Seal(root, purpose, next.name(), secret[:])
+	next.Sealed = seal.Seal(root, KeyPurpose, next.Name(), secret[:])
 	return next, nil
-}
-
-// rootOf is the master key for package seal.
-func rootOf(master issuer.MasterKey) ([32]byte, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(master.Text())
-	if err != nil || len(raw) != 32 || [32]byte(raw) == [32]byte{} {
-		return [32]byte{}, errors.New("audit: the master key is required")
-	}
-	return [32]byte(raw), nil
 }

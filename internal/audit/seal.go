@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/doorward/doorward/internal/seal"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -49,7 +50,7 @@ func NewSealer(cfg Config) (*Sealer, error) {
 	if cfg.Store == nil || cfg.Retention < 0 || cfg.KeyTTL < 0 {
 		return nil, errors.New("audit: Config wants a Store, and no time below 0")
 	}
-	if _, err := rootOf(cfg.MasterKey); err != nil {
+	if _, err := seal.ParseMaster(cfg.MasterKey.Text()); err != nil {
 		return nil, err
 	}
 	if cfg.Logger == nil {
@@ -189,10 +190,7 @@ func (s *Sealer) step(ctx context.Context, do func(key) (int, error)) (int, erro
 			}
 		}
 		if s.keyIsOld() {
-			if _, err := s.add(ctx, issuer.Event{Actor: "doorward", Reason: "schedule"}); err != nil && !errors.Is(err, issuer.ErrConflict) {
-				return 0, err
-			}
-			if err := s.readKeys(ctx); err != nil {
+			if err := s.renew(ctx); err != nil {
 				return 0, err
 			}
 		}
@@ -204,6 +202,19 @@ func (s *Sealer) step(ctx context.Context, do func(key) (int, error)) (int, erro
 			return 0, err
 		}
 	}
+}
+
+// renew makes another key, unless somebody has. It reads the keys first: a process that cannot, since the master key was
+// replaced, must not add one that the others could not read.
+func (s *Sealer) renew(ctx context.Context) error {
+	if err := s.readKeys(ctx); err != nil || !s.keyIsOld() {
+		return err
+	}
+	_, err := s.add(ctx, issuer.Event{Actor: "doorward", Reason: "schedule"})
+	if err != nil && !errors.Is(err, issuer.ErrConflict) {
+		return err
+	}
+	return s.readKeys(ctx)
 }
 
 // prepare reads the keys, and makes the first one if there is something to seal.

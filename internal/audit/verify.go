@@ -93,7 +93,7 @@ type verifier struct {
 }
 
 func (v *verifier) page(page Page, first bool) error {
-	if !slices.EqualFunc(page.Keys, v.stored, func(a, b StoredKey) bool { return a.name() == b.name() }) {
+	if !slices.EqualFunc(page.Keys, v.stored, func(a, b StoredKey) bool { return a.Name() == b.Name() }) {
 		keys, err := OpenKeys(v.master, page.Keys)
 		if err != nil {
 			return err

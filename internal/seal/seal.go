@@ -6,7 +6,18 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 )
+
+// ParseMaster reads the text of a master key, as issuer.MasterKey writes it. It refuses the zero key, which is none.
+func ParseMaster(text string) ([32]byte, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(raw) != 32 || [32]byte(raw) == [32]byte{} {
+		return [32]byte{}, errors.New("seal: the master key is required")
+	}
+	return [32]byte(raw), nil
+}
 
 // Seal encrypts a key. Its purpose and name are authenticated with it, so that no
 // sealed key can stand in for another.

@@ -104,7 +104,7 @@ func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect
 	report, err := audit.Verify(ctx, src, master, expect, func(done, all int64) { bar.Show(int(done), done, all) })
 	bar.Clear()
 	if errors.Is(err, issuer.ErrMasterKey) {
-		return s.Refused("use the master key of the store; if it is, somebody has changed a key in the store", "a key of the audit record does not open: %v", err)
+		return s.Refused("use the master key that the store has, or had when it was exported; if it is that, somebody has changed a key", "a key of the audit record does not open: %v", err)
 	}
 	out, other := report.Verdict(err)
 	if other != nil {

@@ -3,13 +3,10 @@ package keys
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"slices"
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
-	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
@@ -21,6 +18,10 @@ type Store struct {
 	Issuer *issuer.Issuer
 	Audit  audit.Store
 	Master issuer.MasterKey
+	// MasterFile holds Master.
+	MasterFile string
+	// ReplaceMaster seals all keys under another master key.
+	ReplaceMaster func(ctx context.Context, to issuer.MasterKey, ev issuer.Event) error
 }
 
 // Shell is the program around the commands.
@@ -29,33 +30,13 @@ type Shell struct {
 
 	// Beside runs a step on the store that a command names.
 	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
+	// ReadMaster reads a file with a master key.
+	ReadMaster func(path string) (issuer.MasterKey, error)
 }
 
 // Commands are those of "doorward key".
 func (s Shell) Commands() []*cobra.Command {
-	return []*cobra.Command{s.listCommand(), s.rotateCommand(), s.revokeCommand(), s.newMasterCommand()}
-}
-
-func (s Shell) newMasterCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "new-master FILE",
-		Short: "Make a master key for nodes that share a database",
-		Long: `Make a master key and write it to FILE, mode 0600, which must not exist. Every node on
-one database needs the same: DOORWARD_MASTER_KEY_FILE names its file. Keep a copy where the
-database's backups are not; one is nothing without the other.`,
-		Args: s.Want("FILE"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			err := durable.Create(args[0], issuer.GenerateMasterKey().Text()+"\n")
-			if errors.Is(err, fs.ErrExist) {
-				return s.Refused("choose another name", "%s is there already", args[0])
-			}
-			if err != nil {
-				return s.Failed(err, "", "cannot write the master key: %v", err)
-			}
-			s.Note("%s holds a new master key", args[0])
-			return nil
-		},
-	}
+	return []*cobra.Command{s.listCommand(), s.rotateCommand(), s.revokeCommand(), s.newMasterCommand(), s.replaceMasterCommand()}
 }
 
 func (s Shell) listCommand() *cobra.Command {

@@ -1,0 +1,74 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/durable"
+	"github.com/doorward/doorward/issuer"
+	"github.com/spf13/cobra"
+)
+
+func (s Shell) newMasterCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "new-master FILE",
+		Short: "Make a master key, for a new database or to replace another",
+		Long: `Make a master key and write it to FILE, mode 0600, which must not exist. Every node on
+one database needs the same: DOORWARD_MASTER_KEY_FILE names its file. Keep a copy where the
+database's backups are not; one is nothing without the other. A store that has a master key
+gets this one with "doorward key replace-master".`,
+		Args: s.Want("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			err := durable.Create(args[0], issuer.GenerateMasterKey().Text()+"\n")
+			if errors.Is(err, fs.ErrExist) {
+				return s.Refused("choose another name", "%s is there already", args[0])
+			}
+			if err != nil {
+				return s.Failed(err, "", "cannot write the master key: %v", err)
+			}
+			s.Note("%s holds a new master key", args[0])
+			return nil
+		},
+	}
+}
+
+func (s Shell) replaceMasterCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "replace-master FILE",
+		Short: "Seal all keys in the store under another master key",
+		Long: `Seal all keys in the store under the master key in FILE, which "doorward key new-master"
+makes. The keys themselves stay: tokens stay good and nobody logs in again.
+
+Servers that run go on with the keys that they have read, but say at /readyz that they are not
+ready. So put FILE in the place of the old master key wherever a server reads it, and restart
+them. Keep the old one with the backups and audit exports from before, which it opens.
+
+Whoever has the old master key and also a copy of the store from before has the keys: then
+revoke these too, with "doorward key revoke", and make a new one for the audit record, with
+"doorward key rotate --audit".`,
+		Example: `  doorward key new-master new.key
+  doorward key replace-master new.key
+  mv doorward-data/master.key master.key.old && mv new.key doorward-data/master.key`,
+		Args: s.Want("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.Beside(cmd, func(ctx context.Context, store Store) error { return s.replaceMaster(ctx, store, args[0]) })
+		},
+	}
+}
+
+func (s Shell) replaceMaster(ctx context.Context, store Store, path string) error {
+	to, err := s.ReadMaster(path)
+	if err != nil {
+		return err
+	}
+	if to == store.Master {
+		return s.Refused("doorward key new-master FILE makes another", "%s is the master key of this store already", path)
+	}
+	if err := store.ReplaceMaster(ctx, to, s.Event()); err != nil {
+		return err
+	}
+	s.Note("all keys are sealed under %s now, and %s opens backups and audit exports from before alone", path, store.MasterFile)
+	s.Note("put the new one in its place wherever a server reads it, and restart the servers")
+	return nil
+}
