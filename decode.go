@@ -51,7 +51,7 @@ func (v *Verifier) complete(c *Claims, typ string) error {
 	case !c.IssuedAt.IsZero() && !c.IssuedAt.Before(c.ExpiresAt):
 		return &claimError{"iat", "is not before exp"}
 	case !c.IssuedAt.IsZero() && c.ExpiresAt.Sub(c.IssuedAt) > v.maxLifetime:
-		return &claimError{"exp", "is too long after iat"}
+		return &claimError{"exp", "is too long after iat: more than MaxLifetime"}
 	}
 	return nil
 }

@@ -34,6 +34,9 @@ var (
 	ErrClock = errors.New("doorward: the clock of this machine is wrong")
 )
 
+// errOutOfTouch is what a RevocationSet says, made once: Check does not allocate.
+var errOutOfTouch = fmt.Errorf("%w: does Issuer.Run, or Feed.Run, run, and what does its log say?", ErrStale)
+
 // Errors of a request, seen in [Refusal.Err].
 var (
 	// ErrNoToken says that the request carries no token.

@@ -83,7 +83,7 @@ func (p jsonPlace) vary() string           { return "" }
 type queryPlace struct{ name string }
 
 func (p queryPlace) Extract(r *http.Request) (string, error) {
-	if r.URL.RawQuery == "" {
+	if r.URL == nil || r.URL.RawQuery == "" {
 		return "", nil
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -205,7 +206,7 @@ func (v *Verifier) log(r *http.Request, refusal *Refusal) {
 		cause.Attrs(refusal.Err),
 		slog.Int("status", refusal.Status),
 		slog.String("method", clip(r.Method)),
-		slog.String("path", clip(r.URL.Path)),
+		slog.String("path", clip(cmp.Or(r.URL, &url.URL{}).Path)), // A request that came by another protocol has no URL.
 		slog.String("request_id", clip(refusal.RequestID)),
 	)...)
 }

@@ -59,6 +59,7 @@ func (v *Verifier) Token(r *http.Request) (string, error) {
 // every way as Require does: status, challenge, body and log. An error that is none of
 // them is answered with 503.
 func (v *Verifier) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	err = cmp.Or(err, errors.New("doorward: Refuse was called without an error"))
 	v.observed(err, false)
 	v.refuse(w, r, newRefusal(err), nil)
 }

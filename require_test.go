@@ -347,7 +347,7 @@ func TestRefusalLog(t *testing.T) {
 		{
 			"audience", "POST /need\nAuthorization: Bearer " + a.subject.token(t, map[string]any{"aud": "x", "sub": strings.Repeat("s", 500)}),
 			map[string]any{
-				"level": "INFO", "reason": "doorward: token for another audience", "status": 401.0, "method": "POST", "path": "/need",
+				"level": "INFO", "reason": `doorward: token for another audience: aud is ["x"], want "https://api.example"`, "status": 401.0, "method": "POST", "path": "/need",
 				"sub": strings.Repeat("s", 200) + "…", "sid": testSession, "client_id": "doorward", "jti": "jti-1", "kid": a.key.ID(),
 			},
 		},

@@ -98,7 +98,7 @@ func (s *RevocationSet) check(c *Claims, now time.Time) error {
 		return ErrRevoked
 	}
 	if s.unknown.Load() || s.age(now) > s.maxStaleness {
-		return ErrStale
+		return errOutOfTouch
 	}
 	return nil
 }

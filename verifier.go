@@ -152,6 +152,9 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 // jwt.ErrSignature, jwt.ErrType, ErrClaims, ErrExpired, ErrNotYet, ErrIssuer,
 // ErrAudience, ErrRevoked, ErrStale; or ErrClock, in the place of ErrExpired, ErrNotYet or
 // ErrStale. raw is the token alone, without "Bearer".
+//
+// ErrNoKeys, ErrStale and ErrClock say nothing against the token: ask for them first, and answer "unavailable" (503, gRPC's
+// Unavailable), everything else "not authenticated". The error is for the log; a client is told no more than [Refusal.Description] says.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	c, cached, err := v.check(ctx, raw)
 	err = v.settle(ctx, c, err, nil)
@@ -181,15 +184,13 @@ func (v *Verifier) checkWith(ctx context.Context, raw string, keys jwt.KeySet) (
 	if err != nil {
 		return nil, false, err
 	}
-	c, err = v.decodeClaims(&token)
-	if err != nil {
+	if c, err = v.decodeClaims(&token); err != nil {
 		return c, false, err
 	}
-	if err := v.checkNow(c); err != nil {
-		return c, false, err
+	if err = v.checkNow(c); err == nil {
+		v.keep(digest, raw, &token, c)
 	}
-	v.keep(digest, raw, &token, c)
-	return c, false, nil
+	return c, false, err
 }
 
 // checkNow is what a cached token is asked again on each use.
@@ -225,11 +226,11 @@ func (v *Verifier) checkAt(c *Claims, now time.Time) error {
 	case c.notBefore.After(now.Add(v.leeway)), c.IssuedAt.After(now.Add(v.leeway)):
 		return ErrNotYet
 	case c.IssuedAt.IsZero() && c.ExpiresAt.Sub(now) > v.maxLifetime:
-		return &claimError{"exp", "is too far away"}
+		return &claimError{"exp", "is too far away: more than MaxLifetime"}
 	case c.Issuer != v.issuer:
-		return ErrIssuer
+		return fmt.Errorf("%w: iss is %q, want %q", ErrIssuer, c.Issuer, v.issuer)
 	case !slices.Contains(c.Audience, v.audience):
-		return ErrAudience
+		return fmt.Errorf("%w: aud is %q, want %q", ErrAudience, c.Audience, v.audience)
 	}
 	return v.checkRevoked(c, now)
 }

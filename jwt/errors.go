@@ -30,6 +30,7 @@ var (
 	errJSONForm     = because(ErrMalformed, "JSON serialization is not read")
 	errEmpty        = because(ErrMalformed, "a part is empty")
 	errHeader64     = because(ErrMalformed, "the header is not strict base64url")
+	errScheme       = because(ErrMalformed, "it begins with Bearer: give the token alone")
 	errClaims64     = because(ErrMalformed, "the payload is not strict base64url")
 	errSignature64  = because(ErrMalformed, "the signature is not strict base64url")
 	errNoAlgorithm  = because(ErrMalformed, "the header names no algorithm")

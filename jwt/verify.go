@@ -109,6 +109,9 @@ func (s *scratch) decode(p parts) (header Header, seen bool, err error) {
 	header, seen = s.seenBefore(p.header)
 	if !seen {
 		if s.header, err = strict.AppendBase64(s.header[:0], p.header); err != nil {
+			if len(p.header) > 7 && strings.EqualFold(p.header[:7], "Bearer ") {
+				return Header{}, false, errScheme
+			}
 			return Header{}, false, errHeader64
 		}
 		if header, err = parseHeader(s.header); err != nil {

@@ -3,6 +3,7 @@ package remote_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -80,7 +81,7 @@ func Example_severalIssuers() {
 	} {
 		claims, err := v.Verify(context.Background(), token)
 		if err != nil {
-			fmt.Println(err)
+			fmt.Println("refused:", errors.Is(err, doorward.ErrIssuer))
 			continue
 		}
 		fmt.Println(claims.Issuer == own.url, claims.Subject)
@@ -88,7 +89,7 @@ func Example_severalIssuers() {
 	// Output:
 	// true ann
 	// false ann
-	// doorward: token of another issuer
+	// refused: true
 }
 
 // A service that hears of logouts, too. Until the first answer nobody can say what was revoked, so no token passes.
@@ -113,8 +114,8 @@ func ExampleNewFeed() {
 	// and, for as long as the service runs: go feed.Run(ctx)
 
 	// Output:
-	// doorward: revocations are out of date
-	// doorward: revocations are out of date: nothing was heard yet
+	// doorward: revocations are out of date: does Issuer.Run, or Feed.Run, run, and what does its log say?
+	// doorward: revocations are out of date: nothing was heard yet: does Feed.Run run?
 }
 
 // Whether the issuer can be reached, at the start of a service.

@@ -183,7 +183,7 @@ func (f *Feed) Ready() error {
 	age := f.Age()
 	switch {
 	case age == math.MaxInt64:
-		return fmt.Errorf("%w: nothing was heard yet", doorward.ErrStale)
+		return fmt.Errorf("%w: nothing was heard yet: does Feed.Run run?", doorward.ErrStale)
 	case age > f.cfg.MaxStaleness:
 		return fmt.Errorf("%w: last heard %v ago", doorward.ErrStale, age.Round(time.Millisecond))
 	case f.hasUnknown():
