@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -20,9 +21,13 @@ import (
 // Issuer makes access tokens for tests of an API, good ones and bad ones. It has a
 // key of its own and serves its key set and metadata on loopback until the test
 // ends. All methods may be called concurrently.
+//
+// Its clock is time.Now, so that testing/synctest moves it. One that is made in a bubble
+// serves nothing, since the time of a bubble stands still while a server waits for the
+// network; [Issuer.Config] needs no server. What fetches keys needs one that is made outside.
 type Issuer struct {
-	t      testing.TB
-	server *httptest.Server
+	t   testing.TB
+	url string
 
 	mu          sync.Mutex // guards what follows
 	keys        []*jwt.Key // the last one signs
@@ -35,6 +40,10 @@ func NewIssuer(t testing.TB) *Issuer {
 	t.Helper()
 	i := &Issuer{t: t, revocations: doorward.NewRevocationSet(0)}
 	i.RotateKey()
+	if inBubble() {
+		i.url = "http://issuer.example"
+		return i
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) {
 		i.write(w, i.JWKS())
@@ -42,9 +51,17 @@ func NewIssuer(t testing.TB) *Issuer {
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server", func(w http.ResponseWriter, _ *http.Request) {
 		i.write(w, map[string]any{"issuer": i.URL(), "jwks_uri": i.JWKSURL()})
 	})
-	i.server = httptest.NewServer(mux)
-	t.Cleanup(i.server.Close)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	i.url = server.URL
 	return i
+}
+
+// inBubble reports whether it is called in a bubble of testing/synctest: elsewhere Wait panics.
+func inBubble() (in bool) {
+	defer func() { _ = recover() }()
+	synctest.Wait()
+	return true
 }
 
 // Config is what a Verifier of this issuer's tokens needs. The audience is the
@@ -82,7 +99,7 @@ func (i *Issuer) TokenOf(key *jwt.Key, typ string, claims map[string]any) string
 		"iat": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(), "auth_time": now.Unix(),
 		"jti": rand.Text(), "sid": i.nextID(),
 	}
-	if exp, ok := claims["exp"].(int64); ok && exp <= now.Unix() {
+	if exp, ok := seconds(claims["exp"]); ok && exp <= now.Unix() {
 		all["iat"] = exp - 600 // the time at which such a token was made
 	}
 	maps.Copy(all, claims)
@@ -90,6 +107,14 @@ func (i *Issuer) TokenOf(key *jwt.Key, typ string, claims map[string]any) string
 	token, err := jwt.Sign(key, typ, all)
 	i.must(err)
 	return token
+}
+
+func seconds(exp any) (int64, bool) {
+	if n, ok := exp.(int); ok {
+		return int64(n), true
+	}
+	n, ok := exp.(int64)
+	return n, ok
 }
 
 // Revoke ends the session of a token that this issuer made.
@@ -145,7 +170,7 @@ func (i *Issuer) JWKS() *jwt.Set {
 
 // URL is the issuer's name and address, without a slash at the end.
 func (i *Issuer) URL() string {
-	return i.server.URL
+	return i.url
 }
 
 // JWKSURL is where the key set is served.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/doorward/doorward"
@@ -37,6 +38,7 @@ func TestIssuer(t *testing.T) {
 		{"signed before the rotation", rotated, nil},
 		{"a new session of a subject whose sessions were ended", iss.Token(map[string]any{"sub": "bob"}), nil},
 		{"expired", iss.Token(map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), doorward.ErrExpired},
+		{"expired, as an int", iss.Token(map[string]any{"exp": 1_000_000_000}), doorward.ErrExpired},
 		{"another audience", iss.Token(map[string]any{"aud": "https://other.example.com"}), doorward.ErrAudience},
 		{"another issuer", iss.Token(map[string]any{"iss": "https://other.example.com"}), doorward.ErrIssuer},
 		{"no exp", iss.Token(map[string]any{"exp": nil}), doorward.ErrClaims},
@@ -54,6 +56,23 @@ func TestIssuer(t *testing.T) {
 			t.Errorf("claims are %+v", claims)
 		}
 	}
+}
+
+// In a bubble of testing/synctest an issuer must not wait for the network, or no time passes there.
+func TestIssuerInBubble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		iss := doorwardtest.NewIssuer(t)
+		v := iss.Verifier()
+		token := iss.Token(nil)
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if _, err := v.Verify(t.Context(), token); !errors.Is(err, doorward.ErrExpired) {
+			t.Errorf("error is %v, want ErrExpired", err)
+		}
+	})
 }
 
 func TestIssuerServesItsKeys(t *testing.T) {
