@@ -124,7 +124,7 @@ func (h *hub) publish(page issuer.RevocationPage) {
 	defer h.mu.Unlock()
 	if h.lineage != page.Lineage {
 		h.cutAll()
-		h.lineage, h.last = page.Lineage, nil
+		h.lineage = page.Lineage
 	}
 	if len(h.streams) == 0 {
 		h.told, h.last = page.Next, nil
