@@ -148,6 +148,8 @@ func (f *Feed) check() error {
 		return errors.New("ClientID is required, and has no colon")
 	case f.cfg.ClientSecret == "":
 		return errors.New("ClientSecret is required")
+	case f.cfg.ClientSecret != strings.TrimSpace(f.cfg.ClientSecret):
+		return errors.New("ClientSecret begins or ends with a space or a line end: trim what a file holds")
 	case f.cfg.MaxStaleness < 2*time.Second:
 		return fmt.Errorf("MaxStaleness is %v, less than 2 s", f.cfg.MaxStaleness)
 	case f.cfg.Poll < 0 || f.cfg.Poll > f.cfg.MaxStaleness/2:

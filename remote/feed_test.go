@@ -425,6 +425,7 @@ func TestFeedConfig(t *testing.T) {
 		{"no id", "ClientID", func(c *remote.FeedConfig) { c.ClientID = "" }},
 		{"id with a colon", "ClientID", func(c *remote.FeedConfig) { c.ClientID = "a:b" }},
 		{"no secret", "ClientSecret", func(c *remote.FeedConfig) { c.ClientSecret = "" }},
+		{"secret with the line end of its file", "ClientSecret begins or ends with", func(c *remote.FeedConfig) { c.ClientSecret += "\n" }},
 		{"staleness", "MaxStaleness", func(c *remote.FeedConfig) { c.MaxStaleness = time.Second }},
 		{"negative staleness", "MaxStaleness", func(c *remote.FeedConfig) { c.MaxStaleness = -1 }},
 		{"poll", "Poll", func(c *remote.FeedConfig) { c.Poll = 31 * time.Second }},

@@ -124,8 +124,8 @@ func acceptable(resp *http.Response) error {
 	if err := wanted(resp); err != nil {
 		return err
 	}
-	if !isJSON(resp.Header.Get("Content-Type")) {
-		return failed("type", "the answer is not declared as JSON")
+	if typ := resp.Header.Get("Content-Type"); !isJSON(typ) {
+		return failed("type", "the answer's Content-Type is %.80q, want application/json or application/jwk-set+json", typ)
 	}
 	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return failed("type", "the answer is compressed, which nobody asked for")

@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -101,6 +102,19 @@ func TestHostileServer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who publishes a set under no type of JSON is told so.
+func TestContentTypeIsNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.set(serves(setOf(t, newKey(t, "good")), "Content-Type", "text/plain; charset=utf-8"))
+		err := f.keys.Refresh(t.Context())
+		if !errors.Is(err, remote.ErrUnavailable) || !strings.Contains(err.Error(), `"text/plain; charset=utf-8", want application/json`) {
+			t.Errorf("error is %v, want ErrUnavailable that names both types", err)
+		}
+	})
 }
 
 // The same answers through a transport of the user's own, after a good set: it stays in use. Attack_G03.
