@@ -24,5 +24,6 @@
 //	ErrToken from Logout                    401 invalid_token
 //	ErrTwoCookies                           400 invalid_request
 //	ErrUnavailable                          503 unavailable
+//	context.Canceled                        nothing: the client has gone
 //	anything else                           500 server_error
 package issuer

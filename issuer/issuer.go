@@ -47,8 +47,11 @@ type Subject struct {
 type Config struct {
 	// Issuer is the iss of every token: an https URL without query and fragment
 	// (RFC 8414 §2); http is allowed for loopback addresses.
-	Issuer    string
-	Store     Store
+	Issuer string
+	// Store holds the sessions and the keys of one issuer. Two Issuers on one store are that issuer twice: each refreshes the
+	// other's sessions, whatever their names. Issuers that are not to trust each other need a store and a master key each.
+	Store Store
+	// MasterKey seals the keys in the Store; another one is ErrMasterKey at the next start. Keep it, apart from the Store's backups.
 	MasterKey MasterKey
 	Subjects  Subjects
 

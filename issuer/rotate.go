@@ -33,7 +33,8 @@ type KeyInfo struct {
 	KeepUntil time.Time // zero while it makes tokens, or will
 }
 
-// JWKS returns the public keys to publish (RFC 7517 §5).
+// JWKS returns the public keys to publish (RFC 7517 §5): as JSON, under the Content-Type application/jwk-set+json, without which
+// remote.KeySet refuses it, and with a max-age of less than Config.PublishLead.
 func (i *Issuer) JWKS() *jwt.Set { return i.ring.Load().public }
 
 // AssertionKeys returns the public keys by which what Assert signs is verified: one for each key
