@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -125,6 +126,44 @@ func TestExport(t *testing.T) {
 		if _, err := verifyText(t, master, changed); err == nil || changed == text {
 			t.Errorf("with %s it verifies", change[1])
 		}
+	}
+}
+
+// What an earlier version has exported verifies: how records, blocks, anchors and keys are authenticated stays as it is.
+func TestExportOfAnEarlierVersion(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/export1.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	master, err := issuer.ParseMasterKey("_XPWPh2xAFwkoAjCM-0U6PkrpXvY0XdkCfXUX3koC8Q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := verifyText(t, master, string(text))
+	const head = "dwah1.8.CJ_TmB0DWrsmnBBnnlarDXO0uo92hpCCnsTVlaWoGF4"
+	if err != nil || report.Head.String() != head || report.From.Number != 3 || report.Blocks != 5 || report.Records != 5 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// Lines that are lost from the end of an export, up to its last one, are missed.
+func TestExportCut(t *testing.T) {
+	t.Parallel()
+	master, want, text := exported(t)
+	lines := strings.SplitAfter(text, "\n")
+	end := len(lines) - 2 // the last line is empty
+	for _, lost := range []int{2, 4} {
+		got, err := verifyText(t, master, strings.Join(lines[:end-lost], "")+lines[end])
+		broken, ok := errors.AsType[*audit.BrokenError](err)
+		if !errors.Is(err, audit.ErrTailCut) || !ok || broken.Block != want.Head.Number-int64(lost/2)+1 {
+			t.Errorf("%d lines are gone: %+v, %v", lost, got, err)
+		}
+	}
+	other := want.Head
+	other.MAC[0] ^= 1
+	if _, err := verifyText(t, master, strings.Join(lines[:end], "")+strings.Replace(lines[end], want.Head.String(), other.String(), 1)); !errors.Is(err, audit.ErrHistory) {
+		t.Errorf("with the end of another: %v", err)
 	}
 }
 

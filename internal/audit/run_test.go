@@ -27,6 +27,7 @@ type fake struct {
 	sealing []time.Time
 	pruning []time.Time
 	err     error
+	rival   bool // adds a key in the moment before this process does
 }
 
 var errDown = errors.New("down")
@@ -46,17 +47,27 @@ func (f *fake) AuditKeys(context.Context) ([]audit.StoredKey, error) {
 func (f *fake) AddAuditKey(_ context.Context, k audit.StoredKey, _ issuer.Event) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
+	if k.Number <= int64(len(f.keys)) {
+		return issuer.ErrConflict
+	}
 	f.keys = append(f.keys, k)
-	return f.err
+	if f.rival {
+		f.rival = false
+		return issuer.ErrConflict
+	}
+	return nil
 }
 
-func (f *fake) SealAudit(_ context.Context, newest string, seal func(audit.Head, []audit.Record, time.Time) audit.Block) (int, error) {
+func (f *fake) SealAudit(ctx context.Context, newest string, seal func(audit.Head, []audit.Record, time.Time) audit.Block) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sealing = append(f.sealing, time.Now())
 	n := min(f.waiting, audit.MaxRecords)
-	if f.err != nil || n == 0 {
-		return 0, f.err
+	if err := errors.Join(ctx.Err(), f.err); err != nil || n == 0 {
+		return 0, err
 	}
 	if newest != f.keys[len(f.keys)-1].ID {
 		return 0, issuer.ErrConflict
@@ -156,16 +167,58 @@ func TestRunKeys(t *testing.T) {
 	})
 }
 
-// A bubble: blocks that this process has sealed are gone.
-func TestRunNoticesCut(t *testing.T) {
+// Of nodes that make a key at once one does, and the others go on with that: the first key, one that is due, and one that
+// somebody asks for, which is another.
+func TestKeyOfAnotherNode(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{waiting: 3 * audit.MaxRecords}
-		log := run(t, f, audit.Config{}, 10*time.Second, func() { f.blocks, f.waiting = f.blocks[:1], 1 })
-		if strings.Count(log, "sealed blocks are gone from the audit record") != 1 {
-			t.Errorf("logged:\n%s", log)
+		f := &fake{waiting: 1, rival: true}
+		master := issuer.GenerateMasterKey()
+		sealer := func() *audit.Sealer {
+			s, err := audit.NewSealer(audit.Config{Store: f, MasterKey: master, KeyTTL: time.Hour})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
 		}
+		s := sealer()
+		seal := func(keys int) {
+			t.Helper()
+			f.waiting++
+			if err := s.Seal(t.Context()); err != nil || len(f.keys) != keys || f.blocks[len(f.blocks)-1].Key != f.keys[keys-1].ID {
+				t.Fatalf("%d keys, %v", len(f.keys), err)
+			}
+		}
+		seal(1)
+		time.Sleep(2 * time.Hour) // in the bubble
+		f.rival = true
+		seal(2)
+		f.rival = true
+		if id, err := sealer().Rotate(t.Context(), issuer.Event{}); err != nil || len(f.keys) != 4 || id != f.keys[3].ID {
+			t.Fatalf("%d keys, %v", len(f.keys), err)
+		}
+		seal(4)
 	})
+}
+
+// A bubble: blocks that this process has sealed are gone, or are others.
+func TestRunNoticesCut(t *testing.T) {
+	t.Parallel()
+	for name, cut := range map[string]func(f *fake){
+		"cut off": func(f *fake) { f.blocks = f.blocks[:1] },
+		"others":  func(f *fake) { f.blocks[2].MAC[0] ^= 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{waiting: 3 * audit.MaxRecords}
+				log := run(t, f, audit.Config{}, 10*time.Second, func() { cut(f); f.waiting = 1 })
+				if strings.Count(log, "sealed blocks are gone from the audit record") != 1 {
+					t.Errorf("logged:\n%s", log)
+				}
+			})
+		})
+	}
 }
 
 func TestNewSealer(t *testing.T) {

@@ -133,12 +133,13 @@ func (s *Sealer) Seal(ctx context.Context) error {
 
 // Prune deletes blocks that were sealed before the retention, the first ones as long as they
 // are that old. It returns ErrBroken, and deletes nothing from there on, where the record is
-// not what was sealed: what somebody changed stays to be looked at.
+// not what was sealed: what somebody changed stays to be looked at. What went before an error,
+// or before ctx has ended, is on record all the same.
 func (s *Sealer) Prune(ctx context.Context) (records int, err error) {
 	if s.cfg.Retention == 0 {
 		return 0, nil
 	}
-	var first, last int64
+	var first, last, done int64 // blocks; last is deleted, and done, when the transaction is
 	for {
 		n, err := s.step(ctx, func(k key) (int, error) {
 			return s.cfg.Store.PruneAudit(ctx, k.id, func(page Page, now time.Time) (int, Anchor, error) {
@@ -154,18 +155,22 @@ func (s *Sealer) Prune(ctx context.Context) (records int, err error) {
 			})
 		})
 		if err != nil {
-			return records, fmt.Errorf("prune the audit record: %w", err)
-		}
-		if records += n; n > 0 {
+			err = fmt.Errorf("prune the audit record: %w", err)
+		} else if n > 0 {
+			records, done = records+n, last
 			continue
 		}
-		if records == 0 {
-			return 0, nil
+		if records > 0 {
+			err = errors.Join(err, s.recordPrune(ctx, fmt.Sprintf("%d records, blocks %d to %d", records, first, done)))
 		}
-		return records, s.cfg.Store.Record(ctx, issuer.Event{
-			Kind: EventPrune, Actor: "doorward", Reason: fmt.Sprintf("%d records, blocks %d to %d", records, first, last),
-		})
+		return records, err
 	}
+}
+
+func (s *Sealer) recordPrune(ctx context.Context, what string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sealPace)
+	defer cancel()
+	return s.cfg.Store.Record(ctx, issuer.Event{Kind: EventPrune, Actor: "doorward", Reason: what})
 }
 
 // Rotate makes another key, which seals from the next block on.
@@ -256,7 +261,7 @@ func (s *Sealer) add(ctx context.Context, ev issuer.Event) (string, error) {
 
 // keyIsOld reports whether another key is due. A clock that went back waits.
 func (s *Sealer) keyIsOld() bool {
-	return s.cfg.KeyTTL > 0 && s.keys.newest.ID != "" && time.Since(s.keys.newest.CreatedAt) > s.cfg.KeyTTL
+	return s.cfg.KeyTTL > 0 && time.Since(s.keys.newest.CreatedAt) > s.cfg.KeyTTL
 }
 
 // watch tells when blocks that this process has seen are gone. A verifier that has kept no

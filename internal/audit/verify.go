@@ -24,7 +24,8 @@ type Report struct {
 //
 // With expect, which may be nil, it also compares with a head that was kept: the error is
 // ErrTailCut, ErrHistory or ErrHeadOld. Without one nobody can tell that the last blocks are
-// gone, together with their records.
+// gone, together with their records, from a store; an export says itself where it ends, which
+// tells of a loss and not of a hand that changes that, too.
 //
 // It calls progress after each page with the number of the last block checked and that of the
 // last one. The record may be written, sealed and pruned meanwhile.
@@ -40,7 +41,7 @@ func Verify(ctx context.Context, src Source, master issuer.MasterKey, expect *He
 		}
 		progress(v.head.Number, page.Last.Number)
 		if len(page.Blocks) == 0 {
-			return v.report, v.end()
+			return v.report, v.end(page.Last)
 		}
 	}
 }
@@ -142,8 +143,13 @@ func (v *verifier) compare() error {
 	return nil
 }
 
-func (v *verifier) end() error {
+// end compares the last block that was read with the one that the source calls its last, and with the head.
+func (v *verifier) end(last Head) error {
 	switch {
+	case last.Number != v.head.Number:
+		return &BrokenError{v.head.Number + 1, ErrTailCut}
+	case last != v.head:
+		return &BrokenError{v.head.Number, ErrHistory}
 	case v.expect == nil:
 		return nil
 	case v.expect.Number > v.head.Number:

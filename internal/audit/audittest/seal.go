@@ -99,6 +99,12 @@ func testSeal(f *fixture) {
 	if n, oldest, err = f.store.AuditWaiting(f.Context()); n != 0 || !oldest.IsZero() || err != nil {
 		f.Errorf("%d wait since %v, %v", n, oldest, err)
 	}
+	var wrong int
+	f.ok(f.db.QueryRowContext(f.Context(), `SELECT COUNT(*) FROM audit_blocks AS b WHERE first <> (SELECT MIN(seq) FROM audit WHERE block = b.number)
+		OR last <> (SELECT MAX(seq) FROM audit WHERE block = b.number) OR count > 256`).Scan(&wrong))
+	if wrong != 0 {
+		f.Errorf("%d blocks do not say where they begin and end", wrong)
+	}
 	list, err := f.store.SearchAudit(f.Context(), audit.Query{Limit: 1, Kinds: []issuer.EventKind{audit.EventKeyRotate}})
 	f.ok(err)
 	if len(list) != 1 || list[0].Block == 0 || list[0].Subject == "" || list[0].Actor != "doorward" {
@@ -248,6 +254,10 @@ func testRetention(f *fixture) {
 	if n != 0 || f.count("audit_anchor") != 0 {
 		f.Fatalf("%d records deleted that are young", n)
 	}
+	f.age(1, 1)
+	if n, err = f.sealer(f.store, 0).Prune(f.Context()); n != 0 || err != nil || f.count("audit_anchor") != 0 {
+		f.Fatalf("%d records deleted that are kept for ever, %v", n, err)
+	}
 	f.exec(`DELETE FROM audit`)
 	f.exec(`DELETE FROM audit_blocks`)
 	f.age(200, 3)
@@ -284,6 +294,9 @@ func testRetention(f *fixture) {
 	f.tampered([]string{`DELETE FROM audit_anchor`}, func() { f.broken("no anchor", nil, 1, audit.ErrBlockMissing) })
 	_, err = f.verify(&old)
 	f.ok(err)
+	other := old
+	other.MAC[0] ^= 1
+	f.broken("another head where the record begins", &other, old.Number, audit.ErrHistory)
 	old.Number--
 	_, err = f.verify(&old)
 	f.fails(err, audit.ErrHeadOld)
@@ -332,14 +345,20 @@ func testFront(f *fixture) {
 
 // What was changed before it is old enough stays to be looked at.
 func testBrokenStays(f *fixture) {
+	f.age(1, audit.MaxRecords-1) // with the event of the key as much as is deleted at once
 	f.age(6, 2)
-	f.exec(`UPDATE audit SET reason = 'x' WHERE block = 2`)
+	f.exec(`UPDATE audit SET reason = 'x' WHERE block = 3`)
 	n, err := f.sealer(f.store, time.Hour).Prune(f.Context())
 	f.fails(err, audit.ErrRowChanged)
-	if n != 0 || f.count("audit_blocks") != 6 {
+	if n != audit.MaxRecords || f.count("audit_blocks") != 6 {
 		f.Errorf("%d records deleted, %d blocks left", n, f.count("audit_blocks"))
 	}
-	f.broken("after the retention", nil, 2, audit.ErrRowChanged)
+	f.broken("after the retention", nil, 3, audit.ErrRowChanged)
+	list, err := f.store.SearchAudit(f.Context(), audit.Query{Kinds: []issuer.EventKind{audit.EventPrune}})
+	f.ok(err)
+	if len(list) != 1 || list[0].Reason != "256 records, blocks 1 to 1" {
+		f.Errorf("what was deleted before is on record as %+v", list)
+	}
 }
 
 // The order is that of blocks and not of times, and a clock that goes back keeps more, never less.
