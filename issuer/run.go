@@ -39,11 +39,11 @@ func (i *Issuer) Run(ctx context.Context) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			if !failing {
-				i.cfg.Logger.Error("the store does not answer; trying again", "err", err)
+				i.cfg.Logger.Error("the store cannot be read; trying again", "err", err)
 			}
 			pause(ctx, retryPace)
 		} else if failing {
-			i.cfg.Logger.Info("the store answers again")
+			i.cfg.Logger.Info("the store can be read again")
 		}
 		failing = err != nil
 		if age := i.RevocationAge(); stale != (age > i.cfg.MaxStaleness) {
