@@ -22,10 +22,12 @@ FUZZTIME ?= 1m
 # What others compute in memory of their own is not watched by the race detector, which takes half of the time there: SQLite,
 # translated from C, in memory that the detector does not see anyhow, and Argon2.
 UNWATCHED = modernc.org/sqlite/lib modernc.org/libc/... golang.org/x/crypto/argon2
-RACE = -race $(foreach p,$(UNWATCHED),-gcflags=$(p)=-race=false)
+# The race detector is C.
+RACE = env CGO_ENABLED=1 go test -race $(foreach p,$(UNWATCHED),-gcflags=$(p)=-race=false)
 
-# Servers under test run a binary built without the race detector.
+# Servers under test run a binary built without the race detector, and without C, as the release files are.
 export DOORWARD_BINARY = $(BUILD)/doorward
+export CGO_ENABLED = 0
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +38,7 @@ deps: ## install what the tests use (Debian packages, modules); as root or with 
 test: binary summary ## run every test once with -race, allocation tests without; CI=true: a skip fails
 	go vet ./...
 	@$(SUMMARY) \
-		-- go test -json -count=1 -vet=off $(RACE) -timeout 15m ./... \
+		-- $(RACE) -json -count=1 -vet=off -timeout 15m ./... \
 		$(if $(ALLOC_FILES),-- go test -json -count=1 -vet=off -timeout 5m -run '^($(ALLOC_TESTS))$$' $(ALLOC_DIRS)) \
 		-- tools/fuzz.sh 100x \
 		$(foreach m,$(MODULES),-- go -C $(m) test -json -count=1 -timeout 5m ./...)
@@ -44,7 +46,7 @@ test: binary summary ## run every test once with -race, allocation tests without
 soak: export DOORWARD_SOAK = 1
 soak: binary summary ## run the long variants: more rounds, more sockets
 	@$(SUMMARY) \
-		-- go test -json -count=1 $(RACE) -timeout 0 ./... \
+		-- $(RACE) -json -count=1 -timeout 0 ./... \
 		$(if $(ALLOC_FILES),-- go test -json -count=1 -vet=off -timeout 0 -run '^($(ALLOC_TESTS))$$' $(ALLOC_DIRS)) \
 		-- tools/fuzz.sh $(FUZZTIME)
 
@@ -61,7 +63,7 @@ dist: ## build the release files: six targets and their checksums, in dist/
 	rm -rf dist && mkdir dist
 	for os in linux darwin windows; do for arch in amd64 arm64; do \
 		ext=; if [ $$os = windows ]; then ext=.exe; fi; \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags='-s -w' -o dist/doorward-$$os-$$arch$$ext ./cmd/doorward; \
+		GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags='-s -w' -o dist/doorward-$$os-$$arch$$ext ./cmd/doorward; \
 	done; done
 	cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
 

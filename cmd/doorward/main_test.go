@@ -46,6 +46,7 @@ func suite(m *testing.M) int {
 			_ = os.Unsetenv(name)
 		}
 	}
+	_ = os.Setenv("CGO_ENABLED", "0") // What tests build is built as the release files are.
 	var err error
 	if scratch, err = os.MkdirTemp("", "doorward-binary-*"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -86,7 +86,7 @@ func TestReproducibleBuild(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "doorward")
 		build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", out, "./cmd/doorward")
 		build.Dir = dir
-		build.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly")
+		build.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly", "CGO_ENABLED=0")
 		if text, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("build in %s: %v\n%s", dir, err, text)
 		}
