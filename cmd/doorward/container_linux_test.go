@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,9 +93,10 @@ func TestContainer(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "doorward"), program, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(root, "data"), 0o700); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(root, "data"), 0o700), os.Chmod(root, 0o500)); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = os.Chmod(root, 0o700) }) //nolint:gosec // A folder that is not empty has to be writable to be deleted.
 
 	server := i.run(t.Context(), root, env, i.command...)
 	logs, serving := &lines{}, make(chan string, 1)
@@ -123,9 +125,5 @@ func TestContainer(t *testing.T) {
 	<-read
 	if err := server.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, logs.text())
-	}
-	made, err := os.ReadDir(root)
-	if err != nil || len(made) != 2 {
-		t.Errorf("beside the binary and /data there are %v, %v", made, err)
 	}
 }
