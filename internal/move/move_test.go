@@ -120,6 +120,44 @@ func TestMoveOneAtATime(t *testing.T) {
 	to(t.Context(), nowhere, move.ErrMoved)
 }
 
+// What is in the store to fill already stays, and a copy that is not what was copied is no store to use.
+func TestMoveIsCompared(t *testing.T) {
+	t.Parallel()
+	from, used := store(t), store(t)
+	for _, s := range []*sqlite.Store{from, used} {
+		if err := s.Record(t.Context(), issuer.Event{Kind: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := move.Move(t.Context(), from.Store, used.Store, func(int64, int64) {}); !errors.Is(err, sqlstore.ErrOccupied) {
+		t.Errorf("into a store in use: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "doorward.db")
+	to, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = move.Move(t.Context(), from.Store, to.Store, func(int64, int64) {
+		if _, err := db.ExecContext(t.Context(), `UPDATE audit SET reason = 'x'`); err != nil {
+			t.Error(err)
+		}
+	})
+	if !errors.Is(err, move.ErrDiffers) {
+		t.Errorf("%v, want ErrDiffers", err)
+	}
+	for name, s := range map[string]*sqlite.Store{"from": from, "to": to} {
+		if err := move.CheckMoved(t.Context(), s.Store); !errors.Is(err, move.ErrMoving) {
+			t.Errorf("%s: %v, want ErrMoving", name, err)
+		}
+	}
+}
+
 func store(t *testing.T) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
