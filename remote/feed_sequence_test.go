@@ -104,3 +104,38 @@ func TestAttack_F13_Sequences(t *testing.T) {
 		})
 	}
 }
+
+// Attack_F13: what a stream brings while a snapshot is read is not in it, and counts on when the snapshot ends.
+func TestAttack_F13_UnknownBesideSnapshot(t *testing.T) {
+	open, write, places := eventStream()
+	inFeed(t, func(_ *remote.FeedConfig, i *issuerFeed) {
+		i.streams = open
+		var told int
+		i.instead = func(r *http.Request) (*http.Response, error) {
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			page := `{"nonce":%q,"lineage":"a","snapshot":true,"more":%t,"next":"a.%d","age_ms":0,"entries":[%s]}`
+			more, entries := false, ""
+			switch told++; told {
+			case 2:
+				return response(400, `{"error":"invalid_request"}`), nil
+			case 3:
+				more, entries = true, `{"kind":"session","id":"s1","expires":4000000000}`
+			case 4: // The line that follows is read when the event has been heard.
+				if !write(eventText("a", "a.1", "a.5", `{"kind":"device","expires":4000000000}`)) || !write(":\n") {
+					t.Error("there is no stream")
+				}
+			}
+			return response(200, fmt.Sprintf(page, r.URL.Query().Get("nonce"), more, told, entries)), nil
+		}
+	}, func(f *feedFixture) {
+		f.want("x", nil)
+		for f.questions() < 4 {
+			pass(time.Second)
+		}
+		f.want("x", doorward.ErrStale)
+		if at := places(); len(at) != 1 || at[0] != "a.1" {
+			t.Errorf("streams from %q", at)
+		}
+	})
+}

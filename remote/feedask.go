@@ -123,11 +123,10 @@ func (f *Feed) take(after string, asked time.Time, a page) error {
 		f.sequence = nil
 		return failed("size", "there are more than %d revocations", f.cfg.MaxEntries)
 	}
-	until, err := f.add(a.entries)
-	if err != nil {
+	if err := f.add(a.entries); err != nil {
 		return err
 	}
-	s.cursor, s.unknown = a.next, later(s.unknown, until)
+	s.cursor = a.next
 	if a.more {
 		return nil
 	}
@@ -165,14 +164,14 @@ func (f *Feed) checkHistory(after string, a page) error {
 	return nil
 }
 
-// add adds entries, unless there would be too many, and returns until when those of unknown
-// kinds hold.
-func (f *Feed) add(entries []entry) (unknown time.Time, err error) {
+// add adds entries, unless there would be too many. f.mu is held.
+func (f *Feed) add(entries []entry) error {
 	if f.set.Len()+len(entries) > f.cfg.MaxEntries {
 		if f.set.Add(); f.set.Len()+len(entries) > f.cfg.MaxEntries { // what has expired is gone now
-			return unknown, failed("size", "there are more than %d revocations", f.cfg.MaxEntries)
+			return failed("size", "there are more than %d revocations", f.cfg.MaxEntries)
 		}
 	}
+	var unknown time.Time // until when those of unknown kinds hold
 	cuts := make([]doorward.Revocation, 0, len(entries))
 	for _, e := range entries {
 		if e.known {
@@ -188,7 +187,10 @@ func (f *Feed) add(entries []entry) (unknown time.Time, err error) {
 	f.set.Add(cuts...)
 	f.renewKeys(cuts)
 	f.noteUnknown(unknown)
-	return unknown, nil
+	if f.sequence != nil { // whose snapshot may be older than what a stream brings meanwhile
+		f.sequence.unknown = later(f.sequence.unknown, unknown)
+	}
+	return nil
 }
 
 // mostRevokedKeys bounds Feed.revoked; an issuer revokes one key in years.

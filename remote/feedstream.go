@@ -125,7 +125,7 @@ func (f *Feed) hear(after, kind string, data []byte) (next string, err error) {
 	if e.lineage != f.lineage {
 		return "", failed("stream", "the stream is of another history")
 	}
-	if _, err := f.add(e.entries); err != nil {
+	if err := f.add(e.entries); err != nil {
 		return "", err
 	}
 	if e.after != after {
