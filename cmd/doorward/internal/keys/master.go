@@ -68,7 +68,7 @@ func (s Shell) replaceMaster(ctx context.Context, store Store, path string) erro
 	if err := store.ReplaceMaster(ctx, to, s.Event()); err != nil {
 		return err
 	}
-	s.Note("all keys are sealed under %s now, and %s opens backups and audit exports from before alone", path, store.MasterFile)
+	s.Note("all keys are sealed under %s now; %s opens only backups and audit exports from before", path, store.MasterFile)
 	s.Note("put the new one in its place wherever a server reads it, and restart the servers")
 	return nil
 }
