@@ -148,6 +148,7 @@ func TestFeedStream(t *testing.T) {
 			{"resync", "event: resync\ndata: {}\n\n"},
 			{"garbage", "event: revocations\ndata: {]\n\n"},
 			{"no next", "event: revocations\ndata: {\"lineage\":\"a\",\"after\":\"a.3\",\"entries\":[]}\n\n"},
+			{"long next", eventText("a", "a.3", strings.Repeat("a", 4097))},
 			{"endless line", "data: " + strings.Repeat("x", 2<<20)},
 			{"endless event", strings.Repeat("data: "+strings.Repeat("x", 1<<19)+"\n", 4)},
 		} {
@@ -174,7 +175,9 @@ func TestFeedStream(t *testing.T) {
 }
 
 // Attack_F13: a proxy that holds the stream back, one that cuts it and one that lets nothing through: the questions go on.
+// What comes in the place of a stream is not heard, whatever it looks like.
 func TestFeedStreamThatNeverComes(t *testing.T) {
+	evil := eventText("a", "a.1", "a.2", `{"kind":"session","id":"evil","expires":4000000000}`)
 	for name, open := range map[string]func(*http.Request) (*http.Response, error){
 		"held back": func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
@@ -185,8 +188,10 @@ func TestFeedStreamThatNeverComes(t *testing.T) {
 			return open(r)
 		},
 		"cut":     serves(": doorward\n\n", "Content-Type", "text/event-stream"),
-		"no type": serves("{}"),
-		"busy":    func(*http.Request) (*http.Response, error) { return response(503, "{}"), nil },
+		"no type": serves(evil),
+		"busy": func(*http.Request) (*http.Response, error) {
+			return response(503, evil, "Content-Type", "text/event-stream"), nil
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inFeed(t, func(_ *remote.FeedConfig, i *issuerFeed) { i.streams = open }, func(f *feedFixture) {
@@ -197,6 +202,10 @@ func TestFeedStreamThatNeverComes(t *testing.T) {
 				}
 				if n := f.questions(); n > 60*4/3+1 {
 					t.Errorf("%d questions in 5 minutes", n)
+				}
+				f.want("evil", nil)
+				if !slices.Contains(f.reasons(), "stream") {
+					t.Errorf("the stream was not given up: %v", f.reasons())
 				}
 			})
 		})

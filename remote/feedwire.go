@@ -99,7 +99,7 @@ func parseEvent(data []byte) (event, error) {
 		}
 		return err
 	})
-	if err == nil && (seen != 4 || !cursorDoes(e.next) || !lineageDoes(e.lineage)) {
+	if err == nil && (seen != 4 || !cursorDoes(e.next)) {
 		err = errMember
 	}
 	return e, err
