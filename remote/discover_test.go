@@ -28,6 +28,7 @@ func TestDiscover(t *testing.T) {
 		{"OpenID with a path", "/realms/a", map[string]string{"/realms/a/.well-known/openid-configuration": good}, "/realms/a/keys"},
 		{"slash at the end", "/", map[string]string{"/.well-known/openid-configuration": `{"issuer":"ISSUER","jwks_uri":"ISSUERkeys"}`}, "/keys"},
 		{"path and slash at the end", "/a/", map[string]string{"/.well-known/oauth-authorization-server/a": `{"issuer":"ISSUER","jwks_uri":"ISSUERkeys"}`}, "/a/keys"},
+		{"escaped question mark", "/a%3Fb", map[string]string{"/.well-known/oauth-authorization-server/a?b": good}, "/a%3Fb/keys"},
 		{"the first is of another issuer", "/a", map[string]string{
 			"/.well-known/oauth-authorization-server/a": `{"issuer":"https://evil.example","jwks_uri":"https://evil.example/keys"}`,
 			"/a/.well-known/openid-configuration":       good,
@@ -35,8 +36,12 @@ func TestDiscover(t *testing.T) {
 		{"Attack_A27 another issuer", "", map[string]string{"/.well-known/openid-configuration": `{"issuer":"https://evil.example","jwks_uri":"ISSUER/keys"}`}, ""},
 		{"Attack_A27 a slash more", "", map[string]string{"/.well-known/openid-configuration": `{"issuer":"ISSUER/","jwks_uri":"ISSUER/keys"}`}, ""},
 		{"Attack_A27 a slash less", "/", map[string]string{"/.well-known/openid-configuration": `{"issuer":"HOST","jwks_uri":"ISSUERkeys"}`}, ""},
+		{"Attack_A27 capitals", "/a", map[string]string{"/a/.well-known/openid-configuration": `{"issuer":"HOST/A","jwks_uri":"ISSUER/keys"}`}, ""},
+		{"Attack_A27 a name in capitals", "", map[string]string{"/.well-known/openid-configuration": `{"issuer":"https://evil.example","Issuer":"ISSUER","jwks_uri":"ISSUER/keys"}`}, ""},
 		{"no issuer", "", map[string]string{"/.well-known/openid-configuration": `{"jwks_uri":"ISSUER/keys"}`}, ""},
 		{"issuer twice", "", map[string]string{"/.well-known/openid-configuration": `{"issuer":"https://evil.example","issuer":"ISSUER","jwks_uri":"ISSUER/keys"}`}, ""},
+		{"jwks_uri twice", "", map[string]string{"/.well-known/openid-configuration": `{"issuer":"ISSUER","jwks_uri":"ISSUER/keys","jwks_uri":"ISSUER/other"}`}, ""},
+		{"something behind", "", map[string]string{"/.well-known/openid-configuration": good + "{}"}, ""},
 		{"no jwks_uri", "", map[string]string{"/.well-known/openid-configuration": `{"issuer":"ISSUER"}`}, ""},
 		{"jwks_uri is a number", "", map[string]string{"/.well-known/openid-configuration": `{"issuer":"ISSUER","jwks_uri":1}`}, ""},
 		{"jwks_uri is a file", "", map[string]string{"/.well-known/openid-configuration": `{"issuer":"ISSUER","jwks_uri":"file:///etc/passwd"}`}, ""},
@@ -126,4 +131,18 @@ func TestIssuer(t *testing.T) {
 		}
 		f.want(t, "a", jwt.ErrKey)
 	})
+}
+
+// Who allows plain HTTP has it for the key set too, as inside a cluster whose issuer is https without.
+func TestIssuerInsecure(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *remote.Config) { c.URL, c.Issuer, c.InsecureAllowHTTP = "", "https://id.example", true })
+	set := kids(t, "a")
+	f.set(func(r *http.Request) (*http.Response, error) {
+		if r.URL.String() == "http://id.internal/keys" {
+			return response(200, set), nil
+		}
+		return response(200, `{"issuer":"https://id.example","jwks_uri":"http://id.internal/keys"}`), nil
+	})
+	f.want(t, "a", nil)
 }

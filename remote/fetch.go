@@ -130,9 +130,6 @@ func acceptable(resp *http.Response) error {
 	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return failed("type", "the answer is compressed, which nobody asked for")
 	}
-	if resp.ContentLength > maxBody {
-		return failed("size", "the answer is longer than %d bytes", maxBody)
-	}
 	return nil
 }
 
@@ -153,7 +150,7 @@ func (c *client) checkURL(text string) (*url.URL, error) {
 	switch {
 	case err != nil:
 		return nil, errors.New("is not a URL")
-	case u.Host == "" || u.Hostname() == "" || u.Opaque != "":
+	case u.Hostname() == "":
 		return nil, errors.New("is not an absolute URL with a host")
 	case u.User != nil:
 		return nil, errors.New("has a user name or a password")

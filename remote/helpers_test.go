@@ -101,6 +101,17 @@ func (f *fixture) outcome() remote.Outcome {
 	return f.outcomes[len(f.outcomes)-1]
 }
 
+// wantOver wants no fetch under way.
+func (f *fixture) wantOver(t testing.TB) {
+	t.Helper()
+	asked := f.requests()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.outcomes) != asked {
+		t.Errorf("%d fetches have begun, %d have ended", asked, len(f.outcomes))
+	}
+}
+
 func newFixture(t testing.TB, change func(*remote.Config)) *fixture {
 	t.Helper()
 	f := &fixture{world: &world{answer: down}}

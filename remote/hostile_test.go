@@ -57,6 +57,8 @@ func TestHostileServer(t *testing.T) {
 		{"HTML", "type", typed("text/html", "<html>log in</html>")},
 		{"set as HTML", "type", typed("text/html; charset=utf-8", good)},
 		{"set as text", "type", typed("text/plain", good)},
+		{"set as bytes", "type", typed("application/octet-stream", good)},
+		{"set as a +json that is no application", "type", typed("model/gltf+json", good)},
 		{"no type", "type", typed("", good)},
 		{"HTML as JSON", "content", text("<html>log in</html>")},
 		{"nothing", "content", text("")},
@@ -154,6 +156,27 @@ func TestHostileAnswerKeepsGoodSet(t *testing.T) {
 	}
 }
 
+// Attack_G03: a set may be 1 MiB long, and of what is longer no more is read than tells so.
+func TestBodyIsBounded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	set := kids(t, "a")
+	f.set(serves(set + strings.Repeat(" ", 1<<20-len(set))))
+	f.want(t, "a", nil)
+
+	endless := newFixture(t, nil)
+	read := 0
+	endless.set(func(*http.Request) (*http.Response, error) {
+		r := response(200, "")
+		r.Body = io.NopCloser(readerFunc(func(p []byte) (int, error) { read += len(p); return spaces{}.Read(p) }))
+		return r, nil
+	})
+	endless.want(t, "a", remote.ErrUnavailable)
+	if read > 1<<20+1 {
+		t.Errorf("%d bytes were read", read)
+	}
+}
+
 // What a good set may look like, and which of its keys do not verify. Behaviour_B29, Behaviour_P92.
 func TestUnusableKeysAreSkipped(t *testing.T) {
 	t.Parallel()
@@ -224,7 +247,7 @@ func TestUnusableKeysAreSkipped(t *testing.T) {
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	f.set(serves(kids(t, "a"), "Content-Type", "application/jwk-set+json"))
+	f.set(serves(kids(t, "a"), "Content-Type", "application/jwk-set+json", "Content-Encoding", "identity"))
 	f.want(t, "a", nil)
 	r := f.last()
 	if r.Method != http.MethodGet || r.URL.String() != setURL || !strings.Contains(r.Header.Get("Accept"), "application/json") {

@@ -37,9 +37,12 @@ func TestNewKeySetRefuses(t *testing.T) {
 		{"localhost", remote.Config{URL: "http://localhost/keys"}, ""},
 		{"looks like loopback", remote.Config{URL: "http://127.0.0.1.example/keys"}, "not https"},
 		{"looks like localhost", remote.Config{URL: "http://localhost.example/keys"}, "not https"},
+		{"ends as localhost", remote.Config{URL: "http://notlocalhost/keys"}, "not https"},
+		{"private address", remote.Config{URL: "http://10.0.0.1/keys"}, "not https"},
 		{"any address", remote.Config{URL: "http://0.0.0.0/keys"}, "not https"},
 		{"password", remote.Config{URL: "https://a:b@id.example/keys"}, "user name"},
 		{"fragment", remote.Config{URL: setURL + "#x"}, "fragment"},
+		{"empty fragment", remote.Config{URL: setURL + "#"}, "fragment"},
 		{"relative", remote.Config{URL: "/keys"}, "host"},
 		{"no host", remote.Config{URL: "https://:443/keys"}, "host"},
 		{"no URL", remote.Config{URL: "https://%zz"}, "not a URL"},
@@ -391,9 +394,12 @@ func TestRun(t *testing.T) {
 		}
 		f.want(t, "a", nil)
 		f.set(slow(10*time.Second, down))
-		time.Sleep(31 * time.Second)
+		for n := f.requests(); f.requests() == n; {
+			time.Sleep(time.Second)
+		}
 		cancel()
 		wg.Wait()
+		f.wantOver(t)
 	})
 }
 
@@ -413,6 +419,7 @@ func TestClose(t *testing.T) {
 		if err := f.keys.Close(); err != nil || time.Since(begin) != 0 {
 			t.Errorf("Close: %v after %v", err, time.Since(begin))
 		}
+		f.wantOver(t)
 		wg.Wait()
 		time.Sleep(time.Hour)
 		f.want(t, "a", nil)
@@ -421,6 +428,19 @@ func TestClose(t *testing.T) {
 			t.Errorf("%d requests, want 2", f.requests())
 		}
 	})
+}
+
+// A set that is closed cannot say that there is no such key, however good its last fetch was.
+func TestClosedAfterGoodFetch(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.set(serves(kids(t, "a")))
+	f.want(t, "b", jwt.ErrKey)
+	if err := f.keys.Close(); err != nil {
+		t.Error(err)
+	}
+	f.want(t, "a", nil)
+	f.want(t, "b", remote.ErrUnavailable)
 }
 
 // Nothing of a token and no part of the URL goes into the log, which gets one record for each failed fetch.
