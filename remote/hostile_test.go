@@ -77,6 +77,7 @@ func TestHostileServer(t *testing.T) {
 		{"duplicate kid", "content", text(joined(good, kids(t, "evil")))},
 		{"private key", "content", text(joined(good, `{"keys":[`+private+`]}`))},
 		{"private key alone", "content", text(`{"keys":[` + private + `]}`)},
+		{"private key of a later kind", "content", text(joined(good, `{"keys":[{"kty":"AKP","kid":"x","priv":"AAAA"}]}`))},
 		{"oct key", "content", text(joined(good, `{"keys":[`+secret+`]}`))},
 		{"oct key alone", "content", text(`{"keys":[` + secret + `]}`)},
 		{"oct key for encryption", "content", text(joined(good, `{"keys":[{"kty":"oct","use":"enc","kid":"x","k":"AAAA"}]}`))},

@@ -266,6 +266,7 @@ func TestMaxAge(t *testing.T) {
 		{"no-cache", []string{"Cache-Control", "no-cache"}, 30 * time.Second},
 		{"no-store wins", []string{"Cache-Control", "max-age=600, no-store"}, 30 * time.Second},
 		{"twice", []string{"Cache-Control", "max-age=600, max-age=60"}, time.Minute},
+		{"twice, the shorter first", []string{"Cache-Control", "max-age=60, max-age=600"}, time.Minute},
 		{"negative", []string{"Cache-Control", "max-age=-5"}, 30 * time.Second},
 		{"not a number", []string{"Cache-Control", "max-age=soon"}, 30 * time.Second},
 		{"beyond the limit", []string{"Cache-Control", "max-age=18446744073709551616"}, 24*time.Hour - time.Second},
@@ -279,6 +280,7 @@ func TestMaxAge(t *testing.T) {
 				f.set(slow(time.Second, serves(setOf(t, stays), tt.headers...)))
 				time.Sleep(tt.want - 1)
 				f.want(t, "goes", nil)
+				synctest.Wait()
 				if f.requests() != 1 {
 					t.Fatal("fetched before its time")
 				}
@@ -400,6 +402,27 @@ func TestRun(t *testing.T) {
 		cancel()
 		wg.Wait()
 		f.wantOver(t)
+	})
+}
+
+// However long an answer says that it holds, the set is fetched when its limit comes, and not used beyond it.
+func TestLastGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *remote.Config) { c.LastGood = time.Hour })
+		f.set(serves(kids(t, "a"), "Cache-Control", "max-age=31536000"))
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = f.keys.Run(t.Context()) }) // ends with the set
+		time.Sleep(time.Hour + time.Second)
+		if got := f.requests(); got != 2 {
+			t.Errorf("%d requests, want the first and one after an hour", got)
+		}
+		f.set(down)
+		time.Sleep(time.Hour)
+		f.want(t, "a", remote.ErrUnavailable)
+		if err := f.keys.Close(); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
 	})
 }
 
