@@ -2,6 +2,7 @@ package issuer_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,4 +179,31 @@ func TestRefreshWithRefusedClaims(t *testing.T) {
 			t.Errorf("another session, %s", next.SessionID)
 		}
 	})
+}
+
+// A word of the subject's that is no scope would be two in the token, or more. It is a mistake of the program, not of the
+// client, and ends nothing.
+func TestSubjectScope(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	set := w.login("ada")
+	whole, wrong := issuer.Subject{Active: true, Scope: doorward.Scope{"orders:read"}}, issuer.Subject{Active: true, Scope: doorward.Scope{"orders:read admin"}}
+	w.people.set("ada", wrong)
+	_, login := w.loginWith("ada", issuer.LoginRequest{})
+	_, refresh := w.refresh(set.RefreshToken)
+	attempt, err := w.BeginGrant(t.Context(), "dwc_1", "dwc_1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, grant := w.Grant(t.Context(), attempt, issuer.GrantRequest{Holder: wrong})
+	for name, err := range map[string]error{"login": login, "refresh": refresh, "grant": grant} {
+		if err == nil || !strings.Contains(err.Error(), `"orders:read admin"`) {
+			t.Errorf("%s: %v, want an error that names the word", name, err)
+		}
+		if errors.Is(err, doorward.ErrScopeSyntax) || errors.Is(err, issuer.ErrScope) || errors.Is(err, issuer.ErrInvalidGrant) {
+			t.Errorf("%s: %v: the client reads that it is to blame", name, err)
+		}
+	}
+	w.people.set("ada", whole)
+	w.mustRefresh(set.RefreshToken)
 }

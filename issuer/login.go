@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -85,7 +86,7 @@ func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenS
 	req.Event.Kind, req.Event.Subject = EventLogin, a.subject
 	session, err := i.cfg.Store.CreateSession(ctx, NewSession{
 		Subject: a.subject, Epoch: a.epoch, Handle: handle.Digest(),
-		ClientID: clientOr(req.ClientID), Scope: scope, AllScopes: req.Scope == nil, Audience: audience, Claims: claims,
+		ClientID: cmp.Or(req.ClientID, FirstPartyClient), Scope: scope, AllScopes: req.Scope == nil, Audience: audience, Claims: claims,
 		AuthTime: req.AuthTime, Idle: i.cfg.IdleTTL, Absolute: absolute,
 	}, req.Event)
 	if err != nil {
@@ -118,8 +119,12 @@ func (i *Issuer) audience(asked, otherwise string) (string, error) {
 	return "", ErrAudience
 }
 
-// narrow returns the words asked for, all of which the subject must have.
+// narrow returns the words asked for, all of which the subject must have. What is wrong with those that it has is not
+// the client's fault: the error is no doorward.ErrScopeSyntax.
 func narrow(granted, asked doorward.Scope) (doorward.Scope, error) {
+	if _, err := granted.MarshalText(); err != nil {
+		return nil, fmt.Errorf("the subject's scope %q: %s", []string(granted), err.Error())
+	}
 	if asked == nil {
 		return granted, nil
 	}
@@ -143,11 +148,4 @@ func encodeClaims(claims map[string]any) (json.RawMessage, error) {
 		return nil, fmt.Errorf("%w: %w", ErrClaims, err)
 	}
 	return raw, nil
-}
-
-func clientOr(id string) string {
-	if id == "" {
-		return FirstPartyClient
-	}
-	return id
 }

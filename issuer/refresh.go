@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ func (i *Issuer) advance(ctx context.Context, s Session, state State, ev Event) 
 
 // regrant checks that the session may still be refreshed, by whom and for what.
 func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req RefreshRequest) (grant, error) {
-	if s.ClientID != clientOr(req.ClientID) {
+	if s.ClientID != cmp.Or(req.ClientID, FirstPartyClient) {
 		return grant{}, ErrClient
 	}
 	if err := refusalOf(s, now); err != nil {
