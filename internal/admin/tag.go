@@ -46,12 +46,12 @@ func checkMatch(r *http.Request, shown any) (whatever bool, err error) {
 	if len(lines) == 0 {
 		return false, errNoCondition
 	}
-	tag := tagOf(shown)
-	for candidate := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-		switch strings.TrimSpace(candidate) {
-		case "*":
-			return true, nil
-		case tag:
+	list, tag := strings.Join(lines, ","), tagOf(shown)
+	if strings.TrimSpace(list) == "*" {
+		return true, nil
+	}
+	for candidate := range strings.SplitSeq(list, ",") {
+		if strings.TrimSpace(candidate) == tag {
 			return false, nil
 		}
 	}
