@@ -237,7 +237,7 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(root)), nil
 }
 
-// buildDoorward makes the binary of that module.
+// buildDoorward makes the binary of that module, without C, as it is released.
 func buildDoorward(ctx context.Context, dir string) (string, error) {
 	root, err := moduleRoot(ctx)
 	if err != nil {
@@ -245,6 +245,7 @@ func buildDoorward(ctx context.Context, dir string) (string, error) {
 	}
 	binary := filepath.Join(dir, "doorward")
 	cmd := exec.CommandContext(ctx, "go", "-C", root, "build", "-trimpath", "-o", binary, "./cmd/doorward")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stderr = os.Stderr
 	return binary, cmd.Run()
 }
