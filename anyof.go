@@ -10,21 +10,22 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
-// AnyOf joins the verifiers of several issuers to one that accepts the tokens of any
-// of them. Each keeps its own keys, audience, types, revocations and cache. Where requests
-// carry their token must be the same for all, in the same order; Realm, ErrorHandler, Logger, Observe
+// AnyOf joins the verifiers of several issuers into one that accepts the tokens of any
+// of them. Each keeps its own keys, audience, types, revocations and cache. All must look
+// for tokens in the same places, in the same order. Realm, ErrorHandler, Logger, Observe
 // and the origins that a Cookie trusts are those of the first.
 //
-// A token is judged by the verifiers whose keys have its kid; the signature decides
-// between two issuers with one kid. Then its iss must be the issuer whose key
-// signed it: one issuer cannot speak for another. A key that is in memory never
-// waits for another issuer's network: key sets that have a method Known, as
-// remote.KeySet has, are asked to fetch only if the token is nobody's else.
+// A token is judged by the verifiers whose keys have its kid; between two issuers that
+// use the same kid, the signature decides. Then its iss must name the issuer whose key
+// signed it: one issuer cannot speak for another. A key that is in memory never waits for
+// the network of another issuer: a key set with a method Known, such as remote.KeySet, is
+// asked to fetch only if no key in memory decides on the token.
 //
-// The error is that of the verifier whose key signed the token and whose issuer
-// the token names. Where there is none, the first that applies: what Verify says of
-// a signed token (ErrIssuer, if its key is another issuer's); ErrNoKeys, if some verifier
-// does not know its keys now, so that the token may be good; jwt.ErrSignature; jwt.ErrKey.
+// The error is that of the verifier whose key signed the token, if the token names its
+// issuer. Otherwise it is the first of these that applies: what Verify says of a token
+// whose signature is good (ErrIssuer, if another issuer's key made it); ErrNoKeys, if some
+// verifier cannot know its keys now, so that the token may be good; jwt.ErrSignature;
+// jwt.ErrKey.
 func AnyOf(verifiers ...*Verifier) (*Verifier, error) {
 	if len(verifiers) == 0 {
 		return nil, errors.New("doorward: AnyOf needs a verifier")
@@ -56,8 +57,8 @@ func AnyOf(verifiers ...*Verifier) (*Verifier, error) {
 	}, nil
 }
 
-// samePlace reports whether two extractors find the same tokens. Of somebody else's, those of a type that cannot be
-// compared are taken for the same.
+// samePlace reports whether two extractors find the same tokens. Two of a type of the
+// caller's own that cannot be compared are taken to do so.
 func samePlace(a, b Extractor) bool {
 	p, ok := a.(placed)
 	q, also := b.(placed)
@@ -76,7 +77,8 @@ type judgement struct {
 	err    error
 }
 
-// checkJoined asks first what is in memory, then those who would have to fetch.
+// checkJoined asks each verifier with the keys that it has in memory, and only if none
+// decides those that would have to fetch.
 func (v *Verifier) checkJoined(ctx context.Context, raw string) judgement {
 	var room [8]*Verifier
 	away, last := room[:0], judgement{}
@@ -113,7 +115,7 @@ func (v *Verifier) decides(j judgement) bool {
 		errors.Is(j.err, jwt.ErrMalformed) && !errors.Is(j.err, ErrClaims)
 }
 
-// or returns the judgement that says more; of equals the first.
+// or returns the judgement that says more about the token, or j if both say as much.
 func (j judgement) or(other judgement) judgement {
 	if j.err != nil && weight(j.err) >= weight(other.err) {
 		return j
@@ -135,12 +137,12 @@ func weight(err error) int {
 
 var errAway = fmt.Errorf("doorward: key not in memory: %w", jwt.ErrKey)
 
-// knowing is a key set that can tell what it knows without waiting.
+// knowing is a key set that can answer from memory alone, without waiting for a fetch.
 type knowing interface {
 	Known(ctx context.Context, kid string) (*jwt.Key, error)
 }
 
-// near are the keys in memory of a set that may wait for others.
+// near is a key set without the keys that would have to be fetched.
 type near struct{ knowing }
 
 func (n near) Key(ctx context.Context, kid string) (*jwt.Key, error) {
@@ -151,7 +153,8 @@ func (n near) Key(ctx context.Context, kid string) (*jwt.Key, error) {
 	return key, nil
 }
 
-// nearKeys returns the part of keys that does not wait, or keys itself.
+// nearKeys returns keys without those that would have to be fetched, or all of them if
+// the set cannot tell.
 func nearKeys(keys jwt.KeySet) jwt.KeySet {
 	if k, ok := keys.(knowing); ok {
 		return near{k}

@@ -9,9 +9,9 @@ import (
 )
 
 // cache holds tokens whose signature is good. An entry vouches for the
-// signature, the type and the form of the claims; time, issuer, audience and
-// revocation are asked anew on each use, and so is the key set whether the very
-// key is still in it.
+// signature, the type and the form of the claims. Time, issuer, audience and
+// revocation are checked anew on each use, and so is that the key set still has
+// the key.
 type cache = tokencache.Cache[verified]
 
 type verified struct {
@@ -20,8 +20,8 @@ type verified struct {
 	kid    string // as the token's header has it
 }
 
-// cached returns the digest of the signature, for keep, and the claims if the
-// token is known and its key still in use.
+// cached returns the claims of a token that is known and whose key is still in use, or
+// nil. The digest is for keep.
 func (v *Verifier) cached(ctx context.Context, raw string, keys jwt.KeySet) (tokencache.Digest, *Claims) {
 	d, known, ok := v.cache.Get(raw)
 	if !ok {

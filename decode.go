@@ -77,7 +77,7 @@ func (v *Verifier) requireAll(token *jwt.Token) error {
 // of another type than its own refuses the token.
 type decoder struct {
 	claims  *Claims
-	escapes bool // there is a backslash somewhere
+	escapes bool // some string may hold an escape: there is a backslash in the claims
 }
 
 func (d decoder) member(name, value []byte) error {
@@ -133,7 +133,7 @@ func (d decoder) scope(value []byte) error {
 	return nil
 }
 
-// text shares memory with value, which the strict reader has passed.
+// text sets dst to memory shared with value, which the strict reader has checked.
 func (d decoder) text(dst *string, name string, value []byte) error {
 	if value[0] == '"' && !d.escapes {
 		*dst = strict.Share(value[1 : len(value)-1])
@@ -156,7 +156,7 @@ func list(dst *[]string, room []string, name string, value []byte) error {
 	return nil
 }
 
-// date accepts times before 1970: such a token has just expired.
+// date accepts times before 1970: such an exp is not malformed, the token has expired.
 func date(dst *time.Time, name string, value []byte) error {
 	seconds, nanos, ok := strict.NumericDate(value)
 	if !ok {

@@ -23,18 +23,18 @@ var (
 	ErrAudience = errors.New("doorward: token for another audience")
 	// ErrRevoked says that the token was ended early.
 	ErrRevoked = errors.New("doorward: token revoked")
-	// ErrNoKeys says that the key set does not know its keys now, so that the
-	// token cannot be judged. It comes in the place of jwt.ErrKey, and is one.
+	// ErrNoKeys says that the keys cannot be known now, so that the token cannot
+	// be judged. It is also a jwt.ErrKey.
 	ErrNoKeys = fmt.Errorf("doorward: keys are not available: %w", jwt.ErrKey)
-	// ErrStale says that the token is good except that nobody knows whether it
+	// ErrStale says that the token is good as far as is known, but not whether it
 	// was revoked.
 	ErrStale = errors.New("doorward: revocations are out of date")
-	// ErrClock says that the time of the token, or of the login, is wrong by this machine's
-	// clock alone, which is known to be wrong itself.
+	// ErrClock says that the token, or the login, is refused for its time only
+	// because this machine's clock is wrong; see Config.ClockOffset.
 	ErrClock = errors.New("doorward: the clock of this machine is wrong")
 )
 
-// errOutOfTouch is what a RevocationSet says, made once: Check does not allocate.
+// errOutOfTouch is the ErrStale of a RevocationSet. It is made once, so that Check does not allocate.
 var errOutOfTouch = fmt.Errorf("%w: does Issuer.Run, or Feed.Run, run, and what does its log say?", ErrStale)
 
 // Errors of a request, seen in [Refusal.Err].

@@ -11,17 +11,17 @@ import (
 // Need is what a route wants of a good token. Needs are made by HasScope,
 // HasRole, LoggedInWithin and YoungWhenStale. A nil Need is never met.
 type Need interface {
-	// unmet returns nil or why the claims do not do.
+	// unmet returns nil if the claims meet the need, and otherwise the refusal.
 	unmet(c *Claims) *Refusal
 }
 
 // HasScope wants all of the words in the token's scope. Otherwise the answer
-// is 403 insufficient_scope with the words (RFC 6750 §3.1). Without a word,
+// is 403 insufficient_scope with the words (RFC 6750 §3.1). With no words at all,
 // or with one that no scope can hold, it is never met.
 func HasScope(words ...string) Need { return scopeNeed(slices.Clone(words)) }
 
 // HasRole wants at least one of the roles. Otherwise the answer is 403
-// insufficient_scope. Without a role it is never met.
+// insufficient_scope. With no roles at all it is never met.
 func HasRole(roles ...string) Need { return roleNeed(slices.Clone(roles)) }
 
 // LoggedInWithin wants the person to have proved who they are at most d ago,
@@ -63,8 +63,9 @@ func (n loginNeed) unmet(c *Claims) *Refusal {
 
 var errNilNeed = fmt.Errorf("%w: the route has a nil Need", ErrRole)
 
-// unmetNeed returns why the first need that is not met is not. The scope of a
-// refusal names what the whole route wants, so that one more token will do.
+// unmetNeed returns the refusal of the first need that is not met, or nil. If it is
+// about scope it names all the words that the route wants, not the missing ones
+// alone, so that the next token that the client asks for will do.
 func unmetNeed(needs []Need, c *Claims) *Refusal {
 	for _, n := range needs {
 		if n == nil {

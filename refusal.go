@@ -65,7 +65,7 @@ const textUnavailable = "tokens cannot be checked at the moment"
 
 const defaultRealm = "api"
 
-// retryAfter is in seconds: longer than the usual gap in a follower's contact.
+// retryAfter is in seconds, and longer than a follower of revocations usually loses contact.
 const retryAfter = "5"
 
 // verdict is what becomes of an error.
@@ -76,10 +76,10 @@ type verdict struct {
 	code, text string
 }
 
-// errAnonymous is no refusal: there is no token, and none is wanted.
+// errAnonymous is no refusal but an outcome: there is no token, and none is required.
 var errAnonymous = errors.New("doorward: anonymous")
 
-// The first verdict whose error errors.Is finds counts.
+// verdicts are tried in order: the first whose err errors.Is finds counts.
 var verdicts = []verdict{
 	{err: nil, reason: "ok"},
 	{err: errAnonymous, reason: "anonymous"},
@@ -143,7 +143,8 @@ func verdictOn(err error) verdict {
 	return verdict{reason: "unknown", status: 503, code: codeUnavailable, text: textUnavailable}
 }
 
-// finish adds what the answer needs, and logs. c, when it is known, is for the log alone.
+// finish completes the refusal with what its answer needs, and logs it. c, which may be
+// nil, is for the log alone.
 func (v *Verifier) finish(refusal *Refusal, r *http.Request, c *Claims) {
 	if c != nil {
 		refusal.Err = cause.With(refusal.Err, "sub", c.Subject, "sid", c.SessionID, "client_id", c.ClientID, "jti", c.ID, "kid", c.KeyID)
@@ -153,7 +154,7 @@ func (v *Verifier) finish(refusal *Refusal, r *http.Request, c *Claims) {
 	v.log(r, refusal)
 }
 
-// refuse finishes and answers.
+// refuse completes the refusal and answers with it.
 func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal, c *Claims) {
 	v.finish(refusal, r, c)
 	maps.Copy(w.Header(), refusal.Header)

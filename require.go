@@ -10,9 +10,9 @@ import (
 	"github.com/doorward/doorward/internal/strict"
 )
 
-// Require returns middleware that lets only requests with a good token pass
-// which meets every need. The handler finds the claims with ClaimsFrom.
-// Everything else is answered here: there is no second middleware to forget.
+// Require returns middleware that lets a request pass only with a good token that
+// meets every need. The handler finds the claims with ClaimsFrom. Every other
+// request is answered here: there is no second middleware to forget.
 //
 // No request is exempt: an OPTIONS request needs a token like any other. A CORS
 // preflight carries none, so CORS middleware stands outside of Require and
@@ -41,9 +41,10 @@ func (v *Verifier) Optional() func(http.Handler) http.Handler {
 	}
 }
 
-// Token returns the token of a request, or "" if there is none, for handlers that Require does
-// not fit, such as a logout. It returns what Require would refuse: ErrTwoTokens,
-// ErrRequest, ErrTooLarge or ErrCrossOrigin. The token has not been verified.
+// Token returns the token of a request, or "" if there is none, for handlers that Require
+// does not fit, such as a logout. The token has not been verified. Where Require would
+// refuse the request before it verifies anything, the error is ErrTwoTokens, ErrRequest,
+// ErrTooLarge or ErrCrossOrigin.
 func (v *Verifier) Token(r *http.Request) (string, error) {
 	t, err := v.extract(r)
 	if err == nil {
@@ -55,18 +56,21 @@ func (v *Verifier) Token(r *http.Request) (string, error) {
 	return t.raw, nil
 }
 
-// Refuse answers a request that a handler refuses for one of this package's errors, in
-// every way as Require does: status, challenge, body and log. An error that is none of
-// them is answered with 503.
+// Refuse answers a request that a handler of yours refuses for one of this package's
+// errors as Require would: the same status, challenge, body and log record. Any other
+// error is answered with 503.
 func (v *Verifier) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	err = cmp.Or(err, errors.New("doorward: Refuse was called without an error"))
 	v.observed(err, false)
 	v.refuse(w, r, newRefusal(err), nil)
 }
 
-// Check decides on a request as Require does, or as Optional does, and leaves the answer to the caller: for proxies, and
-// for frameworks with middleware of their own. Of an anonymous request, and of one that is refused, there are no claims. A
-// Refusal has all that its answer needs but Vary; WriteRefusal writes it. Cache-Control after a token in the query is the caller's to set.
+// Check decides on a request as Require does or, if optional is set, as Optional does. It
+// leaves the answer to the caller: for proxies, and for frameworks with middleware of their
+// own. An anonymous request and a refused one have nil claims.
+//
+// [WriteRefusal] writes the Refusal. Two headers are left to the caller: Vary, and
+// Cache-Control: private where the token may come in the query.
 func (v *Verifier) Check(r *http.Request, optional bool, needs ...Need) (*Claims, *Refusal) {
 	_, c, refusal := v.decide(r, needs, optional)
 	if refusal != nil {
@@ -89,7 +93,8 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 	next.ServeHTTP(w, r.WithContext(WithClaims(r.Context(), c))) // No claims hide those of an outer verifier.
 }
 
-// decide says who asks or why they are refused, and tells the observer. The claims of a request that is refused are for the log alone.
+// decide says who asks or why they are refused, and tells the observer. The claims beside a
+// refusal are for the log alone.
 func (v *Verifier) decide(r *http.Request, needs []Need, optional bool) (t found, c *Claims, refusal *Refusal) {
 	t, err := v.extract(r)
 	if err == nil && t.raw == "" {
@@ -114,7 +119,8 @@ func (v *Verifier) decide(r *http.Request, needs []Need, optional bool) (t found
 	return t, c, refusal
 }
 
-// unmet is [unmetNeed], but ErrClock for a login whose time no other clock than this machine's refuses.
+// unmet is [unmetNeed], except that the refusal is ErrClock if the login is too long ago only
+// by the wrong clock of this machine.
 func (v *Verifier) unmet(needs []Need, c *Claims) *Refusal {
 	refusal := unmetNeed(needs, c)
 	if refusal == nil || !errors.Is(refusal.Err, ErrLoginAge) {

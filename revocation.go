@@ -23,7 +23,8 @@ type Revocation struct {
 	ID string
 	// Before is a UUIDv7 in its lower-case text form: sessions whose sid is
 	// smaller, compared as 128 bits, have ended. It is empty for KindSession and
-	// KindKey. A cut-off of another kind without a readable Before ends them all.
+	// KindKey. Any other cut-off whose Before cannot be read ends all the sessions
+	// that it is about.
 	Before string
 	// ExpiresAt is when the last token that it ends has expired; from then on
 	// it need not be kept. Zero means never.

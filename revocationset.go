@@ -9,14 +9,14 @@ import (
 	"github.com/doorward/doorward/internal/cutoff"
 )
 
-// defaultStaleness is how long a set may be out of touch unless it is said otherwise.
+// defaultStaleness is how long a set may be out of touch by default.
 const defaultStaleness = time.Minute
 
 // RevocationSet keeps revocations in memory and answers Check from them. It
-// follows no store by itself: whoever does calls Add and Confirm. Entries that
-// have expired are dropped as others come and as freshness is confirmed, so
-// its memory is bounded by what can still matter: 20 to 40 bytes for a session,
-// 40 to 80 for a subject or a client. All methods may be called concurrently.
+// follows no store by itself: whoever does calls Add and Confirm, and both drop
+// the entries that have expired. So its memory is bounded by what can still
+// matter: 20 to 40 bytes for a session, 40 to 80 for a subject or a client. All
+// methods may be called concurrently.
 //
 // A set whose last confirmation is too old is stale, and so is one that was
 // never confirmed or that was given an entry of a kind unknown to this version:
@@ -52,9 +52,9 @@ func (s *RevocationSet) Add(entries ...Revocation) {
 }
 
 // Replace makes entries the whole content, for a follower whose source has
-// begun a new history. Check finds an entry that was in the set before and is
-// in entries all the while. What was added after entries were read must be
-// added again.
+// begun a new history. An entry that was in the set and is in entries is found by
+// Check at every moment. Whatever was added since entries was read from the source
+// has to be added again.
 func (s *RevocationSet) Replace(entries []Revocation) {
 	fresh := s.set.Empty()
 	if !addAll(fresh, entries) {
@@ -66,9 +66,10 @@ func (s *RevocationSet) Replace(entries []Revocation) {
 	s.unknown.Store(false)
 }
 
-// Confirm says that a question sent to the source at asked has been answered
-// and that the answer is in the set. What the answer itself was behind is
-// subtracted from asked by the caller. Confirmations never make a set older.
+// Confirm tells the set how fresh it is: a question that was sent to the source at
+// asked has been answered, and the answer has been added. If the source said that
+// the answer was itself behind, the caller subtracts that from asked. A time before
+// the last confirmation changes nothing, and one in the future counts as now.
 func (s *RevocationSet) Confirm(asked time.Time) {
 	if now := time.Now(); asked.After(now) {
 		asked = now
@@ -81,14 +82,14 @@ func (s *RevocationSet) Confirm(asked time.Time) {
 	s.set.Sweep()
 }
 
-// Age is the time since the last confirmed question was sent: the larger of
+// Age returns the time since the last confirmed question was sent: the larger of
 // the monotonic and the wall clock's, so that a machine that was suspended
-// wakes up stale. Before the first confirmation it is the greatest Duration.
+// wakes up stale. Before the first confirmation it is math.MaxInt64.
 func (s *RevocationSet) Age() time.Duration {
 	return s.age(time.Now())
 }
 
-// Len is the number of entries, some of which may have expired.
+// Len returns the number of entries, some of which may have expired.
 func (s *RevocationSet) Len() int {
 	return s.set.Len()
 }

@@ -22,17 +22,18 @@ type Config struct {
 	Issuer string
 	// Audience must be one of a token's aud, compared byte for byte.
 	Audience string
-	// Keys are the issuer's keys. Its method Key is asked for each token and is
-	// not expected to dial. An error of it that is no jwt.ErrKey means that the
-	// keys cannot be known now: the request is answered with 503.
+	// Keys are the issuer's keys. The method Key is called for each token and
+	// should answer from memory. If its error is not a jwt.ErrKey, the keys cannot
+	// be known now, and the request is answered with 503.
 	Keys jwt.KeySet
 	// Revocations are asked for each token that is good otherwise.
 	// NoRevocations accepts every token until it expires.
 	Revocations Revocations
 
-	// YoungWhenStale is how long ago a token may have been issued, by its iat, that is accepted
-	// while Revocations are out of date. A revoked token is refused so much later. 0 means
-	// none: all are answered with 503. At most 10 min. Routes may differ, by the Need YoungWhenStale.
+	// YoungWhenStale accepts a token while Revocations are out of date, if it was
+	// issued (iat) less than this long ago. The price is that a revoked token may
+	// pass for that much longer. 0 accepts none: every request is answered with 503.
+	// At most 10 min. The Need YoungWhenStale sets another limit for a route.
 	YoungWhenStale time.Duration
 
 	// Types are the accepted values of the header's typ; "" admits a token
@@ -50,10 +51,12 @@ type Config struct {
 	// MaxLifetime bounds exp − iat, and for tokens without iat the time left
 	// until exp. 0 means 24 h.
 	MaxLifetime time.Duration
-	// ClockOffset, if set, says how far the clock by which the issuer makes tokens is ahead of this machine's, below
-	// 0 if it is behind. A token that is refused for its time by this machine's clock alone, which is behind or
-	// more than Leeway ahead, is then answered with 503 (ErrClock), not 401. No token is accepted for it. It
-	// may be called concurrently. Nil means that nobody knows.
+	// ClockOffset, if set, returns how far the issuer's clock is ahead of this
+	// machine's, negative if it is behind, as remote.Feed.ClockOffset does. It makes
+	// no token acceptable. But a token that only the wrong clock of this machine
+	// refuses is answered with 503 (ErrClock), not with 401: the client need not
+	// refresh it. A clock that is ahead by no more than Leeway counts as right. It
+	// may be called concurrently. Nil means that the offset is not known.
 	ClockOffset func() time.Duration
 
 	// Extractors are the places where a request may carry its token. Nil means
@@ -65,11 +68,12 @@ type Config struct {
 	// Refusal.Header are decided; the header is set on the writer already. If it
 	// writes nothing, WriteRefusal does. Nil means WriteRefusal.
 	ErrorHandler func(http.ResponseWriter, *http.Request, *Refusal)
-	// Logger gets one record for each refused request, and one when YoungWhenStale begins and
-	// ceases to matter, never a token. Nil means slog.Default().
+	// Logger gets one record for each refused request, and one when YoungWhenStale
+	// begins and ceases to matter. It never gets a token. Nil means slog.Default().
 	Logger *slog.Logger
-	// Observe, if set, is called once for each request, and once for each call
-	// of Verify. It may be called concurrently.
+	// Observe, if set, is called once for each request that Require, Optional or
+	// Check decides on, and once for each call of Verify and Refuse. It may be
+	// called concurrently.
 	Observe func(Outcome)
 	// CacheSize bounds, in bytes, the memory for verified tokens with asymmetric
 	// signatures. 0 means 16 MiB, a negative value turns the cache off.
@@ -79,21 +83,22 @@ type Config struct {
 // Outcome is how one verification ended.
 type Outcome struct {
 	// Reason is "ok", "anonymous", "young" (accepted although revocations are out of
-	// date), or why the token was refused: a word of a small fixed set, fit for a
-	// metric's label.
+	// date), or why the token was refused. It is one word of a small fixed set, fit
+	// for the label of a metric.
 	Reason string
-	// Cached reports that the signature had been verified before.
+	// Cached reports that the token came from the cache, which spared the signature.
 	Cached bool
 }
 
-// Verifier checks tokens of one issuer for one audience, or what AnyOf has joined. It may be used concurrently.
+// Verifier checks the tokens of one issuer for one audience or, made by [AnyOf], of several.
+// It may be used concurrently.
 type Verifier struct {
-	joined           []*Verifier // for AnyOf; then only what concerns requests is set beside it
+	joined           []*Verifier // set by AnyOf; then, beside it, only the fields about requests are
 	issuer, audience string
 	keys             jwt.KeySet
-	near             jwt.KeySet // those of keys that are in memory
+	near             jwt.KeySet // keys, but without those that have to be fetched
 	revocations      Revocations
-	set              *RevocationSet // revocations, when they are one: spares a look at the clock
+	set              *RevocationSet // revocations, if they are of this type: spares a second look at the clock
 	young            time.Duration
 	lenient          atomic.Bool // young made the difference for the last token accepted
 	types            []string
@@ -150,11 +155,13 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 // Verify checks a token and returns its claims, or the first of these errors
 // that applies: jwt.ErrMalformed, jwt.ErrKey (ErrNoKeys among them),
 // jwt.ErrSignature, jwt.ErrType, ErrClaims, ErrExpired, ErrNotYet, ErrIssuer,
-// ErrAudience, ErrRevoked, ErrStale; or ErrClock, in the place of ErrExpired, ErrNotYet or
+// ErrAudience, ErrRevoked, ErrStale. ErrClock takes the place of ErrExpired, ErrNotYet or
 // ErrStale. raw is the token alone, without "Bearer".
 //
-// ErrNoKeys, ErrStale and ErrClock say nothing against the token: ask for them first, and answer "unavailable" (503, gRPC's
-// Unavailable), everything else "not authenticated". The error is for the log; a client is told no more than [Refusal.Description] says.
+// ErrNoKeys, ErrStale and ErrClock say nothing against the token. Test for them first
+// and answer that the service is unavailable (503, or Unavailable in gRPC); every other
+// error means that the caller is not authenticated. The error is for the log: a client
+// should learn no more of it than [Refusal.Description] says.
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	c, cached, err := v.check(ctx, raw)
 	err = v.settle(ctx, c, err, nil)
@@ -165,8 +172,8 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	return c, nil
 }
 
-// check is Verify, but returns the claims also with an error if the signature
-// is good: for the log alone.
+// check is Verify, except that it returns the claims beside an error, too, if the
+// signature is good. Those are for the log alone.
 func (v *Verifier) check(ctx context.Context, raw string) (c *Claims, cached bool, err error) {
 	if v.joined != nil {
 		j := v.checkJoined(ctx, raw)
@@ -193,7 +200,8 @@ func (v *Verifier) checkWith(ctx context.Context, raw string, keys jwt.KeySet) (
 	return c, false, err
 }
 
-// checkNow is what a cached token is asked again on each use.
+// checkNow makes the checks whose result can change, which a cached token has to pass
+// again on each use.
 func (v *Verifier) checkNow(c *Claims) error {
 	now := time.Now()
 	err := v.checkAt(c, now)
@@ -202,13 +210,14 @@ func (v *Verifier) checkNow(c *Claims) error {
 	}
 	again := v.checkAt(c, now.Add(v.clockError()))
 	if again == nil || errors.Is(again, ErrStale) {
-		return fmt.Errorf("%w: %s", ErrClock, err.Error()) // It is no ErrExpired: nobody shall refresh for it.
+		// The text of err, but not err itself: a caller must not take this for ErrExpired and refresh.
+		return fmt.Errorf("%w: %s", ErrClock, err.Error())
 	}
 	return again
 }
 
-// clockError is how wrong this machine's clock is known to be, 0 where that is no reason to doubt a refusal. What
-// seems to be of the future is more than Leeway ahead already.
+// clockError returns how far this machine's clock is known to be off, or 0 if that is no
+// reason to doubt a refusal. A clock that is a little ahead is none: Leeway covers it.
 func (v *Verifier) clockError() time.Duration {
 	if v.clockOffset == nil {
 		return 0
@@ -246,19 +255,19 @@ func (v *Verifier) checkRevoked(c *Claims, now time.Time) error {
 	return err
 }
 
-// observed reports one outcome. A nil err is a good token.
+// observed reports one outcome; err is nil for a good token.
 func (v *Verifier) observed(err error, cached bool) {
 	if v.observe != nil {
 		v.observe(Outcome{Reason: verdictOn(err).reason, Cached: cached})
 	}
 }
 
-// keySource makes errors of other people's key sets tell apart "there is no
-// such key" and "I do not know".
+// keySource returns keys with errors that tell "there is no such key" (jwt.ErrKey) from
+// "I cannot know now" (ErrNoKeys), also if keys is a type of the caller's own.
 func keySource(keys jwt.KeySet) jwt.KeySet {
 	switch keys.(type) {
 	case *jwt.Key, *jwt.Set:
-		return keys // they always know
+		return keys // These hold all their keys, so they always know.
 	}
 	return foreignKeys{keys}
 }

@@ -8,23 +8,23 @@ import (
 )
 
 // YoungWhenStale takes the place of Config.YoungWhenStale on a route: while the
-// revocations are out of date it accepts only tokens issued less than d ago, and
-// none if d is not positive. Of several the last counts. It wants nothing of a
-// token as long as they are up to date.
+// revocations are out of date only tokens issued less than d ago are accepted, and
+// none if d is not positive. As long as they are up to date it asks nothing of a
+// token. Of several on one route the last counts.
 func YoungWhenStale(d time.Duration) Need { return youngNeed(d) }
 
 type youngNeed time.Duration
 
 func (youngNeed) unmet(*Claims) *Refusal { return nil }
 
-// errYoung is no refusal: nobody knows whether the token was revoked, and it is
-// young enough to be accepted all the same.
+// errYoung is no refusal but an outcome: it is not known whether the token was revoked,
+// and it is young enough to be accepted all the same.
 var errYoung = errors.New("doorward: revocations are out of date, the token is young")
 
 func refuses(err error) bool { return err != nil && !errors.Is(err, errYoung) }
 
-// settle makes errYoung of ErrStale where the token, the verifier and the route
-// allow it, and tells the log when that begins and ends.
+// settle turns ErrStale into errYoung where the token, the verifier and the route
+// allow it. The log is told when that begins and when it ends.
 func (v *Verifier) settle(ctx context.Context, c *Claims, err error, needs []Need) error {
 	if c == nil {
 		return err
@@ -56,7 +56,8 @@ func youngLimit(limit time.Duration, needs []Need) time.Duration {
 	return limit
 }
 
-// member is the one of joined verifiers that judges an issuer's tokens.
+// member returns the joined verifier that judges the tokens of an issuer, or v itself if
+// none is joined.
 func (v *Verifier) member(issuer string) *Verifier {
 	for _, one := range v.joined {
 		if one.issuer == issuer {
