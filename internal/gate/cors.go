@@ -58,7 +58,7 @@ func newCORSPolicy(c *CORS, methods []string) (*corsPolicy, error) {
 	}
 	for _, site := range c.Origins {
 		if err := origin.CheckWeb(site); !every && err != nil {
-			return nil, fmt.Errorf("cors: %w", err)
+			return nil, fmt.Errorf("cors: origin %q: %w", site, err)
 		}
 	}
 	p := &corsPolicy{CORS: *c, headers: map[string]bool{}}

@@ -1,7 +1,7 @@
 package origin
 
 import (
-	"fmt"
+	"errors"
 	"net/url"
 	"strings"
 )
@@ -12,13 +12,13 @@ func CheckWeb(origin string) error {
 	u, err := url.Parse(origin)
 	switch {
 	case strings.Contains(origin, "*"):
-		return fmt.Errorf("origin %q: name each origin; there are no patterns", origin)
-	case err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || u.Scheme+"://"+u.Host != origin:
-		return fmt.Errorf("origin %q must look like https://app.example.com, without a slash at its end", origin)
+		return errors.New("name each origin; there are no patterns")
+	case err != nil || u.Host == "" || u.User != nil || !strings.EqualFold(u.Scheme+"://"+u.Host, origin):
+		return errors.New("want scheme, host and port alone, such as https://app.example.com")
 	case strings.ToLower(origin) != origin:
-		return fmt.Errorf("origin %q must be in lower case, as browsers send it", origin)
+		return errors.New("want lower case, as browsers send it")
 	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80", strings.HasSuffix(origin, ":"):
-		return fmt.Errorf("origin %q must be without the port that its scheme implies, as browsers send it", origin)
+		return errors.New("want it without the port that its scheme implies, as browsers send it")
 	}
 	return nil
 }

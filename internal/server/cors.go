@@ -43,13 +43,13 @@ func newCORSPolicy(plain, credentials []string, tokenHeader string) (*corsPolicy
 	}
 	for _, site := range plain {
 		if err := origin.CheckWeb(site); err != nil {
-			return nil, fmt.Errorf("server: %w", err)
+			return nil, fmt.Errorf("server: origin %q: %w", site, err)
 		}
 		p.kinds[site] = corsPlain
 	}
 	for _, site := range credentials {
 		if err := origin.CheckWeb(site); err != nil {
-			return nil, fmt.Errorf("server: %w", err)
+			return nil, fmt.Errorf("server: origin %q: %w", site, err)
 		}
 		p.kinds[site] = corsCredentials
 	}

@@ -256,11 +256,11 @@ func TestConfigRefuses(t *testing.T) {
 		{"negative", func(c *server.Config) { c.Grace = -1 }, "Grace"},
 		{"Behaviour_B45 star", func(c *server.Config) { c.Origins = []string{"*"} }, "no patterns"},
 		{"Behaviour_B48 pattern", func(c *server.Config) { c.Origins = []string{"https://*.example.com"} }, "no patterns"},
-		{"null origin", func(c *server.Config) { c.Origins = []string{"null"} }, "must look like"},
-		{"origin with path", func(c *server.Config) { c.CredentialOrigins = []string{"https://a.example/"} }, "must look like"},
+		{"null origin", func(c *server.Config) { c.Origins = []string{"null"} }, "want scheme, host and port alone"},
+		{"origin with path", func(c *server.Config) { c.CredentialOrigins = []string{"https://a.example/"} }, "want scheme, host and port alone"},
 		{"origin in capitals", func(c *server.Config) { c.Origins = []string{"https://A.example"} }, "lower case"},
 		{"origin with its port", func(c *server.Config) { c.Origins = []string{"https://a.example:443"} }, "port"},
-		{"origin with user", func(c *server.Config) { c.Origins = []string{"https://u@a.example"} }, "must look like"},
+		{"origin with user", func(c *server.Config) { c.Origins = []string{"https://u@a.example"} }, "want scheme, host and port alone"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := good

@@ -179,7 +179,7 @@ var baseSettings = []Setting{
 	},
 	{
 		Key: "login.token_field", Usage: "second name of the access token in the answer of /login",
-		bind: func(c *Config) value { return text{&c.TokenField, isField} },
+		bind: func(c *Config) value { return text{&c.TokenField, isMember} },
 	},
 	{
 		Key: "login.page", Usage: "path or `URL` of a page where forward-auth sends browsers that have no good token",

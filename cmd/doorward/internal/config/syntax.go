@@ -6,10 +6,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/doorward/doorward/internal/origin"
 )
 
 // Loopback reports whether only this machine can reach the host part of an
@@ -69,20 +72,30 @@ func isIssuer(s string) error {
 }
 
 func isOrigin(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Scheme+"://"+u.Host != s {
-		return errors.New("want origins: scheme, host and port alone, such as https://app.example.com")
+	if err := origin.CheckWeb(s); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(s, "https://") && !strings.HasPrefix(s, "http://") {
+		return errors.New("want origins of https or http, such as https://app.example.com")
 	}
 	return nil
 }
 
+var (
+	prefixForm = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
+	memberForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
+)
+
 func isPrefix(s string) error {
-	if s == "" {
-		return nil
+	if !prefixForm.MatchString(s) {
+		return errors.New("want a path that begins with a slash and does not end with one, such as /auth, of letters, digits and . _ ~ -")
 	}
-	u, err := url.Parse(s)
-	if err != nil || u.Path != s || !strings.HasPrefix(s, "/") || strings.HasSuffix(s, "/") || strings.Contains(s, "//") || strings.Contains(s, "/.") {
-		return errors.New("want a path that begins with a slash and does not end with one, such as /auth")
+	return nil
+}
+
+func isMember(s string) error {
+	if s != "" && !memberForm.MatchString(s) {
+		return errors.New("want a letter or _, then letters, digits, - and _ alone, 64 at most")
 	}
 	return nil
 }

@@ -78,8 +78,12 @@ func (v list) parse(s string) error {
 	var words []string
 	for word := range strings.SplitSeq(s, ",") {
 		words = append(words, strings.TrimSpace(word))
+		if err := v.check(words[len(words)-1]); err != nil {
+			return err
+		}
 	}
-	return v.set(words)
+	*v.p = words
+	return nil
 }
 
 func (v list) node(n ast.Node) error {
@@ -91,18 +95,12 @@ func (v list) node(n ast.Node) error {
 	for _, item := range seq.Values {
 		s, ok := stringOf(item)
 		if !ok {
-			return errors.New("want a list of texts; put each in quotes if it looks like something else")
+			return &misplaced{item, "", errors.New("want a list of texts; put each in quotes if it looks like something else")}
+		}
+		if err := v.check(s); err != nil {
+			return &misplaced{item, "", err}
 		}
 		words = append(words, s)
-	}
-	return v.set(words)
-}
-
-func (v list) set(words []string) error {
-	for _, word := range words {
-		if err := v.check(word); err != nil {
-			return err
-		}
 	}
 	*v.p = words
 	return nil
