@@ -18,19 +18,20 @@ type Extractor interface {
 	Extract(r *http.Request) (token string, err error)
 }
 
-// placed is what this package's own Extractors are.
+// placed is an Extractor of this package, which knows the place that it looks in.
 type placed interface {
-	// place names the place, the same for two that look at the same thing, or
-	// says what is wrong with it.
+	// place returns the name of the place, which is the same for two extractors that
+	// look at the same thing, or what is wrong with it.
 	place() (string, error)
-	// vary is the header that caches have to distinguish, or "".
+	// vary returns the header that answers vary by, or "".
 	vary() string
 }
 
-// inHeader is a place whose token has its form from the grammar of credentials.
-// A token without that form is never good, so only one that was refused is looked at.
+// inHeader is a place whose token must have the form of token68 (RFC 9110 §11.2). A
+// Verifier calls find, not Extract: no text without that form is a good token, so
+// only a token that was refused has to be checked for it, to answer 400 and not 401.
 type inHeader interface {
-	// find is Extract without a look at the token's letters.
+	// find is Extract without the check of the form.
 	find(r *http.Request) (token string, err error)
 }
 
@@ -55,7 +56,7 @@ func Header(name string) Extractor {
 
 type schemePlace struct{ header, scheme string }
 
-func (p schemePlace) Extract(r *http.Request) (string, error) { return extractLetters(p, r) }
+func (p schemePlace) Extract(r *http.Request) (string, error) { return extractChecked(p, r) }
 
 func (p schemePlace) find(r *http.Request) (string, error) {
 	value, err := onlyLine(r, p.header)
@@ -87,7 +88,7 @@ func (p schemePlace) vary() string { return p.header }
 
 type headerPlace struct{ header string }
 
-func (p headerPlace) Extract(r *http.Request) (string, error) { return extractLetters(p, r) }
+func (p headerPlace) Extract(r *http.Request) (string, error) { return extractChecked(p, r) }
 
 func (p headerPlace) find(r *http.Request) (string, error) { return onlyLine(r, p.header) }
 
@@ -100,12 +101,12 @@ func (p headerPlace) place() (string, error) {
 
 func (p headerPlace) vary() string { return p.header }
 
-var errLetters = fmt.Errorf("%w: the header is not one token", ErrRequest)
+var errGrammar = fmt.Errorf("%w: the header is not one token", ErrRequest)
 
-func extractLetters(p inHeader, r *http.Request) (string, error) {
+func extractChecked(p inHeader, r *http.Request) (string, error) {
 	token, err := p.find(r)
 	if token != "" && err == nil && !strict.Token68(token) {
-		return "", errLetters
+		return "", errGrammar
 	}
 	return token, err
 }

@@ -48,7 +48,7 @@ func (v *Verifier) Optional() func(http.Handler) http.Handler {
 func (v *Verifier) Token(r *http.Request) (string, error) {
 	t, err := v.extract(r)
 	if err == nil {
-		err = t.letters()
+		err = t.checkGrammar()
 	}
 	if err != nil {
 		return "", err
@@ -110,7 +110,7 @@ func (v *Verifier) decide(r *http.Request, needs []Need, optional bool) (t found
 		err = v.settle(r.Context(), c, err, needs)
 	}
 	if refuses(err) {
-		err = cmp.Or(t.letters(), err)
+		err = cmp.Or(t.checkGrammar(), err)
 		refusal = newRefusal(err)
 	} else if refusal = v.unmet(needs, c); refusal != nil {
 		err = refusal.Err
@@ -137,10 +137,10 @@ type found struct {
 	place Extractor
 }
 
-// letters returns ErrRequest for what is no token by the grammar of a header.
-func (t found) letters() error {
+// checkGrammar returns ErrRequest for a text in a header that has not the form of a token.
+func (t found) checkGrammar() error {
 	if _, ok := t.place.(inHeader); ok && !strict.Token68(t.raw) {
-		return errLetters
+		return errGrammar
 	}
 	return nil
 }
