@@ -11,7 +11,8 @@ import (
 // insist on Secure, on Path=/ and on this very host (RFC 6265bis §4.1.3.2).
 const CookieName = "__Host-dw_refresh"
 
-// RefreshCookie returns the cookie for a token set. Give the body of the same answer no refresh token.
+// RefreshCookie returns the cookie for a token set. The body of the same answer must then hold no
+// refresh token.
 func (i *Issuer) RefreshCookie(set TokenSet) *http.Cookie {
 	cookie := refreshCookie(set.RefreshToken)
 	cookie.MaxAge = max(1, int(time.Until(set.RefreshExpiresAt)/time.Second))
@@ -25,10 +26,11 @@ func (i *Issuer) ClearRefreshCookie() *http.Cookie {
 	return cookie
 }
 
-// RefreshTokenFrom returns the refresh token in the request's cookie, or "" if there
-// is none. It returns [ErrTwoCookies] rather than choose between two, or to take one whose name has a space for it.
+// RefreshTokenFrom returns the refresh token in the request's cookie, or "" if there is none. It
+// does not choose between two cookies, and takes none with a space in its name: both are
+// [ErrTwoCookies].
 //
-// Whoever reads the cookie must refuse requests that another site makes; [http.CrossOriginProtection] does.
+// The caller must refuse requests that another site makes, as [http.CrossOriginProtection] does.
 func (i *Issuer) RefreshTokenFrom(r *http.Request) (string, error) {
 	value, ok := peek.Cookie(r, CookieName)
 	if !ok {

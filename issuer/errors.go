@@ -16,8 +16,8 @@ var (
 	ErrClaims = errors.New("issuer: extra claims not allowed")
 	// ErrTooMany says that a session was refreshed too often within a minute. Nothing has changed.
 	ErrTooMany = errors.New("issuer: too many refreshes of one session")
-	// ErrToken says that a token was not made by this issuer, or by a key that it no longer has. It is a
-	// jwt.ErrKey too, so that doorward.Verifier.Refuse answers it with 401.
+	// ErrToken says that a token was not made by this issuer, or was made with a key that it no longer has. It is
+	// also an ErrInvalidGrant, and a jwt.ErrKey, so that doorward.Verifier.Refuse answers it with 401.
 	ErrToken = &grantError{text: "issuer: not a token of this issuer", kind: errStranger}
 	// ErrTwoCookies says that a request carries two refresh cookies, or one with a space in its name: at least one was planted.
 	ErrTwoCookies = errors.New("issuer: not one refresh cookie of the exact name")
@@ -27,8 +27,8 @@ var (
 var (
 	// ErrInvalidGrant is wrapped by every refusal of a refresh token (RFC 6749 §5.2).
 	ErrInvalidGrant = errors.New("issuer: invalid grant")
-	// ErrSessionEnded says that the session was ended: logged out, revoked, or swept
-	// since. [RefreshReason] knows which of them while the store does.
+	// ErrSessionEnded says that the session was ended, by a logout for example, or is no
+	// longer in the store. [RefreshReason] tells why, for as long as the store knows.
 	ErrSessionEnded = &grantError{reason: unknownReason, text: "issuer: the session has ended"}
 	// ErrSessionLapsed says that the session reached its idle or absolute end.
 	ErrSessionLapsed = &grantError{reason: ReasonExpired, text: "issuer: the session has lapsed"}
@@ -43,11 +43,11 @@ var (
 	errKeyRemoved = &grantError{reason: ReasonKeyRemoved, text: "issuer: the key of the refresh token was removed", kind: ErrSessionEnded}
 )
 
-// RefreshReason returns the one word that the holder of a refused refresh
-// token may read, or "" where it is owed none: then the MAC was wrong. It is one of
-// the Reason constants, "subject_inactive" for [ErrInactive], or "session_ended"
-// for a session of which the store knows no more. [ReasonKeyRemoved] is also the answer to
-// a token that names a removed key, whose MAC nobody can check any more: it says nothing of a session.
+// RefreshReason returns the one word that tells the holder of a refused refresh token
+// why: one of the Reason constants, "subject_inactive" for [ErrInactive], or
+// "session_ended" if the store knows no more. It returns "" for a token whose MAC was
+// wrong: who presents it is owed no reason. [ReasonKeyRemoved] may also mean a token that
+// was made up, since the MAC of a removed key cannot be checked any more.
 func RefreshReason(err error) string {
 	if refused, ok := errors.AsType[*grantError](err); ok {
 		return refused.reason

@@ -10,28 +10,28 @@ import (
 	"github.com/doorward/doorward"
 )
 
-// GrantRequest says what a token is to be that no session stands behind: of a client with its own
-// credential (RFC 6749 §4.4), or of a key by which a program acts for a subject.
+// GrantRequest asks for an access token that belongs to no session: for a client with a credential
+// of its own (RFC 6749 §4.4), or for an API key with which a program acts for a subject.
 type GrantRequest struct {
-	// Holder is what the token may say of its subject, and all the scope that it may have, as read
-	// since [Issuer.BeginGrant].
+	// Holder is what the token says of its subject, and all the scope that it may have. It has to be
+	// read after [Issuer.BeginGrant].
 	Holder Subject
-	// Audiences are those that may be asked for. Without one it is Config.Audience alone.
+	// Audiences are those that may be asked for. Empty means Config.Audience alone.
 	Audiences []string
 	// Scope narrows the grant. Nil asks for all of Holder.Scope; a word that is not in it is ErrScope.
 	Scope doorward.Scope
 	// Audience is the aud. Empty means the first of Audiences.
 	Audience string
-	// NotAfter is when the credential ends, which the token does not outlive. Zero means never.
+	// NotAfter is when the credential expires, and with it the token at the latest. Zero means never.
 	NotAfter time.Time
 	// Event is who asks and from where. Its Kind, Subject and Session are set here, and its Actor
 	// to the client if it is empty.
 	Event Event
 }
 
-// BeginGrant is [Issuer.Begin] for a token without a session. Call it before you read the credential: what ends
-// all tokens of the subject or of the client meanwhile then ends this grant too. For a client that
-// acts for itself both are its client_id.
+// BeginGrant is [Issuer.Begin] for a token without a session. Call it before you read the credential:
+// whatever ends all tokens of the subject or of the client from then on ends this grant too. For a
+// client that acts for itself, subject and client are both its client_id.
 func (i *Issuer) BeginGrant(ctx context.Context, subject, client string) (Attempt, error) {
 	a, err := i.Begin(ctx, subject)
 	of := a
@@ -46,10 +46,11 @@ func (i *Issuer) BeginGrant(ctx context.Context, subject, client string) (Attemp
 }
 
 // Grant makes an access token, and no refresh token, for a client or a key that the caller has
-// authenticated since [Issuer.BeginGrant]. Its sid is its own and has no row: [Issuer.RevokeSession] ends
-// this token, [Issuer.RevokeClient] all of its client. It has no auth_time, since nobody logged
-// in. It returns [ErrInactive], also if NotAfter has come, [ErrScope], [ErrAudience], [ErrClaims], or
-// [ErrEpoch] if the tokens of the subject or the client were ended since.
+// authenticated since [Issuer.BeginGrant]. The token has a sid of its own, which is no session in the
+// store: [Issuer.RevokeSession] ends this token, [Issuer.RevokeClient] all those of its client. It has
+// no auth_time, since nobody logged in. Grant returns [ErrInactive], also if NotAfter has passed,
+// [ErrScope], [ErrAudience], [ErrClaims], or [ErrEpoch] if the tokens of the subject or the client
+// were ended since BeginGrant.
 func (i *Issuer) Grant(ctx context.Context, a Attempt, req GrantRequest) (TokenSet, error) {
 	if !req.Holder.Active || a.client == "" {
 		return TokenSet{}, ErrInactive
@@ -80,8 +81,8 @@ func (i *Issuer) Grant(ctx context.Context, a Attempt, req GrantRequest) (TokenS
 	return i.mint(grant{session, req.Holder, scope, audience, now}, nil)
 }
 
-// RevokeClient ends every token and every session of a client so far, and every grant to it that has
-// begun. What it is granted from now on holds.
+// RevokeClient ends every token and every session that a client has so far, and every grant to it that
+// has begun. What it is granted afterwards is not affected.
 func (i *Issuer) RevokeClient(ctx context.Context, client string, ev Event) error {
 	ev.Kind, ev.Subject = EventClientEnd, client
 	cutoff, err := i.cfg.Store.EndClient(ctx, client, ev)

@@ -24,10 +24,11 @@ const RefreshTokenPrefix = opaque.Prefix
 // FirstPartyClient is the client_id of tokens made by a login that names no client.
 const FirstPartyClient = "doorward"
 
-// Subjects is what the issuer asks about a subject at each login and refresh.
-// It may be called concurrently.
+// Subjects knows the people and programs that tokens are made for. It may be called
+// concurrently.
 type Subjects interface {
-	// Subject returns ErrNotFound for a subject that does not exist.
+	// Subject is called at each login and refresh. It returns [ErrNotFound] for a
+	// subject that does not exist.
 	Subject(ctx context.Context, id string) (Subject, error)
 }
 
@@ -48,20 +49,23 @@ type Config struct {
 	// Issuer is the iss of every token: an https URL without query and fragment
 	// (RFC 8414 §2); http is allowed for loopback addresses.
 	Issuer string
-	// Store holds the sessions and the keys of one issuer. Two Issuers on one store are that issuer twice: each refreshes the
-	// other's sessions, whatever their names. Issuers that are not to trust each other need a store and a master key each.
+	// Store holds the sessions and the keys of one issuer. Two Issuers on one store are that
+	// issuer twice: each refreshes the sessions of the other, whatever their names. Issuers
+	// that must not trust each other need a store and a master key each.
 	Store Store
-	// MasterKey seals the keys in the Store; another one is ErrMasterKey at the next start. Keep it, apart from the Store's backups.
+	// MasterKey seals the keys in the Store. New returns ErrMasterKey if they were
+	// sealed under another one. Keep a copy, apart from the backups of the Store.
 	MasterKey MasterKey
-	Subjects  Subjects
+	// Subjects says who may have tokens, and what is in them.
+	Subjects Subjects
 
 	// Audience is the aud of a token for which none is asked; empty means Issuer.
 	Audience string
-	// Audiences are the others that may be asked for, beside Audience and Issuer.
-	// Each token has one.
+	// Audiences may be asked for, too, as Audience and Issuer always may. A token
+	// has one audience.
 	Audiences []string
 
-	// Algorithm of new signing keys: EdDSA if empty. HMAC is refused, since
+	// Algorithm is that of new signing keys: EdDSA if empty. HMAC is refused, since
 	// a verifier could then make tokens.
 	Algorithm jwt.Algorithm
 	// AccessTTL is the mean lifetime of an access token, spread by ±5 %: 10
@@ -71,10 +75,11 @@ type Config struct {
 	// older than the other: 14 and 30 days if zero.
 	IdleTTL, AbsoluteTTL time.Duration
 
-	// Window is how long two holders of one refresh token count as two tabs of
-	// one client: 10 seconds if zero. Budget is how many generations in
-	// a row may lose their answer before the session ends: 3 if zero.
+	// Window is how long two uses of one refresh token count as those of two tabs of
+	// one client, not as theft: 10 seconds if zero.
 	Window time.Duration
+	// Budget is how many generations of the refresh token in a row may lose their
+	// answer on the way to the client before the session ends: 3 if zero.
 	Budget int
 	// StrictRefresh is RFC 9700 §4.14.2 to the letter: any second use of a refresh token
 	// ends the session. It excludes Window and Budget, and logs out clients that lose one answer.
@@ -83,16 +88,18 @@ type Config struct {
 	// by this process: 30 if zero.
 	RefreshLimit int
 
-	// KeyTTL is how long a signing key signs: 90 days if zero. PublishLead is how
-	// long it is in the key set before it signs: 10 minutes if zero. It must exceed
-	// the time for which verifiers cache the set.
-	KeyTTL, PublishLead time.Duration
+	// KeyTTL is how long a signing key signs: 90 days if zero.
+	KeyTTL time.Duration
+	// PublishLead is how long a signing key is in the key set before it signs: 10
+	// minutes if zero. It must exceed the time for which verifiers cache the set.
+	PublishLead time.Duration
 
 	// MaxStaleness is how old this process's knowledge of revocations may grow,
 	// when the store does not answer, before tokens are refused: 60 seconds if zero.
 	MaxStaleness time.Duration
-	// Followed, if set, gets each page that this process reads of the store's cut-offs, one
-	// after the other, from the first in New on. It must not wait.
+	// Followed, if set, is called with each page of revocations that this process
+	// reads from the store, beginning with the one that New reads. Calls do not
+	// overlap and hold up the reading: they must be short.
 	Followed func(RevocationPage)
 
 	// Username writes Subject.Name into access tokens as preferred_username.

@@ -13,8 +13,8 @@ import (
 	"github.com/doorward/doorward/internal/opaque"
 )
 
-// Attempt is a login that has begun. It carries the subject's epoch, so that it comes
-// to nothing if all sessions of the subject are ended before Login.
+// Attempt is a login or a grant that has begun. It carries the subject's epoch: if all
+// sessions of the subject are ended before Login or Grant is called, it fails with ErrEpoch.
 type Attempt struct {
 	subject     string
 	epoch       int64
@@ -36,16 +36,16 @@ type LoginRequest struct {
 	Claims map[string]any
 	// AuthTime is when the subject proved who they are. Zero means now.
 	AuthTime time.Time
-	// NoRefresh asks for an access token alone. The session lapses with it.
+	// NoRefresh asks for an access token alone. The session lapses when the token expires.
 	NoRefresh bool
 	// Event is who asks and from where; the store records it. Its Kind and Subject are set here.
 	Event Event
 }
 
 // Begin starts the login of a subject. Call it before you read the hash that the
-// password is checked against: what ends all sessions meanwhile, a change of
-// that password included, then ends this login too. An empty subject is [ErrInactive]; one
-// that does not exist is found out by Login.
+// password is checked against: whatever ends all sessions from then on, such as a change of
+// that password, ends this login too. An empty subject is [ErrInactive]. Whether the
+// subject exists is checked by Login.
 func (i *Issuer) Begin(ctx context.Context, subject string) (Attempt, error) {
 	if subject == "" {
 		return Attempt{}, fmt.Errorf("begin login: %w", ErrInactive)
@@ -57,10 +57,10 @@ func (i *Issuer) Begin(ctx context.Context, subject string) (Attempt, error) {
 	return Attempt{subject: subject, epoch: epoch}, nil
 }
 
-// Login makes a session for a subject whose password, or whatever proof there
-// is, the caller has checked since [Issuer.Begin]. It returns [ErrInactive],
-// [ErrScope], [ErrAudience], [ErrClaims], or [ErrEpoch] if every session of the subject
-// was ended since. When it returns, the session is durable.
+// Login makes a session for a subject whose password, or other proof, the caller
+// has checked since [Issuer.Begin]. It returns [ErrInactive], [ErrScope], [ErrAudience],
+// [ErrClaims], or [ErrEpoch] if all sessions of the subject were ended since Begin. When
+// it returns tokens, the session is durable.
 func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenSet, error) {
 	subject, err := i.activeSubject(ctx, a.subject)
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
-// Logout ends the session of a token: an access token, also one that has expired
-// or whose session has ended, or a refresh token of any generation. Doing it
-// again changes nothing. It returns [ErrToken] if this issuer did not make the token. Without
-// ev.Actor the subject of the token did it.
+// Logout ends the session of a token: a refresh token of any generation, or an access
+// token, even one that has expired or whose session has ended. Doing it again changes
+// nothing. If ev.Actor is empty, the subject of the token is recorded as who did it. It
+// returns [ErrToken] if this issuer did not make the token.
 //
 // When it returns nil, this process refuses the session's tokens, and every
 // other verifier does within its stated bound.
@@ -72,9 +72,10 @@ func (i *Issuer) endSession(ctx context.Context, reason string, ev Event) error 
 	return nil
 }
 
-// SessionOf returns the session of a refresh token of any generation, the zero Session if it has been swept or
-// a removed key has ended it, and whether [Issuer.Refresh] would answer the token now, as far as the session
-// says: its subject is not asked. It changes nothing, and returns [ErrToken] if this issuer did not make the token.
+// SessionOf returns the session of a refresh token of any generation, or the zero Session if
+// it has been deleted or a removed key has ended it. live reports whether the session would
+// let [Issuer.Refresh] answer the token now; whether its subject is active is not asked. It
+// changes nothing, and returns [ErrToken] if this issuer did not make the token.
 func (i *Issuer) SessionOf(ctx context.Context, token string) (s Session, live bool, err error) {
 	presented, err := i.readRefreshToken(token)
 	if errors.Is(err, errKeyRemoved) {
@@ -94,11 +95,11 @@ func (i *Issuer) SessionOf(ctx context.Context, token string) (s Session, live b
 	return s, s.Live(now) && (outcome == rotation.Again || outcome == rotation.Rotate), nil
 }
 
-// errStranger is what ErrToken stands for.
+// errStranger is what ErrToken is besides: a refusal of Refresh, and a jwt.ErrKey.
 var errStranger = errors.Join(ErrInvalidGrant, jwt.ErrKey)
 
-// sessionOfAccessToken asks for a good signature of this issuer and nothing
-// else: whoever held the token may end what it stood for.
+// sessionOfAccessToken asks only that this issuer signed the token, not that it is still
+// good: whoever held it may end its session.
 func (i *Issuer) sessionOfAccessToken(ctx context.Context, token string) (sid, subject string, err error) {
 	verified, err := jwt.Verify(ctx, token, i.Keys(), tokenType)
 	if err != nil {

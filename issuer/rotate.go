@@ -33,22 +33,24 @@ type KeyInfo struct {
 	KeepUntil time.Time // zero while it makes tokens, or will
 }
 
-// JWKS returns the public keys to publish (RFC 7517 §5): as JSON, under the Content-Type application/jwk-set+json, without which
-// remote.KeySet refuses it, and with a max-age of less than Config.PublishLead.
+// JWKS returns the public keys to publish as JSON (RFC 7517 §5). Serve it with the
+// Content-Type application/jwk-set+json, without which remote.KeySet refuses it, and with a
+// max-age of less than Config.PublishLead.
 func (i *Issuer) JWKS() *jwt.Set { return i.ring.Load().public }
 
-// AssertionKeys returns the public keys by which what Assert signs is verified: one for each key
-// of JWKS, which comes and goes with it. They verify no access token.
+// AssertionKeys returns the public keys that verify what [Issuer.Assert] signs: one for each
+// key of JWKS, which comes and goes with it. They verify no access token.
 func (i *Issuer) AssertionKeys() ([]*jwt.Key, error) { return i.ring.Load().asserts.Public() }
 
-// Assert signs what a gate tells the API behind it of its caller. The typ,
-// doorward-assertion+jwt, and the key, which is always EdDSA, are those of no access token.
+// Assert signs the claims with which a gate tells the API behind it who is calling. Neither
+// the typ, doorward-assertion+jwt, nor the key, which is always EdDSA, is that of an access
+// token: an assertion cannot pass for one.
 func (i *Issuer) Assert(claims any) (string, error) {
 	ring := i.ring.Load()
 	return ring.asserts.Sign(ring.inUse(PurposeSign, time.Now()).ID, claims)
 }
 
-// KeyList returns all keys, those that begin last first.
+// KeyList returns all keys. The one that begins last is the first.
 func (i *Issuer) KeyList(ctx context.Context) ([]KeyInfo, error) {
 	if err := i.readKeys(ctx); err != nil {
 		return nil, err
@@ -68,8 +70,9 @@ func (i *Issuer) KeyList(ctx context.Context) ([]KeyInfo, error) {
 	return list, nil
 }
 
-// RotateKey publishes a new signing key, which signs after Config.PublishLead,
-// and returns its kid. A key that is published already and waits for its turn is returned instead.
+// RotateKey publishes a new signing key, which signs after Config.PublishLead, and
+// returns its kid. If one is published already and waits for its turn, RotateKey makes
+// none and returns the kid of that one.
 func (i *Issuer) RotateKey(ctx context.Context, ev Event) (string, error) {
 	ev.Kind = EventKeyRotate
 	err := i.changeKeys(ctx, ev, func(ring *keyRing, now time.Time) ([]StoredKey, []string, error) {
@@ -87,12 +90,12 @@ func (i *Issuer) RotateKey(ctx context.Context, ev Event) (string, error) {
 
 // RevokeKey is for a key that was stolen: it leaves the key set at once, every token it
 // made is refused from now on, and another takes its place without a publish lead.
-// It returns ErrNotFound for an unknown id.
+// It returns [ErrNotFound] for an unknown id.
 //
-// With a refresh key every session ends, whichever key made its tokens, for the reason
-// [ReasonKeyRemoved]: who has the key makes the current token of a session out of any
-// token that was ever stolen. A login that another process answers before it has read of this
-// may have to be repeated.
+// If it is a refresh key every session ends, whichever key made its tokens, for the reason
+// [ReasonKeyRemoved]: with the key, any token ever stolen from a session can be turned into
+// its current one. A login that another process answers before it has read of this may have
+// to be repeated.
 func (i *Issuer) RevokeKey(ctx context.Context, id string, ev Event) error {
 	ev.Kind, ev.Reason = EventKeyRevoke, "key "+id
 	var gone StoredKey
@@ -116,8 +119,8 @@ func (i *Issuer) RevokeKey(ctx context.Context, id string, ev Event) error {
 	return nil
 }
 
-// replaceKey takes one key out of the ring. If it is the one in use another begins at once: what was used before
-// it is not used again.
+// replaceKey takes one key out of the ring. If it is the one in use, a new one begins at
+// once, so that no earlier key makes tokens again.
 func (c Config) replaceKey(ring *keyRing, at int, now time.Time) ([]StoredKey, error) {
 	gone := ring.stored[at]
 	keys := slices.Delete(slices.Clone(ring.stored), at, at+1)

@@ -17,8 +17,8 @@ type NewSession struct {
 	Handle   Digest
 	ClientID string
 	Scope    doorward.Scope
-	// AllScopes says that the login named no scope: the session has what its subject
-	// has, at each refresh anew. Scope is what that was at the login.
+	// AllScopes says that the login named no scope: at each refresh the session has
+	// what its subject has then. Scope is what the subject had at the login.
 	AllScopes bool
 	Audience  string
 	// Claims are the extra claims of this login, a JSON object or nil; each
@@ -31,7 +31,7 @@ type NewSession struct {
 	Idle, Absolute time.Duration
 }
 
-// NewGrant is the token for which CreateGrant makes an ID.
+// NewGrant describes a token without a session, for which CreateGrant makes an ID.
 type NewGrant struct {
 	Subject     string
 	Epoch       int64
@@ -40,12 +40,13 @@ type NewGrant struct {
 	NotAfter    time.Time // zero means never
 }
 
-// State is what a session remembers of its refresh tokens. Only the token of
-// the current generation and its predecessor are ever answered.
+// State is what a session remembers of its refresh tokens. Each rotation makes a new
+// generation; only the token of the current one and its predecessor are ever answered.
+// Use of the predecessor is late once Config.Window has passed.
 type State struct {
-	Generation uint32    // the generation that is current: 0 is the one made by login
+	Generation uint32    // the current generation; 0 is the one made by the login
 	HeldSince  time.Time // when it was made, or was given out again to a late caller; zero after login
-	LateRun    int       // generations whose predecessor came late, since the last clean one
+	LateRun    int       // how many late generations count against Config.Budget; one whose predecessor nobody used forgives all
 	Late       bool      // the predecessor of the current generation came late
 	Mixed      bool      // the predecessor of the current generation came inside the window
 	Quiet      int       // generations in a row without a late use

@@ -11,16 +11,17 @@ import (
 
 // Errors of a [Store].
 var (
-	// ErrNotFound says that there is no such session.
+	// ErrNotFound says that there is no such session, key or subject.
 	ErrNotFound = errors.New("issuer: not found")
 	// ErrConflict says that what was to be swapped has changed since it was
 	// read. Nothing was written; the caller reads again and decides anew.
 	ErrConflict = errors.New("issuer: changed by someone else")
 	// ErrEpoch says that every session of the subject was ended between Begin
-	// and Login, for example by a change of password.
+	// and Login, for example by a change of password, or every token of the subject
+	// or the client between BeginGrant and Grant.
 	ErrEpoch = errors.New("issuer: the subject's sessions were ended during the login")
 	// ErrUnavailable says that the database failed or could not be reached, so that
-	// nothing is known. It is wrapped by every error of a Store that says nothing of its data.
+	// nothing is known. A Store wraps it in every error that is not about its data.
 	ErrUnavailable = errors.New("issuer: the store is not available")
 )
 
@@ -37,8 +38,8 @@ type Store interface {
 	KeyStore
 }
 
-// SessionStore keeps one row per session and one epoch per subject and client. Its changes
-// to one subject are serializable.
+// SessionStore keeps one row per session, and one epoch per subject and per client: a counter
+// that changes when all their sessions are ended. Its changes to one subject are serializable.
 type SessionStore interface {
 	// Epoch returns how often all sessions of the subject were ended: 0 for a
 	// subject that the store has never seen.
@@ -69,8 +70,8 @@ type SessionStore interface {
 	// adds one to the epoch and records one cut-off.
 	EndSubject(ctx context.Context, subject, reason string, ev Event) (doorward.Revocation, error)
 
-	// CreateGrant makes the ID of a token that no session stands behind, and returns it with the
-	// time of the transaction. It is as CreateSession makes it, under the row locks of both the
+	// CreateGrant makes the ID of a token that belongs to no session, and returns it with the time
+	// of the transaction. The ID is made as in CreateSession, under the row locks of both the
 	// subject and the client, and greater than every ID and every cut-off of either. It returns
 	// ErrEpoch if an epoch is no longer that of the subject or the client, and ErrInactive if
 	// NotAfter is less than a second away. It stores the event alone.
@@ -98,7 +99,8 @@ type RevocationLog interface {
 	WaitChange(ctx context.Context) error
 
 	// Prune deletes what no one can need any more: cut-offs one hour after they
-	// expire and sessions that ended or lapsed more than 30 days ago. It returns how many rows.
+	// expire and sessions that ended or lapsed more than 30 days ago. It returns how many rows
+	// it has deleted.
 	Prune(ctx context.Context) (int64, error)
 }
 
@@ -147,9 +149,9 @@ type StoredKey struct {
 	Algorithm jwt.Algorithm // of a signing key; HS256 for a refresh key
 	Sealed    []byte
 	CreatedAt time.Time
-	// UseFrom is when the key begins to make tokens; of several the latest that has begun makes them.
+	// UseFrom is when the key begins to make tokens. Of several keys that have begun the latest makes them.
 	UseFrom time.Time
-	// KeepUntil is when the last token it made has expired. Zero while it is, or is to be, in use.
+	// KeepUntil is when the last token that it made has expired. It is zero while the key makes tokens, or will.
 	KeepUntil time.Time
 	// AccessTTL is the longest lifetime of an access token that it may have signed.
 	AccessTTL time.Duration
