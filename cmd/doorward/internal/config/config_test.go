@@ -195,6 +195,7 @@ func TestAttack_H12(t *testing.T) {
 		{name: "anchors", file: "listen: &a 127.0.0.1:1\nissuer: *a\n", want: "listen: want a text"},
 		{name: "merge", file: "<<: {listen: 127.0.0.1:1}\n", want: "is not a key"},
 		{name: "two documents", file: "listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n", want: "second document"},
+		{name: "one setting in two spellings", file: "session: {idle: 3d}\nsession.idle: 4d\n", want: ":2:15: session.idle: is set already, at "},
 		{name: "not YAML", file: "listen: [", want: "doorward.yaml:1:9"},
 		{name: "a list", file: "- listen\n", want: "want settings"},
 		{name: "group without members", file: "keys: EdDSA\n", want: "keys: want settings"},
@@ -253,6 +254,8 @@ func TestAttack_H12(t *testing.T) {
 		{name: "unknown word in a route", file: "routes:\n  - {path: /a, role: x}\n", want: ":2:16: routes: unknown key \"role\""},
 		{name: "access of a route", file: "routes:\n  - {path: /a, access: open}\n", want: ":2:24: routes.access: want token, optional, public or deny"},
 		{name: "roles as text", file: "routes:\n  - {path: /a, require: {roles: admin}}\n", want: ":2:33: routes.require.roles: want a list"},
+		{name: "one of no roles", file: "routes:\n  - {path: /a}\n  - {path: /b, require: {roles: []}}\n", want: ":3:5: routes.require.roles: /b: is an empty list"},
+		{name: "no methods", file: "routes:\n  - {path: /a, methods: []}\n", want: "routes.methods: /a: is an empty list"},
 		{name: "everybody is trusted", file: "trusted_proxies: [0.0.0.0/0]\n", want: "would trust everybody"},
 		{name: "no network", file: "trusted_proxies: [10.1.2.3/8]\n", want: "trusted_proxies: want addresses"},
 		{name: "another database", env: []string{"DOORWARD_DATABASE=mysql://u:hunter2@h/db"}, want: "DOORWARD_DATABASE: want the URL of a PostgreSQL database"},
@@ -299,6 +302,18 @@ func TestAttack_A11(t *testing.T) {
 }
 
 // Covers Behaviour_F5.
+// TestWindowsFile reads what an editor on Windows writes.
+func TestWindowsFile(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(config.Source{File: write(t, "\ufefflisten: 127.0.0.1:1\r\nsession:\r\n  idle: 3d\r\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Listen != "127.0.0.1:1" || cfg.SessionIdle != 3*24*time.Hour {
+		t.Errorf("listen = %q, session.idle = %v", cfg.Listen, cfg.SessionIdle)
+	}
+}
+
 func TestEveryProblemIsTold(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load(config.Source{

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +48,7 @@ func (l layer) read(path string) {
 
 // parse applies the text of a file.
 func (l layer) parse(data []byte) {
-	file, err := parser.ParseBytes(data, 0)
+	file, err := parser.ParseBytes(bytes.TrimPrefix(data, []byte("\ufeff")), 0) // the mark that editors on Windows put first
 	if err != nil {
 		l.syntax(err)
 		return
@@ -125,6 +126,10 @@ func (l layer) member(key string, member *ast.MappingValueNode) {
 
 func (l layer) set(s Setting, n ast.Node) {
 	if !l.accept(s) || l.nested(s, n) {
+		return
+	}
+	if before := l.cfg.origin[s.Key]; strings.HasPrefix(before, l.name+":") { // session.idle, and idle below session
+		l.faults.add(l.at(n), s.Key, "is set already, at %s", before)
 		return
 	}
 	if err := s.bind(l.cfg).node(n); err != nil {

@@ -183,6 +183,7 @@ func Settled(before, after *Config) []string {
 func (c *Config) checkGate(faults *Problems) {
 	c.checkIdentity(faults)
 	c.checkForwarded(faults)
+	c.checkNothing(faults)
 	if c.Upstream == "" {
 		return
 	}
@@ -225,6 +226,17 @@ func (c *Config) checkForwarded(faults *Problems) {
 		}
 		faults.add(r.Where, "routes.forward_token", "%s: a token that is forwarded is for upstream.audience, which has to be one of audiences", r.Path)
 		faults.hint("name it in both, upstream.audience: orders and audiences: [orders]; clients ask for it at /login")
+	}
+}
+
+// checkNothing finds lists in rules that name nothing: "one of no roles" could be meant to let nobody in.
+func (c *Config) checkNothing(faults *Problems) {
+	for _, r := range c.Routes {
+		for key, words := range map[string][]string{"methods": r.Methods, "require.roles": r.Roles, "require.scope": r.Scope} {
+			if words != nil && len(words) == 0 {
+				faults.add(r.Where, "routes."+key, "%s: is an empty list; leave it out where everything will do, access: deny where nothing will", r.Path)
+			}
+		}
 	}
 }
 
