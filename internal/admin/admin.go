@@ -191,7 +191,7 @@ func (b *lateBody) Read(p []byte) (int, error) {
 
 // checkStill asks whether the caller, who was let in, is logged in and an admin still.
 func (a *Admin) checkStill(ctx context.Context, c *doorward.Claims) error {
-	if err := a.checkSession(c); err != nil {
+	if err := endpoint.StillLive(a.Issuer, c); err != nil {
 		return err
 	}
 	return a.checkAdmin(ctx, c.Subject)

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -12,17 +11,11 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/endpoint"
-	"github.com/doorward/doorward/issuer"
 )
 
 var errOvertaken = &endpoint.Failure{
 	Status: http.StatusServiceUnavailable, Code: "unavailable",
 	Description: "the retention has deleted records that were to be exported; ask again", RetryAfter: time.Second, Cause: audit.ErrOvertaken,
-}
-
-var errRevoked = &endpoint.Failure{
-	Status: http.StatusUnauthorized, Code: "invalid_token", Description: "the token was revoked",
-	Challenge: endpoint.Challenge("invalid_token", "the token was revoked"), Cause: doorward.ErrRevoked,
 }
 
 type headAnswer struct {
@@ -112,16 +105,4 @@ func (s watched) AuditChain(ctx context.Context, after int64) (audit.Page, error
 		return audit.Page{}, err
 	}
 	return s.admin.Audit.AuditChain(ctx, after)
-}
-
-// checkSession asks whether the caller's token was revoked since the request began.
-func (a *Admin) checkSession(c *doorward.Claims) error {
-	err := a.Issuer.Revocations().Check(c)
-	switch {
-	case errors.Is(err, doorward.ErrRevoked):
-		return errRevoked
-	case err != nil:
-		return fmt.Errorf("%w: %w", issuer.ErrUnavailable, err)
-	}
-	return nil
 }

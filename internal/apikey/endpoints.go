@@ -88,10 +88,17 @@ type addRequest struct {
 	ExpiresIn  int64    `json:"expires_in"` // seconds; 0 means the default
 }
 
-// add makes a key of the caller's. It is in this answer and nowhere else.
+// add makes a key of the caller's. It is in this answer and nowhere else. Whoever sends the body slowly is asked about
+// anew: the key would outlive the session by months.
 func (s self) add(w http.ResponseWriter, r *http.Request) error {
 	var req addRequest
 	if err := endpoint.ReadJSON(w, r, &req); err != nil {
+		return err
+	}
+	if err := s.issuer.CatchUp(r.Context()); err != nil {
+		return err
+	}
+	if err := endpoint.StillLive(s.issuer, endpoint.Claims(r)); err != nil {
 		return err
 	}
 	scope, err := doorward.ParseScope(req.Scope)

@@ -1,6 +1,10 @@
 package server_test
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -95,6 +99,41 @@ func TestKeyOutlivesPassword(t *testing.T) {
 	must(t, err)
 	w.issuer.Apply(cut)
 	w.do("GET", "/me", nil, bearer(key)).want(t, 401, "invalid_token")
+}
+
+// A session makes no key once it has ended, here or at another node, although its token was good when the request began.
+func TestKeyOfEndedSession_Attack_F08(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(w *world, token string){
+		"logged out": func(w *world, token string) { w.do("POST", "/logout", nil, bearer(token)).want(t, 204, "") },
+		"disabled elsewhere": func(w *world, _ string) {
+			_, err := w.people.Disable(t.Context(), w.alice, issuer.Event{}) // Nobody tells this process.
+			must(t, err)
+		},
+	} {
+		w := newWorld(t)
+		token := w.login("alice", aliceWord).text("access_token")
+		conn, err := net.Dial("tcp", w.address)
+		must(t, err)
+		defer conn.Close() //nolint:errcheck // nothing is lost
+		const body = `{"name":"k"}`
+		_, err = fmt.Fprintf(conn, "POST /keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", token, len(body))
+		must(t, err)
+		reader := bufio.NewReader(conn)
+		awaitContinue(t, reader)
+		end(w, token)
+		_, err = io.WriteString(conn, body)
+		must(t, err)
+		response, err := http.ReadResponse(reader, nil)
+		must(t, err)
+		if response.StatusCode != 401 || !strings.Contains(response.Header.Get("WWW-Authenticate"), "invalid_token") {
+			t.Errorf("%s: %s", name, response.Status)
+		}
+		must(t, response.Body.Close())
+		if list, err := w.keys.List(t.Context(), account.APIKeyQuery{Owner: w.alice}); err != nil || len(list) > 0 {
+			t.Errorf("%s: %d keys, %v", name, len(list), err)
+		}
+	}
 }
 
 // A login that asked for less than its user has makes no key that can do more.
