@@ -46,8 +46,9 @@ var (
 // RefreshReason returns the one word that tells the holder of a refused refresh token
 // why: one of the Reason constants, "subject_inactive" for [ErrInactive], or
 // "session_ended" if the store knows no more. It returns "" for a token whose MAC was
-// wrong: who presents it is owed no reason. [ReasonKeyRemoved] may also mean a token that
-// was made up, since the MAC of a removed key cannot be checked any more.
+// wrong, or whose session belongs to another client: who presents it is owed no reason.
+// [ReasonKeyRemoved] may also mean a token that was made up, since the MAC of a removed
+// key cannot be checked any more.
 func RefreshReason(err error) string {
 	if refused, ok := errors.AsType[*grantError](err); ok {
 		return refused.reason

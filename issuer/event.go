@@ -1,5 +1,10 @@
 package issuer
 
+import (
+	"context"
+	"log/slog"
+)
+
 // Event says who changed what and why. The store writes it to the audit record
 // in the transaction that makes the change. It never holds a secret.
 type Event struct {
@@ -35,3 +40,10 @@ const (
 	EventKeyRotate     EventKind = "key_rotate"
 	EventKeyRevoke     EventKind = "key_revoke"
 )
+
+// report logs a security event.
+func (i *Issuer) report(ctx context.Context, level slog.Level, text string, ev Event) {
+	i.cfg.Logger.LogAttrs(ctx, level, text,
+		slog.String("event", string(ev.Kind)), slog.String("reason", ev.Reason), slog.String("sub", ev.Subject), slog.String("sid", ev.Session),
+		slog.String("actor", ev.Actor), slog.String("remote", ev.Address), slog.String("request_id", ev.RequestID))
+}

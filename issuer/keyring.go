@@ -78,8 +78,8 @@ func (r *keyRing) minter(now time.Time) opaque.Key {
 	return r.refresh[name]
 }
 
-// inUse returns the latest key that has begun or, should all lie ahead of a
-// clock that went back, the earliest.
+// inUse returns the latest key that has begun. If none has, since the clock went back,
+// it returns the earliest.
 func (r *keyRing) inUse(purpose string, now time.Time) StoredKey {
 	var found StoredKey
 	for _, key := range r.stored {

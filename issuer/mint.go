@@ -96,8 +96,8 @@ func checkClaims(claims map[string]any) error {
 	return nil
 }
 
-// spread varies a lifetime by ±5 %, so that tokens made together do not all
-// expire together. The random id decides, which saves asking for more randomness.
+// spread varies a lifetime by ±5 %, so that tokens made together do not all expire
+// together. How much depends on id, which is random already.
 func spread(ttl time.Duration, id string) time.Duration {
 	const steps = 1 << 10
 	step := 0

@@ -2,8 +2,6 @@ package issuer
 
 import (
 	"cmp"
-	"context"
-	"log/slog"
 	"time"
 )
 
@@ -38,7 +36,7 @@ func (s Session) OverFor(now time.Time) string {
 	return ReasonExpired
 }
 
-// refusalOf tells the holder of a session that is over why it is; nil while it is live.
+// refusalOf returns the error for the holder of a session that is over, or nil while it is live.
 func refusalOf(s Session, now time.Time) error {
 	switch reason := s.OverFor(now); reason {
 	case "":
@@ -55,17 +53,10 @@ func refusalOf(s Session, now time.Time) error {
 	return ErrSessionEnded // for a reason that is not of this package
 }
 
-// endedBy tells what a subject does to its own sessions from what others do.
+// endedBy returns own if the subject of an event has caused it, and ReasonAdmin otherwise.
 func endedBy(ev Event, own string) string {
 	if ev.Actor != "" && ev.Actor == ev.Subject {
 		return own
 	}
 	return ReasonAdmin
-}
-
-// report logs a security event.
-func (i *Issuer) report(ctx context.Context, level slog.Level, text string, ev Event) {
-	i.cfg.Logger.LogAttrs(ctx, level, text,
-		slog.String("event", string(ev.Kind)), slog.String("reason", ev.Reason), slog.String("sub", ev.Subject), slog.String("sid", ev.Session),
-		slog.String("actor", ev.Actor), slog.String("remote", ev.Address), slog.String("request_id", ev.RequestID))
 }

@@ -59,8 +59,9 @@ func (i *Issuer) Refresh(ctx context.Context, token string, req RefreshRequest) 
 	}
 }
 
-// readRefreshToken reads a token whose MAC is good. Of a token of a removed key nothing
-// is believed but the name of the key, which is why its holder is logged out.
+// readRefreshToken reads a token whose MAC is good. If the token names a key that was
+// removed the MAC cannot be checked: the error then says that all sessions have ended, and
+// nothing else in the token is believed.
 func (i *Issuer) readRefreshToken(text string) (opaque.Token, error) {
 	presented, err := opaque.Parse(text, i.ring.Load().refresh)
 	switch {
@@ -72,7 +73,8 @@ func (i *Issuer) readRefreshToken(text string) (opaque.Token, error) {
 	return opaque.Token{}, ErrToken
 }
 
-// hasRemoved reports whether a refresh key was revoked, which is a cut-off of its name.
+// hasRemoved reports whether a refresh key was revoked. Its revocation is a cut-off of kind
+// key, which is looked up with claims that no cut-off of another kind ends.
 func (i *Issuer) hasRemoved(name opaque.KeyName) bool {
 	const pastEveryCutOff = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 	claims := doorward.Claims{KeyID: name.ID(), SessionID: pastEveryCutOff}
@@ -105,8 +107,8 @@ func (i *Issuer) refreshOnce(ctx context.Context, presented opaque.Token, req Re
 	return i.mint(g, &opaque.Token{Generation: state.Generation, Handle: presented.Handle})
 }
 
-// advance swaps in what the session remembers from now on. A predecessor that came
-// late is a security event.
+// advance stores what the session remembers from now on. If the predecessor of the current
+// token came late, that is recorded and logged as a security event.
 func (i *Issuer) advance(ctx context.Context, s Session, state State, ev Event) (Session, time.Time, error) {
 	ev.Kind, ev.Subject, ev.Session = EventRefresh, s.Subject, s.ID
 	late := state.Late && !s.State.Late
@@ -124,7 +126,8 @@ func (i *Issuer) advance(ctx context.Context, s Session, state State, ev Event) 
 	return swapped, now, nil
 }
 
-// regrant checks that the session may still be refreshed, by whom and for what.
+// regrant checks that the session may be refreshed by this client, and returns what the next
+// access token may say.
 func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req RefreshRequest) (grant, error) {
 	if s.ClientID != cmp.Or(req.ClientID, FirstPartyClient) {
 		return grant{}, ErrClient
@@ -141,12 +144,12 @@ func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req Refr
 	if err != nil {
 		return grant{}, err
 	}
-	scope, err := narrow(today(s, subject.Scope), req.Scope)
+	scope, err := narrow(stillGranted(s, subject.Scope), req.Scope)
 	return grant{session: s, subject: subject, scope: scope, audience: audience, now: now}, err
 }
 
-// reportLapse logs that somebody came with a session that nobody has ended: no change of the
-// store tells of its end.
+// reportLapse logs that a session was used after it had lapsed. Nothing else tells of such an
+// end: no change of the store goes with it.
 func (i *Issuer) reportLapse(ctx context.Context, s Session, refusal error, ev Event) {
 	if !errors.Is(refusal, ErrSessionLapsed) {
 		return
@@ -174,8 +177,8 @@ func (i *Issuer) endFamily(ctx context.Context, s Session, o rotation.Outcome, e
 	return cause.With(refused, "sub", s.Subject, "sid", s.ID, "end_reason", refused.reason)
 }
 
-// today returns the words of the session's grant that the subject has now.
-func today(s Session, has doorward.Scope) doorward.Scope {
+// stillGranted returns the words that the session was granted and that the subject still has.
+func stillGranted(s Session, has doorward.Scope) doorward.Scope {
 	if s.AllScopes {
 		return has
 	}

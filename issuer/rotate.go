@@ -157,10 +157,10 @@ func (c Config) scheduleKeys(ring *keyRing, now time.Time) ([]StoredKey, []strin
 	return keys, nil, nil
 }
 
-// nextBegins says whether a key is due after newest, and when it begins. The
-// first key of all begins at once: nobody has cached a key set yet. Another
-// algorithm waits until the newest key has begun: two nodes that want different
-// ones would else answer each other's keys without end.
+// nextBegins reports whether a key is due after newest, and when it begins. The
+// first key of all begins at once: nobody has cached a key set yet. A key of
+// another algorithm is not due before the newest has begun: otherwise two nodes
+// that want different ones would replace each other's keys without end.
 func (c Config) nextBegins(newest StoredKey, now time.Time) (time.Time, bool) {
 	switch {
 	case newest.ID == "":
@@ -206,8 +206,8 @@ func (c Config) retireKeys(keys []StoredKey, now time.Time) []StoredKey {
 	return keys
 }
 
-// changeKeys applies change to the store's ring until it meets no other change,
-// and takes the result over.
+// changeKeys applies change to the store's ring, again if another process changed it
+// meanwhile, and makes the result the ring in use.
 func (i *Issuer) changeKeys(ctx context.Context, ev Event, change func(*keyRing, time.Time) ([]StoredKey, []string, error)) error {
 	for {
 		stored, err := i.cfg.Store.KeyRing(ctx)
@@ -235,7 +235,7 @@ func (i *Issuer) changeKeys(ctx context.Context, ev Event, change func(*keyRing,
 		if err != nil {
 			return fmt.Errorf("write keys: %w", err)
 		}
-		for _, id := range revoked { // They have ended, whatever becomes of what follows.
+		for _, id := range revoked { // They are revoked now, even if the ring cannot be read below.
 			i.revoked.Add(doorward.Revocation{Kind: doorward.KindKey, ID: id})
 		}
 		return i.readKeys(context.WithoutCancel(ctx))

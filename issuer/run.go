@@ -56,6 +56,12 @@ func (i *Issuer) Run(ctx context.Context) error {
 	}
 }
 
+// CatchUp makes everything hold in this process that any process has revoked before the call. It
+// does not wait for the next round of [Issuer.Run]. Calls that come together read the store once.
+func (i *Issuer) CatchUp(ctx context.Context) error {
+	return i.readRevocationsAfter(ctx, time.Now())
+}
+
 // keepPruning deletes what has expired, at once and then every hour, until ctx ends.
 func (i *Issuer) keepPruning(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -68,8 +74,8 @@ func (i *Issuer) keepPruning(ctx context.Context) {
 	}
 }
 
-// catchUp reads what others have changed. Keys that came from a node with another
-// configuration are brought up to this one's.
+// catchUp reads what other processes have changed. Keys that a node with another
+// configuration has made are then adapted to this one's.
 func (i *Issuer) catchUp(ctx context.Context) error {
 	if err := i.readRevocations(ctx); err != nil {
 		return err
@@ -81,26 +87,20 @@ func (i *Issuer) catchUp(ctx context.Context) error {
 	return i.maintainKeys(ctx)
 }
 
-// CatchUp makes what any process has revoked before the call hold in this one, without waiting for
-// [Issuer.Run]. Calls that come together ask the store once.
-func (i *Issuer) CatchUp(ctx context.Context) error {
-	return i.readRevocationsAfter(ctx, time.Now())
-}
-
-// follower is where in the store's log of cut-offs this process has read to.
+// follower is how far this process has read in the store's log of cut-offs.
 type follower struct {
-	turn    chan struct{} // holds one while somebody reads, who has what follows
+	turn    chan struct{} // a lock that can be waited for with a context; it guards what follows
 	cursor  Cursor
 	lineage string
 }
 
-// readRevocations reads what is new, which proves that nothing older is missing.
+// readRevocations reads the cut-offs that are new since the last call.
 func (i *Issuer) readRevocations(ctx context.Context) error {
 	return i.readRevocationsAfter(ctx, time.Time{})
 }
 
-// readRevocationsAfter does so unless, when its turn has come, a read has that began after a moment; the zero time
-// is none.
+// readRevocationsAfter is readRevocations, except that it has nothing to do if another read
+// that began after moment is over when its turn comes. With the zero time it always reads.
 func (i *Issuer) readRevocationsAfter(ctx context.Context, moment time.Time) error {
 	f := &i.follow
 	select {
@@ -109,7 +109,7 @@ func (i *Issuer) readRevocationsAfter(ctx context.Context, moment time.Time) err
 	case <-ctx.Done():
 		return fmt.Errorf("follow revocations: %w", ctx.Err())
 	}
-	// The age is looked at last: a pause between the two clocks may not make a read look younger.
+	// Since comes before RevocationAge: a pause between the two must not make the last read look younger.
 	if passed := time.Since(moment); !moment.IsZero() && i.RevocationAge() < passed {
 		return nil
 	}
