@@ -8,7 +8,7 @@
 // says which key of the [KeySet], and must agree about the algorithm. A [Token] exists only verified; there is no
 // call that reads one unverified. And a token has one reading: strict base64url, strict JSON without duplicate
 // names, no crit, b64, zip, nesting, encryption, detached payload or JSON serialization. There is no "none", and no
-// option adds it, although RFC 7519 §8 asks for it: RFC 8725 §3.2 knows better.
+// option adds it, although RFC 7519 §8 asks for it: RFC 8725 §3.2 advises against it.
 //
 // # Coming from PyJWT
 //

@@ -13,11 +13,12 @@ import (
 const MaxSetKeys = 100
 
 // KeySet finds the key that must have signed a token. [Key] and [Set] are key sets; another implementation may
-// change its keys while it is in use, but it answers from memory: [Verify] calls it for tokens of strangers.
+// change its keys while it is in use, but should answer from memory: [Verify] calls it for tokens that anybody may
+// have made up.
 //
 // Key returns the key whose kid is exactly kid, or an error that wraps [ErrKey]. An empty kid stands for a token
-// without one: only a set of exactly one key answers it. It never tries: the kid is compared, nothing else is done
-// with it (RFC 8725 §3.10). It is safe for concurrent use.
+// without one: only a set of exactly one key answers it. Key never tries one key after another: the kid is compared,
+// and nothing else is done with it (RFC 8725 §3.10). It is safe for concurrent use.
 type KeySet interface {
 	Key(ctx context.Context, kid string) (*Key, error)
 }

@@ -59,10 +59,12 @@ type Config struct {
 	// collection of the whole program is forced when no password was hashed for
 	// 250 ms, at most every 10 s. Set it in a program with a very large heap.
 	KeepMemory bool
-	// Busy, unless nil, is called with true when the first password of a burst is about to be hashed, and with false when
-	// the burst is over: none was hashed for 250 ms, and the burst before is over for 10 s. Calls do not overlap and hold
-	// up the hash: they must be short. A program that answers short requests beside can raise GOMAXPROCS meanwhile, since
-	// Go takes a core from a hash after 10 ms and an operating system at once.
+	// Busy, if set, is called with true when the first password of a burst is about to
+	// be hashed, and with false when the burst is over: when none was hashed for 250 ms,
+	// and not within 10 s of the end of the burst before. Calls do not overlap and hold
+	// up the hash: they must be short. A program that also answers short requests can
+	// raise GOMAXPROCS in between: Go takes a core from a hash only after 10 ms, the
+	// operating system at once.
 	Busy func(busy bool)
 }
 

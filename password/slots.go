@@ -137,7 +137,7 @@ func (s *slots) await(ctx context.Context, c chan<- struct{}, timer *time.Timer)
 	}
 }
 
-// endLater wants s.mu held.
+// endLater has the burst end after a while without a hash. s.mu is held.
 func (s *slots) endLater() {
 	delay := idleDelay
 	if !s.overAt.IsZero() {
@@ -168,7 +168,7 @@ func (s *slots) over() bool {
 	return true
 }
 
-// say tells whether there is a burst, when that changes. It wants s.mu held.
+// say calls tell if a burst has begun or is over now. s.mu is held.
 func (s *slots) say(burst bool) {
 	if burst != s.burst && s.tell != nil {
 		s.tell(burst)

@@ -41,20 +41,23 @@ type FeedConfig struct {
 	// MaxStaleness is how old the knowledge may grow before tokens are refused with
 	// doorward.ErrStale. 0 means 60 s; at least 2 s.
 	MaxStaleness time.Duration
-	// Poll is about how often a question is asked. It is how late news comes when no
-	// stream gets through. 0 means 5 s, or a quarter of MaxStaleness if that is less; at most half of MaxStaleness.
+	// Poll is about how much time is between two questions, and so how late news comes
+	// while no stream gets through. 0 means 5 s, or a quarter of MaxStaleness if that is
+	// less; at most half of MaxStaleness.
 	Poll time.Duration
 	// NoStream leaves out the stream, which brings news at once.
 	NoStream bool
-	// Keys is the key set of the same issuer. When one of its keys is revoked, a token of the key that took its place
-	// makes the set be fetched at once, not after its cool-down: once for each key that is revoked. Nil means that
-	// such tokens are refused until then, 30 s at most.
+	// Keys, if set, is the key set of the same issuer. When one of its keys is revoked
+	// another takes its place. A token of an unknown key then makes the set be fetched
+	// at once, even if its last fetch is less than 30 s ago: once for each key that is
+	// revoked. Nil means that tokens of the new key may be refused for those 30 s.
 	Keys *KeySet
 	// MaxEntries is how many revocations are kept, of 20 to 80 bytes each. With more of them the
 	// feed goes stale. 0 means 2,000,000.
 	MaxEntries int
-	// Logger gets one record for each change: the issuer cannot be asked and can be again, the knowledge
-	// is too old and is not any more, the client is refused. Nil means slog.Default().
+	// Logger gets one record for each change: when the issuer cannot be asked and when it can be
+	// again, when the knowledge is too old and when it is fresh again, and when the client is
+	// refused. Nil means slog.Default().
 	Logger *slog.Logger
 	// Observe, if set, is called after each question and at the end of each stream, one at a time.
 	Observe func(FeedOutcome)

@@ -19,7 +19,7 @@ const (
 	maxLastGood = 7 * 24 * time.Hour
 )
 
-// ErrUnavailable says that the key set does not know its keys now. It is no
+// ErrUnavailable says that the key set cannot know its keys now. It is not a
 // jwt.ErrKey, so a verifier answers 503.
 var ErrUnavailable = errors.New("remote: key set not available")
 
@@ -29,16 +29,18 @@ var errUnknown = fmt.Errorf("remote: no key has the token's kid: %w", jwt.ErrKey
 type Config struct {
 	// URL is where the key set is: https, or http to this machine itself.
 	URL string
-	// Issuer, in the place of URL, is whose metadata name the URL, see Discover.
-	// They are read with the first fetch, and again after one that failed. A program that has an
-	// issuer.Issuer and serves no metadata is named by URL, where it serves Issuer.JWKS.
+	// Issuer, instead of URL, is the issuer whose metadata name the URL; see [Discover].
+	// They are read with the first fetch, and again after a fetch that failed. For a
+	// program that has an issuer.Issuer of its own and serves no metadata, set URL to
+	// the address at which it serves Issuer.JWKS.
 	Issuer string
 	// InsecureAllowHTTP admits plain HTTP to other machines. Whoever can change an
 	// answer on the way then makes tokens.
 	InsecureAllowHTTP bool
 	// Transport makes the requests: for a private certificate authority, a proxy,
-	// or rules about addresses. Its requests are bounded in time, its answers in size, and
-	// redirects are not followed. Nil means a transport that takes the proxy from the environment.
+	// or rules about addresses. Whatever it is, requests are bounded in time, answers
+	// in size, and redirects are not followed. Nil means a transport that takes the
+	// proxy from the environment.
 	Transport http.RoundTripper
 
 	// LastGood is how long the last good set is used when no newer one is to be
@@ -46,7 +48,8 @@ type Config struct {
 	LastGood time.Duration
 	// Logger gets one record for each fetch that failed. Nil means slog.Default().
 	Logger *slog.Logger
-	// Observe, if set, is called once for each fetch, before those who wait for it go on.
+	// Observe, if set, is called once for each fetch, before the callers that wait for
+	// the fetch go on. Calls do not overlap.
 	Observe func(Outcome)
 }
 
@@ -61,8 +64,8 @@ type Outcome struct {
 
 // KeySet is the key set of an issuer elsewhere. It implements jwt.KeySet and may be used concurrently.
 //
-// A set lives as long as Cache-Control says (RFC 9111 §5.2.2), but not shorter than 30 s; 5
-// minutes if it says nothing. Then it is asked for again, by its ETag.
+// A set that was fetched is fresh for as long as its Cache-Control says (RFC 9111 §5.2.2), at
+// least for 30 s, and for 5 minutes if that says nothing. Then it is asked for again, by its ETag.
 type KeySet struct {
 	client   *client
 	url      string // "" = by discovery; used by the fetch under way alone
