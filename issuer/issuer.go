@@ -221,9 +221,7 @@ func (c Config) withDefaults() Config {
 	c.KeyTTL = cmp.Or(c.KeyTTL, 90*24*time.Hour)
 	c.PublishLead = cmp.Or(c.PublishLead, 10*time.Minute)
 	c.MaxStaleness = cmp.Or(c.MaxStaleness, time.Minute)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c
 }
 
