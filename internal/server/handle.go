@@ -50,6 +50,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Serve
 	defer s.observe(r, x)
 	defer s.record(r, x)
 	defer s.rescue(r, x)
+	carrier := carrierOf(r)
+	defer carrier.end()
+	if !carrier.begin() {
+		s.secure(x.Header())
+		s.fail(x, r, errStreams)
+		return
+	}
 
 	res := find(s, r)
 	x.Pattern = strings.TrimSuffix(res.pattern, "{$}")
