@@ -32,9 +32,10 @@ type Config struct {
 	// LoginHosts are hosts, with the port where browsers write one, to which the login page is
 	// told to return. On any other host it is told the path alone.
 	LoginHosts []string
-	// Failures bounds how many tokens that the issuer never made come in a minute from one network
-	// and from all. Beyond it they read 429; a token that it made is looked at all the same. Nil is no
-	// bound. With it, requests come through a server of package endpoint.
+	// Failures bounds how many tokens that the issuer never made are answered in a minute, from one
+	// network and from all. Whoever sends more reads 429; a token that the issuer made is looked at
+	// all the same. Nil means no bound. With a bound, requests must come through a server that uses
+	// package endpoint.
 	Failures *endpoint.Budget
 	// Logger gets one record for each refusal, and one for each peer that may not ask. Nil discards them.
 	Logger *slog.Logger
@@ -49,7 +50,7 @@ type Handler struct {
 	login      *loginPage       // nil if there is none
 	failures   *endpoint.Budget // nil if there is none
 	log        *slog.Logger
-	strangers  strangers
+	untrusted  untrustedPeers
 	identified func(*http.Request, *doorward.Claims)
 }
 
@@ -79,7 +80,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Refuse(w, r, gate.NewRefusal(http.StatusNotFound, "not_found", "there is nothing at this address", errProxy))
 		return
 	case !h.guard.Trusts(r.RemoteAddr):
-		h.strangers.warn(h.log, r.RemoteAddr)
+		h.untrusted.warn(h.log, r.RemoteAddr)
 		h.Refuse(w, r, gate.NewRefusal(http.StatusForbidden, "untrusted_proxy", "this peer may not ask; the server's log says how to allow it", errStranger))
 		return
 	}
@@ -96,7 +97,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.decide(w, r, p, asked)
 }
 
-// Refuse refuses a request that this handler was not given, in the way that its proxy understands.
+// Refuse refuses a request before ServeHTTP has seen it, in the way that its proxy understands.
 func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, refusal *doorward.Refusal) {
 	p, _ := h.proxy(r)
 	h.refuse(w, r, p, nil, refusal)
@@ -125,7 +126,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 		return
 	}
 	answer := w.Header()
-	if !p.empties {
+	if !p.absentIsEmpty {
 		h.guard.Blank(answer)
 	}
 	if err := h.guard.Tell(answer, &v, asked); err != nil {
@@ -134,14 +135,14 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 		return
 	}
 	answer["Cache-Control"] = noStore
-	if p.removes {
+	if p.removesNamed {
 		nameEmpty(answer)
 	}
 	w.WriteHeader(http.StatusOK)
 }
 
-// spend counts a token that the issuer never made, and returns how long its sender has to wait. Whoever
-// has a good one, or had one until a moment ago, loses nothing by what neighbours send.
+// spend counts a token that the issuer never made, and returns how long its sender has to wait. A token
+// that the issuer made is never counted: its holder must not suffer from what others in the network send.
 func (h *Handler) spend(r *http.Request, refusal *doorward.Refusal) time.Duration {
 	foreign := slices.ContainsFunc([]error{jwt.ErrMalformed, jwt.ErrKey, jwt.ErrSignature, jwt.ErrType}, func(err error) bool {
 		return errors.Is(refusal.Err, err)
@@ -152,7 +153,7 @@ func (h *Handler) spend(r *http.Request, refusal *doorward.Refusal) time.Duratio
 	return h.failures.Take(endpoint.ExchangeOf(r).Origin().Network(), time.Now())
 }
 
-// tooMany makes of the refusal of a token one that says to wait.
+// tooMany returns the refusal, in the place of another, that tells the sender to wait.
 func tooMany(wait time.Duration, instead *doorward.Refusal) *doorward.Refusal {
 	limited := gate.NewRefusal(http.StatusTooManyRequests, "too_many_requests", "too many failures from this network, or from everywhere; wait, then try again", instead.Err)
 	limited.Header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
@@ -164,7 +165,7 @@ var noStore = []string{"no-store"}
 // isHandshake reports whether the client wants a WebSocket.
 func isHandshake(asked *http.Request) bool { return asked.Header.Get("Upgrade") != "" }
 
-// nameEmpty lists the headers without a value where Envoy looks for those that it has to remove.
+// nameEmpty lists the headers without a value in the header in which Envoy is told what to remove.
 func nameEmpty(answer http.Header) {
 	var names []string
 	for name, values := range answer {

@@ -23,19 +23,19 @@ var (
 // proxy is one kind of proxy: what it sends and what it understands.
 type proxy struct {
 	name string
-	// method, uri, host and scheme are the headers that describe the client's request. A proxy without them
-	// asks with the client's own method and host, and with the URI after the address.
+	// method, uri, host and scheme are the headers that describe the client's request. A proxy that has none
+	// asks with the client's own method and host, and with the client's URI behind its own name in the path.
 	method, uri, host, scheme string
-	// foreign are headers that it never sends: with one of them, two proxies contradict each other,
-	// or it is another one than the address says.
+	// foreign are headers that it never sends. A request with one of them comes from another kind of proxy
+	// than its path says, or through two that contradict each other.
 	foreign []string
-	// three says that it knows 2xx, 401 and 403 alone.
-	three bool
-	// empties says that a header which is not in the answer is an empty one to it, so that it overwrites
-	// the client's all the same. Half of the answer's headers are empty, and each costs both sides.
-	empties bool
-	// removes says that it can be told which headers to remove.
-	removes bool
+	// authRequest says that it understands 2xx, 401 and 403 alone, as nginx's auth_request does.
+	authRequest bool
+	// absentIsEmpty says that it takes a header which is not in the answer for an empty one, and overwrites the
+	// client's with that. Then the empty headers, which are half of an answer, need not be sent.
+	absentIsEmpty bool
+	// removesNamed says that an answer can name headers for it to remove.
+	removesNamed bool
 }
 
 // Headers by which proxies describe a request's method and URI.
@@ -47,7 +47,7 @@ var (
 var proxies = []*proxy{
 	{ // The headers that examples/nginx sets.
 		name: "nginx", method: "X-Original-Method", uri: "X-Original-Uri", host: "X-Original-Host", scheme: "X-Original-Proto",
-		foreign: append([]string{"X-Original-Url", "X-Rewrite-Url"}, forwarded...), three: true, empties: true,
+		foreign: append([]string{"X-Original-Url", "X-Rewrite-Url"}, forwarded...), authRequest: true, absentIsEmpty: true,
 	},
 	{
 		name: "caddy", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto",
@@ -57,11 +57,11 @@ var proxies = []*proxy{
 		name: "traefik", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto",
 		foreign: original,
 	},
-	{name: "envoy", foreign: slices.Concat(original, forwarded), removes: true},
+	{name: "envoy", foreign: slices.Concat(original, forwarded), removesNamed: true},
 }
 
-// proxy returns the kind of proxy that r's address names, nil if it names none, and what follows the name. The
-// address is taken as it was sent, for a request's path may follow it that has other spellings.
+// proxy returns the kind of proxy that r's path names, nil if it names none, and what follows the name. The path is
+// read as it was sent: the client's own path may follow, which must not be cleaned or decoded here.
 func (h *Handler) proxy(r *http.Request) (*proxy, string) {
 	after, ok := strings.CutPrefix(r.RequestURI, h.path)
 	if !ok {
@@ -79,8 +79,8 @@ func (h *Handler) proxy(r *http.Request) (*proxy, string) {
 	return nil, ""
 }
 
-// read returns the client's request as the proxy describes it. It shares its headers with r, where it puts the Upgrade
-// that the proxy has left out.
+// read returns the client's request as the proxy describes it. The request shares its header with r; read adds the
+// Upgrade that proxies leave out.
 func (p *proxy) read(r *http.Request, rest string) (*http.Request, error) {
 	for _, name := range p.foreign {
 		if _, ok := r.Header[name]; ok {
