@@ -64,16 +64,16 @@ type Config struct {
 // Guard decides which requests may pass. It dials nobody and may be used
 // concurrently.
 type Guard struct {
-	cfg      Config
-	log      *slog.Logger
-	table    table
-	own      *doorward.Verifier // tells whose a token is, for no rule: nobody observes it
-	drops    dropSet
-	identity identities
-	proxies  origin.Proxies
-	told     []string // headers that Blank writes
-	vary     string   // Verdict.Vary where credentials are looked at
-	origins  *http.CrossOriginProtection
+	cfg           Config
+	log           *slog.Logger
+	table         table
+	own           *doorward.Verifier // tells whose a token is, for no rule: nobody observes it
+	drops         dropSet
+	identity      identities
+	proxies       origin.Proxies
+	answerHeaders []string // those of forward-auth, see Blank
+	vary          string   // Verdict.Vary where credentials are looked at
+	origins       *http.CrossOriginProtection
 }
 
 // RouteError says which of Config.Routes is wrong.
@@ -146,7 +146,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 	}
 	g := &Guard{
 		cfg: cfg, log: cfg.Logger, proxies: slices.Clone(cfg.TrustedProxies),
-		told: toldNames(cfg), vary: varyOf(cfg), origins: http.NewCrossOriginProtection(),
+		answerHeaders: answerHeaders(cfg), vary: varyOf(cfg), origins: http.NewCrossOriginProtection(),
 	}
 	for _, origin := range cfg.TrustedOrigins {
 		if err := g.origins.AddTrustedOrigin(origin); err != nil {

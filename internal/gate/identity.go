@@ -93,7 +93,7 @@ type identities struct {
 	audience string
 	names    Names // canonical
 	dialect  *dialect
-	kept     *keep
+	cache    *fieldCache
 }
 
 func newIdentities(cfg Config) (identities, error) {
@@ -102,7 +102,7 @@ func newIdentities(cfg Config) (identities, error) {
 		*p = textproto.CanonicalMIMEHeaderKey(*p)
 	}
 	made, err := newDialect(cfg.Token, cfg.Names)
-	return identities{issuer: cfg.Issuer, audience: cfg.Audience, names: names, dialect: made, kept: newKeep()}, err
+	return identities{issuer: cfg.Issuer, audience: cfg.Audience, names: names, dialect: made, cache: newFieldCache()}, err
 }
 
 // field is one header. Its values are shared between requests.
@@ -130,14 +130,14 @@ func (g *Guard) fields(c *doorward.Claims) ([]field, error) {
 
 // of returns the headers for a token.
 func (i *identities) of(c *doorward.Claims, now time.Time) ([]field, error) {
-	if fields := i.kept.get(c, now); fields != nil {
+	if fields := i.cache.get(c, now); fields != nil {
 		return fields, nil
 	}
 	fields, err := i.make(c, now)
 	if err != nil {
 		return nil, err
 	}
-	i.kept.put(c, fields, now)
+	i.cache.put(c, fields, now)
 	return fields, nil
 }
 

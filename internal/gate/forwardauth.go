@@ -14,8 +14,8 @@ func (g *Guard) Trusts(address string) bool { return g.proxies.Trust(address) }
 // Blank writes every header that the gate owns into the answer of forward-auth, empty, before Tell says what
 // there is to say: so a proxy that copies them leaves nothing of the client's.
 func (g *Guard) Blank(answer http.Header) {
-	for _, name := range g.told {
-		answer[name] = nothing
+	for _, name := range g.answerHeaders {
+		answer[name] = emptyValue
 	}
 }
 
@@ -36,11 +36,11 @@ func (g *Guard) Tell(answer http.Header, v *Verdict, r *http.Request) error {
 	return nil
 }
 
-// nothing is the value of a header of which there is nothing to say.
-var nothing = []string{""}
+// emptyValue is the value of a header that is empty. It is shared: nobody writes to it.
+var emptyValue = []string{""}
 
-// toldNames are the headers that Blank writes, canonical.
-func toldNames(cfg Config) []string {
+// answerHeaders returns the canonical names of all headers that Blank and Tell write.
+func answerHeaders(cfg Config) []string {
 	names := append(cfg.Names.owned(), "Authorization", "Cookie")
 	for _, name := range []string{cfg.TokenHeader, cfg.KeyHeader} {
 		if name != "" {
@@ -66,7 +66,7 @@ func (g *Guard) Disguised(h http.Header) string {
 			continue
 		}
 		folded := foldName(name)
-		if strings.HasPrefix(folded, "doorward-") || slices.ContainsFunc(g.told, func(own string) bool { return foldName(own) == folded }) {
+		if strings.HasPrefix(folded, "doorward-") || slices.ContainsFunc(g.answerHeaders, func(own string) bool { return foldName(own) == folded }) {
 			return name
 		}
 	}
