@@ -3,7 +3,6 @@ package gate
 import (
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -192,29 +191,4 @@ func (w *writer) FlushError() error {
 		w.armed = time.Time{}
 	}
 	return err
-}
-
-// tunnel is the client's end of a WebSocket. It copies with small buffers, since most
-// sockets are idle and there may be many.
-type tunnel struct {
-	net.Conn
-	early io.Reader // what the client has sent already; nil if nothing
-}
-
-// ReadFrom copies to the client.
-func (t *tunnel) ReadFrom(r io.Reader) (int64, error) { return copySmall(t.Conn, r) }
-
-// WriteTo copies from the client.
-func (t *tunnel) WriteTo(w io.Writer) (int64, error) {
-	if t.early != nil {
-		if n, err := copySmall(w, t.early); err != nil {
-			return n, err
-		}
-	}
-	return copySmall(w, t.Conn)
-}
-
-func copySmall(dst io.Writer, src io.Reader) (int64, error) {
-	buffer := make([]byte, 2<<10)
-	return io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, buffer)
 }

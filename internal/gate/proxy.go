@@ -7,13 +7,9 @@ import (
 	"log"
 	"net/http"
 	"net/http/httputil"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/doorward/doorward"
-	"github.com/doorward/doorward/internal/account"
-	"github.com/doorward/doorward/jwt"
 )
 
 // ProxyConfig says what a [Proxy] is. Guard, Upstream and Streams are required.
@@ -91,29 +87,6 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	via.ServeHTTP(&t.writer, out)
 }
 
-// prepare finds out whatever may still lead to a refusal, and takes the limits
-// of Doorward's own endpoints off the request.
-func (t *transit) prepare() *doorward.Refusal {
-	if t.Refusal != nil {
-		return t.Refusal
-	}
-	var refused *doorward.Refusal
-	if t.upgrade, refused = t.proxy.guard.upgrades(t.in, &t.Verdict); refused != nil {
-		return refused
-	}
-	var err error
-	if t.identity, err = t.proxy.guard.fields(t.Claims); err != nil {
-		return NewRefusal(http.StatusInternalServerError, "server_error", "the request could not be passed on; the log has the reason under this request id", err)
-	}
-	t.timeout = t.Route.Timeout
-	if t.timeout == 0 {
-		t.timeout = t.proxy.upstream.timeout
-	}
-	_ = t.control.SetReadDeadline(time.Time{}) // Bodies have deadlines of their own, and not every writer has one.
-	_ = t.control.SetWriteDeadline(time.Time{})
-	return nil
-}
-
 // reverse is the proxy of the standard library, told what to do at each step.
 func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
@@ -136,40 +109,6 @@ func rewrite(pr *httputil.ProxyRequest) {
 	g.passCredentials(out.Header, &t.Verdict, t.in)
 	g.setForwarded(out.Header, pr.In)
 	t.announceTrailers(out)
-}
-
-// passCredentials passes on what a rule says may be.
-func (g *Guard) passCredentials(h http.Header, v *Verdict, in *http.Request) {
-	switch {
-	case v.Route.ForwardToken && v.token != "":
-		h["Authorization"] = []string{"Bearer " + v.token}
-	case v.Route.ForwardToken && v.Claims != nil:
-		if token, err := g.own.Token(in); err == nil {
-			h["Authorization"] = []string{"Bearer " + token}
-		}
-	case v.Route.ForwardAuthorization:
-		if values := in.Header["Authorization"]; len(values) == 1 && !g.isOurs(in) {
-			h["Authorization"] = values
-		}
-	}
-}
-
-// isOurs reports whether a request carries a token that this issuer has signed or what looks like an
-// API key, good or not.
-func (g *Guard) isOurs(r *http.Request) bool {
-	probe := &http.Request{Header: http.Header{"Authorization": r.Header["Authorization"]}}
-	token, err := g.own.Token(probe)
-	if err != nil {
-		return true // It cannot be told: then it is safer to take it for one.
-	}
-	if token == "" {
-		return false
-	}
-	if strings.HasPrefix(token, account.APIKeyPrefix) {
-		return true
-	}
-	_, err = g.own.Verify(r.Context(), token)
-	return !errors.Is(err, jwt.ErrMalformed) && !errors.Is(err, jwt.ErrKey) && !errors.Is(err, jwt.ErrSignature)
 }
 
 // failed answers for an upstream that does not.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/doorward/doorward"
 )
 
 // transit is one request on its way through the gate. It is a context too, of the request to the upstream, which finds it there.
@@ -51,6 +53,29 @@ func (t *transit) Value(key any) any {
 		return t
 	}
 	return t.Context.Value(key)
+}
+
+// prepare finds out whatever may still lead to a refusal, and takes the limits
+// of Doorward's own endpoints off the request.
+func (t *transit) prepare() *doorward.Refusal {
+	if t.Refusal != nil {
+		return t.Refusal
+	}
+	var refused *doorward.Refusal
+	if t.upgrade, refused = t.proxy.guard.upgrades(t.in, &t.Verdict); refused != nil {
+		return refused
+	}
+	var err error
+	if t.identity, err = t.proxy.guard.fields(t.Claims); err != nil {
+		return NewRefusal(http.StatusInternalServerError, "server_error", "the request could not be passed on; the log has the reason under this request id", err)
+	}
+	t.timeout = t.Route.Timeout
+	if t.timeout == 0 {
+		t.timeout = t.proxy.upstream.timeout
+	}
+	_ = t.control.SetReadDeadline(time.Time{}) // Bodies have deadlines of their own, and not every writer has one.
+	_ = t.control.SetWriteDeadline(time.Time{})
+	return nil
 }
 
 // start begins the upstream's time. The context ends with the transit.

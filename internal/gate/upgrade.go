@@ -3,6 +3,7 @@ package gate
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -71,4 +72,29 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		t.early = bytes.NewReader(bytes.Clone(early))
 	}
 	return t, buffered, nil
+}
+
+// tunnel is the client's end of a WebSocket. It copies with small buffers, since most
+// sockets are idle and there may be many.
+type tunnel struct {
+	net.Conn
+	early io.Reader // what the client has sent already; nil if nothing
+}
+
+// ReadFrom copies to the client.
+func (t *tunnel) ReadFrom(r io.Reader) (int64, error) { return copySmall(t.Conn, r) }
+
+// WriteTo copies from the client.
+func (t *tunnel) WriteTo(w io.Writer) (int64, error) {
+	if t.early != nil {
+		if n, err := copySmall(w, t.early); err != nil {
+			return n, err
+		}
+	}
+	return copySmall(w, t.Conn)
+}
+
+func copySmall(dst io.Writer, src io.Reader) (int64, error) {
+	buffer := make([]byte, 2<<10)
+	return io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, buffer)
 }
