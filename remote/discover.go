@@ -78,7 +78,7 @@ func (c *client) readMetadata(ctx context.Context, place, issuer string) (string
 	case err != nil:
 		return "", failed("content", "%w", err)
 	case named != issuer:
-		return "", failed("content", "the metadata are of another issuer")
+		return "", failed("content", "the metadata are of another issuer: %.200q, want %q", named, issuer)
 	}
 	u, err := c.checkURL(keys)
 	switch {

@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -73,6 +74,9 @@ func TestDiscover(t *testing.T) {
 			if tt.want == "" {
 				if !errors.Is(err, remote.ErrMetadata) || got != "" {
 					t.Errorf("Discover = %q, %v; want %v", got, err, remote.ErrMetadata)
+				}
+				if named := fmt.Sprintf(": %q, want %q", issuer+"/", issuer); tt.name == "Attack_A27 a slash more" && !strings.Contains(err.Error(), named) {
+					t.Errorf("Discover: %v; want both names: %s", err, named)
 				}
 				return
 			}

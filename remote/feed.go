@@ -285,7 +285,7 @@ func (f *Feed) reportProblem(ctx context.Context, o FeedOutcome, err error) {
 		f.problem = o.Reason
 		level, text := slog.LevelWarn, "revocations not heard; asking again"
 		if o.Reason == "denied" {
-			level, text = slog.LevelError, "the issuer refuses this service's credential for revocations"
+			level, text = slog.LevelError, "the issuer refuses this service's credential for revocations: the client's ID or secret is wrong, it is disabled, or it does not have the scope revocations:read"
 		}
 		attrs := []slog.Attr{slog.String("reason", err.Error()), slog.Duration("limit", f.cfg.MaxStaleness)}
 		if o.Age < math.MaxInt64 { // Before the first answer there is none.

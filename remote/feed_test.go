@@ -343,7 +343,7 @@ func TestFeedDenied(t *testing.T) {
 				if n := f.questions() - asked; n < 20 || n > 35 {
 					t.Errorf("asked %d times in two minutes", n)
 				}
-				if log := f.log.String(); strings.Count(log, "refuses this service's credential") != 1 || !strings.Contains(log, "level=ERROR") {
+				if log := f.log.String(); strings.Count(log, "refuses this service's credential") != 1 || !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "the scope revocations:read") {
 					t.Error(log)
 				}
 				if r := f.reasons(); r[len(r)-1] != "denied" {

@@ -375,6 +375,12 @@ class NoRevocations:
         """Refuses nothing."""
 
 
+_DENIED = {
+    401: ": the client_id or the client_secret is wrong, or the client is disabled",
+    403: ": the client does not have the scope revocations:read",
+}
+
+
 class Revocations:
     """What has ended, as the server tells it: see docs/revocations.md."""
 
@@ -460,7 +466,7 @@ class Revocations:
         if status in (401, 403, 429):
             self.wait = max(self.pace, _whole(headers.get("Retry-After")))
         if status != 200 or headers.get_content_type() != "application/json":
-            raise ValueError(f"status {status}")
+            raise ValueError(f"status {status}{_DENIED.get(status, '')}")
         page = _object(body)
         heard, age = time.monotonic(), page.get("age_ms")
         if page.get("nonce") != nonce or not _number(age) or not 0 <= age <= LAST_SECOND:
@@ -669,10 +675,15 @@ class _Judge:
         if max(begun, found.get("nbf", 0)) > now + LEEWAY:
             raise _Untimely("not good yet")
         if found.get("iss") != self.issuer:
-            raise Refused("of another issuer")
+            raise Refused(f"of another issuer: iss is {_told(found.get('iss'))}, want {self.issuer!r}")
         audience = found.get("aud", [])
         if self.audience not in ([audience] if isinstance(audience, str) else audience):
-            raise Refused("for another audience")
+            raise Refused(f"for another audience: aud is {_told(audience)}, want {self.audience!r}")
+
+
+def _told(value):
+    """A value of a token, for the log."""
+    return repr(value)[:200]
 
 
 def _short(kind):
@@ -685,9 +696,9 @@ def _short(kind):
 def _meet(found, scope, role, within, now):
     words, roles = scope.split(), [role] if isinstance(role, str) else list(role)
     if not set(words) <= set(found.scope):
-        raise Refused("scope", 403, "insufficient_scope", "the token does not have the scope", scope=" ".join(words))
+        raise Refused(f"scope: wants {words}, has {_told(found.scope)}", 403, "insufficient_scope", "the token does not have the scope", scope=" ".join(words))
     if roles and not set(roles) & set(found.roles):
-        raise Refused("role", 403, "insufficient_scope", "the token does not have the role")
+        raise Refused(f"role: wants one of {roles}, has {_told(found.roles)}", 403, "insufficient_scope", "the token does not have the role")
     if within is not None and not -LEEWAY <= now - found.get("auth_time", float("-inf")) <= within:
         raise _Untimely("login", 401, "insufficient_user_authentication", "a more recent login is required", max_age=int(within))
 

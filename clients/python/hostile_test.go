@@ -66,12 +66,25 @@ func TestHostileTokens_Attack_A02(t *testing.T) {
 		counts[want]++
 		if got := verdicts[i]; got.text != want {
 			t.Errorf("%s\n  Python: %d %q (%s)\n  Go: %q (%v)", shown(token), got.status, got.text, got.reason, want, err)
+		} else if both := named(err); !strings.Contains(got.reason, both) {
+			t.Errorf("%s\n  Python: %s\n  want the reason %s", shown(token), got.reason, both)
 		}
 	}
 	t.Logf("of %d tokens: %v", len(tokens), counts)
 	if len(tokens) < 3000 || counts[""] < 4*len(signers) || counts["token expired"] == 0 || counts["token not valid"] < 2500 {
 		t.Errorf("too few of a kind: %v", counts)
 	}
+}
+
+// named is what the log has to say to those who have to find out which name they wrote wrong.
+func named(err error) string {
+	switch {
+	case errors.Is(err, doorward.ErrIssuer):
+		return "want '" + issuer + "'"
+	case errors.Is(err, doorward.ErrAudience):
+		return "want '" + audience + "'"
+	}
+	return ""
 }
 
 // An access token is no assertion, and what else makes a token bad makes an assertion bad.
