@@ -15,8 +15,8 @@ import (
 	driver "modernc.org/sqlite"
 )
 
-// prepare makes the file at path if there is none, closes it and its companions to
-// everyone but the owner, and returns its absolute path.
+// prepare makes the file at path if there is none, makes it and its companions files that the
+// owner alone reads and writes, and returns its absolute path. A restored copy may be read-only.
 func prepare(path string) (string, error) {
 	if path == "" || strings.HasPrefix(path, ":memory:") {
 		return path, errors.New("a path of a file is needed")
@@ -36,14 +36,14 @@ func prepare(path string) (string, error) {
 		return path, err
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := closeToOthers(path + suffix); err != nil {
+		if err := giveMode(path + suffix); err != nil {
 			return path, err
 		}
 	}
 	return path, nil
 }
 
-func closeToOthers(path string) error {
+func giveMode(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -54,7 +54,7 @@ func closeToOthers(path string) error {
 	if info.IsDir() {
 		return errors.New("is a folder")
 	}
-	if runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+	if runtime.GOOS == "windows" || info.Mode().Perm() == 0o600 {
 		return nil
 	}
 	return os.Chmod(path, 0o600)

@@ -128,6 +128,23 @@ func TestFileGone(t *testing.T) {
 	}
 }
 
+// A copy that was kept read-only is restored, with what a store that was opened like that has left.
+func TestOpenOfReadOnly(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.WriteFile(path+suffix, nil, 0o400); err != nil {
+			t.Fatal(err)
+		}
+	}
+	openAt(t, path)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if info, err := os.Stat(path + suffix); err != nil || info.Mode() != 0o600 && runtime.GOOS != "windows" {
+			t.Errorf("%q: %v, %v", suffix, info, err)
+		}
+	}
+}
+
 func TestOpenIsPrivateAndDurable(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ä ?#%20&x=1.db")
