@@ -8,15 +8,14 @@ import (
 	"time"
 )
 
-// stall is how long a client may take neither to send nor to receive a byte that it is
-// waited for, before it is given up.
+// stall is how long the gate waits for a client that neither sends nor receives a byte.
 const stall = time.Minute
 
-// armEvery is how often a deadline is moved at most.
+// armEvery is the least time between two moves of a deadline, since a move costs.
 const armEvery = time.Second
 
-// farewell is how long a client may go on sending a body that nobody reads any more, so
-// that it comes to read its answer.
+// farewell is how long a client may go on sending a body that nobody reads any more: some
+// clients read their answer only then.
 const farewell = time.Second
 
 // upload is the body of a request on its way to the upstream. A goroutine of the
@@ -99,7 +98,8 @@ func (u *upload) leave() {
 // deadline is for HTTP of both versions; a writer of a test may have none.
 func (u *upload) deadline(at time.Time) { _ = u.transit.control.SetReadDeadline(at) }
 
-// trailed is the body of an answer. A trailer may follow it, of which all is known when it is closed.
+// trailed is the body of an answer that a trailer may follow. The trailer is complete when the
+// body is closed, and is cleaned then.
 type trailed struct {
 	io.ReadCloser
 	proxy  *Proxy
@@ -118,11 +118,11 @@ type download struct {
 	trailed
 	*transit
 
-	asked bool // for its first piece
+	asked bool // the first piece was read, or is being read
 }
 
-// Read waits for the upstream for as long as it may take. The header of an answer of several pieces does not wait for
-// the first of them, which may be long in the making.
+// Read waits for the upstream, each time for its timeout at most. If the answer has several pieces its header is sent
+// before the first is there, which may take long to make.
 func (d *download) Read(p []byte) (int, error) {
 	if !d.asked && d.left > bufferSize {
 		if err := d.writer.FlushError(); err != nil {
@@ -147,7 +147,7 @@ type writer struct {
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader sends the header of the answer. Of interim answers (RFC 9110 §15.2) only the links of Early Hints (RFC 8297)
-// pass: nothing has looked at their other headers, and a client of HTTP/1.0 does not know them.
+// pass, since their other headers have not been checked, and none to a client of HTTP/1.0, which does not know them.
 func (w *writer) WriteHeader(status int) {
 	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
 		w.ResponseWriter.WriteHeader(status)
@@ -163,8 +163,9 @@ func (w *writer) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write waits for the client as long as it goes on receiving. A piece that others are to
-// follow is sent at once; the last is sent at the end, so that a short answer is one write.
+// Write waits for the client as long as it goes on receiving. A piece is sent at once if
+// another follows. The last one is sent with the end of the answer, so that a short answer
+// takes one write.
 func (w *writer) Write(p []byte) (int, error) {
 	w.arm()
 	n, err := w.ResponseWriter.Write(p)

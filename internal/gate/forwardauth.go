@@ -11,16 +11,17 @@ import (
 // Trusts reports whether the peer at an address, as net/http writes it, is one of Config.TrustedProxies.
 func (g *Guard) Trusts(address string) bool { return g.proxies.Trust(address) }
 
-// Blank writes every header that the gate owns into the answer of forward-auth, empty, before Tell says what
-// there is to say: so a proxy that copies them leaves nothing of the client's.
+// Blank writes every header that the gate owns, empty, into the answer of forward-auth. Tell then fills in those
+// that have a value. So a proxy that copies the answer's headers overwrites whatever the client sent in them.
 func (g *Guard) Blank(answer http.Header) {
 	for _, name := range g.answerHeaders {
 		answer[name] = emptyValue
 	}
 }
 
-// Tell writes into the answer of forward-auth what the upstream is to read instead of what the client sent:
-// who is asking, credentials that may be passed on, and the cookies that are not ours. r is the request that v was decided on.
+// Tell writes into the answer of forward-auth what the upstream has to read in the place of what the client
+// sent: who is asking, the credentials that may be passed on, and the cookies that are not Doorward's. r is the
+// request that v was decided on.
 func (g *Guard) Tell(answer http.Header, v *Verdict, r *http.Request) error {
 	fields, err := g.fields(v.Claims)
 	if err != nil {
@@ -57,9 +58,9 @@ func answerHeaders(cfg Config) []string {
 	return slices.Compact(names)
 }
 
-// Disguised returns the name of a header that some upstream takes for one of the gate's own although it is
-// written in another way: Doorward_Subject, Doorward.Subject. A proxy that overwrites the gate's headers
-// lets it pass. It returns "" if there is none.
+// Disguised returns the name of a header that some upstreams take for one of the gate's own although it is
+// spelled differently, such as Doorward_Subject or Doorward.Subject, or "" if there is none. A proxy that
+// overwrites the gate's headers would let such a header pass.
 func (g *Guard) Disguised(h http.Header) string {
 	for name := range h {
 		if isPlainName(name) || len(name) > maxName {
@@ -83,9 +84,9 @@ func isPlainName(name string) bool {
 	return true
 }
 
-// Handshake decides on a WebSocket that forward-auth is asked about, whose connection it will never
-// see: the rule must allow it, and no page of another origin may ask for it. An upgrade to
-// anything else is refused too. It returns nil if it may begin.
+// Handshake decides on a WebSocket that forward-auth is asked about. It returns nil if the WebSocket
+// may begin: the rule must allow it, and no page of another origin may ask for it. It refuses every
+// upgrade to another protocol, since forward-auth never sees the connection.
 func (g *Guard) Handshake(v *Verdict, r *http.Request) *doorward.Refusal {
 	if !v.Route.WebSocket || v.Preflight || r.Method != http.MethodGet || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return noSocket()

@@ -36,9 +36,10 @@ type Config struct {
 	// page of another origin made is refused, TrustedOrigins excepted.
 	TokenCookie    string
 	TrustedOrigins []string
-	// Keys puts access tokens in the place of API keys. Nil means that keys are no credentials here.
-	// KeyHeader is where it looks for them beside where tokens are; empty means nowhere.
-	Keys      *apikey.Tokens
+	// Keys exchanges an API key in a request for an access token. Nil means that keys are no
+	// credentials here.
+	Keys *apikey.Tokens
+	// KeyHeader is a header in which a key may come, beside the places of tokens; empty means none.
 	KeyHeader string
 
 	// Audience is the upstream's name: the aud of assertions and of tokens that
@@ -67,7 +68,7 @@ type Guard struct {
 	cfg           Config
 	log           *slog.Logger
 	table         table
-	own           *doorward.Verifier // tells whose a token is, for no rule: nobody observes it
+	own           *doorward.Verifier // of this issuer, for no rule: it tells whose a token is
 	drops         dropSet
 	identity      identities
 	proxies       origin.Proxies
@@ -100,8 +101,8 @@ func (e *FieldError) Error() string { return "gate: Config." + e.Field + ": " + 
 // Unwrap returns what is wrong.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// Validate says what is wrong with the configuration as far as that can be told without an issuer. Its
-// error is a FieldError or a RouteError.
+// Validate checks everything that can be checked without an issuer. Its error is a FieldError or a
+// RouteError.
 func (c Config) Validate() error {
 	if c.Default != AccessToken && c.Default != AccessDeny {
 		return &FieldError{"Default", errors.New("want AccessToken or AccessDeny")}
@@ -170,20 +171,20 @@ type Verdict struct {
 	// Route is the rule that decided; where none fits, it is Config.Default's.
 	// It is nil if no rule could be found, since the path has several readings.
 	Route *Route
-	// Path is the one spelling of the path to forward, without the query.
+	// Path is the path in the spelling that is forwarded, without the query.
 	Path string
 	// Claims are who is asking; nil means that nobody proved who they are.
 	Claims *doorward.Claims
 	// Preflight says that this is a CORS preflight, which asks for nothing and
 	// carries no credentials. It passes without a token.
 	Preflight bool
-	// Vary names the headers on which the decision hangs; empty means none.
+	// Vary names the headers on which the decision depends; empty means none.
 	Vary string
 	// Refusal is how the request is refused; nil lets it pass.
 	Refusal *doorward.Refusal
 
 	rule  *rule    // whose Route it is
-	asked *url.URL // what was decided on
+	asked *url.URL // of the request that was decided on
 	text  string   // Path decoded
 	token string   // the access token that was put in the place of an API key
 }
@@ -322,8 +323,8 @@ func (g *Guard) judge(v *Verdict, r *rule, req *http.Request) {
 	v.Claims, v.Refusal = r.verifier.Check(req, r.Access == AccessOptional, r.require...)
 }
 
-// NewRefusal makes a refusal that no token is to blame for, and that no cache keeps. The texts are constants of ours; cause
-// is for the log.
+// NewRefusal makes a refusal for another reason than the token. Caches do not keep it. code and description must be
+// constants of ours, never text from outside; cause is for the log.
 func NewRefusal(status int, code, description string, cause error) *doorward.Refusal {
 	return &doorward.Refusal{
 		Status: status, Code: code, Description: description, Err: cause,

@@ -6,8 +6,8 @@ import (
 )
 
 // dropSet is the headers that never reach the upstream as a client sent them. Names
-// are compared as the laxest of servers does, which takes every character that is
-// neither letter nor digit for the same one: CGI and WSGI have it so.
+// are compared as the laxest servers do, those of CGI and WSGI: all characters that
+// are neither letter nor digit are the same.
 type dropSet struct {
 	names    map[string]bool // folded
 	prefixes []string        // folded
@@ -15,8 +15,8 @@ type dropSet struct {
 	cookie   string          // that holds the access token; empty if there is none
 }
 
-// always are headers by which some servers take another path, method or address
-// than the one that was decided on, or take the client for another.
+// always are the headers that are dropped whatever the rules: some servers take from
+// them another path, method or address than was decided on, or another client.
 var always = []string{
 	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Client-Ip",
 	"X-Original-Url", "X-Original-Uri", "X-Original-Method", "X-Original-Host", "X-Rewrite-Url",
@@ -26,7 +26,7 @@ var always = []string{
 // overrides are headers by which some frameworks take another method than the request's.
 var overrides = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
 
-// maxName bounds the names that are compared; a longer one is none of ours.
+// maxName bounds the names that are compared, in bytes. No header that is dropped has a longer one.
 const maxName = 128
 
 func newDropSet(cfg Config, methods bool) dropSet {
@@ -72,7 +72,7 @@ func (d *dropSet) has(name string) bool {
 	return false
 }
 
-// clean takes out of h whatever a client must not tell the upstream, cookies of ours included.
+// clean removes from h what the client must not tell the upstream, Doorward's cookies included.
 func (d *dropSet) clean(h http.Header) {
 	for name := range h {
 		if d.has(name) {
@@ -113,8 +113,8 @@ func (d *dropSet) foreignCookies(lines []string) []string {
 // cookiePrefix begins the names of Doorward's cookies.
 const cookiePrefix = "__host-dw"
 
-// cookieName returns the name of a cookie in lower case. Where there is none, it is what follows: some browsers send
-// =name=value back as name=value.
+// cookieName returns the name of a cookie in lower case. An equals sign before the name does not count: what was set
+// as "=name=value" some browsers send back as "name=value".
 func cookieName(pair string) string {
 	name, _, _ := strings.Cut(strings.TrimLeft(pair, "= \t\""), "=")
 	return strings.ToLower(strings.TrimRight(name, " \t\""))
@@ -133,7 +133,7 @@ func appendFolded(dst []byte, name string) []byte {
 	return dst
 }
 
-// folds is a table because every header's name is read by it.
+// folds is foldByte as a table, since it is asked for each byte of each header's name.
 var folds = func() (t [256]byte) {
 	for i := range t {
 		t[i] = foldByte(byte(i))

@@ -43,8 +43,8 @@ func (n Names) owned() []string {
 // header is a field of Config and the header that it names, "" for none.
 type header struct{ field, name string }
 
-// check refuses names that would break a request or hide one another. It blames the last of two,
-// and a default never.
+// check refuses names that would break a request or hide one another. Of two that are alike
+// it blames the last one that was given: never a default.
 func (n Names) check(others ...header) error {
 	seen := map[string]bool{}
 	given := []header{
@@ -86,8 +86,8 @@ var structural = []string{
 // good. They are used again for half of it.
 const assertionLifetime = time.Minute
 
-// identities makes what the upstream reads of who is asking, and keeps it for a while
-// for each access token: a signature costs a third of a proxied request.
+// identities makes the headers that tell the upstream who is asking. They are cached for each
+// access token, since a signature costs a third of a proxied request.
 type identities struct {
 	issuer   *issuer.Issuer
 	audience string
@@ -111,8 +111,8 @@ type field struct {
 	values []string
 }
 
-// identify takes whatever a client must not tell the upstream out of h, and tells the upstream who is
-// asking. Where nobody proved who they are there are no fields, and none of the identity headers.
+// identify replaces what the client must not tell the upstream by the fields. For a caller who has
+// not proved who they are there are no fields, and so no identity headers.
 func (g *Guard) identify(h http.Header, fields []field) {
 	g.drops.clean(h)
 	for _, f := range fields {
@@ -120,7 +120,7 @@ func (g *Guard) identify(h http.Header, fields []field) {
 	}
 }
 
-// fields returns what the upstream is told of who is asking: nothing, for nil.
+// fields returns the headers that tell the upstream who is asking, or none for nil.
 func (g *Guard) fields(c *doorward.Claims) ([]field, error) {
 	if c == nil {
 		return nil, nil
@@ -174,8 +174,8 @@ func (i *identities) make(c *doorward.Claims, now time.Time) ([]field, error) {
 	return fields, nil
 }
 
-// printable keeps a text within what every server reads alike in a header: bytes beyond printable
-// ASCII, and the percent sign, are percent-encoded.
+// printable returns a text in a form that every server reads alike in a header: bytes outside
+// printable ASCII, and percent signs, are percent-encoded.
 func printable(text string) string {
 	plain := func(c byte) bool { return ' ' <= c && c < 0x7f && c != '%' }
 	for i := range len(text) {

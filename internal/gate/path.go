@@ -175,10 +175,10 @@ func cleanSegments(path string) bool {
 	return true
 }
 
-// lenient returns the path as the laxest of readers takes it: one that folds wide and
-// joined letters, knows no case beyond that of ASCII, leaves out what cannot be
-// seen, and drops dots and spaces at the end of a name. It returns errPath where such a
-// reader finds another structure.
+// lenient returns the path as the laxest reader takes it: one that folds wide and joined
+// letters and the case of letters outside ASCII, leaves out invisible characters, and drops
+// spaces around a name and dots at its end. It returns errPath where such a reader finds another
+// structure.
 func lenient(text string) (string, error) {
 	if !isASCII(text) {
 		folded := strings.ToLower(strings.ToUpper(norm.NFKC.String(text)))

@@ -14,8 +14,8 @@ var (
 	errStatus = errors.New("gate: the upstream answers with a status that there is not")
 )
 
-// modify makes the upstream's answer the gate's: without what only the gate may say, and
-// never for a shared cache if it was somebody's.
+// modify turns the upstream's answer into the gate's. It drops what only the gate may say, and
+// keeps an answer to somebody out of shared caches.
 func (p *Proxy) modify(res *http.Response) error {
 	t := transitOf(res.Request)
 	if !t.begun() {
@@ -44,15 +44,15 @@ func (p *Proxy) modify(res *http.Response) error {
 	return nil
 }
 
-// isEventStream reports whether an answer goes on for as long as its reader likes, whatever the
-// parameters of its type.
+// isEventStream reports whether an answer is a stream of Server-Sent Events, which goes on for as
+// long as its reader likes.
 func isEventStream(h http.Header) bool {
 	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
 }
 
-// cleanAnswer drops what would speak for Doorward, and the offer of a way around the gate. Somebody's own answer it
-// keeps private.
+// cleanAnswer drops headers and cookies that only the gate may set, and Alt-Svc, which offers a way around the gate. If
+// own is set, the answer is for one caller and is kept private.
 func (p *Proxy) cleanAnswer(h http.Header, own bool) {
 	delete(h, "Alt-Svc")
 	for name := range h {
@@ -84,8 +84,8 @@ func (p *Proxy) speaksForUs(name string) bool {
 	return strings.HasPrefix(name, "Doorward-") || p.guard.drops.owned[name]
 }
 
-// cleanTrailer drops from a trailer what cleanAnswer would look at, were it a header, and what a rule's CORS
-// says: whoever reads trailers like headers must find nothing else there.
+// cleanTrailer drops from a trailer the fields that cleanAnswer and a rule's CORS decide on in a header: some
+// clients read trailers like headers.
 func (p *Proxy) cleanTrailer(h http.Header) {
 	for name := range h {
 		if p.speaksForUs(name) || name == "Set-Cookie" || name == "Alt-Svc" || strings.HasPrefix(name, "Access-Control-") {
@@ -94,9 +94,8 @@ func (p *Proxy) cleanTrailer(h http.Header) {
 	}
 }
 
-// keepPrivate keeps an answer to somebody out of shared caches, which do not know that
-// a token was needed for it (RFC 9111 §3.5, §5.2.2). What is said of the
-// browser's own cache stays.
+// keepPrivate keeps an answer out of shared caches, which do not know that a token was
+// needed for it (RFC 9111 §3.5, §5.2.2). Directives for the browser's own cache stay.
 func keepPrivate(h http.Header) {
 	said, ok := h["Cache-Control"]
 	if !ok {

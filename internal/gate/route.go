@@ -34,11 +34,12 @@ type Route struct {
 	// with a method that none of them names is answered with 405.
 	Methods []string
 	Access  Access
-	// Roles, of which the token must have one, Scope, of which it must have all
-	// words, and Recent, the greatest age of the login, are for AccessToken. Zero
-	// asks for nothing.
-	Roles  []string
-	Scope  []string
+	// Roles are those of which the token must have one. Empty asks for none. Like
+	// Scope and Recent it needs AccessToken.
+	Roles []string
+	// Scope is the words that the token must have, all of them. Empty asks for none.
+	Scope []string
+	// Recent is the greatest age of the login. Zero means any age.
 	Recent time.Duration
 	// RawPath lets paths pass that can be read in several ways, byte for byte, if
 	// every reading falls under this rule. Dots that climb never pass.
@@ -155,7 +156,7 @@ func (r *rule) needs() []doorward.Need {
 	return needs
 }
 
-// fits compares with a path that foldPath has made, of what a reader of this kind takes it for.
+// fits reports whether the rule is for a path, as this kind of reader takes it and foldPath has folded it.
 func (r *rule) fits(key string, as reader) bool {
 	if !r.below {
 		return key == r.keys[as]
@@ -169,7 +170,7 @@ type reader int
 
 const (
 	plainReader   reader = iota // takes each letter as it is
-	lenientReader               // takes it as lenient does
+	lenientReader               // takes the path as the function lenient says
 )
 
 // table is the rules in order.

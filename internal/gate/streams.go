@@ -11,19 +11,18 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// How often open streams are looked at, how many sessions are looked up each time, and how long that may take: a cut-off is
-// late by no more.
+// A stream ends at most sweepPace plus sweepTime after the cut-off that ends it.
 const (
-	sweepPace    = 250 * time.Millisecond
-	sweepLookups = 256
-	sweepTime    = time.Second
+	sweepPace    = 250 * time.Millisecond // between two looks at the open streams
+	sweepLookups = 256                    // sessions that are looked up each time, at most
+	sweepTime    = time.Second            // that the look-ups may take
 )
 
 // Streams are the WebSockets and event streams that are open, whichever [Proxy] has let
-// them in. Run ends each when its session does: at a cut-off, at the session's
-// idle or absolute end, and when it cannot be known whether there was one. That the
-// access token expires ends none: the session goes on, and nobody could refresh
-// the token of a request that was sent long ago. It may be used concurrently.
+// them in. Run ends each when its session ends: by a cut-off, or at its idle or absolute
+// end. It also ends them when revocations are too old to tell. A stream does not end when
+// its access token expires: the session goes on, and nobody can refresh the token of a
+// request that was sent long ago. Streams may be used concurrently.
 type Streams struct {
 	issuer *issuer.Issuer
 	log    *slog.Logger
@@ -35,7 +34,7 @@ type Streams struct {
 	closed bool
 }
 
-// stream is one of them.
+// stream is one WebSocket or event stream.
 type stream struct {
 	claims *doorward.Claims // nil if nobody proved who they are
 	lookAt time.Time        // when to look the session up
@@ -56,8 +55,8 @@ func NewStreams(iss *issuer.Issuer, log *slog.Logger) *Streams {
 	return &Streams{issuer: iss, log: log, open: map[*stream]struct{}{}}
 }
 
-// Run ends streams whose session is over until ctx ends; then it ends them all and
-// those that are yet to come.
+// Run ends streams whose session is over, until ctx ends. Then it ends all streams, and
+// any that is added later ends at once.
 func (s *Streams) Run(ctx context.Context) {
 	tick := time.NewTicker(sweepPace)
 	defer tick.Stop()
@@ -105,9 +104,9 @@ func (s *Streams) remove(st *stream) {
 	delete(s.open, st)
 }
 
-// sweep asks of every stream what is asked of every request, and of some whether
-// their session goes on. The rest of these wait for the next time, so that
-// no cut-off waits for them.
+// sweep checks every stream against the revocations, as every request is. Of those whose
+// session has to be looked up, it takes some; the others wait for the next sweep, so that
+// look-ups do not delay cut-offs.
 func (s *Streams) sweep(ctx context.Context, now time.Time) {
 	s.sweeping.Lock()
 	defer s.sweeping.Unlock()
@@ -129,7 +128,7 @@ func (s *Streams) sweep(ctx context.Context, now time.Time) {
 	}
 }
 
-// known returns the streams of somebody.
+// known returns the streams whose caller proved who they are.
 func (s *Streams) known() []*stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,9 +141,9 @@ func (s *Streams) known() []*stream {
 	return list
 }
 
-// lookUp ends a stream whose session has lapsed, and settles when to look again. A
-// token without a session ends with itself. While the store does not answer,
-// revocations go stale, which ends the stream by itself.
+// lookUp ends a stream whose session has lapsed, and sets when to look again. The stream of
+// a token that has no session ends when the token expires. A store that does not answer needs
+// no care here: revocations go stale, which ends the stream.
 func (s *Streams) lookUp(ctx context.Context, st *stream, now time.Time) error {
 	sessions, err := s.issuer.Sessions(ctx, issuer.SessionQuery{ID: st.claims.SessionID, Limit: 1})
 	switch {

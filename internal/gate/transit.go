@@ -11,7 +11,8 @@ import (
 	"github.com/doorward/doorward"
 )
 
-// transit is one request on its way through the gate. It is a context too, of the request to the upstream, which finds it there.
+// transit is one request on its way through the gate. It is also the context of the request to the upstream, in which
+// [transitOf] finds it.
 type transit struct {
 	context.Context // set by start
 	Verdict
@@ -55,8 +56,8 @@ func (t *transit) Value(key any) any {
 	return t.Context.Value(key)
 }
 
-// prepare finds out whatever may still lead to a refusal, and takes the limits
-// of Doorward's own endpoints off the request.
+// prepare does all that may still lead to a refusal. Then it lifts the deadlines of
+// Doorward's own endpoints from the request.
 func (t *transit) prepare() *doorward.Refusal {
 	if t.Refusal != nil {
 		return t.Refusal
@@ -106,7 +107,7 @@ func (t *transit) progress() {
 	}
 }
 
-// begun notes that the upstream answers. It reports false if its time was up.
+// begun notes that the upstream has begun to answer. It reports false if the time for that was up.
 func (t *transit) begun() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,14 +115,14 @@ func (t *transit) begun() bool {
 	return t.timer.Stop()
 }
 
-// unread reports whether an answer begins before the request has been read to its end.
-// On HTTP/1.1 the connection is of no further use then, and the client is told so: what is
-// still to come of the body must never be taken for the next request.
+// unread reports whether an answer begins before the request has been read to its end. On
+// HTTP/1.1 the connection must then be closed, and the client is told so: the rest of the
+// body must never be taken for the next request.
 func (t *transit) unread() bool {
 	return t.body != nil && t.in.ProtoMajor == 1 && !t.body.done()
 }
 
-// receive looks after the body of an answer.
+// receive wraps the body of an answer, so that its trailer and its pauses are watched.
 func (t *transit) receive(res *http.Response) {
 	t.download = download{trailed: trailed{res.Body, t.proxy, res}, transit: t}
 	res.Body = &t.download.trailed
