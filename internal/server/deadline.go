@@ -7,20 +7,21 @@ import (
 	"time"
 )
 
-// deadline is when a connection gives up to read, or to write. net/http moves both several times with each request,
-// nearly always to later, and to set a timer costs more than to look at it. So the timer that is set stays if it is the
-// earlier one, what it ends too early goes on, and while nobody reads or writes nothing is set at all.
+// deadline is when reads from a connection, or writes to it, time out. net/http moves both deadlines several times with
+// each request, nearly always to a later time, and to set one on the connection costs much more than to compare it. So
+// the connection keeps the deadline that it has while that is the earlier one; a transfer that it ends too early goes on
+// with the new one; and while nothing is transferred, none is set.
 type deadline struct {
 	transfer func([]byte) (int, error) // Read or Write of the connection
 	tell     func(time.Time) error     // SetReadDeadline or SetWriteDeadline
 
 	mu   sync.Mutex // guards what follows
-	want time.Time  // zero is never
-	set  time.Time  // what the connection was told; zero is never
+	want time.Time  // the deadline; zero means never
+	set  time.Time  // the one that the connection has; zero means never
 	busy int        // transfers under way
 }
 
-// move gives up at t, transfers under way too.
+// move sets the deadline, for transfers under way too.
 func (d *deadline) move(t time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -31,7 +32,7 @@ func (d *deadline) move(t time.Time) error {
 	return d.hasten()
 }
 
-// do reads or writes until it is time to give up.
+// do reads or writes until the deadline.
 func (d *deadline) do(p []byte) (int, error) {
 	if err := d.begin(); err != nil {
 		return 0, err
@@ -65,7 +66,7 @@ func (d *deadline) end() {
 	d.busy--
 }
 
-// renew sets the timer to what is wanted, and reports whether there is time left.
+// renew sets the deadline on the connection, and reports whether there is time left.
 func (d *deadline) renew() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -76,7 +77,7 @@ func (d *deadline) renew() bool {
 	return d.tell(d.want) == nil
 }
 
-// hasten sets a timer that would end too late. d.mu is held.
+// hasten sets the deadline on the connection if the one there is too late. d.mu is held.
 func (d *deadline) hasten() error {
 	if !d.late() {
 		return nil
@@ -85,10 +86,10 @@ func (d *deadline) hasten() error {
 	return d.tell(d.want)
 }
 
-// late reports whether the timer would end after what is wanted. d.mu is held.
+// late reports whether the connection would time out after the deadline. d.mu is held.
 func (d *deadline) late() bool {
 	return !d.want.IsZero() && (d.set.IsZero() || d.want.Before(d.set))
 }
 
-// over reports whether it is time to give up. d.mu is held.
+// over reports whether the deadline has passed. d.mu is held.
 func (d *deadline) over() bool { return !d.want.IsZero() && !time.Now().Before(d.want) }

@@ -37,7 +37,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.answer(w,
 
 // serveAdmin answers one request on the listener of the admin API, in the same way.
 func (s *Server) serveAdmin(w http.ResponseWriter, r *http.Request) {
-	s.answer(w, r, (*Server).findApart)
+	s.answer(w, r, (*Server).findAdmin)
 }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Server, *http.Request) *resource) {
@@ -46,29 +46,29 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Serve
 		return
 	}
 	x, r := endpoint.Begin(w, r, s.locate)
-	x.Pattern = s.missing.pattern
+	x.Pattern = s.notFound.pattern
 	defer s.observe(r, x)
-	defer s.record(r, x)
-	defer s.rescue(r, x)
+	defer s.logRequest(r, x)
+	defer s.recoverPanic(r, x)
 	carrier := carrierOf(r)
 	defer carrier.end()
 	if !carrier.begin() {
-		s.secure(x.Header())
+		s.setSecurityHeaders(x.Header())
 		s.fail(x, r, errStreams)
 		return
 	}
 
 	res := find(s, r)
 	x.Pattern = strings.TrimSuffix(res.pattern, "{$}")
-	if res == s.beyond && headerSize(r) <= headerLimit {
+	if res == s.upstream && headerSize(r) <= headerLimit {
 		s.cfg.Upstream.ServeHTTP(x, r)
 		return
 	}
-	if res == s.forward {
+	if res == s.forwardAuth {
 		s.answerProxy(x, r)
 		return
 	}
-	s.secure(x.Header())
+	s.setSecurityHeaders(x.Header())
 	if s.cors.write(x, r, res) {
 		return
 	}
@@ -78,7 +78,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Serve
 			Status: http.StatusRequestHeaderFieldsTooLarge, Code: "headers_too_large",
 			Description: textHeaders,
 		})
-	case res == s.missing:
+	case res == s.notFound:
 		s.fail(x, r, endpoint.ErrNotFound)
 	default:
 		res.mux.ServeHTTP(x, r)
@@ -97,9 +97,9 @@ func (s *Server) answerProxy(x *endpoint.Exchange, r *http.Request) {
 	})
 }
 
-// secure sets the headers that every answer has. Each is safe for an API and
-// leaves a browser that was led here with nothing to run, frame or keep.
-func (s *Server) secure(h http.Header) {
+// setSecurityHeaders sets the headers that every answer has. They are safe for an API
+// and leave a browser that was led here with nothing to run, frame or keep.
+func (s *Server) setSecurityHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -110,9 +110,9 @@ func (s *Server) secure(h http.Header) {
 	}
 }
 
-// rescue answers 500 for a panic and lets the process live. If the header was
+// recoverPanic answers 500 for a panic and lets the process live. If the header was
 // sent already the connection is cut, so that nobody takes half an answer for a whole one.
-func (s *Server) rescue(r *http.Request, x *endpoint.Exchange) {
+func (s *Server) recoverPanic(r *http.Request, x *endpoint.Exchange) {
 	v := recover()
 	if v == nil {
 		return
@@ -126,17 +126,17 @@ func (s *Server) rescue(r *http.Request, x *endpoint.Exchange) {
 	if x.Status != 0 {
 		panic(http.ErrAbortHandler)
 	}
-	// The header may be half of another answer's, with the length of that. What CORS says lets a page read this one.
+	// The handler may have set headers for another answer, such as its length. Those of CORS let a page read this one.
 	maps.DeleteFunc(x.Header(), func(name string, _ []string) bool {
 		return !strings.HasPrefix(name, "Access-Control-") && name != "Vary"
 	})
-	s.secure(x.Header())
+	s.setSecurityHeaders(x.Header())
 	s.fail(x, r, errPanic)
 }
 
-// record writes the one log record of a request. The path and the query are not
-// in it, the route is: a path may hold what a client put there by mistake.
-func (s *Server) record(r *http.Request, x *endpoint.Exchange) {
+// logRequest writes the one log record of a request. It has the route, but neither path
+// nor query, which may hold what a client put there by mistake.
+func (s *Server) logRequest(r *http.Request, x *endpoint.Exchange) {
 	level := slog.LevelInfo
 	if x.Quiet && x.Status < http.StatusBadRequest {
 		level = slog.LevelDebug

@@ -49,10 +49,10 @@ func (s *Server) routes() []endpoint.Route {
 	return append(routes, s.cfg.Endpoints...)
 }
 
-// Paths lists where this server itself answers, sorted, in the form of http.ServeMux: what
-// an upstream has there is hidden.
+// Paths lists the paths at which this server itself answers, sorted, as patterns of
+// http.ServeMux. What an upstream has there is hidden.
 func (s *Server) Paths() []string {
-	paths := slices.Collect(maps.Keys(s.front.resources))
+	paths := slices.Collect(maps.Keys(s.main.resources))
 	if s.cfg.ForwardAuth != nil {
 		paths = append(paths, s.cfg.Prefix+ForwardAuthPath)
 	}
@@ -72,7 +72,7 @@ func (s *Server) reserves(path string) bool {
 // resource is what one path answers, method by method.
 type resource struct {
 	pattern string
-	mux     *http.ServeMux // that finds it, and the values in its path
+	mux     *http.ServeMux // routes to it, and sets the values of its path
 	routes  map[string]endpoint.Route
 	guarded map[string]http.Handler
 	allow   []string // the methods it knows, sorted
@@ -86,10 +86,10 @@ type site struct {
 	heads     map[string]bool      // the first segments of all patterns
 }
 
-// match returns the resource that serves the request's path, or nil. The
-// multiplexer would redirect a path with // or /../ in it; here it is not found,
-// since nobody should send credentials twice. Most of an upstream's paths are told from
-// ours by their first segment; it is compared decoded, as the multiplexer does.
+// match returns the resource that serves the request's path, or nil. A path with // or
+// /../ is not found: the multiplexer would redirect it, and the client send its
+// credentials twice. The first segment, decoded as the multiplexer does, tells most paths
+// of an upstream from ours at little cost.
 func (t site) match(r *http.Request) *resource {
 	if !t.heads[head(r.URL.Path)] {
 		return nil
@@ -130,14 +130,14 @@ func (s *Server) site(routes []endpoint.Route) site {
 	return t
 }
 
-// build makes what each listener answers.
+// build makes the sites of the listeners.
 func (s *Server) build() {
 	var apart []endpoint.Route
 	if s.cfg.AdminApart {
 		apart = s.cfg.Admin
 	}
-	s.front, s.apart = s.site(s.routes()), s.site(apart)
-	s.missing, s.beyond, s.forward = &resource{pattern: "none"}, &resource{pattern: "upstream"}, &resource{pattern: "forward-auth"}
+	s.main, s.admin = s.site(s.routes()), s.site(apart)
+	s.notFound, s.upstream, s.forwardAuth = &resource{pattern: "none"}, &resource{pattern: "upstream"}, &resource{pattern: "forward-auth"}
 }
 
 // pattern is where a route is, in the form of http.ServeMux.
@@ -151,7 +151,7 @@ func (s *Server) pattern(rt endpoint.Route) string {
 	return s.cfg.Prefix + rt.Path
 }
 
-// handler adapts the step of an endpoint.
+// handler makes an http.Handler that answers a returned error.
 func (s *Server) handler(h endpoint.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
@@ -189,28 +189,28 @@ func (s *Server) dispatch(res *resource) http.Handler {
 	})
 }
 
-// find returns the resource that serves the request's path, never nil: beyond or
-// missing if it is none of this server's. A question of forward-auth may end in another
-// request's path, which is not looked at here.
+// find returns the resource that serves the request's path. It is never nil: upstream or
+// notFound stand for paths that are none of this server's. What follows ForwardAuthPath may
+// be the path of another request, and is not looked at here.
 func (s *Server) find(r *http.Request) *resource {
 	if s.cfg.ForwardAuth != nil && strings.HasPrefix(r.RequestURI, s.cfg.Prefix+ForwardAuthPath) {
-		return s.forward
+		return s.forwardAuth
 	}
-	if res := s.front.match(r); res != nil {
+	if res := s.main.match(r); res != nil {
 		return res
 	}
 	if s.cfg.Upstream != nil && !s.reserves(r.URL.EscapedPath()) {
-		return s.beyond
+		return s.upstream
 	}
-	return s.missing
+	return s.notFound
 }
 
-// findApart is find for the listener of the admin API.
-func (s *Server) findApart(r *http.Request) *resource {
-	if res := s.apart.match(r); res != nil {
+// findAdmin is find for the listener of the admin API.
+func (s *Server) findAdmin(r *http.Request) *resource {
+	if res := s.admin.match(r); res != nil {
 		return res
 	}
-	return s.missing
+	return s.notFound
 }
 
 func allowed(routes map[string]endpoint.Route) []string {

@@ -30,14 +30,14 @@ type Config struct {
 	Issuer *issuer.Issuer
 	// People are who can log in.
 	People *account.People
-	// Clients are the programs that get tokens of their own at /oauth/token and may ask /oauth/introspect and
-	// /oauth/revoke, and those of them that may read /revocations; Feed is what they read there. They
-	// go together; without them there is none of it. Feed's Publish is the issuer's Config.Followed.
+	// Clients are the programs with a credential of their own: at /oauth/token, /oauth/introspect,
+	// /oauth/revoke and /revocations. Nil, which needs a nil Feed, means that there are no such endpoints.
 	Clients *account.Clients
-	Feed    *feed.Feed
+	// Feed is what clients read at /revocations. The issuer's Config.Followed must be its Publish.
+	Feed *feed.Feed
 
-	// Audiences are the names, besides the issuer's default audience, that tokens
-	// may carry. They are read at /me and at the logout of a session of one's own.
+	// Audiences are those that tokens may have, beside the issuer's default audience.
+	// Such tokens are accepted at /me and at the logout of their own session.
 	Audiences []string
 	// ClockOffset is that of doorward.Config; nil means that nobody knows. More than ClockTolerance,
 	// in either direction, turns /readyz to 503.
@@ -45,8 +45,8 @@ type Config struct {
 	// MaxStaleness is the age of what is known of revocations at which /readyz
 	// turns to 503: 60 seconds if zero. It should be the issuer's.
 	MaxStaleness time.Duration
-	// YoungWhenStale is how long ago a token may have been issued that is accepted when what is known
-	// is older: none if zero. What wants a recent login or the role admin is refused all the same.
+	// YoungWhenStale is that of doorward.Config. What wants a recent login or the role admin is
+	// refused all the same.
 	YoungWhenStale time.Duration
 	// RecentLogin is how old a login may be that changes the password: 5 minutes if zero.
 	RecentLogin time.Duration
@@ -94,10 +94,10 @@ type Config struct {
 
 	// APIKeys are exchanged for access tokens at /oauth/token. Nil means that none is.
 	APIKeys *account.APIKeys
-	// KeyTokens puts access tokens in the place of API keys, at /me. Nil means that keys are no
-	// credentials here.
+	// KeyTokens exchanges an API key for an access token in a request to /me. Nil means that keys
+	// are no credentials there.
 	KeyTokens *apikey.Tokens
-	// Endpoints are those of other packages, mounted as this server's own are.
+	// Endpoints are routes of other packages, which are mounted as this server's own are.
 	Endpoints []endpoint.Route
 	// Admin is the admin API. With AdminApart it is answered by ServeAdmin alone, on a listener of
 	// its own; without it, beside all other endpoints, but not in front of an Upstream.
@@ -131,25 +131,25 @@ const ForwardAuthPath = "/forward-auth/"
 
 // Server answers HTTP requests. It is safe for concurrent use.
 type Server struct {
-	cfg       Config
-	origin    string // scheme and host of the issuer
-	log       *slog.Logger
-	front     site      // what Serve answers
-	apart     site      // what ServeAdmin answers
-	missing   *resource // what answers where no resource is
-	beyond    *resource // what Config.Upstream answers for
-	forward   *resource // what Config.ForwardAuth answers for
-	successor atomic.Pointer[Server]
-	cors      *corsPolicy
-	csrf      *http.CrossOriginProtection
-	guards    map[endpoint.Access]guard
-	own       *doorward.Verifier // of tokens for this server itself
-	draining  atomic.Bool
-	ready     readiness
-	proxies   origin.Proxies
-	locate    func(*http.Request) origin.Origin // originOf, made once
-	hidden    sync.Once                         // the log says what to set about a proxy that is not trusted
-	budgets   budgets
+	cfg         Config
+	origin      string // scheme and host of the issuer
+	log         *slog.Logger
+	main        site                   // what Serve answers
+	admin       site                   // what ServeAdmin answers
+	notFound    *resource              // stands for every address where nothing is
+	upstream    *resource              // stands for every address that Config.Upstream answers
+	forwardAuth *resource              // stands for every address that Config.ForwardAuth answers
+	successor   atomic.Pointer[Server] // see Become; nil while this server answers itself
+	cors        *corsPolicy
+	csrf        *http.CrossOriginProtection
+	guards      map[endpoint.Access]guard
+	own         *doorward.Verifier // of tokens for this server itself
+	draining    atomic.Bool
+	ready       readiness
+	proxies     origin.Proxies
+	locate      func(*http.Request) origin.Origin // originOf, made once
+	hidden      sync.Once                         // warns of a proxy that is not trusted
+	budgets     budgets
 }
 
 // New checks cfg and builds the routes. It starts nothing.
@@ -183,11 +183,11 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Become makes next answer in the place of this server from now on: its
-// configuration was read again. Requests under way end as they began. Listener and
-// limits of connections stay.
+// Become makes next answer all new requests in the place of this server, after its
+// configuration was read again. This server finishes those under way. The listeners and
+// their limits stay those of this server.
 func (s *Server) Become(next *Server) {
-	// Drain looks in the other order, so that of two at once one sees the other.
+	// Drain stores and loads in the other order, so that of two concurrent calls one sees the other.
 	s.successor.Store(next)
 	if s.draining.Load() {
 		next.Drain()
