@@ -1,12 +1,9 @@
 package server
 
 import (
-	"log/slog"
-	"net/http"
 	"net/netip"
 
 	"github.com/doorward/doorward/internal/endpoint"
-	"github.com/doorward/doorward/internal/origin"
 	"github.com/doorward/doorward/internal/quota"
 )
 
@@ -52,17 +49,4 @@ func newBudgets(l Limits) budgets {
 		login: quota.NewBudget[netip.Prefix](l.Login), refresh: quota.NewBudget[netip.Prefix](l.Refresh),
 		reset: quota.NewBudget[netip.Prefix](l.Reset), register: quota.NewBudget[netip.Prefix](l.Register),
 	}
-}
-
-// originOf says where a request comes from, and once in the log what to set if that cannot be told.
-func (s *Server) originOf(r *http.Request) origin.Origin {
-	o := s.proxies.Of(r)
-	if o.Hidden {
-		s.hidden.Do(func() {
-			s.log.LogAttrs(r.Context(), slog.LevelWarn,
-				"a proxy in front is not trusted, so its clients have no limits of their own and the log does not know them: name it in trusted_proxies",
-				slog.String("peer", o.Address()))
-		})
-	}
-	return o
 }

@@ -26,7 +26,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	gone := errors.Is(err, context.Canceled) && r.Context().Err() != nil
-	if gone { // It is no failure of ours, and nobody reads an answer.
+	if gone { // The client has gone, which is no failure of ours: nobody reads an answer.
 		level, x.Refusal = slog.LevelInfo, "gone"
 	}
 	attrs := []slog.Attr{slog.String("request_id", id), slog.Int("status", f.Status), slog.String("error", f.Code)}

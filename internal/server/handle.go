@@ -13,6 +13,7 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/cause"
 	"github.com/doorward/doorward/internal/endpoint"
+	"github.com/doorward/doorward/internal/origin"
 )
 
 // headerLimit is the greatest size of all request headers together. net/http
@@ -83,6 +84,19 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Serve
 	default:
 		res.mux.ServeHTTP(x, r)
 	}
+}
+
+// originOf says where a request comes from. If that cannot be told, the log says once which setting is missing.
+func (s *Server) originOf(r *http.Request) origin.Origin {
+	o := s.proxies.Of(r)
+	if o.Hidden {
+		s.hidden.Do(func() {
+			s.log.LogAttrs(r.Context(), slog.LevelWarn,
+				"a proxy in front is not trusted, so its clients have no limits of their own and the log does not know them: name it in trusted_proxies",
+				slog.String("peer", o.Address()))
+		})
+	}
+	return o
 }
 
 // answerProxy answers forward-auth. Limits are told in the proxy's own way too.

@@ -64,7 +64,7 @@ func (s *Server) checkReady(ctx context.Context) error {
 
 var errStopping = errors.New("server: stopping")
 
-// reasonNotReady is the word that /readyz says, for whoever looks.
+// reasonNotReady is the "reason" in the answer of /readyz.
 func reasonNotReady(err error) string {
 	switch {
 	case errors.Is(err, errStopping):

@@ -31,8 +31,8 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// keepKeys is how long the key set may be kept: by half of the time for which a new key is published before it
-// signs, everybody has it.
+// keepKeys is how long the key set may be cached: half of the time for which a new key is published before it signs at
+// most, so that every verifier has the key by then.
 func (s *Server) keepKeys() time.Duration {
 	if s.cfg.PublishLead <= 0 {
 		return endpoint.Public

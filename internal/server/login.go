@@ -44,7 +44,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if req.Cookie {
-		if err := s.cookieMode(r); err != nil {
+		if err := s.allowCookie(r); err != nil {
 			return err
 		}
 	}
@@ -85,8 +85,8 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// authenticate checks the password. A stranger who is wrong has one try less in this
-// minute; one who is refused without a look at the password has not.
+// authenticate checks the password. A wrong one from a device that is not known counts against
+// the budget of its network for this minute; a refusal without a look at the password does not.
 func (s *Server) authenticate(r *http.Request, req loginRequest, from account.Device) (account.User, issuer.Attempt, error) {
 	giveBack := func() {}
 	if !from.Known() {
@@ -116,30 +116,11 @@ func (s *Server) endReplaced(r *http.Request) {
 	}
 }
 
-// askedScope returns nil, which asks for everything, if none is named (RFC 6749 §3.3).
+// askedScope returns the scope that a request names, or nil if it names none, which asks for
+// everything (RFC 6749 §3.3).
 func askedScope(text string) (doorward.Scope, error) {
 	if text == "" {
 		return nil, nil
 	}
 	return doorward.ParseScope(text)
-}
-
-// cookieMode refuses to make the cookie where a script of another application could use it.
-func (s *Server) cookieMode(r *http.Request) error {
-	if s.cfg.Upstream != nil {
-		return endpoint.InvalidRequest("there is no cookie mode in front of an upstream: its pages would share the origin of the cookie", nil)
-	}
-	return s.sameSite(r)
-}
-
-// sameSite refuses what a page of another origin has made a browser send, where
-// the answer sets or the request uses the cookie.
-func (s *Server) sameSite(r *http.Request) error {
-	if err := s.csrf.Check(r); err != nil {
-		return &endpoint.Failure{
-			Status: http.StatusForbidden, Code: "cross_origin",
-			Description: "a page of another origin may not use the cookie; cors.credentials allows it", Cause: err,
-		}
-	}
-	return nil
 }

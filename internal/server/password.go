@@ -34,7 +34,7 @@ func (s *Server) password(w http.ResponseWriter, r *http.Request) error {
 		return password.ErrTooLong
 	}
 	if req.Cookie {
-		if err := s.cookieMode(r); err != nil {
+		if err := s.allowCookie(r); err != nil {
 			return err
 		}
 	}

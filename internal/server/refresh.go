@@ -36,7 +36,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 		Audience: req.Audience, Event: endpoint.Event(r, ""),
 	})
 	if errors.Is(err, issuer.ErrInvalidGrant) {
-		return s.refused(r, err)
+		return s.countRefused(r, err)
 	}
 	if err != nil {
 		return err
@@ -46,28 +46,13 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// refused counts a refresh token that is not valid. Whoever sends too many reads 429, but for
-// a token that this issuer made: neighbours can take nothing from its holder. Tokens
-// that it did not make cost no more than their MAC.
-func (s *Server) refused(r *http.Request, err error) error {
+// countRefused counts a refresh token that was refused with err, and returns the error to answer.
+// Whoever sends too many reads 429, except for a token that this issuer made: its holder must not
+// suffer from what others in the network send. A token that it did not make costs a MAC at most.
+func (s *Server) countRefused(r *http.Request, err error) error {
 	_, spent := endpoint.Spend(s.budgets.refresh, r, "failures")
 	if spent != nil && issuer.RefreshReason(err) == "" {
 		return spent
 	}
 	return err
-}
-
-// refreshToken returns the one refresh token of a request, from its body or
-// from its cookie, and whether it was the cookie.
-func (s *Server) refreshToken(r *http.Request, body string) (token string, cookie bool, err error) {
-	token, err = s.cfg.Issuer.RefreshTokenFrom(r)
-	switch {
-	case err != nil:
-		return "", false, err
-	case token == "":
-		return body, false, nil
-	case body != "":
-		return "", false, endpoint.InvalidRequest("the refresh token came in the body and in the cookie", nil)
-	}
-	return token, true, s.sameSite(r)
 }

@@ -16,7 +16,7 @@ type tokenAnswer struct {
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 	RefreshToken string `json:"refresh_token,omitzero"`
 	Scope        string `json:"scope"`
-	// Device is what a device shows at its next login, on its first one.
+	// Device is the secret that a new device has to show at its next login.
 	Device string `json:"device,omitzero"`
 	// Named is the access token once more, under Config.TokenField.
 	Named map[string]string `json:",embed"`
