@@ -20,7 +20,7 @@ const basicChallenge = `Basic realm="` + Realm + `", charset="UTF-8"`
 
 var errNoCredentials = errors.New("endpoint: no client credentials were sent")
 
-// NoClient is 401 for a client that sends no credentials, and which it may send.
+// NoClient is 401 for a client that sends no credentials. send says which it could send.
 func NoClient(send string) error {
 	return &Failure{
 		Status: http.StatusUnauthorized, Code: "invalid_client", Description: "the client credentials are missing: send " + send,

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// bodyLimit is the greatest request body in bytes, but for lines.
+// bodyLimit is the greatest request body in bytes, except for those of [ReadLines].
 const bodyLimit = 16 << 10
 
 // LinesLimit is the greatest body of [ReadLines] in bytes.
@@ -58,7 +58,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, tooLong error
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLong
 	}
-	if late, ok := errors.AsType[*Failure](err); ok { // of whoever has put a reader of their own in between
+	if late, ok := errors.AsType[*Failure](err); ok { // r.Body is a reader that refuses with a Failure of its own.
 		return nil, late
 	}
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 // Budget is what strangers may do in a minute: each network, and all together.
 type Budget = quota.Budget[netip.Prefix]
 
-// Spend counts one for where r comes from, or refuses it: what is counted, in the plural, is told then. What
-// it returns gives that one back: it is counted before the outcome is known, so that of many at once no more get through.
+// Spend counts one for the network that r comes from, or refuses r if its budget is spent. what names what is
+// counted, in the plural, for the refusal. One is counted before it is known whether it should be, so that many
+// requests at once cannot exceed the budget; giveBack takes it off again.
 func Spend(b *Budget, r *http.Request, what string) (giveBack func(), err error) {
 	network, now := ExchangeOf(r).Origin().Network(), time.Now()
 	if wait := b.Take(network, now); wait > 0 {

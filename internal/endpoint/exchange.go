@@ -37,8 +37,8 @@ type Exchange struct {
 	id     string
 }
 
-// Begin starts the exchange of r, whose answer is written to w, and returns it with r as everybody is to see it: [ExchangeOf]
-// finds the exchange there, and doorward.RequestID its ID. locate says where a request comes from.
+// Begin starts the exchange of r, whose answer is written to w. It returns the exchange, and r with a context in which
+// [ExchangeOf] finds it and doorward.RequestID its ID. locate says where a request comes from.
 func Begin(w http.ResponseWriter, r *http.Request, locate func(*http.Request) origin.Origin) (*Exchange, *http.Request) {
 	x := &Exchange{ResponseWriter: w, Started: time.Now(), locate: locate}
 	x.context = exchangeContext{r.Context(), x}
@@ -46,8 +46,8 @@ func Begin(w http.ResponseWriter, r *http.Request, locate func(*http.Request) or
 	return x, x.request
 }
 
-// Origin says where the request comes from. It is found out for each who asks: a request that nothing limits and nobody
-// logs needs none.
+// Origin says where the request comes from. It is found out anew for each call, and not in advance: a request that
+// nothing limits and nobody logs needs none.
 func (x *Exchange) Origin() origin.Origin { return x.locate(x.request) }
 
 // ID names the request. It is made when somebody first asks. It may be called concurrently.
@@ -107,7 +107,7 @@ func (c *exchangeContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// ExchangeOf returns the exchange of a request. It panics if the request came to no server of ours.
+// ExchangeOf returns the exchange of a request. It panics if the request did not come through [Begin].
 func ExchangeOf(r *http.Request) *Exchange {
 	x, ok := r.Context().Value(exchangeKey{}).(*Exchange)
 	if !ok {
@@ -122,7 +122,7 @@ func Identify(r *http.Request, subject, session string) {
 	x.Subject, x.Session = subject, session
 }
 
-// Claims returns the claims of the token that the route wants.
+// Claims returns the claims of the token that the route wants. It panics on a route that wants none.
 func Claims(r *http.Request) *doorward.Claims {
 	claims, ok := doorward.ClaimsFrom(r.Context())
 	if !ok {
@@ -136,8 +136,8 @@ func Event(r *http.Request, actor string) issuer.Event {
 	return issuer.Event{Actor: actor, Address: ExchangeOf(r).Origin().Address(), RequestID: doorward.RequestID(r.Context())}
 }
 
-// Query returns the parameters in the address of a request. One that cannot be read is refused, and not passed over: it
-// would be done as if less was asked for.
+// Query returns the parameters in the address of a request. It refuses one that cannot be read rather than leave it out:
+// what was asked for with it would be done without.
 func Query(r *http.Request) (url.Values, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

@@ -21,8 +21,8 @@ const textServerError = "the request could not be answered; the log has the reas
 // Failure is a refusal: what the client reads and, apart from it, what the log reads.
 type Failure struct {
 	Status int
-	// Code and Description are the client's. Both are constants of ours, never text from outside but for the name of a
-	// member or a parameter that is a plain word, so that they fit WWW-Authenticate (RFC 6750 §3).
+	// Code and Description are for the client. Both are constants of ours, so that they fit WWW-Authenticate (RFC 6750
+	// §3). The only text from outside in them is the name of a member or a parameter, if it is a plain word.
 	Code, Description string
 	// Reason is the "reason" member; empty leaves it out.
 	Reason string
@@ -53,9 +53,10 @@ type ErrorBody struct {
 	RequestID   string `json:"request_id"`
 }
 
+// ErrNotFound is 404 for an address at which nothing is.
 var ErrNotFound = &Failure{Status: http.StatusNotFound, Code: "not_found", Description: "there is nothing at this address"}
 
-// NotFound is 404 where the address is right and what it names is not there.
+// NotFound is 404 for an address that is known, but names something that does not exist.
 func NotFound(description string) error {
 	return &Failure{Status: http.StatusNotFound, Code: "not_found", Description: description}
 }
@@ -65,7 +66,8 @@ func InvalidRequest(description string, cause error) error {
 	return &Failure{Status: http.StatusBadRequest, Code: "invalid_request", Description: description, Cause: cause}
 }
 
-// known says what the client reads for an error of the packages below.
+// known says what the client reads for the errors of other packages. The first that errors.Is
+// finds counts.
 var known = []struct {
 	err     error
 	failure Failure
@@ -128,7 +130,7 @@ var known = []struct {
 	}},
 }
 
-// FailureOf turns any error into a refusal. What nobody has foreseen is a 500.
+// FailureOf turns any error into a refusal. An error that is not known is a 500.
 func FailureOf(err error) *Failure {
 	if f, ok := errors.AsType[*Failure](err); ok {
 		return f

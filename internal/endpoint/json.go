@@ -69,11 +69,11 @@ func decodeJSON(body []byte, req any) error {
 	return InvalidRequest(explain(err, reflect.TypeOf(req).Elem()), where(err))
 }
 
-// plainName holds every name of a member here. One that is sent is told in an answer only if it has this form: it is text
-// from outside.
+// plainName matches the name of every member of our requests. Only a name of this form, which is text from outside, is
+// repeated in an answer.
 var plainName = regexp.MustCompile(`^[a-z][a-z_0-9]{0,31}$`)
 
-// explain says what is wrong in words of ours: the decoder's would repeat what was sent. Into t the body was to be read.
+// explain says what is wrong with a body that should be a t. The words are ours: the decoder's would repeat what was sent.
 func explain(err error, t reflect.Type) string {
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		if errors.Is(err, jsontext.ErrDuplicateName) {
@@ -99,7 +99,7 @@ func explain(err error, t reflect.Type) string {
 	}
 }
 
-// named is the member that a pointer ends with, as far as it is told.
+// named returns ": " and the name of the member that a pointer ends with, or "" if it is no plain name.
 func named(p jsontext.Pointer) string {
 	if name := p.LastToken(); plainName.MatchString(name) {
 		return ": " + name

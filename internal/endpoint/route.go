@@ -2,9 +2,9 @@ package endpoint
 
 import "net/http"
 
-// Handler is the step of one endpoint. What it returns as an error is written
-// by the server. If it has written something itself by then, the connection is cut, so that
-// nobody takes half an answer for a whole one.
+// Handler answers the requests of one endpoint. An error that it returns is written by
+// the server. If it has begun an answer by then the connection is cut, so that nobody takes
+// half an answer for a whole one.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // Access says which token an endpoint wants.
