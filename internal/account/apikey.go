@@ -151,7 +151,7 @@ func (n NewAPIKey) row() (APIKeyRow, error) {
 		return APIKeyRow{}, ErrAPIKeyName
 	}
 	scope, err := doorward.ParseScope(n.Scope.String())
-	if err != nil || !scopeDoes(n.Scope) || n.Everything && len(scope) > 0 || !audiencesDo(n.Audiences) {
+	if err != nil || !validScope(n.Scope) || n.Everything && len(scope) > 0 || !validAudiences(n.Audiences) {
 		return APIKeyRow{}, ErrAPIKeyGrant
 	}
 	row := APIKeyRow{

@@ -9,15 +9,16 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// MaxAPIKeys is how many live keys one owner may have. Of those that are over as many
-// are kept, the newest, to be looked at.
+// MaxAPIKeys is how many live keys one owner may have. As many that are revoked or expired
+// are kept, the newest, for people to look at.
 const MaxAPIKeys = 50
 
 // APIKeyUseStep is how exactly the last use of a key is known.
 const APIKeyUseStep = time.Hour
 
-// ShownUse is what is told of when something was last used that was made at a time: the hour, since the minute would tell a
-// thief when its owner is away, and not before it was made. Zero, of what was never used, stays zero.
+// ShownUse is the time that people are shown for the last use of something. It is rounded down to the hour, since the
+// minute would tell a thief when the owner is away, but not to before the thing was made. A zero time, for what was never
+// used, stays zero.
 func ShownUse(used, made time.Time) time.Time {
 	hour := used.UTC().Truncate(time.Hour)
 	if !used.IsZero() && hour.Before(made) {

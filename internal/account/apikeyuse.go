@@ -87,7 +87,7 @@ func (k *APIKeys) Exchange(ctx context.Context, g Granter, text string, req KeyR
 	if !known {
 		k.budget.Give(req.Network, now)
 	}
-	// What a good key was asked for in vain counts against that key, for the store was asked.
+	// A good key that asked for too much is known from now on: the next time it spends its own pace, not the budget.
 	if err == nil || errors.Is(err, issuer.ErrScope) || errors.Is(err, issuer.ErrAudience) {
 		k.good.add(id, digest, time.Now())
 	}
@@ -97,8 +97,8 @@ func (k *APIKeys) Exchange(ctx context.Context, g Granter, text string, req KeyR
 	return set, nil
 }
 
-// Inspect returns the key that a text is, for an operator: nothing is recorded, counted or noted as a use. why is nil if
-// the key is accepted now, and the reason otherwise; the key is the zero APIKey then unless the text is all of it.
+// Inspect returns the key of a text, for an operator: nothing is recorded, counted or noted as a use. why is nil if the
+// key would be accepted now, and says why not otherwise. Unless the whole text is right, the key is the zero APIKey.
 func (k *APIKeys) Inspect(ctx context.Context, text string) (key APIKey, why, err error) {
 	id, why := ParseAPIKey(text)
 	if why != nil {
@@ -131,7 +131,7 @@ func (k *APIKeys) Run(ctx context.Context) {
 	}
 }
 
-// exchange begins anew where the owner's tokens were ended meanwhile: a key outlives that.
+// exchange tries again if the owner's tokens were ended meanwhile: that ends no key.
 func (k *APIKeys) exchange(ctx context.Context, g Granter, id string, digest [32]byte, req KeyRequest) (set issuer.TokenSet, err error) {
 	for range exchangeTries {
 		if set, err = k.exchangeOnce(ctx, g, id, digest, req); !errors.Is(err, issuer.ErrEpoch) {
@@ -164,11 +164,11 @@ func (k *APIKeys) exchangeOnce(ctx context.Context, g Granter, id string, digest
 		return none, err
 	}
 	if why := c.judge(digest, err); why != nil {
-		return none, fmt.Errorf("%w: %w", ErrAPIKey, c.told(why))
+		return none, fmt.Errorf("%w: %w", ErrAPIKey, c.withAttrs(why))
 	}
 	may := k.audiencesOf(c)
 	if len(may) == 0 {
-		return none, c.told(issuer.ErrAudience)
+		return none, c.withAttrs(issuer.ErrAudience)
 	}
 	set, err := g.Grant(ctx, attempt, issuer.GrantRequest{
 		Holder: c.holder(), Audiences: may, Scope: req.Scope, Audience: req.Audience, NotAfter: c.Key.ExpiresAt, Event: req.Event,
@@ -176,10 +176,11 @@ func (k *APIKeys) exchangeOnce(ctx context.Context, g Granter, id string, digest
 	if err == nil {
 		k.noteUse(c)
 	}
-	return set, c.told(err)
+	return set, c.withAttrs(err)
 }
 
-// noteUse does not wait for anybody.
+// noteUse leaves it to Run to note that the key was used. It does not wait for that: if too many uses
+// are waiting, this one is not noted.
 func (k *APIKeys) noteUse(c APIKeyCredential) {
 	if c.Now.Sub(c.Key.UsedAt) < APIKeyUseStep {
 		return
@@ -203,7 +204,7 @@ func (k *APIKeys) failed(ctx context.Context, id string, err error, req KeyReque
 	return err
 }
 
-// apiKeyReason is the word for the audit record.
+// apiKeyReason is the word in the audit record for why a key was refused.
 func apiKeyReason(why error) string {
 	for _, r := range [...]struct {
 		err  error
@@ -239,8 +240,8 @@ func (c APIKeyCredential) judge(digest [32]byte, err error) error {
 	return nil
 }
 
-// told tells the log which key err is about, and whose it is if the one presented was all of it.
-func (c APIKeyCredential) told(err error) error {
+// withAttrs adds to err, for the log, which key it is about, and whose it is if the secret was right.
+func (c APIKeyCredential) withAttrs(err error) error {
 	if errors.Is(err, errWrongAPIKey) {
 		return cause.With(err, "api_key_id", c.Key.ID)
 	}

@@ -89,7 +89,7 @@ func (c *Clients) Add(ctx context.Context, n NewClient, ev issuer.Event) (Client
 	if _, like := ParseID(n.Name); like || !isRole(n.Name) || strings.HasPrefix(n.Name, ClientIDPrefix) {
 		return Client{}, "", fmt.Errorf("%w: %.80q", ErrClientName, n.Name)
 	}
-	if !scopeDoes(n.Scope) || !audiencesDo(n.Audiences) {
+	if !validScope(n.Scope) || !validAudiences(n.Audiences) {
 		return Client{}, "", ErrClientGrant
 	}
 	secret := newSecret()
@@ -124,8 +124,8 @@ func (c *Clients) List(ctx context.Context, q Query) ([]Client, error) {
 	return list, nil
 }
 
-// SetDisabled lets a client in no more, from now on at every node, or again. Disabling ends its
-// tokens; the caller applies the Revocations. It returns ErrNoClient.
+// SetDisabled disables a client, which every node refuses from then on, or enables it again. Disabling
+// ends its tokens; the caller applies the Revocations. It returns ErrNoClient.
 func (c *Clients) SetDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) ([]doorward.Revocation, error) {
 	ev.Kind = EventClientEnable
 	if disabled {
@@ -138,8 +138,8 @@ func (c *Clients) SetDisabled(ctx context.Context, id string, disabled bool, ev 
 	return cuts, nil
 }
 
-// Revoke ends all tokens of a client so far; the caller applies the Revocations. What it is
-// granted from now on holds. It returns ErrNoClient.
+// Revoke ends all tokens that a client has so far; the caller applies the Revocations. What it is
+// granted afterwards is not affected. It returns ErrNoClient.
 func (c *Clients) Revoke(ctx context.Context, id string, ev issuer.Event) ([]doorward.Revocation, error) {
 	ev.Kind = EventClientRevoke
 	cuts, err := c.store.EndClientTokens(ctx, id, ev)
@@ -193,16 +193,16 @@ func (c *Clients) DropSecret(ctx context.Context, id, secret string, ev issuer.E
 	return client, nil
 }
 
-// newSecret has the alphabet in which form encoding (RFC 6749 §2.3.1) changes nothing.
+// newSecret returns a new secret, in an alphabet that form encoding (RFC 6749 §2.3.1) leaves as it is.
 func newSecret() string {
 	var b [32]byte
 	rand.Read(b[:])
 	return ClientSecretPrefix + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// audiencesDo reports whether each audience is one word that people can read: a user chooses those of their API keys, and others
-// are shown them.
-func audiencesDo(audiences []string) bool {
+// validAudiences reports whether each audience is one word that can be printed: users choose those of their API keys, and
+// operators are shown them.
+func validAudiences(audiences []string) bool {
 	return len(audiences) <= MaxClientWords && !slices.ContainsFunc(audiences, func(a string) bool {
 		return a == "" || len(a) > maxAudience || !utf8.ValidString(a) ||
 			strings.ContainsFunc(a, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) })
@@ -221,8 +221,8 @@ type Client struct {
 	Secrets   []ClientSecret // those that work, the oldest first
 }
 
-// GrantText is what the audit record says that a client may have: its scopes, and "audience=" before each audience, as far as
-// fits into 1 KiB.
+// GrantText is what a client may have, for the audit record: its scopes, then its audiences with "audience=" before each,
+// cut off after 1 KiB.
 func (c Client) GrantText() string {
 	const most = 1 << 10
 	words := slices.Clone(c.Scope)

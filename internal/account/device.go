@@ -35,7 +35,7 @@ type DeviceStore interface {
 	UseDevice(ctx context.Context, digest [32]byte) error
 }
 
-// Device is where a try comes from. The zero Device is a stranger.
+// Device is where a login is tried from. The zero Device is one that is not known.
 type Device struct {
 	known  bool
 	digest [32]byte
@@ -44,14 +44,14 @@ type Device struct {
 // Known reports whether the device has logged in before as the user whom it tries.
 func (d Device) Known() bool { return d.known }
 
-// Recognize returns the device that a secret of [People.Remember] is of, for a try of a
-// name. It is a stranger's if the secret was never made, was dropped, or is of a device
-// of somebody else.
+// Recognize returns the device whose secret [People.Remember] has made, for a login under
+// a name. The device is not known if there is no such secret any more, or if it is that of
+// another user's device.
 func (p *People) Recognize(ctx context.Context, name, secret string) (Device, error) {
 	if p.devices == nil || !isDeviceSecret(secret) {
 		return Device{}, nil
 	}
-	_, canonical, err := spelled(name)
+	_, canonical, err := parseExistingName(name)
 	if err != nil {
 		return Device{}, nil //nolint:nilerr // What is no name has no devices.
 	}
@@ -80,7 +80,8 @@ func (p *People) Remember(ctx context.Context, id string, ev issuer.Event) (stri
 	return secret, nil
 }
 
-// turnOf says what a login counts for: a known device for itself, strangers for the name.
+// turnOf returns what a try to log in counts for: for the device if it is known, and else
+// for the name.
 func (p *People) turnOf(name string, from Device) turn {
 	if from.known {
 		return turn{key: sha256.Sum256(append([]byte("\x00device\x00"), from.digest[:]...)), hasher: p.reserved}

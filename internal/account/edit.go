@@ -76,7 +76,7 @@ type ClientEdit struct {
 // next token. It returns issuer.ErrConflict if the
 // client is not as e.Seen says any more, ErrClientGrant or ErrNoClient.
 func (c *Clients) Edit(ctx context.Context, id string, e ClientEdit, ev issuer.Event) (Client, []doorward.Revocation, error) {
-	if e.Scope != nil && !scopeDoes(*e.Scope) || e.Audiences != nil && !audiencesDo(*e.Audiences) {
+	if e.Scope != nil && !validScope(*e.Scope) || e.Audiences != nil && !validAudiences(*e.Audiences) {
 		return Client{}, nil, ErrClientGrant
 	}
 	client, cuts, err := c.store.EditClient(ctx, id, e, ev)
@@ -86,8 +86,8 @@ func (c *Clients) Edit(ctx context.Context, id string, e ClientEdit, ev issuer.E
 	return client, cuts, nil
 }
 
-// scopeDoes reports whether each entry is one word: a text of two would be two scopes. Together they fit into a token.
-func scopeDoes(s doorward.Scope) bool {
+// validScope reports whether each entry is one scope, and not a text of two, and all together fit into a token.
+func validScope(s doorward.Scope) bool {
 	return len(s) <= MaxClientWords && len(s.String()) <= MaxScope && !slices.ContainsFunc(s, func(word string) bool {
 		scope, err := doorward.ParseScope(word)
 		return err != nil || len(scope) != 1

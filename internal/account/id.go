@@ -9,12 +9,12 @@ import (
 // idForm is the form of the IDs of users, of clients, of API keys and of the keys of the audit record.
 var idForm = regexp.MustCompile(`^(?:u_[a-z2-7]{26}|(?:dwc|dwk|dwa)_[a-z2-7]{16,})$`)
 
-// ParseID returns the ID that a text has the form of, in any spelling that would be one name with
-// it, and whether it has that form. Such a text is never the name of a new user or client, and
-// whoever takes an ID or a name takes it for an ID first: an account called like the ID of
-// another would get what is meant for that one.
+// ParseID reports whether a text has the form of an ID, and returns that ID. Every spelling that
+// would be the same name as the ID has its form. No new user or client may have such a name, and
+// where an ID or a name is asked for, it is taken for an ID first: otherwise an account named like
+// the ID of another would get what is meant for that one.
 func ParseID(text string) (id string, ok bool) {
-	_, canonical, err := spelled(text)
+	_, canonical, err := parseExistingName(text)
 	return canonical, err == nil && idForm.MatchString(canonical)
 }
 

@@ -132,7 +132,7 @@ func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, ne
 	return attempt, cut, err
 }
 
-// turn is one try: what it counts for, and who hashes it.
+// turn is one try of a password: the key under which it is counted, and who hashes it.
 type turn struct {
 	key    [32]byte
 	hasher Hasher
@@ -195,7 +195,7 @@ func compare(ctx context.Context, h Hasher, hash, text string) (rehash bool, err
 	return false, err
 }
 
-// judge returns why the user does not get in, given what compare said.
+// judge returns why the user is not let in, or nil. err is that of compare.
 func judge(u User, err error) error {
 	switch {
 	case err != nil && reason(err) == "":
@@ -244,7 +244,8 @@ func (p *People) failed(ctx context.Context, why error, ev issuer.Event) error {
 	return fmt.Errorf("%w: %w", ErrCredentials, why)
 }
 
-// undecided gives a try back whose password was not looked at, also when the caller has gone away.
+// undecided gives back a try that failed before its password was judged, even if the caller has
+// gone away.
 func (p *People) undecided(ctx context.Context, t turn, why error) error {
 	return errors.Join(why, p.throttle.Release(context.WithoutCancel(ctx), t.key))
 }
@@ -286,8 +287,8 @@ func (p *People) checkChange(current, next string, u User) error {
 	return nil
 }
 
-// beginWith begins a login of a user whose password must still be the one just
-// set: if an operator has set another since, that one's sessions are not ours.
+// beginWith begins a login of a user whose password must still be the one just set: if
+// an operator has set another since, whoever knows only ours must not get a session.
 func (p *People) beginWith(ctx context.Context, b Beginner, id, hash string) (issuer.Attempt, error) {
 	attempt, err := b.Begin(ctx, id)
 	if err != nil {

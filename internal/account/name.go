@@ -31,16 +31,16 @@ var ErrName = errors.New("account: not a name")
 // Chinese and Korean, with Latin or without. No name has the form of an ID: [ParseID].
 // The error is ErrName.
 func ParseName(text string) (name, canonical string, err error) {
-	name, canonical, err = spelled(text)
+	name, canonical, err = parseExistingName(text)
 	if err == nil && idForm.MatchString(canonical) {
 		return "", "", fmt.Errorf("%w: it has the form of an ID", ErrName)
 	}
 	return name, canonical, err
 }
 
-// spelled is ParseName for a name that somebody may have already. Those who had the form of an
-// ID for their name before that was refused still log in with it.
-func spelled(text string) (name, canonical string, err error) {
+// parseExistingName is ParseName for a name that a user may have already. It accepts names in
+// the form of an ID: who got such a name before that was refused still logs in with it.
+func parseExistingName(text string) (name, canonical string, err error) {
 	// NFC makes no text more than three times as short in code points.
 	if len(text) > 3*MaxName*utf8.UTFMax {
 		return "", "", fmt.Errorf("%w: longer than %d characters", ErrName, MaxName)
@@ -63,7 +63,7 @@ func spelled(text string) (name, canonical string, err error) {
 // throttleKey is what tries of a login name are counted under. Spellings of one
 // name are one key, whether the name can exist or not.
 func throttleKey(text string) [32]byte {
-	if _, canonical, err := spelled(text); err == nil {
+	if _, canonical, err := parseExistingName(text); err == nil {
 		return sha256.Sum256([]byte(canonical))
 	}
 	// The zero byte is in no canonical name.

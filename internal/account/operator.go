@@ -8,7 +8,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// SetPassword sets a password in the name of an operator. Every session of the
+// SetPassword sets a password on behalf of an operator. Every session of the
 // user ends; the caller applies the Revocation. With mustChange the role admin does
 // not count until the user has changed the password, and the password of somebody
 // who has it works for [InitialLifetime]. The user may try again at once, whatever the tries before.

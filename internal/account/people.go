@@ -85,17 +85,17 @@ type Config struct {
 // People is everybody who can log in. It is safe for concurrent use, runs no goroutine, and
 // keeps in memory only which networks have failed to reset a password in this minute.
 type People struct {
-	store    Store
-	bulk     BulkStore
-	resets   ResetStore
-	devices  DeviceStore
-	edits    EditStore
-	roles    RoleStore
-	throttle Throttle
-	hasher   Hasher
-	reserved Hasher
-	rules    password.Rules
-	misreset quota.Spread // for the audit record
+	store         Store
+	bulk          BulkStore
+	resets        ResetStore
+	devices       DeviceStore
+	edits         EditStore
+	roles         RoleStore
+	throttle      Throttle
+	hasher        Hasher
+	reserved      Hasher
+	rules         password.Rules
+	resetFailures quota.Spread // for the audit record
 }
 
 // New returns the People of a store.
@@ -183,7 +183,7 @@ func (p *People) ByID(ctx context.Context, id string) (User, error) {
 
 // ByName returns the user with this name in any of its spellings, or ErrNotFound.
 func (p *People) ByName(ctx context.Context, name string) (User, error) {
-	_, canonical, err := spelled(name)
+	_, canonical, err := parseExistingName(name)
 	if err != nil {
 		return User{}, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}

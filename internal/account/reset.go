@@ -81,7 +81,7 @@ func (p *People) Reset(ctx context.Context, token, next string, ev issuer.Event)
 		return doorward.Revocation{}, errNoResets
 	}
 	cut, err := p.reset(ctx, token, next, ev)
-	if !errors.Is(err, ErrReset) || p.misreset.Add(networkOf(ev.Address), time.Now()) != 1 {
+	if !errors.Is(err, ErrReset) || p.resetFailures.Add(networkOf(ev.Address), time.Now()) != 1 {
 		return cut, err
 	}
 	ev.Kind = EventResetFailed

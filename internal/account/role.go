@@ -133,7 +133,7 @@ func (p *People) ScopeOf(ctx context.Context, id string) (doorward.Scope, error)
 	return scope, err
 }
 
-// granted reads what Subject says. Without a store of roles nobody has a scope.
+// granted returns a user and the scopes of their roles. Without a store of roles nobody has a scope.
 func (p *People) granted(ctx context.Context, id string) (u User, scope doorward.Scope, err error) {
 	if p.roles == nil {
 		u, err = p.store.User(ctx, id)
