@@ -20,13 +20,13 @@ const (
 	sweepAfter = time.Hour
 	// sessionsKept is how long a session that is over stays.
 	sessionsKept = 30 * 24 * time.Hour
-	// pruneBatch bounds how long Prune keeps writers waiting: a refresh beside it is
-	// to wait less than 50 ms, of which one batch is a few.
+	// pruneBatch is how many rows one transaction of Prune deletes. It takes a few
+	// milliseconds; a refresh should not wait for Prune longer than 50 ms.
 	pruneBatch = 50
 )
 
-// Rester is an [Engine] that has something to do after each step of a clean-up, where no
-// writer waits for it.
+// Rester is an [Engine] that has work of its own after each step of a clean-up. No writer waits
+// for that.
 type Rester interface {
 	Rest(ctx context.Context) error
 }
@@ -184,8 +184,8 @@ func cutOff(ctx context.Context, tx Tx, now time.Time, kind doorward.Kind, id, b
 	return cut, false, err
 }
 
-// expiry is when no access token that the cut-off ends can still be live, and no session that it alone ends. The last of them was
-// made by now or, if the clock went back since, when a session of these was last used.
+// expiry is when no access token that the cut-off ends can be live any more, and no session that only the cut-off ends. The
+// last such token was made at now at the latest or, if the clock went back, when one of the sessions was last used.
 func expiry(ctx context.Context, tx Tx, now time.Time, cut doorward.Revocation) (time.Time, error) {
 	var longest, used int64
 	err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(access_ttl), 0),
@@ -201,8 +201,8 @@ func expiry(ctx context.Context, tx Tx, now time.Time, cut doorward.Revocation) 
 	return moment(max(millis(now)+longest, used+longest, lapse)).Add(slack), err
 }
 
-// lastLapse is when the last session lapses of which no row says that the cut-off has ended it: those
-// of a client. Without the cut-off they would be live again. An API key has none.
+// lastLapse is when the last session lapses that the cut-off of a client ends: their rows do not say so,
+// and without the cut-off they would be live again. An API key has no sessions.
 func lastLapse(ctx context.Context, tx Tx, cut doorward.Revocation) (at int64, err error) {
 	if cut.Kind != doorward.KindClient || account.IsAPIKeyID(cut.ID) {
 		return 0, nil
@@ -218,7 +218,7 @@ func lastLapse(ctx context.Context, tx Tx, cut doorward.Revocation) (at int64, e
 	return at, err
 }
 
-// only is the ID of a cut-off of one kind, and of no session or subject for others.
+// only returns the ID of a cut-off of this kind, and "" for one of another.
 func only(cut doorward.Revocation, kind doorward.Kind) string {
 	if cut.Kind == kind {
 		return cut.ID
@@ -245,7 +245,7 @@ func cutOffs(ctx context.Context, tx Tx, where string, args ...any) (cuts []door
 	return cuts, rows.Err()
 }
 
-// found turns the absence of a row into another error.
+// found returns absent for a query that found no row, and err otherwise.
 func found(err, absent error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return absent

@@ -11,9 +11,9 @@ import (
 // maxSurplus is how many sessions one login ends at most. Only where a limit is new there are more.
 const maxSurplus = 256
 
-// LimitSessions lets each subject have at most so many live sessions at once; 0 is any number. The
-// transaction of a login that is one too many ends the session that was used longest ago. It
-// is called before s is used.
+// LimitSessions limits how many live sessions each subject has at once; 0 means any number. A login
+// that is one too many ends the session that was used longest ago, in its transaction. LimitSessions
+// must be called before s is used.
 func LimitSessions(s *Store, most int) { s.maxSessions = most }
 
 // endSurplus ends what a subject has beyond the limit, the session excepted that was just made, and

@@ -16,24 +16,23 @@ const sessionColumns = `id, handle, subject, epoch, client_id, scope, audience, 
 	auth_time, created_at, last_used_at, idle, idle_end, absolute_end, ended_at, end_reason,
 	rev, generation, held_since, late_run, late, mixed, quiet, all_scopes`
 
-// covering says of a cut-off c whether it covers the session of the row outside.
+// covering is true if a cut-off c covers the session of the outer query's row.
 const covering = `(c.kind = 'session' AND c.id = sessions.id)
 	OR (c.kind = 'subject' AND c.id = sessions.subject AND sessions.id < c.before)
 	OR (c.kind = 'client' AND c.id = sessions.client_id AND sessions.id < c.before)
 	OR (` + coveringAll + `)`
 
-// coveringAll says of a cut-off c whether it covers the session of the row outside as it
-// covers all others.
+// coveringAll is true if a cut-off c of kind all covers the session of the outer query's row.
 const coveringAll = `c.kind = 'all' AND sessions.id < c.before`
 
-// notWithAll says that a session did not end with all others, of which its row does not tell.
+// notWithAll is true if a session was not ended by a cut-off of all, which leaves no mark in its row.
 const notWithAll = `NOT EXISTS (SELECT 1 FROM revocations AS c WHERE ` + coveringAll + `)`
 
-// notOver says that nobody has ended a session, so that this is its first end.
+// notOver is true if nobody has ended a session before: only the first end counts.
 const notOver = `ended_at = 0 AND ` + notWithAll
 
-// coveredAt is when the first cut-off that covers a session was recorded, or 0, and when
-// the first of all sessions was.
+// coveredAt is two columns: when the first cut-off that covers a session was recorded, and when
+// the first one of kind all that does. Each is 0 if there is none.
 const coveredAt = `COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE ` + covering + `), 0),
 	COALESCE((SELECT MIN(c.recorded_at) FROM revocations AS c WHERE ` + coveringAll + `), 0)`
 
@@ -238,9 +237,9 @@ func insertSession(ctx context.Context, tx Tx, now time.Time, id string, n issue
 		millis(authTime), millis(now), inMillis(n.Idle), millis(now)+inMillis(n.Idle), millis(now)+inMillis(n.Absolute), n.AllScopes))
 }
 
-// updateSession is the compare-and-swap. A session that has ended stays ended, with
-// its first reason; with all others it ends without a change of its row, which is a conflict too.
-// Its last use stays the latest, also when the clock goes back.
+// updateSession is the compare-and-swap. A session that has ended stays ended, for its first
+// reason. One that was ended with all others, which leaves no mark in its row, is a conflict
+// too. The last use never goes back, even if the clock does.
 func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int64, ch issuer.Change) (issuer.Session, error) {
 	st := ch.State
 	var used int64
@@ -307,9 +306,10 @@ func scanSession(row scanner, more ...any) (issuer.Session, error) {
 	return s, nil
 }
 
-// scanCovered scans a session and coveredAt, and shows it as ended if a cut-off covers it. Only
-// the removal of a refresh key ends all sessions. What the row says itself comes first, whatever
-// the times: of two transactions the later one may have read the clock before the other.
+// scanCovered scans a session and coveredAt, and shows the session as ended if a cut-off covers
+// it. A cut-off of all comes only from the removal of a refresh key. An end in the row itself
+// comes first, whatever the times say: of two transactions the later one may have read the clock
+// first.
 func scanCovered(row scanner) (issuer.Session, error) {
 	var covered, withAll int64
 	s, err := scanSession(row, &covered, &withAll)

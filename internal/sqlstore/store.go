@@ -101,12 +101,12 @@ func (s *Store) write(ctx context.Context, what string, f func(context.Context, 
 	return s.run(ctx, s.engine.Write, what, f)
 }
 
-// writeNews is write for what others wait for.
+// writeNews is write for revocations and keys: whoever waits in WaitChange is told.
 func (s *Store) writeNews(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
 	return s.announced(s.write(ctx, what, f))
 }
 
-// writeAlone is writeNews while nobody else writes.
+// writeAlone is writeNews while no other transaction writes.
 func (s *Store) writeAlone(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
 	return s.announced(s.run(ctx, s.engine.WriteAlone, what, f))
 }
@@ -133,7 +133,7 @@ func (s *Store) read(ctx context.Context, what string, f func(context.Context, T
 // process's is fast. It is 0 before the first reading, and where the two are one clock.
 func (s *Store) ClockOffset() time.Duration { return s.clock.Ahead() }
 
-// orNone returns v if nothing went wrong: what a transaction that failed has left in it says nothing.
+// orNone returns v, or its zero value with an error: what a failed transaction has left in v means nothing.
 func orNone[T any](v T, err error) (T, error) {
 	if err != nil {
 		var none T
@@ -142,16 +142,16 @@ func orNone[T any](v T, err error) (T, error) {
 	return v, nil
 }
 
-// ErrOccupied says that a store is to be filled with the content of another, and holds something.
+// ErrOccupied says that a store that should be filled with the content of another is not empty.
 var ErrOccupied = errors.New("the database to move to is in use by Doorward already")
 
-// Mover is an [Engine] with something to do in a store that was filled with the content of
-// another, such as setting its sequences.
+// Mover is an [Engine] that has to finish a store which was filled with the content of
+// another, such as by setting its sequences.
 type Mover interface {
 	Moved(ctx context.Context, tx Tx) error
 }
 
-// Moved does what is to be done in a store that was filled with the content of another.
+// Moved finishes a store that was filled with the content of another.
 func Moved(ctx context.Context, s *Store) error {
 	return s.writeAlone(ctx, "finish the move", func(ctx context.Context, tx Tx, _ time.Time) error {
 		if engine, ok := s.engine.(Mover); ok {
@@ -189,15 +189,15 @@ func (s *Store) run(ctx context.Context, in runner, what string, f func(context.
 	if err == nil {
 		return nil
 	}
-	if !saysSomething(err) {
+	if !isDomainError(err) {
 		err = fmt.Errorf("%w: %w", issuer.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// saysSomething reports whether an error is about the data or the caller. Any
-// other says that the database failed.
-func saysSomething(err error) bool {
+// isDomainError reports whether an error is about the data or the caller. Any other
+// error means that the database failed.
+func isDomainError(err error) bool {
 	return slices.ContainsFunc([]error{
 		issuer.ErrNotFound, issuer.ErrConflict, issuer.ErrEpoch, issuer.ErrInactive,
 		account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient, account.ErrClientSecrets, account.ErrNoSecret, account.ErrLastSecret,

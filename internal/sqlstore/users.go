@@ -190,7 +190,7 @@ func (s *Store) credential(ctx context.Context, where, value string) (account.Cr
 	return c, err
 }
 
-// lockPeople lets one transaction at a time make users, or change who is who among them and their roles.
+// lockPeople lets only one transaction at a time make users or change users and their roles.
 func lockPeople(ctx context.Context, tx Tx) error {
 	_, err := tx.ExecContext(ctx, `UPDATE meta SET value = '' WHERE name = 'users'`)
 	return err
@@ -245,7 +245,8 @@ func expiryAfter(now time.Time, lifetime time.Duration) int64 {
 	return millis(now) + inMillis(lifetime)
 }
 
-// missed says why a change of a user found no row: no user, or another password hash.
+// missed returns why a change of a user has changed no row: there is no such user, or the password hash
+// is another one. It returns err, which may be nil, if one was changed.
 func missed(ctx context.Context, tx Tx, id string, changed bool, err error) error {
 	if err != nil || changed {
 		return err
