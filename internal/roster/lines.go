@@ -74,10 +74,14 @@ func (r *linesReader) Next() (Row, error) {
 	for r.scan.Scan() {
 		r.line++
 		r.read += int64(len(r.scan.Bytes())) + 1
-		if len(bytes.TrimSpace(r.scan.Bytes())) == 0 {
+		line := r.scan.Bytes()
+		if r.line == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff")) // as in a CSV file
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		if row, err := r.parse(r.scan.Bytes()); !errors.Is(err, errEnd) {
+		if row, err := r.parse(line); !errors.Is(err, errEnd) {
 			return row, err
 		}
 	}

@@ -110,6 +110,10 @@ func TestFiles(t *testing.T) {
 		{name: "csv many columns", file: "a.csv", columns: plain, text: "name,hash" + manyColumns() + "\n", wantErr: roster.ErrSyntax},
 		{name: "csv empty", file: "a.csv", columns: plain, text: "", wantErr: roster.ErrSyntax},
 		{
+			name: "lines of Windows", file: "a.jsonl", columns: plain, text: "\ufeff{\"name\":\"ada\",\"hash\":\"h1\"}\r\n{\"name\":\"bob\",\"hash\":\"h2\"}\r\n",
+			want: []roster.Row{{Place: 1, Name: "ada", Hash: "h1"}, {Place: 2, Name: "bob", Hash: "h2"}},
+		},
+		{
 			name: "lines", file: "a.jsonl", columns: all,
 			text: `{"name":"ada","hash":"h","roles":["a","b"],"disabled":false,"id":7}` + "\n\n" +
 				`{"name":"bob","hash":"h","roles":"a b","disabled":1}` + "\n" + `{"name":"eve","hash":null,"roles":null,"disabled":"false"}`,
