@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -64,6 +65,10 @@ func isIssuer(s string) error {
 	}
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
 		return errors.New("want a URL without user, query and fragment (RFC 8414 §2)")
+	}
+	// What is known of the issuer is served at an address that ends in this path (RFC 8414 §3.1).
+	if strings.ContainsAny(u.Path, " {}") || strings.TrimSuffix(u.Path, "/") != strings.TrimSuffix(path.Clean("/"+u.Path), "/") {
+		return errors.New("want a URL whose path has no spaces, braces, dot segments and empty segments")
 	}
 	if u.Scheme == "http" && !Loopback(u.Hostname()) {
 		return errors.New("want https; http is for loopback alone")
