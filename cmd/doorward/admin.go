@@ -92,5 +92,5 @@ func tryIt(cfg *config.Config) string {
 	return fmt.Sprintf(`TOKEN=$(printf '{"username":"admin","password":"%%s"%[2]s}' "$DW_PASSWORD" | curl -sS -H 'Content-Type: application/json' -d @- %[1]s/login | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p')
 curl -sS -H "Authorization: Bearer $TOKEN" %[1]s%[3]s
 curl -sS -X POST -H "Authorization: Bearer $TOKEN" -w 'logged out: %%{http_code}\n' %[1]s/logout
-`, strings.TrimSuffix(cfg.Issuer, "/")+cfg.Prefix, audience, sample)
+`, cfg.Front(), audience, sample)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
@@ -69,7 +68,7 @@ func (a *app) printReset(b *backend, u account.User, token string, expires time.
 		a.note("the user is disabled: the link works once they are enabled")
 	}
 	if page == "" {
-		a.note("it goes to %s%s/password/reset", strings.TrimSuffix(b.cfg.Issuer, "/"), b.cfg.Prefix)
+		a.note("it goes to %s/password/reset", b.cfg.Front())
 	}
 	_, err := a.out.Write([]byte(link + "\n"))
 	return err

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"net/url"
 	"path/filepath"
 	"time"
 )
@@ -191,6 +192,15 @@ func (c *Config) scheme() string {
 		return "https"
 	}
 	return "http"
+}
+
+// Front is where clients find Doorward's endpoints: on the issuer's host, whatever path the issuer has, below the prefix.
+func (c *Config) Front() string {
+	u, err := url.Parse(c.Issuer)
+	if err != nil {
+		return c.Prefix
+	}
+	return u.Scheme + "://" + u.Host + c.Prefix
 }
 
 // URL is where a listener on addr is reached.
