@@ -61,6 +61,9 @@ func newCORSPolicy(c *CORS, methods []string) (*corsPolicy, error) {
 			return nil, fmt.Errorf("cors: origin %q: %w", site, err)
 		}
 	}
+	if err := checkMethods(c.Methods); err != nil { // a preflight names them as they are, and is compared byte for byte
+		return nil, fmt.Errorf("cors: %w", err)
+	}
 	p := &corsPolicy{CORS: *c, headers: map[string]bool{}}
 	if len(c.Methods) > 0 {
 		methods = c.Methods

@@ -131,7 +131,11 @@ func (r Route) validate() error {
 	case slices.Contains(r.Roles, "") || slices.Contains(r.Scope, ""):
 		return errors.New("a role or a word of the scope is empty")
 	}
-	for _, method := range r.Methods {
+	return checkMethods(r.Methods)
+}
+
+func checkMethods(methods []string) error {
+	for _, method := range methods {
 		if method == "" || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" || method == http.MethodConnect || method == http.MethodTrace {
 			return fmt.Errorf("method %q: want names in capitals, and neither CONNECT nor TRACE", method)
 		}
