@@ -8,8 +8,8 @@ import (
 	"github.com/doorward/doorward/internal/strict"
 )
 
-// decode is json.Unmarshal of checked JSON without its matching of names by folded case: members of the outermost
-// object that only resemble a field's name are left out.
+// decode is json.Unmarshal, except that a member of the outermost object reaches a field only under exactly the
+// field's name: one that equals it in another case alone is dropped. data has been checked by package strict.
 func decode(data []byte, v any) error {
 	fields := fieldNames(v)
 	if len(fields) == 0 {
@@ -27,13 +27,13 @@ func decode(data []byte, v any) error {
 		kept = append(append(append(kept, quoted...), ':'), value...)
 		return err
 	})
-	if err != nil { // not an object: json says what the field wanted
+	if err != nil { // not an object: the error of json says which type v wants
 		return json.Unmarshal(data, v)
 	}
 	return json.Unmarshal(append(kept, '}'), v)
 }
 
-// resembles reports a name that is no field's but equal to one by folded case.
+// resembles reports whether name is not the name of a field, but equals one in another case.
 func resembles(name string, fields map[string]bool) bool {
 	if fields[name] {
 		return false
@@ -46,8 +46,8 @@ func resembles(name string, fields map[string]bool) bool {
 	return false
 }
 
-// fieldNames returns the JSON names of the struct that v points to; none for other types and for those that read
-// JSON themselves.
+// fieldNames returns the JSON names of the fields of the struct that v points to. It returns nil for other types and
+// for those with an UnmarshalJSON of their own.
 func fieldNames(v any) map[string]bool {
 	if _, ok := v.(json.Unmarshaler); ok {
 		return nil

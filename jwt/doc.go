@@ -4,11 +4,11 @@
 // claims mean is for the packages above: whether it has expired, who made it, for whom it is, and whether it was
 // revoked. Almost every program that checks tokens wants package doorward instead, which asks all of that.
 //
-// Three rules shape it. A [Key] has exactly one algorithm, and weak keys do not construct; the token's header only
-// says which key of the [KeySet], and must agree about the algorithm. A [Token] exists only verified; there is no
-// call that reads one unverified. And a token has one reading: strict base64url, strict JSON without duplicate
-// names, no crit, b64, zip, nesting, encryption, detached payload or JSON serialization. There is no "none", and no
-// option adds it, although RFC 7519 §8 asks for it: RFC 8725 §3.2 advises against it.
+// Three rules shape it. A [Key] has exactly one algorithm, and weak keys are refused when they are made; the header of
+// a token only says which key of the [KeySet] to use, and must name that key's algorithm. A [Token] is always a
+// verified one; no function reads a token unverified. And a token can be read in one way only: strict base64url,
+// strict JSON without duplicate names, no crit, b64, zip, nesting, encryption, detached payload or JSON serialization.
+// There is no "none", and no option adds it, although RFC 7519 §8 asks for it: RFC 8725 §3.2 advises against it.
 //
 // # Coming from PyJWT
 //
@@ -51,5 +51,5 @@
 //
 // A wrong typ, which PyJWT does not look at, is [ErrType].
 //
-// Refusing a stranger's text costs no memory: errors are made once, and work is bounded by [MaxSize].
+// Refusing a token allocates no memory: its errors are made once, and the work is bounded by [MaxSize].
 package jwt

@@ -22,7 +22,7 @@ var (
 	ErrType = errors.New("jwt: wrong type of token")
 )
 
-// What Verify returns is made once, here, so that refusing a stranger's text allocates nothing.
+// The errors of Verify are made once, here, so that refusing a token allocates nothing.
 var (
 	errTooLong      = because(ErrMalformed, "longer than 8 KiB")
 	errParts        = because(ErrMalformed, "not three parts joined by dots")
@@ -70,7 +70,7 @@ var jsonErrors = func() (errs []jsonError) {
 
 type jsonError struct{ cause, header, claims error }
 
-// because wraps one of the four reasons.
+// because returns an error that wraps reason, one of the four above, and says more in text.
 func because(reason error, text string) error { return fmt.Errorf("%w: %s", reason, text) }
 
 func headerError(err error) error {

@@ -20,7 +20,7 @@ type Header struct {
 }
 
 // Extra decodes the header parameter with exactly this name into v as [Token.Decode] does, and reports whether there
-// is one. Of what it finds under jku, jwk, x5u and x5c nothing has been checked or fetched.
+// is one. What it finds under jku, jwk, x5u and x5c has not been checked, and nothing has been fetched from there.
 func (h Header) Extra(name string, v any) (bool, error) {
 	var raw []byte
 	err := strict.Object(h.raw, maxDepth, func(n, value []byte) error {
@@ -48,8 +48,8 @@ func parseHeader(raw []byte) (Header, error) {
 	return h, nil
 }
 
-// parameter reads one header parameter. Names are compared exactly. What is not named here is ignored (RFC 7515 §4),
-// the keys and URLs of jku, jwk, x5u and x5c among them (RFC 8725 §3.10).
+// parameter reads one header parameter. Names are compared exactly. Parameters without a case below are ignored
+// (RFC 7515 §4); the keys and URLs of jku, jwk, x5u and x5c are among them (RFC 8725 §3.10).
 func (h *Header) parameter(name, value []byte) error {
 	switch string(name) {
 	case "alg":
@@ -108,14 +108,14 @@ func checkType(typ string, accepted []string) error {
 	return errWrongType
 }
 
-// seenHeader is a header whose token was verified. Headers repeat from token to token, so that knowing the encoded
-// text saves reading it again. It grants nothing: key, signature and type are checked each time.
+// seenHeader is the header of a token that was verified. Most tokens have the same few headers, so that one whose
+// encoded text is known need not be read again. Key, signature and type are still checked for each token.
 type seenHeader struct {
 	encoded string
 	header  Header
 }
 
-// seenBefore returns the header with this encoded text, if one of the last verified had it.
+// seenBefore returns the header with this encoded text, if it is one of the last few remembered.
 func (s *scratch) seenBefore(encoded string) (Header, bool) {
 	for _, seen := range s.seen {
 		if seen != nil && seen.encoded == encoded {
@@ -138,10 +138,11 @@ func (s *scratch) remember(encoded string, h Header) Header {
 	return own
 }
 
-// signHeader is the encoded header that a key writes for one typ, with its dot.
+// signHeader is the encoded header that a key writes for one typ, with the dot that follows it.
 type signHeader struct{ typ, encoded string }
 
-// signHeader returns the encoded header {"alg","kid","typ"}, made once as long as typ stays the same.
+// signHeader returns the encoded header {"alg","kid","typ"} with its dot. The last one is kept, since a program
+// mostly signs with one typ.
 func (k *Key) signHeader(typ string) (string, error) {
 	if last := k.header.Load(); last != nil && last.typ == typ {
 		return last.encoded, nil

@@ -28,7 +28,7 @@ type jwk struct {
 	QI    string   `json:"qi,omitempty"`
 
 	names []string // the members that were present
-	err   error    // the first error of integer or fixed
+	err   error    // the first fault found in the members of the key
 }
 
 // ParseJWK reads a JSON Web Key, public, private or secret (RFC 7517). alg must be the algorithm that the key names,
@@ -97,7 +97,7 @@ func readJWK(data []byte) (*jwk, error) {
 	return &j, nil
 }
 
-// field is where the member of that name is kept; nil when it is ignored.
+// field returns where the member of that name is kept, or nil if the member is ignored.
 func (j *jwk) field(name string) *string {
 	switch name {
 	case "kty":

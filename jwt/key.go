@@ -26,8 +26,8 @@ type Key struct {
 
 // NewKey makes a key of alg from material: a []byte that holds an HMAC secret, or one of *[crypto/rsa.PrivateKey],
 // *[crypto/rsa.PublicKey], *[crypto/ecdsa.PrivateKey], *[crypto/ecdsa.PublicKey], [crypto/ed25519.PrivateKey] and
-// [crypto/ed25519.PublicKey]. An empty
-// alg means the only one that fits; RSA keys and secrets fit several. The material is copied.
+// [crypto/ed25519.PublicKey]. An empty alg means the only one that fits; it is an error for RSA keys and secrets,
+// which fit several. The material is copied.
 //
 // The kid is the RFC 7638 thumbprint; a secret has none until [Key.WithID] gives it one.
 //
@@ -68,7 +68,8 @@ func (k *Key) Algorithm() Algorithm { return k.alg }
 // Private reports whether the key holds a secret: a private key or an HMAC secret.
 func (k *Key) Private() bool { return k.material.Private() }
 
-// Public returns the public half under the same kid. A public key is its own. An HMAC secret has none: [ErrKey].
+// Public returns the public half under the same kid; for a public key, that is the key itself. It returns [ErrKey] for
+// an HMAC secret, which has none.
 func (k *Key) Public() (*Key, error) {
 	m := k.material.Public()
 	if m == nil {
@@ -77,7 +78,7 @@ func (k *Key) Public() (*Key, error) {
 	return &Key{id: k.id, alg: k.alg, material: m, noVerify: k.noVerify && !k.Private()}, nil
 }
 
-// Key makes a key a [KeySet] of one. It answers its own kid, and a token without kid.
+// Key implements [KeySet]: a key is a set of one. It returns k for k's own kid and for an empty one, otherwise [ErrKey].
 func (k *Key) Key(_ context.Context, kid string) (*Key, error) {
 	if kid != "" && kid != k.id {
 		return nil, errUnknownKey
@@ -100,7 +101,7 @@ func (k *Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }
 // LogValue logs [Key.String].
 func (k *Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// newKey binds material to an algorithm.
+// newKey binds material to alg, or to the only algorithm that fits it if alg is empty.
 func newKey(alg Algorithm, material jwa.Key) (*Key, error) {
 	a := material.Implied()
 	if alg != "" {

@@ -18,8 +18,8 @@ type scratch struct {
 	signature []byte
 	work      jwa.Workspace
 
-	seen [4]*seenHeader
-	next int
+	seen [4]*seenHeader // the last headers verified
+	next int            // how many were remembered so far; modulo 4 it is the place of the next
 }
 
 var scratches = sync.Pool{New: func() any {

@@ -17,8 +17,8 @@ const MaxSetKeys = 100
 // have made up.
 //
 // Key returns the key whose kid is exactly kid, or an error that wraps [ErrKey]. An empty kid stands for a token
-// without one: only a set of exactly one key answers it. Key never tries one key after another: the kid is compared,
-// and nothing else is done with it (RFC 8725 §3.10). It is safe for concurrent use.
+// without one: only a set of exactly one key answers it. An implementation must not guess among its keys, nor use the
+// kid for anything but a comparison (RFC 8725 §3.10), and must be safe for concurrent use.
 type KeySet interface {
 	Key(ctx context.Context, kid string) (*Key, error)
 }
@@ -80,7 +80,7 @@ func ParseSet(data []byte) (*Set, error) {
 	return NewSet(keys...)
 }
 
-// Key implements [KeySet].
+// Key implements [KeySet]. It returns [ErrKey] for a kid that no key has.
 func (s *Set) Key(_ context.Context, kid string) (*Key, error) {
 	if kid == "" {
 		if len(s.keys) != 1 {
@@ -109,7 +109,7 @@ func (s *Set) MarshalJSON() ([]byte, error) {
 	}{keys})
 }
 
-// readKeys returns the texts of the members of "keys".
+// readKeys returns the text of each element of the array "keys".
 func readKeys(data []byte) (keys [][]byte, err error) {
 	found := false
 	err = strict.Object(data, maxDepth, func(name, value []byte) error {

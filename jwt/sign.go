@@ -9,7 +9,7 @@ import (
 )
 
 // Sign returns a token over claims, in compact form (RFC 7515 §7.1), with the header parameters "alg", "kid" and
-// "typ"; a key without kid and an empty typ leave theirs out. "application/" is left out of typ (§4.1.9).
+// "typ"; an empty kid or typ is left out, and so is "application/" before a typ (§4.1.9).
 //
 // claims as json.RawMessage or []byte are signed byte for byte; anything else goes through [json.Marshal]. Both must
 // give one JSON object that [Verify] would accept: no two members of one name, no invalid UTF-8, or the error is
@@ -34,7 +34,7 @@ func Sign(key *Key, typ string, claims any) (string, error) {
 	return key.compact(header, payload)
 }
 
-// compact joins the three parts. header has its dot.
+// compact signs header and payload and joins the three parts. header is encoded and ends in its dot.
 func (k *Key) compact(header string, payload []byte) (string, error) {
 	if len(header)+len(payload) > MaxSize {
 		return "", errTooLong

@@ -3,7 +3,8 @@ package jwt
 import "crypto/sha256"
 
 // Thumbprint returns the SHA-256 thumbprint of the public half, as base64url (RFC 7638; RFC 8037 §2 for Ed25519). It
-// depends on nothing but the key: not on kid, alg, or whether the key is private. A secret has none: [ErrKey].
+// depends on nothing but the key: not on kid, alg, or whether the key is private. It returns [ErrKey] for an HMAC
+// secret, since the thumbprint of one would help to guess it.
 func (k *Key) Thumbprint() (string, error) {
 	public := k.material.Public()
 	if public == nil {

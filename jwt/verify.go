@@ -96,8 +96,7 @@ func split(token string) (parts, error) {
 	}
 	second += first + 1
 	p := parts{token[:first], token[first+1 : second], token[second+1:], token[:second]}
-	switch {
-	case p.header == "" || p.claims == "":
+	if p.header == "" || p.claims == "" {
 		return parts{}, errEmpty
 	}
 	return p, nil
@@ -146,7 +145,7 @@ func find(ctx context.Context, keys KeySet, h Header, seen bool) (*Key, error) {
 		key, err = k.Key(ctx, h.KeyID)
 	default:
 		kid := h.KeyID
-		if !seen { // somebody else's code may keep it
+		if !seen { // it lies in the scratch, and code that is not ours may keep it
 			kid = strings.Clone(kid)
 		}
 		key, err = keys.Key(ctx, kid)

@@ -7,7 +7,7 @@ import (
 	"crypto/sha512"
 )
 
-// Family is what a kind of key does.
+// Family is a way of signing. The algorithms of one family differ in their hash or curve alone.
 type Family int
 
 // The families of algorithms.
@@ -57,7 +57,8 @@ func OnCurve(crv string) *Algorithm {
 	return find(func(a *Algorithm) bool { return a.Crv != "" && a.Crv == crv })
 }
 
-// Size is the length of the hash for HMAC and of each of the two numbers of a signature for ECDSA, in bytes.
+// Size is, in bytes, the length of the hash for HMAC and of each of the two numbers of a signature for ECDSA. It is 0
+// for the others.
 func (a *Algorithm) Size() int {
 	switch a.Family {
 	case HMAC:

@@ -27,17 +27,12 @@ func newECPublic(pub *ecdsa.PublicKey) (*ecKey, error) {
 	if err != nil {
 		return nil, KeyError("the EC key is no point of its curve")
 	}
-	return newECPoint(a, point)
-}
-
-// newECPoint reads an uncompressed point.
-func newECPoint(a *Algorithm, point []byte) (*ecKey, error) {
-	pub, err := ecdsa.ParseUncompressedPublicKey(a.Curve, point)
+	own, err := ecdsa.ParseUncompressedPublicKey(a.Curve, point)
 	if err != nil {
 		return nil, KeyError("the EC key is no point of its curve")
 	}
 	order := a.Curve.Params().N.FillBytes(make([]byte, a.Size()))
-	return &ecKey{alg: a, pub: pub, order: order}, nil
+	return &ecKey{alg: a, pub: own, order: order}, nil
 }
 
 func newECPrivate(priv *ecdsa.PrivateKey) (*ecKey, error) {
@@ -53,19 +48,14 @@ func newECPrivate(priv *ecdsa.PrivateKey) (*ecKey, error) {
 	if err != nil {
 		return nil, KeyError("the private number of the EC key is out of range")
 	}
-	return k.withPrivate(d)
-}
-
-// withPrivate adds the private number and checks that it belongs to the point.
-func (k *ecKey) withPrivate(d []byte) (*ecKey, error) {
-	priv, err := ecdsa.ParseRawPrivateKey(k.alg.Curve, d)
+	own, err := ecdsa.ParseRawPrivateKey(k.alg.Curve, d)
 	if err != nil {
 		return nil, KeyError("the private number of the EC key is out of range")
 	}
-	if !priv.PublicKey.Equal(k.pub) {
+	if !own.PublicKey.Equal(k.pub) {
 		return nil, KeyError("the halves of the EC key do not belong together")
 	}
-	k.priv = priv
+	k.priv = own
 	return k, nil
 }
 
@@ -88,7 +78,7 @@ func (k *ecKey) Std() any {
 	return k.pub
 }
 
-// sign writes R and S with a fixed width (RFC 7518 §3.4). The nonce is hedged: a hash of the key, the message and
+// Sign writes R and S with a fixed width (RFC 7518 §3.4). The nonce is hedged: a hash of the key, the message and
 // fresh randomness.
 func (k *ecKey) Sign(dst, input []byte) ([]byte, error) {
 	var d digest
@@ -119,7 +109,7 @@ func (k *ecKey) Verify(w *Workspace, input, signature []byte) error {
 	return nil
 }
 
-// inRange reports 0 < number < order.
+// inRange reports whether 0 < number < order.
 func (k *ecKey) inRange(number []byte) bool {
 	return bytes.Compare(number, k.order) < 0 && len(bytes.TrimLeft(number, "\x00")) > 0
 }
@@ -136,7 +126,7 @@ func appendDER(dst, r, s []byte) []byte {
 	return appendInteger(appendInteger(dst, r), s)
 }
 
-// derLen is the length of a positive INTEGER with its header; a set top bit costs a zero byte.
+// derLen is the length of a positive INTEGER with its header. If the top bit is set, a zero byte goes before it.
 func derLen(n []byte) int { return 2 + len(n) + int(n[0]>>7) }
 
 func appendInteger(dst, n []byte) []byte {

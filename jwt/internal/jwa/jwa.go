@@ -12,7 +12,7 @@ import (
 	"fmt"
 )
 
-// The two reasons of package jwt that arise here.
+// The errors of package jwt that arise here.
 var (
 	ErrKey       = errors.New("jwt: no usable key")
 	ErrSignature = errors.New("jwt: wrong signature")
@@ -28,7 +28,8 @@ var (
 type Key interface {
 	// Implied returns the algorithm when the key fits only one, else nil.
 	Implied() *Algorithm
-	// Bind sets the algorithm, or returns why it does not fit. What is weak about a secret shows here.
+	// Bind sets the algorithm, or returns why it does not fit. A weak secret is refused here and not by New, since
+	// how long it must be depends on the algorithm.
 	Bind(a *Algorithm) error
 	// Private reports whether the key holds a secret.
 	Private() bool
@@ -76,7 +77,7 @@ func KeyError(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrKey, fmt.Errorf(format, args...))
 }
 
-// known makes a nil pointer a nil interface.
+// known returns k as a Key; with an error it returns nil, not an interface that holds a nil pointer.
 func known[K Key](k K, err error) (Key, error) {
 	if err != nil {
 		return nil, err
@@ -84,5 +85,5 @@ func known[K Key](k K, err error) (Key, error) {
 	return k, nil
 }
 
-// misfit is the error of a Bind.
+// misfit is the error for an algorithm that a key cannot be bound to.
 func misfit(kind string, a *Algorithm) error { return KeyError("%s is no key for %s", kind, a.Name) }

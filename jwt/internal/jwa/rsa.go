@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// rsaKey is a public key, or a private one when priv is set. Padding and hash come with the algorithm.
+// rsaKey is a public key, or a private one when priv is set. Its algorithm decides on padding and hash.
 type rsaKey struct {
 	alg  *Algorithm
 	pub  *rsa.PublicKey

@@ -4,7 +4,7 @@ import "math/big"
 
 const (
 	minRSABits = 2048 // RFC 7518 §3.3
-	maxRSABits = 8192 // beyond it one signature costs a stranger nothing and us milliseconds
+	maxRSABits = 8192 // with a larger key, each forged token would cost milliseconds to refuse
 )
 
 // checkRSA refuses public numbers that are no key or a weak one. It looks at sizes before it computes.

@@ -18,7 +18,7 @@ const leastVariety = 8
 const maxSecret = 8 << 10
 
 // weakSecrets holds, sorted, the first 8 bytes of the SHA-256 of each publicly known secret that has 32 bytes or
-// more, white space around it counted but left out. Shorter ones are refused for their length. The list is
+// more, white space around it counted but not hashed. Shorter ones are refused for their length. The list is
 // wallarm/jwt-secrets (MIT). To make the file anew, run
 //
 //	DOORWARD_CORPORA=… go test ./jwt/internal/jwa -run TestWeakSecretFile -update
@@ -44,7 +44,8 @@ func checkSecret(secret []byte) error {
 	return nil
 }
 
-// uniform reports few different bytes, or one piece written twice or more, the last time perhaps in part.
+// uniform reports whether secret has few different bytes, or is one piece written twice or more, the last time
+// perhaps in part.
 func uniform(secret []byte) bool {
 	var seen [256]bool
 	variety := 0
@@ -65,8 +66,8 @@ func uniform(secret []byte) bool {
 	return false
 }
 
-// otherKey reports text that somebody may know because it is, or goes with, a key of another kind: PEM, SSH, JWK or
-// DER. It stops a public key from becoming a secret (RFC 8725 §2.1).
+// otherKey reports whether secret is the text of a key of another kind, or of a certificate: PEM, SSH, JWK or DER.
+// Others may know such a text; above all, a public key must not be taken for a secret (RFC 8725 §2.1).
 func otherKey(secret []byte) bool {
 	if bytes.Contains(secret, []byte("-----BEGIN ")) || strict.Object(secret, 32, nil) == nil {
 		return true
