@@ -27,7 +27,7 @@ func (n *node) guard(cfg *config.Config, iss *issuer.Issuer, keys *apikey.Tokens
 		return nil, err
 	}
 	set.Issuer, set.Keys, set.Logger, set.ClockOffset = iss, keys, n.log, n.store.ClockOffset
-	if observer := n.shown.observer(); observer != nil {
+	if observer := n.metrics.observer(); observer != nil {
 		set.Observe = observer.Verified
 	}
 	return gate.NewGuard(set)

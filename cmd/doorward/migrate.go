@@ -115,18 +115,3 @@ func innermost(err, kind error) string {
 	text := err.Error()
 	return text[max(0, strings.Index(text, kind.Error())):]
 }
-
-// settled sets the limit of a store, and refuses one that is being moved, or was moved to another place.
-func settled(ctx context.Context, s store, inner *sqlstore.Store, maxSessions int) (store, error) {
-	sqlstore.LimitSessions(inner, maxSessions)
-	err := move.CheckMoved(ctx, inner)
-	switch {
-	case err == nil:
-		return s, nil
-	case errors.Is(err, move.ErrMoved):
-		err = failed(err, "--database names it; doorward migrate --back makes the folder usable again, as it was then", "the content of this data folder was moved to a database")
-	case errors.Is(err, move.ErrMoving):
-		err = failed(err, "run doorward migrate again: it goes on where it stopped; --back makes the folder usable again", "a move from a data folder to a database is not complete")
-	}
-	return nil, errors.Join(err, s.Close())
-}

@@ -79,8 +79,8 @@ func sharedKey(cfg *config.Config) error {
 	return nil
 }
 
-// at says where the store is, for logs.
-func at(cfg *config.Config) slog.Attr {
+// storeAttr says in a log record where the store is.
+func storeAttr(cfg *config.Config) slog.Attr {
 	if cfg.OnPostgres() {
 		return slog.String("database", "postgres")
 	}

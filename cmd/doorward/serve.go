@@ -108,8 +108,8 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*confi
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	if b.unread != nil {
-		return errors.Join(b.unread, store.Close())
+	if b.breachedErr != nil {
+		return errors.Join(b.breachedErr, store.Close())
 	}
 	n := &node{app: a, backend: b, log: log, level: level, tls: tlsConfig, read: read, master: key}
 	return errors.Join(n.run(ctx), b.close(), store.Close())
@@ -118,12 +118,12 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*confi
 // node is one running server.
 type node struct {
 	*backend
-	app    *app
-	log    *slog.Logger
-	level  *slog.LevelVar // of log
-	tls    *tls.Config    // nil for plain HTTP
-	master issuer.MasterKey
-	shown  shown
+	app     *app
+	log     *slog.Logger
+	level   *slog.LevelVar // of log
+	tls     *tls.Config    // nil for plain HTTP
+	master  issuer.MasterKey
+	metrics metricsServer
 
 	address       string       // of the listener
 	adminListener net.Listener // nil without one of its own
@@ -141,7 +141,7 @@ func (n *node) run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = ln.Close() }()
-	defer n.closeBeside()
+	defer n.closeListeners()
 	if err := n.listenMetrics(ctx); err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (n *node) run(ctx context.Context) error {
 	if proxy != nil {
 		n.log.Info("guarding", "upstream", n.cfg.Upstream, "routes", len(n.cfg.Routes), "hidden", srv.Paths())
 	}
-	n.log.Info("serving", "url", n.cfg.URL(n.address), "issuer", n.cfg.Issuer, at(n.cfg), "version", readVersion().Version)
+	n.log.Info("serving", "url", n.cfg.URL(n.address), "issuer", n.cfg.Issuer, storeAttr(n.cfg), "version", readVersion().Version)
 	return n.work(ctx, iss, srv, ln)
 }
 
@@ -206,7 +206,7 @@ func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server,
 	var streaming sync.WaitGroup
 	streaming.Go(func() { n.streams.Run(serving) })
 	streaming.Go(func() { n.keys.Run(serving) })
-	err := n.answer(ctx, srv, ln)
+	err := n.serveAll(ctx, srv, ln)
 	end()
 	stop()
 	err = errors.Join(err, <-done)
@@ -216,27 +216,6 @@ func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server,
 		n.log.Info("stopped")
 	}
 	return err
-}
-
-// listen opens the listener and settles what depends on its address.
-func (n *node) listen(ctx context.Context) (net.Listener, error) {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", n.cfg.Listen)
-	if err != nil {
-		return nil, notListening(err, "--listen 127.0.0.1:0", n.cfg.Listen)
-	}
-	n.address = ln.Addr().String()
-	n.cfg.Resolve(n.address)
-	return ln, nil
-}
-
-// notListening says why a listener cannot be had. Free is the setting of any port that is free.
-func notListening(err error, free, address string) error {
-	hint := ""
-	if errors.Is(err, syscall.EADDRINUSE) {
-		hint = "ss -ltnp shows the program that listens there; " + free + " takes any free port"
-	}
-	return failed(err, hint, "cannot listen on %s: %v", address, errors.Unwrap(err))
 }
 
 // server makes the endpoints and, where there is an upstream, the gate before it.
@@ -266,7 +245,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 		Issuer: iss, People: n.people, Clients: clients, Feed: n.feed, Audiences: cfg.Audiences,
 		MaxStaleness: cfg.MaxStaleness, YoungWhenStale: cfg.YoungWhenStale(), ClockOffset: n.store.ClockOffset,
 		RecentLogin: cfg.RecentLogin, Prefix: cfg.Prefix, TokenField: cfg.TokenField, TokenHeader: cfg.TokensHeader,
-		Registration: cfg.Registration == "open", Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.shown.observer(),
+		Registration: cfg.Registration == "open", Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.metrics.observer(),
 		TLS: n.tls, Connections: cfg.Connections, Logger: n.log,
 		ForwardAuth: others, PublishLead: cfg.PublishLead, Assertions: cfg.ForwardAuth(), APIKeys: n.keys, KeyTokens: keys, Endpoints: apikey.Routes(n.keys, n.people, iss, cfg.Prefix),
 		TrustedProxies: cfg.Networks(), Limits: server.Limits{

@@ -205,8 +205,8 @@ func (a *app) forUser(do func(context.Context, *backend, account.User) error) fu
 // newPassword reads a password, or generates one. That one will have been on a screen or in a
 // file, so it opens an admin's account for one day and for its change alone.
 func (a *app) newPassword(b *backend, stdin bool) (string, error) {
-	if b.unread != nil {
-		return "", b.unread
+	if b.breachedErr != nil {
+		return "", b.breachedErr
 	}
 	if !stdin {
 		return password.Generate(), nil

@@ -9,14 +9,6 @@ import (
 	"github.com/doorward/doorward/password"
 )
 
-// close closes what the backend opened beside its store.
-func (b *backend) close() error {
-	if b.breached == nil {
-		return nil
-	}
-	return b.breached.Close()
-}
-
 // openBreached opens the file of breached passwords, if one is set.
 func openBreached(cfg *config.Config) (*password.Breached, error) {
 	path := cfg.PasswordBreachedFile

@@ -17,6 +17,8 @@ import (
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/feed"
+	"github.com/doorward/doorward/internal/move"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 	"github.com/doorward/doorward/password"
@@ -31,11 +33,11 @@ type backend struct {
 	store  store
 	hasher *password.Hasher
 	people *account.People
-	// breached is the file of breached passwords, nil if there is none or, with
-	// unread set, if it cannot be read.
-	breached *password.Breached
-	unread   error
-	feed     *feed.Feed // of a server
+	// breached is the file of breached passwords. It is nil if there is none or, with
+	// breachedErr set, if it cannot be read: only what needs the file fails then.
+	breached    *password.Breached
+	breachedErr error
+	feed        *feed.Feed // of a server
 }
 
 // store is a *sqlite.Store or a *postgres.Store.
@@ -112,19 +114,35 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 		if err != nil {
 			return nil, err
 		}
-		return settled(ctx, s, s.Store, cfg.MaxSessions)
+		return prepareStore(ctx, s, s.Store, cfg.MaxSessions)
 	}
 	s, err := sqlite.Open(ctx, cfg.DatabasePath())
 	if err != nil {
 		return nil, unopened(err, cfg.DatabasePath())
 	}
-	return settled(ctx, s, s.Store, cfg.MaxSessions)
+	return prepareStore(ctx, s, s.Store, cfg.MaxSessions)
+}
+
+// prepareStore sets the limit of sessions of a store that was opened. A store that is being moved, or was moved to
+// another place, it closes and refuses.
+func prepareStore(ctx context.Context, s store, inner *sqlstore.Store, maxSessions int) (store, error) {
+	sqlstore.LimitSessions(inner, maxSessions)
+	err := move.CheckMoved(ctx, inner)
+	switch {
+	case err == nil:
+		return s, nil
+	case errors.Is(err, move.ErrMoved):
+		err = failed(err, "--database names it; doorward migrate --back makes the folder usable again, as it was then", "the content of this data folder was moved to a database")
+	case errors.Is(err, move.ErrMoving):
+		err = failed(err, "run doorward migrate again: it goes on where it stopped; --back makes the folder usable again", "a move from a data folder to a database is not complete")
+	}
+	return nil, errors.Join(err, s.Close())
 }
 
 func newBackend(f folder, store store) (*backend, error) {
 	slots := max(2, runtime.GOMAXPROCS(0))
 	hasher := password.New(password.Config{Slots: slots, Reserved: slots / 2, Busy: besideHashes(slots)})
-	breached, unread := openBreached(f.cfg)
+	breached, breachedErr := openBreached(f.cfg)
 	people, err := account.New(account.Config{
 		Store: store, Bulk: store, Resets: store, Devices: store, Edits: store, Roles: store, Throttle: store,
 		Hasher: hasher, Reserved: hasher.Reserved(),
@@ -133,7 +151,15 @@ func newBackend(f folder, store store) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &backend{cfg: f.cfg, folder: f, store: store, hasher: hasher, people: people, breached: breached, unread: unread}, nil
+	return &backend{cfg: f.cfg, folder: f, store: store, hasher: hasher, people: people, breached: breached, breachedErr: breachedErr}, nil
+}
+
+// close closes what the backend opened beside its store.
+func (b *backend) close() error {
+	if b.breached == nil {
+		return nil
+	}
+	return b.breached.Close()
 }
 
 // unopened says why the store at path does not open and what to do about it.
