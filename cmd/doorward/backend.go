@@ -53,7 +53,7 @@ type store interface {
 	Close() error
 }
 
-// accounts is what the stores keep of people and programs.
+// accounts is what a store keeps of people and programs.
 type accounts interface {
 	operators
 	account.BulkStore
@@ -71,7 +71,8 @@ type operators interface {
 	account.EditStore
 }
 
-// beside opens the store of a server for cmd, passes it to do, and closes it.
+// beside runs a command on the store beside a server, which may be running: it opens the store,
+// passes it to do, and closes it.
 func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) error) error {
 	cfg, err := a.load(cmd, true, "")
 	if err != nil {
@@ -89,7 +90,7 @@ func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) erro
 	return errors.Join(a.besideStore(cmd, cfg, store, do), store.Close())
 }
 
-// besideStore takes the settings of the last serve from the store, where they are kept there.
+// besideStore calls do with the settings of the last serve, which a database holds itself.
 func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store store, do func(context.Context, *backend) error) error {
 	if cfg.OnPostgres() {
 		serving, err := store.Serving(cmd.Context())

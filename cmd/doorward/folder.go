@@ -64,8 +64,8 @@ func (f folder) checkOwner() error {
 	return err
 }
 
-// warn tells the log of a folder that is open to others: they see what is in it, though not into its files, and a group
-// that may write to it may replace them.
+// warn logs that the folder is open to other users. They can list its files, though not read them, and a group that may
+// write to the folder can replace them.
 func (f folder) warn(log *slog.Logger) {
 	info, err := os.Stat(f.cfg.Data)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
@@ -104,7 +104,7 @@ func readMasterKey(path string, forbidden fs.FileMode, hint string) (issuer.Mast
 	return key, nil
 }
 
-// keyFolder refuses a file for the master key in a folder that is not there. The data folder is made.
+// keyFolder refuses a setting that puts the master key into a folder that does not exist. Only the data folder is made.
 func (f folder) keyFolder() error {
 	dir := filepath.Dir(f.cfg.MasterKeyFile)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && f.cfg.Origin("master_key_file") != "default" {
@@ -122,8 +122,8 @@ func (f folder) forbidden() fs.FileMode {
 	return 0o077
 }
 
-// masterKeyOrNew reads the master key and makes it first where there is none and
-// no store that another one sealed. Several processes may do so at once.
+// masterKeyOrNew reads the master key. It makes one if there is neither a key nor a
+// store, which another key would have sealed. Several processes may do so at once.
 func (f folder) masterKeyOrNew() (issuer.MasterKey, error) {
 	if f.cfg.OnPostgres() {
 		return f.masterKey()

@@ -27,14 +27,15 @@ func setLevel(level *slog.LevelVar, cfg *config.Config) {
 	_ = level.UnmarshalText([]byte(cfg.LogLevel))
 }
 
-// catchStrays makes records of what net/http and others say by the standard loggers.
+// catchStrays makes log records of what net/http and other libraries print with the standard loggers.
 func catchStrays(log *slog.Logger) {
 	slog.SetDefault(log)
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(strays{log})
 }
 
-// strays are lines of the standard logger. What they quote, an upstream may have sent to somebody: it is left out.
+// strays logs lines of the standard logger, up to the first quotation mark: what is quoted may be what an upstream has
+// sent to somebody.
 type strays struct{ log *slog.Logger }
 
 func (s strays) Write(line []byte) (int, error) {

@@ -30,7 +30,7 @@ func openPostgres(ctx context.Context, cfg *config.Config, log *slog.Logger) (*p
 	return nil, failed(err, hint, "cannot open the store: %s", text)
 }
 
-// databaseConfig says how to reach the database, and what is wrong with how the settings say it.
+// databaseConfig returns how to reach the database, or what is wrong with the settings about it.
 func databaseConfig(cfg *config.Config) (postgres.Config, error) {
 	url, err := cfg.DatabaseURL()
 	if err != nil {
@@ -47,7 +47,8 @@ func databaseConfig(cfg *config.Config) (postgres.Config, error) {
 	return set, nil
 }
 
-// lastServing returns what the last serve on the store left in it, "" if it is a file.
+// lastServing returns the settings that the last serve left in the database. For a store in a file,
+// which has them beside it, it returns "".
 func (b *backend) lastServing(ctx context.Context) (string, error) {
 	if !b.cfg.OnPostgres() {
 		return "", nil
@@ -55,7 +56,7 @@ func (b *backend) lastServing(ctx context.Context) (string, error) {
 	return b.store.Serving(ctx)
 }
 
-// leaveServing leaves what commands beside this server have to know.
+// leaveServing leaves the settings that commands beside this server need.
 func (b *backend) leaveServing(ctx context.Context, last string) error {
 	text := b.cfg.Serving()
 	if b.cfg.OnPostgres() {

@@ -20,7 +20,8 @@ type reloader struct {
 	proxy  *gate.Proxy    // in use; nil without an upstream
 }
 
-// follow waits for SIGHUP. The function that it returns ends that and waits.
+// follow reloads at each SIGHUP, in a goroutine. The function that it returns ends the
+// goroutine and waits for it.
 func (r *reloader) follow() func() {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -38,9 +39,9 @@ func (r *reloader) follow() func() {
 	}
 }
 
-// reload puts what the configuration says now in the place of what it said. Requests
-// under way end as they began. A configuration that is not good, or that
-// changes what is settled at the start, changes nothing.
+// reload reads the configuration again and uses it for new requests. Requests under way
+// end as they began. A configuration that has faults, or that changes what only a restart
+// can change, is not used.
 func (r *reloader) reload() {
 	next, err := r.read()
 	if err == nil {

@@ -80,7 +80,7 @@ func helpOn(cmd *cobra.Command, args []string) error {
 	return named.Help()
 }
 
-// group is what a command does that only has commands of its own.
+// group runs a command that does nothing by itself: it shows the help, or refuses an unknown subcommand.
 func group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
@@ -98,7 +98,7 @@ func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// want checks the number of arguments against their names.
+// want admits as many arguments as there are names, which errors use.
 func want(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -134,8 +134,9 @@ func addFlags(cmd *cobra.Command, keys ...string) {
 // ttlFlag is what token issue calls the setting access_ttl.
 const ttlFlag = "ttl"
 
-// load reads the configuration for cmd. Commands other than serve take what is not set from
-// the last serve on the data folder, or from what it left in the database.
+// load reads the configuration for cmd. With beside set, which is for commands that work beside a
+// server, what is not set is taken from the last serve on the data folder or, as serving, from what
+// it left in the database.
 func (a *app) load(cmd *cobra.Command, beside bool, serving string) (*config.Config, error) {
 	src := config.Source{Flags: map[string]string{}, Environ: os.Environ(), Beside: beside, Serving: serving}
 	for _, s := range config.Settings() {

@@ -38,7 +38,7 @@ func misused(hint, format string, args ...any) error {
 	return &failure{code: exitUsage, text: fmt.Sprintf(format, args...), hint: hint}
 }
 
-// failed wraps an error of which nobody is to blame at the keyboard.
+// failed wraps an error that the person at the keyboard has not caused.
 func failed(err error, hint, format string, args ...any) error {
 	return &failure{code: exitFailed, text: fmt.Sprintf(format, args...), hint: hint, err: err}
 }
@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	return a.report(root.ExecuteContext(ctx))
 }
 
-// report tells an error and returns the exit code.
+// report prints an error and returns the exit code.
 func (a *app) report(err error) int {
 	if err == nil {
 		return exitDone
@@ -89,7 +89,7 @@ func (a *app) complain(text, hint string) {
 	}
 }
 
-// note tells something on the side.
+// note prints a line to stderr, where it is no part of the results.
 func (a *app) note(format string, args ...any) {
 	fmt.Fprintf(a.errs, "doorward: "+format+"\n", args...)
 }

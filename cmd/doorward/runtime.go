@@ -5,15 +5,15 @@ import (
 	"runtime"
 )
 
-// heapRoom is memory that nobody uses. The garbage collector counts it as alive, and lets as much more be allocated before it
-// runs: with the 1 MiB that a server keeps alive it would run for every 3 MiB, which is a tenth of a request through the
-// gate. It must be made before the first hash. Made of memory that a hash has used it would be cleared, and so be resident.
+// heapRoom returns memory that is never used. The garbage collector counts it as alive and runs the less often for it: a
+// server that keeps 1 MiB alive would collect for every 3 MiB, which takes a tenth of a request through the gate. It has to
+// be made before the first hash: memory that a hash has used would have to be cleared, and so be resident.
 func heapRoom() []byte { return make([]byte, 8<<20) }
 
-// besideHashes is told when passwords are hashed, and has the Go runtime use a thread more for each slot meanwhile. Go takes
-// a core from a hash only after 10 ms, and each request would wait that long; the operating system, which shares the cores
-// between more threads than there are, does it at once. Without hashes more threads than cores are a cost and no gain.
-// What the environment says of GOMAXPROCS holds.
+// besideHashes returns the password.Config.Busy that lets requests be answered beside hashes: while passwords are hashed
+// the Go runtime uses one thread more for each slot. Go takes a core from a hash only after 10 ms, for which each request
+// would wait; the operating system, which shares the cores between all threads, does so at once. Without hashes more
+// threads than cores are a cost and no gain. If the environment sets GOMAXPROCS, that holds.
 func besideHashes(slots int) func(busy bool) {
 	if os.Getenv("GOMAXPROCS") != "" {
 		return nil

@@ -181,7 +181,7 @@ func (n *node) run(ctx context.Context) error {
 	return n.work(ctx, iss, srv, ln)
 }
 
-// takeOver compares the settings with those of the last serve, and leaves this one's.
+// takeOver compares the settings with those that the last serve left, and leaves its own.
 func (n *node) takeOver(ctx context.Context) error {
 	serving, err := n.lastServing(ctx)
 	if err != nil {
@@ -194,8 +194,8 @@ func (n *node) takeOver(ctx context.Context) error {
 	return n.leaveServing(ctx, serving)
 }
 
-// work serves until ctx ends, when streams end too. The issuer follows the store until the
-// last request is answered.
+// work serves until ctx ends. Streams end then, too, but the issuer follows the store until
+// the last request is answered.
 func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server, ln net.Listener) error {
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)

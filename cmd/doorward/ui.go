@@ -14,7 +14,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 )
 
-// shell is this program around commands in packages of their own.
+// shell gives commands in packages of their own what they need of this program.
 func (a *app) shell() shell.Shell {
 	return shell.Shell{
 		Want: want, Event: event, Confirm: a.confirm, Misused: misused, Refused: refused, Failed: failed,
