@@ -12,8 +12,8 @@ import (
 // bodyLimit is the greatest request body in bytes, except for those of [ReadLines].
 const bodyLimit = 16 << 10
 
-// LinesLimit is the greatest body of [ReadLines] in bytes.
-const LinesLimit = 1 << 20
+// linesLimit is the greatest body of [ReadLines] in bytes.
+const linesLimit = 1 << 20
 
 const jsonMedia = "application/json"
 
@@ -42,15 +42,15 @@ func tooBig(description string) *Failure {
 	}
 }
 
-// ReadLines reads the body, JSON lines of at most [LinesLimit]. What is on the lines is not looked at.
+// ReadLines reads the body, JSON lines of at most 1 MiB. What is on the lines is not looked at.
 func ReadLines(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > LinesLimit {
+	if r.ContentLength > linesLimit {
 		return nil, errTooLong
 	}
 	if !hasMedia(r.Header, linesMedia...) {
 		return nil, errNotLines
 	}
-	return readBody(w, r, LinesLimit, errTooLong)
+	return readBody(w, r, linesLimit, errTooLong)
 }
 
 func readBody(w http.ResponseWriter, r *http.Request, limit int64, tooLong error) ([]byte, error) {

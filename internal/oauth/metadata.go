@@ -19,8 +19,8 @@ func MetadataAt(base string, keys bool) Metadata {
 		grants = append(grants, grantExchange)
 	}
 	return Metadata{
-		TokenEndpoint: base + TokenPath, TokenMethods: methods, GrantTypes: grants,
-		RevocationEndpoint: base + RevokePath, RevocationMethods: methods,
-		IntrospectionEndpoint: base + IntrospectPath, IntrospectionMethods: methods,
+		TokenEndpoint: base + tokenPath, TokenMethods: methods, GrantTypes: grants,
+		RevocationEndpoint: base + revokePath, RevocationMethods: methods,
+		IntrospectionEndpoint: base + introspectPath, IntrospectionMethods: methods,
 	}
 }

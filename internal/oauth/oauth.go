@@ -25,9 +25,9 @@ import (
 
 // Where the endpoints are, after the prefix.
 const (
-	TokenPath      = "/oauth/token"
-	RevokePath     = "/oauth/revoke"
-	IntrospectPath = "/oauth/introspect"
+	tokenPath      = "/oauth/token"
+	revokePath     = "/oauth/revoke"
+	introspectPath = "/oauth/introspect"
 )
 
 // Config is what the endpoints need. All of it is required but Keys, without which none is exchanged.
@@ -59,9 +59,9 @@ func New(cfg Config) *Endpoints {
 // Routes are those to mount.
 func (e *Endpoints) Routes() []endpoint.Route {
 	return []endpoint.Route{
-		{Method: http.MethodPost, Path: TokenPath, Handle: e.token},
-		{Method: http.MethodPost, Path: RevokePath, Handle: e.revoke},
-		{Method: http.MethodPost, Path: IntrospectPath, Quiet: true, Handle: e.introspect},
+		{Method: http.MethodPost, Path: tokenPath, Handle: e.token},
+		{Method: http.MethodPost, Path: revokePath, Handle: e.revoke},
+		{Method: http.MethodPost, Path: introspectPath, Quiet: true, Handle: e.introspect},
 	}
 }
 

@@ -16,15 +16,15 @@ var File []byte
 
 // Where the file and the page are, after the server's prefix.
 const (
-	FilePath = "/openapi.yaml"
-	PagePath = "/docs/api"
+	filePath = "/openapi.yaml"
+	pagePath = "/docs/api"
 )
 
 // Routes are the endpoints of the file and the page, for a server.
 func Routes() []endpoint.Route {
 	return []endpoint.Route{
-		{Method: http.MethodGet, Path: FilePath, Cached: true, Handle: serveFile},
-		{Method: http.MethodGet, Path: PagePath, Cached: true, Handle: servePage},
+		{Method: http.MethodGet, Path: filePath, Cached: true, Handle: serveFile},
+		{Method: http.MethodGet, Path: pagePath, Cached: true, Handle: servePage},
 	}
 }
 

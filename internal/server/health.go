@@ -47,7 +47,7 @@ func (s *Server) checkReady(ctx context.Context) error {
 	if s.draining.Load() {
 		return errStopping
 	}
-	if off := s.cfg.ClockOffset(); off.Abs() > ClockTolerance {
+	if off := s.cfg.ClockOffset(); off.Abs() > clockTolerance {
 		return fmt.Errorf("%w: the store's is %s ahead", doorward.ErrClock, off.Round(time.Second))
 	}
 	if age := s.cfg.Issuer.RevocationAge(); age >= s.cfg.MaxStaleness {

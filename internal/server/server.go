@@ -39,7 +39,7 @@ type Config struct {
 	// Audiences are those that tokens may have, beside the issuer's default audience.
 	// Such tokens are accepted at /me and at the logout of their own session.
 	Audiences []string
-	// ClockOffset is that of doorward.Config; nil means that nobody knows. More than ClockTolerance,
+	// ClockOffset is that of doorward.Config; nil means that nobody knows. More than 30 s,
 	// in either direction, turns /readyz to 503.
 	ClockOffset func() time.Duration
 	// MaxStaleness is the age of what is known of revocations at which /readyz
@@ -123,8 +123,8 @@ type ForwardAuth interface {
 	Refuse(w http.ResponseWriter, r *http.Request, refusal *doorward.Refusal)
 }
 
-// ClockTolerance is how far off the clock of a node that is ready may be: the leeway of its verifiers.
-const ClockTolerance = 30 * time.Second
+// clockTolerance is how far off the clock of a node that is ready may be: the leeway of its verifiers.
+const clockTolerance = 30 * time.Second
 
 // ForwardAuthPath is below Config.Prefix where Config.ForwardAuth answers.
 const ForwardAuthPath = "/forward-auth/"

@@ -19,7 +19,7 @@ func (c *Config) check(faults *Problems) {
 	if len(*faults) > 0 {
 		return
 	}
-	if c.Database.Reveal() != "" && c.DatabaseFile != "" {
+	if c.Database.reveal() != "" && c.DatabaseFile != "" {
 		c.fault(faults, "database_file", "and database are both set; one of them names the database")
 	}
 	c.checkListener(faults)
@@ -129,7 +129,7 @@ func everywhere(host string) bool {
 // checkPlain wants TLS of a listener off loopback, and reports whether it is one.
 func (c *Config) checkPlain(faults *Problems, key, address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	if err != nil || Loopback(host) {
+	if err != nil || isLoopback(host) {
 		return false
 	}
 	if !c.TLS() && !c.InsecureHTTP {

@@ -160,7 +160,7 @@ func (c *Config) YoungWhenStale() time.Duration {
 }
 
 // OnPostgres reports whether the store is a PostgreSQL database, and not a file in the data folder.
-func (c *Config) OnPostgres() bool { return c.Database.Reveal() != "" || c.DatabaseFile != "" }
+func (c *Config) OnPostgres() bool { return c.Database.reveal() != "" || c.DatabaseFile != "" }
 
 // DatabasePath is the file of the store, where it is one.
 func (c *Config) DatabasePath() string { return filepath.Join(c.Data, "doorward.db") }

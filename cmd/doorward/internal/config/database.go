@@ -19,7 +19,7 @@ func (c *Config) UseDatabase(url, flag string) {
 // it was set, or as its file says.
 func (c *Config) DatabaseURL() (string, error) {
 	if c.DatabaseFile == "" {
-		return c.Database.Reveal(), nil
+		return c.Database.reveal(), nil
 	}
 	if err := c.CheckSecrets(); err != nil {
 		return "", err

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Redacted stands for a secret.
-const Redacted = "redacted"
+// redacted stands for a secret.
+const redacted = "redacted"
 
 // Secret is a text that is printed nowhere, not even as an unexported field. The zero
 // Secret is empty.
@@ -16,8 +16,8 @@ type Secret struct{ text *string }
 // NewSecret returns text as a Secret.
 func NewSecret(text string) Secret { return Secret{&text} }
 
-// Reveal returns the text.
-func (s Secret) Reveal() string {
+// reveal returns the text.
+func (s Secret) reveal() string {
 	if s.text == nil {
 		return ""
 	}
@@ -25,10 +25,10 @@ func (s Secret) Reveal() string {
 }
 
 // Format prints a placeholder for every verb.
-func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Redacted) }
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // MarshalText gives encoders a placeholder.
-func (Secret) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // YAML writes the effective configuration as a file that can be fed back. Each
 // line says where its value came from.
@@ -46,7 +46,7 @@ func (c *Config) Serving() string {
 func (c *Config) Text(s Setting) string {
 	val := s.bind(c).text()
 	if s.secret && val != "" {
-		return Redacted
+		return redacted
 	}
 	return val
 }

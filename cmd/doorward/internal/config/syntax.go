@@ -16,9 +16,9 @@ import (
 	"github.com/doorward/doorward/internal/origin"
 )
 
-// Loopback reports whether only this machine can reach the host part of an
+// isLoopback reports whether only this machine can reach the host part of an
 // address. The empty host is every interface.
-func Loopback(host string) bool {
+func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}
@@ -70,7 +70,7 @@ func isIssuer(s string) error {
 	if strings.ContainsAny(u.Path, " {}") || strings.TrimSuffix(u.Path, "/") != strings.TrimSuffix(path.Clean("/"+u.Path), "/") {
 		return errors.New("want a URL whose path has no spaces, braces, dot segments and empty segments")
 	}
-	if u.Scheme == "http" && !Loopback(u.Hostname()) {
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
 		return errors.New("want https; http is for loopback alone")
 	}
 	return nil

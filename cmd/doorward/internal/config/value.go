@@ -66,8 +66,8 @@ func (v secret) node(n ast.Node) error {
 	return v.parse(s)
 }
 
-func (v secret) text() string { return v.p.Reveal() }
-func (v secret) yaml() string { return quote(v.p.Reveal()) }
+func (v secret) text() string { return v.p.reveal() }
+func (v secret) yaml() string { return quote(v.p.reveal()) }
 
 type list struct {
 	p     *[]string
