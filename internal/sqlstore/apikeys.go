@@ -183,13 +183,12 @@ func dropAPIKeys(ctx context.Context, tx Tx, owner string) error {
 
 // lockOwner lets one transaction at a time make keys of an owner, so that the bound is exact.
 func lockOwner(ctx context.Context, tx Tx, owner string) error {
-	table, absent := "users", account.ErrNotFound
 	if strings.HasPrefix(owner, account.ClientIDPrefix) {
-		table, absent = "clients", account.ErrNoClient
+		return lockClient(ctx, tx, owner)
 	}
-	there, err := changedOne(tx.ExecContext(ctx, `UPDATE `+table+` SET disabled = disabled WHERE id = $1`, owner))
+	there, err := changedOne(tx.ExecContext(ctx, `UPDATE users SET disabled = disabled WHERE id = $1`, owner))
 	if err == nil && !there {
-		err = absent
+		err = account.ErrNotFound
 	}
 	return err
 }

@@ -67,8 +67,8 @@ func (s *Store) Credentials(ctx context.Context, q account.Query) (list []accoun
 	return orNone(list, err)
 }
 
-// present says who has the canonical name of a row, and if nobody has, whether the roles
-// are too many: nil for a row that may be inserted.
+// present returns why a row cannot be inserted, or nil if it can: the canonical name is taken, or
+// the roles are too many.
 func present(ctx context.Context, tx Tx, row account.Row) (verdict, err error) {
 	var hash string
 	err = tx.QueryRowContext(ctx, `SELECT hash FROM users WHERE canonical = $1`, row.Canonical).Scan(&hash)

@@ -131,7 +131,8 @@ func clientRow(query string, args ...any) func(context.Context, Tx) (bool, error
 	return func(ctx context.Context, tx Tx) (bool, error) { return changedOne(tx.ExecContext(ctx, query, args...)) }
 }
 
-// changeClient makes one change, which reports whether there is the client, and ends its tokens if that is said.
+// changeClient makes one change of a client and, if ends is set, ends its tokens. change reports whether there is such a
+// client.
 func (s *Store) changeClient(
 	ctx context.Context, what, id string, ends bool, ev issuer.Event, change func(context.Context, Tx) (bool, error),
 ) (cuts []doorward.Revocation, err error) {
@@ -166,6 +167,16 @@ func endTokensOf(ctx context.Context, tx Tx, now time.Time, id string) ([]doorwa
 	}
 	subject, _, err := cutOff(ctx, tx, now, doorward.KindSubject, id, client.Before)
 	return []doorward.Revocation{client, subject}, err
+}
+
+// lockClient lets nobody else change the client until the transaction ends. It returns ErrNoClient if
+// there is none.
+func lockClient(ctx context.Context, tx Tx, id string) error {
+	there, err := changedOne(tx.ExecContext(ctx, `UPDATE clients SET disabled = disabled WHERE id = $1`, id))
+	if err == nil && !there {
+		err = account.ErrNoClient
+	}
+	return err
 }
 
 func oneClient(ctx context.Context, tx Tx, now time.Time, idOrName string) (account.Client, error) {

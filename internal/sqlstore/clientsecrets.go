@@ -74,11 +74,7 @@ func (s *Store) changeSecrets(
 		return client, account.ErrNoClient
 	}
 	err := s.write(ctx, what, func(ctx context.Context, tx Tx, now time.Time) error {
-		there, err := changedOne(tx.ExecContext(ctx, `UPDATE clients SET disabled = disabled WHERE id = $1`, id))
-		if err == nil && !there {
-			err = account.ErrNoClient
-		}
-		if err != nil {
+		if err := lockClient(ctx, tx, id); err != nil {
 			return err
 		}
 		live, err := liveSecrets(ctx, tx, now, id)

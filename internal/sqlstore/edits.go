@@ -130,12 +130,7 @@ func (s *Store) EditClient(ctx context.Context, id string, e account.ClientEdit,
 	var client account.Client
 	var cuts []doorward.Revocation
 	err := s.writeNews(ctx, "edit client", func(ctx context.Context, tx Tx, now time.Time) error {
-		// So that nobody else changes the row until the transaction ends.
-		there, err := changedOne(tx.ExecContext(ctx, `UPDATE clients SET disabled = disabled WHERE id = $1`, id))
-		if err == nil && !there {
-			err = account.ErrNoClient
-		}
-		if err != nil {
+		if err := lockClient(ctx, tx, id); err != nil {
 			return err
 		}
 		was, err := oneClient(ctx, tx, now, id)
