@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -44,7 +43,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 					return taken
 				}
 				if err != nil {
-					return failed(err, "", "cannot write the backup %s: %v", args[0], cause(err))
+					return failed(err, "", "cannot write the backup %s: %v", args[0], withoutPath(err))
 				}
 				a.note("%s holds the store", args[0])
 				a.note("it does not hold the master key %s: keep a copy of that too, in another place; one is nothing without the other", b.cfg.MasterKeyFile)
@@ -61,12 +60,4 @@ func (b *backend) backups() *backup.Folder {
 		return nil
 	}
 	return backup.New(filepath.Join(b.cfg.Data, "backups"), file.Backup)
-}
-
-// cause leaves out operation and file, where the text around names a better one.
-func cause(err error) error {
-	if op, ok := errors.AsType[*fs.PathError](err); ok {
-		return op.Err
-	}
-	return err
 }

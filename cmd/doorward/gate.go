@@ -168,7 +168,7 @@ func rootCAs(cfg *config.Config) (*x509.CertPool, error) {
 func readSmall(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, cause(err))
+		return nil, fmt.Errorf("%s: %w", path, withoutPath(err))
 	}
 	defer func() { _ = f.Close() }()
 	const most = 1 << 20

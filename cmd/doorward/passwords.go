@@ -21,7 +21,7 @@ func openBreached(cfg *config.Config) (*password.Breached, error) {
 			"%s: %s", path, strings.TrimPrefix(err.Error(), "password: "))
 	}
 	if err != nil {
-		return nil, cfg.Problem("password.breached_file", "name a file that is there, or remove the setting", "%s: %v", path, cause(err))
+		return nil, cfg.Problem("password.breached_file", "name a file that is there, or remove the setting", "%s: %v", path, withoutPath(err))
 	}
 	return b, nil
 }

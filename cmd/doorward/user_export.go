@@ -48,14 +48,14 @@ func (a *app) export(ctx context.Context, b *backend, path, format string) error
 		return refused("choose another name, or remove it first", "%s is there already", path)
 	}
 	if err != nil {
-		return failed(err, "", "cannot write %s: %v", path, cause(err))
+		return failed(err, "", "cannot write %s: %v", path, withoutPath(err))
 	}
 	users, err := roster.Export(ctx, b.people.Export, w.Put)
 	if err != nil {
-		return errors.Join(failed(err, "", "cannot write %s: %v", path, cause(err)), w.Abandon())
+		return errors.Join(failed(err, "", "cannot write %s: %v", path, withoutPath(err)), w.Abandon())
 	}
 	if err := w.Close(); err != nil {
-		return failed(err, "", "cannot write %s: %v", path, cause(err))
+		return failed(err, "", "cannot write %s: %v", path, withoutPath(err))
 	}
 	a.note("%s holds %d users with the hashes of their passwords; only you may read it", path, users)
 	return nil

@@ -120,7 +120,7 @@ func unopenedSource(f importFlags, err error) error {
 	case errors.Is(err, roster.ErrStatus):
 		return misused("--active-col or --disabled-col names it; --all-enabled lets everybody log in", "%s: %s", f.from, text)
 	case errors.Is(err, roster.ErrTable), errors.Is(err, roster.ErrSyntax), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return failed(err, "", "cannot read %s: %s", f.from, strings.TrimPrefix(cause(err).Error(), "roster: "))
+		return failed(err, "", "cannot read %s: %s", f.from, strings.TrimPrefix(withoutPath(err).Error(), "roster: "))
 	}
 	return err
 }

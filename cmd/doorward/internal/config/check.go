@@ -14,7 +14,7 @@ import (
 // ErrMode says that the mode of a secret's file is too open.
 var ErrMode = errors.New("others may read it")
 
-// check finds settings that are good one by one and not together.
+// check finds settings that are good each by itself, but not together.
 func (c *Config) check(faults *Problems) {
 	if len(*faults) > 0 {
 		return
@@ -96,7 +96,7 @@ func (c *Config) checkListener(faults *Problems) {
 	}
 }
 
-// checkApart wants a place of its own for each listener.
+// checkApart wants another address for each listener.
 func (c *Config) checkApart(faults *Problems) {
 	keys, addresses := []string{"listen", "metrics.listen", "admin.listen"}, []string{c.Listen, c.MetricsListen, c.AdminListen}
 	for i, key := range keys {
@@ -110,8 +110,8 @@ func (c *Config) checkApart(faults *Problems) {
 	}
 }
 
-// overlap reports whether two listeners cannot both be: an address without a host, or with an unspecified one, is
-// every address with that port. Port 0 is any free one.
+// overlap reports whether two addresses cannot both be listened on. One without a host, or with an unspecified one,
+// stands for all addresses with its port. Port 0 is any free port.
 func overlap(one, other string) bool {
 	host, port, err := net.SplitHostPort(one)
 	otherHost, otherPort, otherErr := net.SplitHostPort(other)
@@ -169,14 +169,14 @@ func (c *Config) checkRefresh(faults *Problems) {
 	}
 }
 
-// fault adds a fault of a setting, with the place that set it. A flag or a
-// variable names the setting already.
+// fault adds a fault of a setting, with the place that set it.
 func (c *Config) fault(faults *Problems, key, format string, args ...any) {
 	where, key := c.place(key)
 	faults.add(where, key, format, args...)
 }
 
-// place says where a setting was set, and its key where that does not name it.
+// place returns where a setting was set, and its key. The key is "" for a flag or a variable,
+// whose name says it already.
 func (c *Config) place(key string) (where, shown string) {
 	where = c.origin[key]
 	if strings.HasPrefix(where, "--") || strings.HasPrefix(where, "DOORWARD_") {
@@ -185,8 +185,8 @@ func (c *Config) place(key string) (where, shown string) {
 	return where, key
 }
 
-// Problem is a fault of a setting that was found in what it names, or together with others. The key may go on after
-// that of the setting, with the name of a part of it.
+// Problem returns a fault of a setting that Load cannot find: in the file that the setting names, for example. key may be
+// that of a part of the setting, such as upstream.token.secret_file.
 func (c *Config) Problem(key, hint, format string, args ...any) error {
 	where, shown := c.place(key)
 	for setting := key; where == "" && strings.Contains(setting, "."); {

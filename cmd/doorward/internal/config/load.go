@@ -14,15 +14,16 @@ import (
 type Source struct {
 	// Flags holds what was given on the command line, by the key of the setting.
 	Flags map[string]string
-	// FlagNames holds, by key, the names of flags that a command calls otherwise than the setting does.
+	// FlagNames holds, by key, the names of those flags that are not called like their setting.
 	FlagNames map[string]string
 	// Environ is the environment, as [os.Environ] returns it.
 	Environ []string
 	// File is the configuration file; "" means what DOORWARD_CONFIG names, or none.
 	File string
-	// Beside takes shared settings that are not set from the last serve on the data folder, or
-	// from Serving where that is set.
-	Beside  bool
+	// Beside is for a command that works beside a server: shared settings that nothing sets are
+	// those of the last serve on the data folder or, if it is not empty, of Serving.
+	Beside bool
+	// Serving is what the last serve has left in the database.
 	Serving string
 }
 
@@ -79,8 +80,8 @@ func environment(environ []string) map[string]string {
 	return vars
 }
 
-// unsetIt is what to do with a variable that is empty and must not be: in a script another one
-// that it was to be made of may be missing.
+// unsetIt is the hint for a variable that must not be empty. It may be empty by mistake: where a script
+// makes it of another variable that is missing.
 const unsetIt = "give it a value, or unset it"
 
 func (c *Config) fromEnvironment(env map[string]string, faults *Problems) {

@@ -17,10 +17,10 @@ type member struct {
 	value value
 }
 
-// object is a mapping that has no settings of its own, such as a rule: it stands in the file alone.
+// object is a mapping that is a part of a setting, such as a route rule. It can be set in the file alone.
 type object []member
 
-// misplaced is what is wrong with a part of a value.
+// misplaced says what is wrong with a part of a value, and where in the file that is.
 type misplaced struct {
 	node ast.Node
 	name string // of the part, after that of the setting
