@@ -15,9 +15,9 @@ import (
 )
 
 // connLimit is a listener that keeps at most max connections open. When another
-// comes, the one that has waited longest for its peer gives way: a keep-alive
+// comes, the one that has waited longest for its peer is closed for it: a keep-alive
 // connection without a request, or one that sends its request header slowly. So
-// any number of slow peers delays nobody. If every connection has a request under
+// slow peers, however many, delay nobody. If every connection has a request under
 // way, the new one is refused.
 type connLimit struct {
 	net.Listener
@@ -36,7 +36,7 @@ type limitedConn struct {
 	reads, writes deadline
 	limit         *connLimit
 	waits         *list.Element // nil while a request is under way
-	gone          bool          // it counts no more
+	gone          bool          // it does not count any more
 }
 
 func newLimitedConn(raw net.Conn, l *connLimit) *limitedConn {
@@ -114,7 +114,7 @@ func (l *connLimit) turnAway(raw net.Conn) {
 		_ = raw.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = raw.Write(wireRefusal(http.StatusServiceUnavailable, refusal, "Retry-After: 2\r\n"))
 	}
-	_ = raw.Close() // The peer is not owed more.
+	_ = raw.Close() // How it ends does not matter.
 }
 
 // changed is http.Server.ConnState: it tells who waits for their peer.
@@ -141,7 +141,7 @@ func (l *connLimit) changed(c net.Conn, state http.ConnState) {
 	}
 }
 
-// Close makes room.
+// Close closes the connection, which makes room for another.
 func (c *limitedConn) Close() error {
 	c.limit.mu.Lock()
 	c.limit.forget(c)

@@ -17,8 +17,8 @@ const (
 	deviceLifetime = 400 * 24 * time.Hour
 )
 
-// deviceSecret is what a request says about its device, from the header or else from the
-// cookie. It is no credential: what cannot be read, or came twice, is a stranger's.
+// deviceSecret is the secret of its device that a request carries, in the header or else in the
+// cookie. It is no credential: one that cannot be read, or comes twice, counts as none.
 func deviceSecret(r *http.Request) string {
 	if values := r.Header.Values(deviceHeader); len(values) > 0 {
 		if len(values) == 1 {
@@ -32,7 +32,8 @@ func deviceSecret(r *http.Request) string {
 	return ""
 }
 
-// remember makes a device known from which somebody has just logged in. A login is good without it.
+// remember makes the device known from which somebody has just logged in, and returns its secret. If
+// that fails the login is good all the same, and the secret empty.
 func (s *Server) remember(r *http.Request, subject string) string {
 	secret, err := s.cfg.People.Remember(afterCommit(r.Context()), subject, endpoint.Event(r, subject))
 	if err != nil {

@@ -32,7 +32,7 @@ func (s *Server) newGuards() (map[endpoint.Access]guard, error) {
 	}
 	return map[endpoint.Access]guard{
 		endpoint.AccessPublic:      func(next http.Handler) http.Handler { return next },
-		endpoint.AccessAny:         s.withKeys(anyAudience(all)),
+		endpoint.AccessAny:         s.withAPIKeys(anyAudience(all)),
 		endpoint.AccessOwn:         require(s.own),
 		endpoint.AccessPerson:      s.checked(require(s.own), checkPerson),
 		endpoint.AccessRecent:      require(s.own, doorward.YoungWhenStale(0), doorward.LoggedInWithin(s.cfg.RecentLogin)),
@@ -41,7 +41,7 @@ func (s *Server) newGuards() (map[endpoint.Access]guard, error) {
 	}, nil
 }
 
-// checked asks one thing more of whom a guard lets through.
+// checked is a guard that checks the claims, too, of whoever g lets through.
 func (s *Server) checked(g guard, check func(*doorward.Claims) error) guard {
 	return func(next http.Handler) http.Handler {
 		return g(s.handler(func(w http.ResponseWriter, r *http.Request) error {
@@ -54,8 +54,8 @@ func (s *Server) checked(g guard, check func(*doorward.Claims) error) guard {
 	}
 }
 
-// withKeys is a guard that takes an API key for the token that it stands for.
-func (s *Server) withKeys(g guard) guard {
+// withAPIKeys is a guard that also accepts an API key, which it exchanges for a token first.
+func (s *Server) withAPIKeys(g guard) guard {
 	if s.cfg.KeyTokens == nil {
 		return g
 	}
@@ -89,13 +89,13 @@ func (s *Server) verifier(audience string) (*doorward.Verifier, error) {
 		Extractors:   places,
 		Realm:        endpoint.Realm,
 		Logger:       slog.New(slog.DiscardHandler), // fail logs the refusal.
-		Observe:      s.verified(),
+		Observe:      s.observeTokens(),
 		ErrorHandler: s.refuse,
 	})
 }
 
-// refuse writes a verifier's refusal in the way of all others. It says where a token belongs, which a verifier, that may look
-// anywhere, does not.
+// refuse writes a verifier's refusal as all others are written. It also says where the token belongs, which a verifier does
+// not, since it may look in other places.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *doorward.Refusal) {
 	description := refusal.Description
 	if errors.Is(refusal.Err, doorward.ErrNoToken) {
@@ -107,7 +107,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *doorwar
 	})
 }
 
-// require wants a token that v accepts and that meets the needs. The log learns who it is.
+// require is a guard that wants a token which v accepts and which meets the needs. It names the caller to the log.
 func require(v *doorward.Verifier, needs ...doorward.Need) guard {
 	return func(next http.Handler) http.Handler {
 		return v.Require(needs...)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,8 +118,8 @@ func require(v *doorward.Verifier, needs ...doorward.Need) guard {
 	}
 }
 
-// anyAudience wants a token that one of the verifiers accepts, which differ in
-// their audience alone. The first speaks for all when none does.
+// anyAudience is a guard that wants a token which one of the verifiers accepts. They differ
+// in their audience alone. If none accepts the token the first one refuses it.
 func anyAudience(verifiers []*doorward.Verifier) guard {
 	return func(next http.Handler) http.Handler {
 		handlers := make([]http.Handler, len(verifiers))
@@ -149,7 +149,7 @@ func mustChange(claims *doorward.Claims) bool {
 	return found && (must || err != nil)
 }
 
-// checkPerson wants a token that somebody got by a login (RFC 9068 §2.2.1).
+// checkPerson refuses a token that nobody got by a login (RFC 9068 §2.2.1).
 func checkPerson(claims *doorward.Claims) error {
 	if !claims.AuthTime.IsZero() {
 		return nil
@@ -161,7 +161,8 @@ func checkPerson(claims *doorward.Claims) error {
 	}
 }
 
-// checkAdmin wants the role admin. A user who has it but not yet in effect reads how to get there.
+// checkAdmin refuses a token without the role admin. A user for whom the role does not count yet
+// is told how to change that.
 func checkAdmin(claims *doorward.Claims) error {
 	if claims.HasRole(account.RoleAdmin) {
 		return nil
@@ -178,7 +179,7 @@ func checkAdmin(claims *doorward.Claims) error {
 	return f
 }
 
-// badBearer is 401 for a Bearer token that a handler of ours has refused.
+// badBearer is 401 for a Bearer token that a handler has refused, not a verifier.
 func badBearer(cause error) error {
 	f := &endpoint.Failure{Status: http.StatusUnauthorized, Code: "invalid_token", Description: "token not valid", Cause: cause}
 	f.Challenge = endpoint.Challenge(f.Code, f.Description)

@@ -66,12 +66,12 @@ func (s *Server) username(r *http.Request, claims *doorward.Claims) (string, err
 	return subject.Name, err
 }
 
-// emailWait is how long an answer waits for the store, which it needs for the address alone.
+// emailWait is how long an answer waits for the store, if it needs only the address from there.
 const emailWait = time.Second
 
-// email is the user's address, for whoever has logged in and has a token for this server itself: another
-// service that was sent one, or a script with an API key, learns no more of its user than it says. It is left out while the store does
-// not answer, since the token is as good as ever.
+// email is the user's address. It is for users who have logged in and have a token for this server itself: a
+// service that a token was sent to, or a script with an API key, learns no more of the user than the token
+// says. While the store does not answer, the address is left out and the rest of the answer is given.
 func (s *Server) email(r *http.Request, claims *doorward.Claims) string {
 	if !slices.Contains(claims.Audience, s.cfg.Issuer.URL()) || claims.AuthTime.IsZero() {
 		return ""

@@ -55,8 +55,8 @@ func resultOf(x *endpoint.Exchange) string {
 	return "ok"
 }
 
-// verified is the Observe of a verifier, nil without an observer.
-func (s *Server) verified() func(doorward.Outcome) {
+// observeTokens returns the doorward.Config.Observe of our verifiers, nil without an observer.
+func (s *Server) observeTokens() func(doorward.Outcome) {
 	if s.cfg.Observer == nil {
 		return nil
 	}

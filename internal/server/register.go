@@ -25,8 +25,8 @@ type registerResponse struct {
 	Email    string `json:"email,omitzero"`
 }
 
-// register adds the caller as a user, who then logs in. That a name is taken
-// cannot be hidden from who asks for it; it is told as slowly as a name is given.
+// register adds the caller as a user, who then logs in. That a name is taken cannot be
+// hidden; but to learn it takes as long as to register.
 func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	var req registerRequest
 	if err := endpoint.ReadJSON(w, r, &req); err != nil {

@@ -72,15 +72,15 @@ func (s *Server) revocations(w http.ResponseWriter, r *http.Request) error {
 }
 
 // streamRevocations writes events until the reader goes, is too slow or may not read them any
-// more, or the server stops. Each write has a limit of its own: those of the server
-// are for answers that end.
+// more, or the server stops. Each write has a deadline of its own: that of the server is for
+// answers that end.
 func (s *Server) streamRevocations(w http.ResponseWriter, r *http.Request, client account.Client, after issuer.Cursor) error {
 	stream, err := s.cfg.Feed.Follow(r.Context(), after, max(1, s.cfg.Connections/2))
 	if err != nil && !errors.Is(err, feed.ErrResync) {
 		return err
 	}
 	out := eventWriter{w, http.NewResponseController(w)}
-	_ = out.SetReadDeadline(time.Time{})                                      // What cannot be set, ends the stream early.
+	_ = out.SetReadDeadline(time.Time{})                                      // If it cannot be lifted the stream ends early.
 	defer func() { _ = out.SetWriteDeadline(time.Now().Add(eventTimeout)) }() // for the end of the answer
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
