@@ -36,12 +36,13 @@ func (p *People) AddRole(ctx context.Context, name string, scope []string, ev is
 	return r, nil
 }
 
-// SetRole changes the scopes of a role: for whoever has it at the next refresh, and with
-// now set at once, because their sessions end. It returns how many users that was, and
-// ErrScopeWord, ErrNoRole or ErrRoleBounds, and issuer.ErrConflict if seen is not nil and
-// not what the role is. Beside another error the role may have been
-// changed and not all sessions ended: the same call again ends the rest.
-func (p *People) SetRole(ctx context.Context, name string, seen *Role, c Change, now bool, ev issuer.Event) (r Role, ended int, err error) {
+// SetRole changes the scopes of a role. Whoever has the role gets the change at the next
+// refresh or, with endSessions set, at once: their sessions end, and ended is how many
+// users those were. It returns ErrScopeWord, ErrNoRole, ErrRoleBounds, or
+// issuer.ErrConflict if seen is not nil and not what the role is. With any other error the
+// role may have been changed without all sessions having ended; the same call again ends
+// the rest.
+func (p *People) SetRole(ctx context.Context, name string, seen *Role, c Change, endSessions bool, ev issuer.Event) (r Role, ended int, err error) {
 	if err := p.checkRole(name, slices.Concat(c.To, c.Add)); err != nil {
 		return Role{}, 0, err
 	}
@@ -49,7 +50,7 @@ func (p *People) SetRole(ctx context.Context, name string, seen *Role, c Change,
 	if r, err = p.roles.ChangeRole(ctx, name, seen, c, ev); err != nil {
 		return Role{}, 0, fmt.Errorf("set role: %w", err)
 	}
-	if now {
+	if endSessions {
 		ended, err = p.endMembers(ctx, name, ev)
 	}
 	return r, ended, err
@@ -81,9 +82,10 @@ func (p *People) ListRoles(ctx context.Context, q Query) ([]Role, error) {
 	return list, nil
 }
 
-// RemoveRole removes a role and takes it from everybody who has it; with now set it ends
-// their sessions. It returns how many users that was, and ErrNoRole or ErrRoleAdmin.
-func (p *People) RemoveRole(ctx context.Context, name string, now bool, ev issuer.Event) (int, error) {
+// RemoveRole removes a role and takes it from everybody who has it; with endSessions set
+// it also ends their sessions. It returns how many users had the role, and ErrNoRole or
+// ErrRoleAdmin.
+func (p *People) RemoveRole(ctx context.Context, name string, endSessions bool, ev issuer.Event) (int, error) {
 	if name == RoleAdmin {
 		return 0, ErrRoleAdmin
 	}
@@ -95,7 +97,7 @@ func (p *People) RemoveRole(ctx context.Context, name string, now bool, ev issue
 	if err != nil {
 		return 0, fmt.Errorf("remove role: %w", err)
 	}
-	if !now {
+	if !endSessions {
 		return len(ids), nil
 	}
 	// The role is gone, so nobody can ask for the rest once more: whoever asked may be gone too.
@@ -108,11 +110,11 @@ func (p *People) RemoveRole(ctx context.Context, name string, now bool, ev issue
 	return len(ids), nil
 }
 
-// SetRoles changes the roles of a user: at the next refresh, and with now set at once,
-// because their sessions end; the caller applies the Revocation. Who gets RoleAdmin with a
-// password that somebody else chose has to change it first: see User.AdminWaits. It returns
-// ErrRole, ErrNotFound, ErrRoleBounds or ErrLastAdmin.
-func (p *People) SetRoles(ctx context.Context, id string, c Change, now bool, ev issuer.Event) (User, doorward.Revocation, error) {
+// SetRoles changes the roles of a user. The change takes effect at the next refresh or, with
+// endSessions set, at once: every session of the user ends, and the caller applies the
+// Revocation. Who gets RoleAdmin with a password that somebody else chose has to change it
+// first: see User.AdminWaits. It returns ErrRole, ErrNotFound, ErrRoleBounds or ErrLastAdmin.
+func (p *People) SetRoles(ctx context.Context, id string, c Change, endSessions bool, ev issuer.Event) (User, doorward.Revocation, error) {
 	if p.roles == nil {
 		return User{}, doorward.Revocation{}, errNoRoles
 	}
@@ -120,7 +122,7 @@ func (p *People) SetRoles(ctx context.Context, id string, c Change, now bool, ev
 		return User{}, doorward.Revocation{}, err
 	}
 	ev.Kind, ev.Subject = EventUserRoles, id
-	u, cut, err := p.roles.ChangeRoles(ctx, id, c, now, ev)
+	u, cut, err := p.roles.ChangeRoles(ctx, id, c, endSessions, ev)
 	if err != nil {
 		return User{}, doorward.Revocation{}, fmt.Errorf("set roles: %w", err)
 	}

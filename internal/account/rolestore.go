@@ -63,12 +63,12 @@ type RoleStore interface {
 	// Members lists the IDs of the users who have a role, in byte order. Query.After is an ID.
 	Members(ctx context.Context, name string, q Query) ([]string, error)
 
-	// ChangeRoles changes the roles of a user. Who gets RoleAdmin while User.MustChange holds
-	// has a password that works for InitialLifetime from now on, if not shorter; who loses it
-	// before that is over has one that goes on working. With now set it ends every session as
-	// [Store].SetPassword does and returns the cut-off. It returns ErrNotFound,
-	// ErrRoleBounds or ErrLastAdmin.
-	ChangeRoles(ctx context.Context, id string, c Change, now bool, ev issuer.Event) (User, doorward.Revocation, error)
+	// ChangeRoles changes the roles of a user. With endSessions set it also ends every session,
+	// as [Store].SetPassword does, and returns the cut-off. While User.MustChange holds, whoever
+	// gets RoleAdmin has a password that works for InitialLifetime at most from now on, and
+	// whoever loses RoleAdmin before the password expired has one that goes on working. It
+	// returns ErrNotFound, ErrRoleBounds or ErrLastAdmin.
+	ChangeRoles(ctx context.Context, id string, c Change, endSessions bool, ev issuer.Event) (User, doorward.Revocation, error)
 
 	// EndUsers ends every session of the users, as issuer.SessionStore.EndSubject does,
 	// with one event for each.

@@ -132,25 +132,25 @@ func (s *Store) Members(ctx context.Context, name string, q account.Query) (ids 
 }
 
 // ChangeRoles changes the roles of a user.
-func (s *Store) ChangeRoles(ctx context.Context, id string, c account.Change, now bool, ev issuer.Event) (account.User, doorward.Revocation, error) {
+func (s *Store) ChangeRoles(ctx context.Context, id string, c account.Change, endSessions bool, ev issuer.Event) (account.User, doorward.Revocation, error) {
 	var user account.User
 	if err := checkText(slices.Concat([]string{id}, c.To, c.Add, c.Remove)...); err != nil {
 		return user, doorward.Revocation{}, err
 	}
-	change := func(ctx context.Context, tx Tx, at time.Time) (err error) {
-		user, err = changeRoles(ctx, tx, at, id, c)
+	change := func(ctx context.Context, tx Tx, now time.Time) (err error) {
+		user, err = changeRoles(ctx, tx, now, id, c)
 		ev.Reason = strings.Join(user.Roles, ",")
 		return err
 	}
-	if now {
+	if endSessions {
 		cut, err := s.endUser(ctx, "change roles", id, &ev, change)
 		return user, cut, err
 	}
-	return user, doorward.Revocation{}, s.write(ctx, "change roles", func(ctx context.Context, tx Tx, at time.Time) error {
-		if err := change(ctx, tx, at); err != nil {
+	return user, doorward.Revocation{}, s.write(ctx, "change roles", func(ctx context.Context, tx Tx, now time.Time) error {
+		if err := change(ctx, tx, now); err != nil {
 			return err
 		}
-		return record(ctx, tx, at, about(ev, id, ""))
+		return record(ctx, tx, now, about(ev, id, ""))
 	})
 }
 

@@ -74,8 +74,8 @@ func (s Shell) setEmail(ctx context.Context, people *account.People, id, email s
 	return nil
 }
 
-func (s Shell) setRoles(ctx context.Context, people *account.People, was account.User, c account.Change, now bool) error {
-	u, _, err := people.SetRoles(ctx, was.ID, c, now, s.Event())
+func (s Shell) setRoles(ctx context.Context, people *account.People, was account.User, c account.Change, endSessions bool) error {
+	u, _, err := people.SetRoles(ctx, was.ID, c, endSessions, s.Event())
 	if err != nil {
 		return s.Explain(err)
 	}
@@ -92,7 +92,7 @@ func (s Shell) setRoles(ctx context.Context, people *account.People, was account
 	if u.AdminWaits() {
 		s.Note("their password was generated: it works until %s, and they have no admin rights until they change it", u.PasswordExpiresAt.UTC().Format(time.RFC3339))
 	}
-	if now {
+	if endSessions {
 		s.Note("all their sessions have ended")
 	}
 	return nil
