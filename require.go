@@ -25,7 +25,7 @@ func (v *Verifier) Require(needs ...Need) func(http.Handler) http.Handler {
 	needs = slices.Clone(needs)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			v.serve(w, r, next, needs, false)
+			v.serve(w, r, next, false, needs)
 		})
 	}
 }
@@ -36,7 +36,7 @@ func (v *Verifier) Require(needs ...Need) func(http.Handler) http.Handler {
 func (v *Verifier) Optional() func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			v.serve(w, r, next, nil, true)
+			v.serve(w, r, next, true, nil)
 		})
 	}
 }
@@ -72,7 +72,7 @@ func (v *Verifier) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 // [WriteRefusal] writes the Refusal. Two headers are left to the caller: Vary, and
 // Cache-Control: private where the token may come in the query.
 func (v *Verifier) Check(r *http.Request, optional bool, needs ...Need) (*Claims, *Refusal) {
-	_, c, refusal := v.decide(r, needs, optional)
+	_, c, refusal := v.decide(r, optional, needs)
 	if refusal != nil {
 		v.finish(refusal, r, c)
 		return nil, refusal
@@ -80,9 +80,9 @@ func (v *Verifier) Check(r *http.Request, optional bool, needs ...Need) (*Claims
 	return c, nil
 }
 
-func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handler, needs []Need, optional bool) {
+func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handler, optional bool, needs []Need) {
 	v.addVary(w.Header())
-	t, c, refusal := v.decide(r, needs, optional)
+	t, c, refusal := v.decide(r, optional, needs)
 	if refusal != nil {
 		v.refuse(w, r, refusal, c)
 		return
@@ -95,7 +95,7 @@ func (v *Verifier) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 
 // decide says who asks or why they are refused, and tells the observer. The claims beside a
 // refusal are for the log alone.
-func (v *Verifier) decide(r *http.Request, needs []Need, optional bool) (t found, c *Claims, refusal *Refusal) {
+func (v *Verifier) decide(r *http.Request, optional bool, needs []Need) (t found, c *Claims, refusal *Refusal) {
 	t, err := v.extract(r)
 	if err == nil && t.raw == "" {
 		if optional {
