@@ -154,7 +154,7 @@ func (w *recordedWorld) record(callers, calls int) []porcupine.Operation {
 	w.t.Helper()
 	id := fmt.Sprintf("u_%d", rand.Uint64())
 	w.people.set(id, issuer.Subject{Active: true})
-	if _, err := w.users.CreateUser(w.t.Context(), account.Row{ID: id, Name: id, Canonical: id, Hash: "0"}, issuer.Event{}); err != nil {
+	if _, err := w.users.CreateUser(w.t.Context(), account.UserRow{ID: id, Name: id, Canonical: id, Hash: "0"}, issuer.Event{}); err != nil {
 		w.t.Fatal(err)
 	}
 	r := &recorder{w: w, start: time.Now()}

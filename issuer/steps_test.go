@@ -128,7 +128,7 @@ func stepped(t *testing.T) (w, elsewhere *world, s *steps) {
 		s = &steps{Store: c.Store}
 		c.Store = s
 	})
-	_, err := s.Store.(*sqlite.Store).CreateUser(t.Context(), account.Row{ID: "ada", Name: "ada", Canonical: "ada", Hash: "old"}, issuer.Event{})
+	_, err := s.Store.(*sqlite.Store).CreateUser(t.Context(), account.UserRow{ID: "ada", Name: "ada", Canonical: "ada", Hash: "old"}, issuer.Event{})
 	if err != nil {
 		t.Fatal(err)
 	}

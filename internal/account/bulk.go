@@ -23,8 +23,8 @@ type BulkStore interface {
 	// CreateUsers inserts what it can of rows, in one transaction, and returns one
 	// error for each: nil, ErrPresent if the canonical name is taken by a user with the
 	// same hash, ErrNameTaken or ErrRoleBounds. It writes one event for each user that it inserts,
-	// which is Row.Made. With dry set it looks and writes nothing.
-	CreateUsers(ctx context.Context, rows []Row, dry bool, ev issuer.Event) ([]error, error)
+	// which is UserRow.Made. With dry set it looks and writes nothing.
+	CreateUsers(ctx context.Context, rows []UserRow, dry bool, ev issuer.Event) ([]error, error)
 
 	// Credentials lists users with their hashes in the byte order of their canonical names.
 	Credentials(ctx context.Context, q Query) ([]Credential, error)
@@ -60,7 +60,7 @@ func (p *People) Import(ctx context.Context, users []Imported, dry bool, ev issu
 		return nil, fmt.Errorf("import users: %d at once, at most %d", len(users), MaxImport)
 	}
 	verdicts := make([]error, len(users))
-	var rows []Row
+	var rows []UserRow
 	var of []int // rows[i] is users[of[i]]
 	for i, u := range users {
 		row, err := importedRow(u)
@@ -101,21 +101,21 @@ func (p *People) RecordExport(ctx context.Context, ev issuer.Event) error {
 	return p.throttle.Record(ctx, ev)
 }
 
-func importedRow(u Imported) (Row, error) {
+func importedRow(u Imported) (UserRow, error) {
 	name, canonical, err := ParseName(u.Name)
 	if err != nil {
-		return Row{}, err
+		return UserRow{}, err
 	}
 	email, err := parseEmail(u.Email)
 	if err != nil {
-		return Row{}, err
+		return UserRow{}, err
 	}
 	roles, err := parseRoles(u.Roles)
 	if err != nil {
-		return Row{}, err
+		return UserRow{}, err
 	}
 	if _, err := password.Recognize(u.Hash); err != nil {
-		return Row{}, err
+		return UserRow{}, err
 	}
-	return Row{ID: newID(), Name: name, Canonical: canonical, Email: email, Roles: roles, Hash: u.Hash, Disabled: u.Disabled}, nil
+	return UserRow{ID: newID(), Name: name, Canonical: canonical, Email: email, Roles: roles, Hash: u.Hash, Disabled: u.Disabled}, nil
 }

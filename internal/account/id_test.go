@@ -43,7 +43,7 @@ func TestFindTakesAnIDFirst_Attack_E05(t *testing.T) {
 	hash, err := w.store.Credential(t.Context(), eve.ID)
 	w.wantError(err, nil)
 	for _, id := range []string{bob.ID, "u_" + strings.Repeat("a", 26)} {
-		_, err = w.store.CreateUser(t.Context(), account.Row{ID: "u_of" + id, Name: id, Canonical: id, Hash: hash.Hash}, event)
+		_, err = w.store.CreateUser(t.Context(), account.UserRow{ID: "u_of" + id, Name: id, Canonical: id, Hash: hash.Hash}, event)
 		w.wantError(err, nil)
 		w.mustLogin(id, right)
 	}

@@ -115,7 +115,7 @@ func (w *world) expired(name string) {
 // without adds a user who has no password.
 func (w *world) without(name string) {
 	w.Helper()
-	if _, err := w.store.CreateUser(w.Context(), account.Row{ID: "u_" + name, Name: name, Canonical: name}, event); err != nil {
+	if _, err := w.store.CreateUser(w.Context(), account.UserRow{ID: "u_" + name, Name: name, Canonical: name}, event); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -347,7 +347,7 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	values := []any{
 		account.NewUser{Name: "ada", Password: secret},
 		&account.NewUser{Name: "ada", Password: secret},
-		account.Row{ID: "u_1", Hash: secret},
+		account.UserRow{ID: "u_1", Hash: secret},
 		account.NewPassword{Hash: secret, Old: secret},
 		account.Credential{Hash: secret},
 		[]account.Credential{{Hash: secret}},

@@ -250,7 +250,7 @@ func (p *People) add(ctx context.Context, n NewUser, first bool, ev issuer.Event
 		return User{}, err
 	}
 	ev.Kind = cmp.Or(ev.Kind, EventUserAdd)
-	u, err := p.store.CreateUser(ctx, Row{
+	u, err := p.store.CreateUser(ctx, UserRow{
 		ID: newID(), Name: name, Canonical: canonical, Email: email, Roles: roles, Hash: hash,
 		MustChange: n.MustChange, Lifetime: n.Lifetime, First: first,
 	}, ev)

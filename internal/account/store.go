@@ -38,7 +38,7 @@ type Store interface {
 	// if a user has the canonical name, and ErrNotEmpty if row.First is set and
 	// there is any user. Two calls with row.First, from two processes, make one user.
 	// The event is row.Made.
-	CreateUser(ctx context.Context, row Row, ev issuer.Event) (User, error)
+	CreateUser(ctx context.Context, row UserRow, ev issuer.Event) (User, error)
 
 	// User returns the user with this ID, or ErrNotFound.
 	User(ctx context.Context, id string) (User, error)
@@ -124,8 +124,8 @@ type User struct {
 // somebody else chose the password.
 func (u User) AdminWaits() bool { return u.MustChange && slices.Contains(u.Roles, RoleAdmin) }
 
-// Row is what [Store.CreateUser] inserts.
-type Row struct {
+// UserRow is what [Store.CreateUser] inserts.
+type UserRow struct {
 	ID        string
 	Name      string
 	Canonical string
@@ -142,7 +142,7 @@ type Row struct {
 }
 
 // Made is the event of a user who is made from the row. After its reason, if there is one, it says with which roles.
-func (r Row) Made(ev issuer.Event) issuer.Event {
+func (r UserRow) Made(ev issuer.Event) issuer.Event {
 	ev.Subject = cmp.Or(ev.Subject, r.ID)
 	roles := strings.Join(slices.Compact(slices.Sorted(slices.Values(r.Roles))), ",")
 	if ev.Reason != "" && roles != "" {
@@ -153,10 +153,10 @@ func (r Row) Made(ev issuer.Event) issuer.Event {
 }
 
 // String leaves the hash out.
-func (r Row) String() string { return "user " + r.ID }
+func (r UserRow) String() string { return "user " + r.ID }
 
 // GoString leaves the hash out.
-func (r Row) GoString() string { return r.String() }
+func (r UserRow) GoString() string { return r.String() }
 
 // NewPassword is what [Store.SetPassword] writes.
 type NewPassword struct {
@@ -174,11 +174,12 @@ func (n NewPassword) String() string { return "new password" }
 // GoString leaves the hashes out.
 func (n NewPassword) GoString() string { return n.String() }
 
-// Query selects users.
+// Query selects a page of a list: of users, clients, roles or the members of a role.
 type Query struct {
-	// After continues a listing: only users whose canonical name is greater.
+	// After continues a listing: only what is greater, by the key in whose order the list is.
+	// That is the canonical name of users, the name of clients and roles, the ID of members.
 	After string
-	// Limit is the greatest number of users returned; 0 means 100.
+	// Limit is the greatest number of entries returned; 0 means 100.
 	Limit int
 }
 

@@ -66,7 +66,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, store: &watched{Store: db}}
 	w.issuer, err = issuer.New(t.Context(), issuer.Config{Issuer: issuerURL, Store: db, MasterKey: issuer.GenerateMasterKey(), Subjects: nobody{}})
 	must(t, err)
-	_, err = db.CreateUser(t.Context(), account.Row{ID: "u_ada", Name: "Ada", Canonical: "ada", Hash: "$"}, issuer.Event{})
+	_, err = db.CreateUser(t.Context(), account.UserRow{ID: "u_ada", Name: "Ada", Canonical: "ada", Hash: "$"}, issuer.Event{})
 	must(t, err)
 	w.keys = account.NewAPIKeys(account.APIKeysConfig{
 		Store: w.store, Audiences: []string{issuerURL, "orders"}, Failures: quota.Limits{Each: 3, All: 1000},

@@ -25,7 +25,7 @@ func newKeyWorld(t *testing.T) *keyWorld {
 	w := newWorld(t)
 	_, err := w.store.CreateRole(t.Context(), "staff", []string{"reports:read", "reports:write"}, issuer.Event{})
 	must(t, err)
-	_, err = w.store.CreateUser(t.Context(), account.Row{ID: "u_carl", Name: "Carl", Canonical: "carl", Hash: "$", Roles: []string{"staff"}}, issuer.Event{})
+	_, err = w.store.CreateUser(t.Context(), account.UserRow{ID: "u_carl", Name: "Carl", Canonical: "carl", Hash: "$", Roles: []string{"staff"}}, issuer.Event{})
 	must(t, err)
 	return &keyWorld{w, account.NewAPIKeys(account.APIKeysConfig{Store: w.store, Audiences: []string{issuerURL, ordersName, apiName}})}
 }

@@ -116,7 +116,7 @@ func TestAdminUsers(t *testing.T) {
 	w.addUser("root", adminWord, "admin")
 	token := w.login("root", adminWord).text("access_token")
 	for i := range 100 {
-		_, err := w.store.CreateUser(t.Context(), account.Row{ID: fmt.Sprint("u_", i), Name: fmt.Sprintf("x%03d", i), Canonical: fmt.Sprintf("x%03d", i)}, issuer.Event{})
+		_, err := w.store.CreateUser(t.Context(), account.UserRow{ID: fmt.Sprint("u_", i), Name: fmt.Sprintf("x%03d", i), Canonical: fmt.Sprintf("x%03d", i)}, issuer.Event{})
 		must(t, err)
 	}
 	a := w.do("GET", "/admin/v1/users", nil, bearer(token)).want(t, 200, "")

@@ -139,7 +139,7 @@ func TestAttack_D09_StoredTexts(t *testing.T) {
 		if err != nil {
 			continue // A text that is no name.
 		}
-		user, err := w.store.CreateUser(t.Context(), account.Row{ID: "u_" + rand.Text(), Name: shown, Canonical: canonical}, issuer.Event{Actor: "test"})
+		user, err := w.store.CreateUser(t.Context(), account.UserRow{ID: "u_" + rand.Text(), Name: shown, Canonical: canonical}, issuer.Event{Actor: "test"})
 		if errors.Is(err, account.ErrNameTaken) {
 			continue
 		}

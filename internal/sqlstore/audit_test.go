@@ -24,7 +24,7 @@ func TestAudit(t *testing.T) {
 		ev.Subject, ev.Session = subject, session
 		return ev
 	}
-	user := account.Row{ID: "u_1", Canonical: "ann"}
+	user := account.UserRow{ID: "u_1", Canonical: "ann"}
 	steps := []struct {
 		name string
 		do   func() error

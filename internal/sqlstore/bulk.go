@@ -12,7 +12,7 @@ import (
 )
 
 // CreateUsers inserts what it can of rows in one transaction.
-func (s *Store) CreateUsers(ctx context.Context, rows []account.Row, dry bool, ev issuer.Event) ([]error, error) {
+func (s *Store) CreateUsers(ctx context.Context, rows []account.UserRow, dry bool, ev issuer.Event) ([]error, error) {
 	for _, row := range rows {
 		if row.ID == "" || row.Canonical == "" {
 			return nil, errors.New("create users: no ID or no name")
@@ -69,7 +69,7 @@ func (s *Store) Credentials(ctx context.Context, q account.Query) (list []accoun
 
 // present returns why a row cannot be inserted, or nil if it can: the canonical name is taken, or
 // the roles are too many.
-func present(ctx context.Context, tx Tx, row account.Row) (verdict, err error) {
+func present(ctx context.Context, tx Tx, row account.UserRow) (verdict, err error) {
 	var hash string
 	err = tx.QueryRowContext(ctx, `SELECT hash FROM users WHERE canonical = $1`, row.Canonical).Scan(&hash)
 	switch {

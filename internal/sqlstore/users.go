@@ -16,7 +16,7 @@ const userColumns = `u.id, u.name, u.canonical, u.email, u.hash, u.disabled, u.m
 	u.password_expires_at, u.password_changed_at, u.created_at, COALESCE(r.role, '')`
 
 // CreateUser inserts a user and returns it as stored.
-func (s *Store) CreateUser(ctx context.Context, row account.Row, ev issuer.Event) (account.User, error) {
+func (s *Store) CreateUser(ctx context.Context, row account.UserRow, ev issuer.Event) (account.User, error) {
 	if row.ID == "" || row.Canonical == "" {
 		return account.User{}, errors.New("create user: no ID or no name")
 	}
@@ -211,7 +211,7 @@ func checkFirst(ctx context.Context, tx Tx, first bool) error {
 	return nil
 }
 
-func insertUser(ctx context.Context, tx Tx, now time.Time, row account.Row) error {
+func insertUser(ctx context.Context, tx Tx, now time.Time, row account.UserRow) error {
 	made, err := changedOne(tx.ExecContext(ctx, `
 		INSERT INTO users (id, name, canonical, email, hash, disabled, must_change,
 			password_expires_at, password_changed_at, created_at)

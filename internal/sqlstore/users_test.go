@@ -16,7 +16,7 @@ import (
 // addUser makes the user "u_" + name.
 func (f *fixture) addUser(name string, roles ...string) account.User {
 	f.Helper()
-	user, err := f.CreateUser(f.Context(), account.Row{
+	user, err := f.CreateUser(f.Context(), account.UserRow{
 		ID: "u_" + name, Name: name, Canonical: name, Roles: roles, Hash: "hash of " + name,
 	}, event)
 	f.ok(err)
@@ -28,7 +28,7 @@ func TestCreateUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := open(t)
 		now := time.Now().UTC()
-		row := account.Row{
+		row := account.UserRow{
 			ID: "u_1", Name: "Ann", Canonical: "ann", Roles: []string{"editor", "admin", "editor"},
 			Hash: "h", MustChange: true, Lifetime: day,
 		}
@@ -60,16 +60,16 @@ func TestCreateUserRefuses(t *testing.T) {
 	f.addUser("ann")
 	tests := []struct {
 		name    string
-		row     account.Row
+		row     account.UserRow
 		wantErr error // nil: any
 	}{
-		{"the name is taken", account.Row{ID: "u_2", Canonical: "ann"}, account.ErrNameTaken},
-		{"not the first", account.Row{ID: "u_2", Canonical: "bob", First: true}, account.ErrNotEmpty},
-		{"the ID is used", account.Row{ID: "u_ann", Canonical: "bob"}, nil},
-		{"no ID", account.Row{Canonical: "bob"}, nil},
-		{"no name", account.Row{ID: "u_2"}, nil},
-		{"bad text", account.Row{ID: "u_2", Canonical: "bob", Name: "b\x00b"}, sqlstore.ErrText},
-		{"bad role", account.Row{ID: "u_2", Canonical: "bob", Roles: []string{"\xff"}}, sqlstore.ErrText},
+		{"the name is taken", account.UserRow{ID: "u_2", Canonical: "ann"}, account.ErrNameTaken},
+		{"not the first", account.UserRow{ID: "u_2", Canonical: "bob", First: true}, account.ErrNotEmpty},
+		{"the ID is used", account.UserRow{ID: "u_ann", Canonical: "bob"}, nil},
+		{"no ID", account.UserRow{Canonical: "bob"}, nil},
+		{"no name", account.UserRow{ID: "u_2"}, nil},
+		{"bad text", account.UserRow{ID: "u_2", Canonical: "bob", Name: "b\x00b"}, sqlstore.ErrText},
+		{"bad role", account.UserRow{ID: "u_2", Canonical: "bob", Roles: []string{"\xff"}}, sqlstore.ErrText},
 	}
 	for _, tt := range tests {
 		_, err := f.CreateUser(t.Context(), tt.row, event)
@@ -104,7 +104,7 @@ func TestCreateFirstUserOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	errs := together(10, func(i int) error {
-		_, err := f.CreateUser(t.Context(), account.Row{ID: fmt.Sprint("u_", i), Canonical: fmt.Sprint("admin", i), First: true}, event)
+		_, err := f.CreateUser(t.Context(), account.UserRow{ID: fmt.Sprint("u_", i), Canonical: fmt.Sprint("admin", i), First: true}, event)
 		return err
 	})
 	made := 0
@@ -260,7 +260,7 @@ func TestDisableEnableDelete(t *testing.T) {
 	f.fails(err, account.ErrNotFound)
 	_, err = f.UserByName(t.Context(), "ann")
 	f.fails(err, account.ErrNotFound)
-	_, err = f.CreateUser(t.Context(), account.Row{ID: "u_new", Canonical: "ann"}, event)
+	_, err = f.CreateUser(t.Context(), account.UserRow{ID: "u_new", Canonical: "ann"}, event)
 	f.ok(err)
 	again, err := f.User(t.Context(), "u_new")
 	f.ok(err)

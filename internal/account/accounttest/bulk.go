@@ -17,7 +17,7 @@ func testBulk(f *fixture) {
 	f.create(ada)
 	same, other, eve, bob := newRow("ADA"), newRow("aDa"), newRow("Eve", "editor", "admin"), newRow("Bob")
 	same.Hash, other.Hash, eve.Disabled = ada.Hash, "$another", true
-	rows := []account.Row{eve, same, bob, other, newRow("bob")}
+	rows := []account.UserRow{eve, same, bob, other, newRow("bob")}
 	rows[4].Hash = bob.Hash
 
 	made, err := f.store.CreateUsers(f.Context(), rows, true, event)
@@ -47,12 +47,12 @@ func testBulk(f *fixture) {
 func testBulkWhole(f *fixture) {
 	ctx, cancel := context.WithCancel(f.Context())
 	cancel()
-	if _, err := f.store.CreateUsers(ctx, []account.Row{newRow("Ada"), newRow("Bob")}, false, event); err == nil {
+	if _, err := f.store.CreateUsers(ctx, []account.UserRow{newRow("Ada"), newRow("Bob")}, false, event); err == nil {
 		f.Error("no error from a context that has ended")
 	}
 	hostile := newRow("Eve")
 	hostile.Hash = "a\x00b"
-	if _, err := f.store.CreateUsers(f.Context(), []account.Row{newRow("Ada"), hostile}, false, event); err == nil {
+	if _, err := f.store.CreateUsers(f.Context(), []account.UserRow{newRow("Ada"), hostile}, false, event); err == nil {
 		f.Error("no error for a NUL in a hash")
 	}
 	if users, err := f.store.Users(f.Context(), account.Query{}); err != nil || len(users) != 0 {
@@ -64,7 +64,7 @@ func testBulkTogether(f *fixture) {
 	ctx, cancel := context.WithTimeout(f.Context(), time.Minute)
 	defer cancel()
 	added := f.together(8, func(_ context.Context, s Store) bool {
-		rows := make([]account.Row, 20)
+		rows := make([]account.UserRow, 20)
 		for i := range rows {
 			rows[i] = newRow(fmt.Sprintf("user%d", i))
 		}

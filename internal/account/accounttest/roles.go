@@ -181,7 +181,7 @@ func testRoleBounds(f *fixture) {
 	f.wantError(err, account.ErrRoleBounds)
 	_, err = f.store.CreateUser(f.Context(), newRow("Bob", "full", "other"), event)
 	f.wantError(err, account.ErrRoleBounds)
-	verdicts, err := f.store.CreateUsers(f.Context(), []account.Row{newRow("Cy", "full", "other"), newRow("Di", "full")}, false, event)
+	verdicts, err := f.store.CreateUsers(f.Context(), []account.UserRow{newRow("Cy", "full", "other"), newRow("Di", "full")}, false, event)
 	f.wantError(err, nil)
 	f.wantError(verdicts[0], account.ErrRoleBounds)
 	f.wantError(verdicts[1], nil)
@@ -261,7 +261,7 @@ func testLastAdmin(f *fixture) {
 	off := newRow("Off", "admin")
 	off.Disabled = true
 	f.create(off)
-	f.create(account.Row{ID: "u_none", Name: "None", Canonical: "none", Roles: []string{"admin"}}) // cannot log in
+	f.create(account.UserRow{ID: "u_none", Name: "None", Canonical: "none", Roles: []string{"admin"}}) // cannot log in
 	ada := f.create(newRow("Ada", "admin", "editor"))
 	f.role("editor", "a")
 	session := f.login(ada.ID)

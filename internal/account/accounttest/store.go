@@ -114,14 +114,14 @@ type fixture struct {
 
 var event = issuer.Event{Kind: "test", Actor: "accounttest", Address: "192.0.2.1", RequestID: "r1"}
 
-func newRow(name string, roles ...string) account.Row {
-	return account.Row{
+func newRow(name string, roles ...string) account.UserRow {
+	return account.UserRow{
 		ID: "u_" + strings.ToLower(rand.Text()), Name: name, Canonical: strings.ToLower(name), Roles: roles,
 		Email: name + "@example.com", Hash: "$hash of " + name,
 	}
 }
 
-func (f *fixture) create(row account.Row) account.User {
+func (f *fixture) create(row account.UserRow) account.User {
 	f.Helper()
 	u, err := f.store.CreateUser(f.Context(), row, event)
 	if err != nil {
