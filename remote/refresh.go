@@ -162,7 +162,7 @@ func (s *KeySet) report(ctx context.Context, before, a *answer, err error) {
 	}
 }
 
-// untilDue is for Run.
+// untilDue returns how long Run waits before the next fetch.
 func (s *KeySet) untilDue() time.Duration {
 	s.mu.Lock()
 	rest := coolDown - time.Since(s.begun)
