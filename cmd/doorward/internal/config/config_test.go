@@ -260,6 +260,7 @@ func TestAttack_H12(t *testing.T) {
 		{name: "unknown word in a route", file: "routes:\n  - {path: /a, role: x}\n", want: ":2:16: routes: unknown key \"role\""},
 		{name: "access of a route", file: "routes:\n  - {path: /a, access: open}\n", want: ":2:24: routes.access: want token, optional, public or deny"},
 		{name: "roles as text", file: "routes:\n  - {path: /a, require: {roles: admin}}\n", want: ":2:33: routes.require.roles: want a list"},
+		{name: "a role that nobody can have", file: "routes:\n  - {path: /a, require: {roles: [staff, Admin]}}\n", want: ":2:41: routes.require.roles: want roles as users have them"},
 		{name: "one of no roles", file: "routes:\n  - {path: /a}\n  - {path: /b, require: {roles: []}}\n", want: ":3:5: routes.require.roles: /b: is an empty list"},
 		{name: "no methods", file: "routes:\n  - {path: /a, methods: []}\n", want: "routes.methods: /a: is an empty list"},
 		{name: "everybody is trusted", file: "trusted_proxies: [0.0.0.0/0]\n", want: "would trust everybody"},

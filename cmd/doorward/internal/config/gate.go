@@ -112,7 +112,7 @@ func (r *Route) form() object {
 		{"methods", list{&r.Methods, isWord}},
 		{"access", text{&r.Access, isOneOf("token", "optional", "public", "deny")}},
 		{"require", object{
-			{"roles", list{&r.Roles, isWord}},
+			{"roles", list{&r.Roles, isRole}},
 			{"scope", list{&r.Scope, isWord}},
 			{"recent", span{&r.Recent, time.Second, 365 * day}},
 		}},

@@ -88,6 +88,7 @@ func isOrigin(s string) error {
 
 var (
 	prefixForm = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
+	roleForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9_.:-]{0,63}$`)
 	memberForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
 )
 
@@ -110,6 +111,14 @@ func isField(s string) error {
 		if r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {
 			return errors.New("want letters, digits, - and _ alone")
 		}
+	}
+	return nil
+}
+
+// isRole refuses what nobody can have as a role.
+func isRole(s string) error {
+	if !roleForm.MatchString(s) {
+		return errors.New("want roles as users have them: a-z 0-9 _ . : - alone, with a letter or digit at the front")
 	}
 	return nil
 }
