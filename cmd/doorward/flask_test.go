@@ -33,7 +33,7 @@ func TestFromFlaskJWTExtended(t *testing.T) {
 	for _, want := range []string{
 		`{"logged_in_as":"alice"}`, `"a token is required"`, "alice\n",
 		`{"hello":"stranger"}`, `{"hello":"alice"}`, `{"cleared_by":"u_`,
-		"fine", `"missing_token"`, `{"read_by":"alice"}`,
+		"fine", `"missing_token"`, `{"read_by":"alice"}`, "preflight: 200",
 		`{"name":"alice","orders":1}`, `{"lines":[]}`, `{"msg":"token not valid"}`,
 		"204", "session ended",
 	} {
