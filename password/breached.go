@@ -36,10 +36,9 @@ type Breached struct {
 	size int64
 }
 
-// OpenBreached opens a file of breached passwords, and looks at it in 4,096
-// places: whether there are digests, and in order. It returns ErrBreachedFile if
-// not. To replace the file, write another one and rename it; it is read after the
-// next OpenBreached.
+// OpenBreached opens a file of breached passwords. It checks in 4,096 places that there
+// are digests and that they are in order, and returns ErrBreachedFile if they are not. To
+// replace the file, write another one, rename it to path and call OpenBreached again.
 func OpenBreached(path string) (*Breached, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -52,7 +51,8 @@ func OpenBreached(path string) (*Breached, error) {
 	return b, nil
 }
 
-// Contains reports whether a password is in the file, as it came or in NFC.
+// Contains reports whether a password is in the file, as it came or in NFC. The error is
+// that of reading the file.
 func (b *Breached) Contains(password string) (bool, error) {
 	known, err := b.find(password)
 	if nfc := norm.NFC.String(password); err == nil && !known && nfc != password {
@@ -107,8 +107,8 @@ func (b *Breached) scan(low, high int64, want string) (bool, error) {
 	return false, nil
 }
 
-// lineAfter returns the digest of the first line that begins after a place, and
-// where it begins; "" if there is none.
+// lineAfter returns the digest of the first line that begins after a place, and where
+// that line begins. The digest is "" if there is no such line.
 func (b *Breached) lineAfter(place int64) (digest string, at int64, err error) {
 	var block [2 * breachedLine]byte
 	n, err := b.file.ReadAt(block[:], place)

@@ -14,8 +14,8 @@ import (
 )
 
 // commonDigests holds, sorted, the first 5 bytes of the SHA-256 of each common
-// password, as foldCommon makes it. Of a million million good passwords one is
-// refused by chance for every 25. The lists are those of cry/nbp (the first 10,000 and, of
+// password, as foldCommon makes it. A text that is not on the list is taken for one that is
+// with a chance of one in 24 million. The lists are those of cry/nbp (the first 10,000 and, of
 // the first 100,000, those of 8 characters or more) and of dropbox/zxcvbn (8 or
 // more), both MIT. To make the file anew, run
 //
@@ -28,20 +28,20 @@ const (
 	commonDigest = 5 // bytes
 	// leastVariety is the least number of different characters of a password.
 	leastVariety = 5
-	// leastRow is the least length of a piece of a row of the keyboard that counts as one.
+	// leastRow is the least number of characters of a keyboard row that count as a piece of it.
 	leastRow = 3
-	// leastName is the least length of a word of a name that is looked for.
+	// leastName is the least number of characters of a word of a name that is looked for.
 	leastName = 4
 )
 
-// foldCommon is the form in which passwords are compared with common ones: what
-// is alike to a person who types it.
+// foldCommon returns the form in which passwords are compared with common ones: NFKC, in
+// lower case.
 func foldCommon(password string) string {
 	return strings.ToLower(norm.NFKC.String(password))
 }
 
-// isCommon reports whether a text is one of the first that are tried: on the
-// list, also with digits or signs around it, or of a plain shape.
+// isCommon reports whether a text is among the first that an attacker tries: it is on the
+// list, perhaps with a few digits or signs around it, or it is plain, or it repeats such a text.
 func isCommon(text string) bool {
 	if isListed(text) || isPlain(text) {
 		return true
@@ -68,7 +68,8 @@ func isLittle(rest string) bool {
 	return utf8.RuneCountInString(rest) < LeastMin || isPlain(rest)
 }
 
-// isPlain reports few different characters, a short text that repeats, and rows of the keyboard.
+// isPlain reports whether a text has few different characters, repeats a short text, or is made
+// of pieces of keyboard rows.
 func isPlain(text string) bool {
 	variety := map[rune]bool{}
 	for _, r := range text {
@@ -93,7 +94,7 @@ func isListed(text string) bool {
 // in part, is text; or text itself.
 func period(text string) string {
 	runes := []rune(text)
-	border := make([]int, len(runes)+1) // of each beginning, the longest that it also ends with
+	border := make([]int, len(runes)+1) // border[n]: the longest other beginning of runes[:n] that it also ends with
 	for i, k := 1, 0; i < len(runes); i++ {
 		for k > 0 && runes[i] != runes[k] {
 			k = border[k]
@@ -109,7 +110,8 @@ func period(text string) string {
 	return text
 }
 
-// rows are neighbours on keyboards, in the alphabet and among the digits.
+// rows are the characters that are neighbours on keyboards, in the alphabet and among the
+// digits, in both directions.
 var rows = func() []string {
 	list := []string{
 		"abcdefghijklmnopqrstuvwxyzabc", "012345678901234567890",
@@ -140,8 +142,8 @@ func isRows(text string) bool {
 	return true
 }
 
-// rowPiece returns how many bytes a text begins with that are in a row, 0 if
-// those are fewer than leastRow characters.
+// rowPiece returns the number of bytes of the longest beginning of a text that is a piece
+// of a row, or 0 if that has fewer than leastRow characters.
 func rowPiece(text string) int {
 	longest, count, end := 0, 0, 0
 	for _, r := range text {

@@ -27,8 +27,8 @@ func readBcrypt(s string) (stored, error) {
 	return storedBcrypt("bcrypt", s, func(text []byte) []byte { return text })
 }
 
-// storedBcrypt is a bcrypt hash of what before makes of the password. A password
-// that bcrypt would cut is never right: no part of a password stands for all of it.
+// storedBcrypt is a bcrypt hash of what before makes of the password. A password that
+// bcrypt would truncate never matches, since its beginning alone must not be enough.
 func storedBcrypt(scheme, s string, before func([]byte) []byte) (stored, error) {
 	const prefix = len("$2b$12$")
 	if len(s) != prefix+bcryptSalt+bcryptKey || s[prefix-1] != '$' || !isCryptText(s[prefix:]) {

@@ -23,8 +23,8 @@ func cutText(s string) (method, salt string, key []byte, err error) {
 	return parts[0], parts[1], key, nil
 }
 
-// readWerkzeugPBKDF2 reads pbkdf2:sha256:600000$salt$key. Without the number the
-// hash could not be verified: each version of Werkzeug had another one in mind.
+// readWerkzeugPBKDF2 reads pbkdf2:sha256:600000$salt$key. A hash without the number cannot
+// be verified, since the default differs between the versions of Werkzeug.
 func readWerkzeugPBKDF2(s string) (stored, error) {
 	method, salt, key, err := cutText(s)
 	if err != nil {

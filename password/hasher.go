@@ -26,8 +26,8 @@ const MaxBytes = 1024
 var (
 	// ErrMismatch says that the password is not the one that was hashed.
 	ErrMismatch = errors.New("password: wrong password")
-	// ErrBusy says that too many passwords are being hashed. The caller answers
-	// 503 with Retry-After; nothing was computed.
+	// ErrBusy says that too many passwords are being hashed. Nothing was computed.
+	// A server answers 503 with Retry-After.
 	ErrBusy = errors.New("password: too many logins at once")
 	// ErrHash says that the stored hash cannot be read, or that it asks for more
 	// memory or time than is allowed. Nothing was computed.
@@ -110,8 +110,8 @@ type Stats struct {
 func (h *Hasher) Stats() Stats { return h.slots.stats() }
 
 // Hash returns the argon2id hash of a password as a PHC string, with a random
-// salt. The password counts whole and in NFC (NIST SP 800-63B-4 §3.1.1.2). Whether
-// it is good enough is asked with [Check].
+// salt. The whole password is hashed, in NFC (NIST SP 800-63B-4 §3.1.1.2). Hash does
+// not ask whether it is a good password: see [Check].
 //
 // It returns ErrTooLong, ErrText, ErrBusy, or the context's error while it waits.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
@@ -135,10 +135,11 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // says that it is weaker than what Hash makes now; the caller hashes the password
 // again and stores that.
 //
-// The password counts in NFC or else as it came, since other programs hash what
+// The password is tried in NFC and then as it came, since other programs hash what
 // they get. No password of more than 72 bytes is right for a bcrypt hash, and none
-// of more than 256 for a SHA-crypt one. A wrong password costs no less than with
-// a hash of our own, so that no cheap old hash can be guessed at faster here.
+// of more than 256 for a SHA-crypt one. A wrong password takes about as long as with
+// a hash of our own, or longer, even if the stored hash is a cheap one: old hashes do not
+// make guessing faster.
 //
 // It returns ErrHash, ErrTooLong, ErrText, ErrBusy, or the context's error while
 // it waits; none of these says anything about the password.
@@ -181,8 +182,8 @@ func (h *Hasher) VerifyNothing(ctx context.Context, password string) error {
 	return err
 }
 
-// prepare is what happens to every password before it is hashed. The length is
-// asked first: a megabyte is refused before anything reads it.
+// prepare checks a password and returns it in NFC. The length is checked first, so that
+// a megabyte is refused before anything reads it.
 func prepare(password string) ([]byte, error) {
 	if len(password) > MaxBytes {
 		return nil, fmt.Errorf("%w: it has %d", ErrTooLong, len(password))

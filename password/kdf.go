@@ -14,14 +14,15 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// digest is a hash function by the name that stored hashes have for it.
+// digest is a hash function.
 type digest struct {
 	new  func() hash.Hash
 	size int
-	// round is how long one iteration of PBKDF2 takes, or less.
+	// round is an upper estimate of the time of one iteration of PBKDF2.
 	round time.Duration
 }
 
+// digestOf returns the hash function by the name that stored hashes have for it.
 func digestOf(name string) (d digest, ok bool) {
 	switch name {
 	case "sha1":
@@ -34,13 +35,13 @@ func digestOf(name string) (d digest, ok bool) {
 	return digest{}, false
 }
 
-// isWhole reports whether another program would have hashed all of a text. C
-// stops at a NUL, and HMAC takes the key "a" for the key "a\x00" (RFC 2104 §2).
+// isWhole reports whether another program would have hashed all of a text. C stops at a
+// NUL, and HMAC cannot tell the key "a" from the key "a\x00" (RFC 2104 §2).
 func isWhole(text []byte, most int) bool {
 	return len(text) <= most && bytes.IndexByte(text, 0) < 0
 }
 
-// maxRounds is above what the bound of time lets through.
+// maxRounds is more than stored.affordable lets through for any digest.
 const maxRounds = 1 << 30
 
 // storedPBKDF2 is a PBKDF2 hash (RFC 8018 §5.2) whose key is one digest long, as

@@ -19,7 +19,7 @@ const (
 	maxSalt    = 64
 	minKey     = 16
 	maxKey     = 64
-	// One pass over one KiB takes this long, or less.
+	// argon2Work is an upper estimate of the time of one pass over one KiB.
 	argon2Work = 600 * time.Nanosecond
 )
 
@@ -38,8 +38,8 @@ const (
 // Password Storage Cheat Sheet.
 var current = phc{variant: argon2ID, memory: 19456, time: 2, threads: 1}
 
-// nothing is a readable hash of the current cost that no one has the password of:
-// its key is all zero.
+// nothing is a well-formed hash of the current cost that no known password matches: its
+// key is all zero.
 var nothing = phc{
 	variant: current.variant, memory: current.memory, time: current.time, threads: current.threads,
 	salt: make([]byte, saltBytes), key: make([]byte, keyBytes),
@@ -74,7 +74,8 @@ func (p phc) work() time.Duration {
 	return argon2Work * time.Duration(p.memory) * time.Duration(p.time)
 }
 
-// weakerThan reports whether q costs an attacker more in any respect.
+// weakerThan reports whether p is of another variant than q, costs less than q in memory or
+// time, or has a shorter salt or key than new hashes.
 func (p phc) weakerThan(q phc) bool {
 	return p.variant != q.variant || p.memory < q.memory || p.time < q.time || len(p.salt) < saltBytes || len(p.key) < keyBytes
 }
@@ -121,7 +122,7 @@ func parseCosts(s string) (phc, error) {
 	if err != nil {
 		return phc{}, err
 	}
-	time, err := parseCost(t, "t=", maxTime)
+	passes, err := parseCost(t, "t=", maxTime)
 	if err != nil {
 		return phc{}, err
 	}
@@ -133,7 +134,7 @@ func parseCosts(s string) (phc, error) {
 	if memory < 8*threads {
 		return phc{}, fmt.Errorf("%w: m is less than 8 p", ErrHash)
 	}
-	return phc{memory: memory, time: time, threads: uint8(threads)}, nil
+	return phc{memory: memory, time: passes, threads: uint8(threads)}, nil
 }
 
 // parseCost reads a decimal between 1 and limit after its name.
@@ -169,7 +170,7 @@ func parseBytes(s string, least, most int) ([]byte, error) {
 
 // decodeWith decodes base64 whose bytes are between least and most.
 func decodeWith(encoding *base64.Encoding, s string, least, most int) ([]byte, error) {
-	// The decoder skips line ends; here they are a second text of one hash.
+	// The decoder skips line ends, which would give one hash a second text.
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, fmt.Errorf("%w: line end", ErrHash)
 	}

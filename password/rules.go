@@ -58,9 +58,9 @@ type Rules struct {
 	Breached *Breached
 }
 
-// Check reports whether a new password may be used by somebody with these names:
-// a user name, an e-mail address. The error is a *[RuleError], or what kept it
-// from reading the file of breached passwords.
+// Check returns nil if a new password may be used by somebody with these names: a user
+// name, an e-mail address. The error is a *[RuleError], or that of reading the file of
+// breached passwords.
 func (r Rules) Check(password string, names ...string) error {
 	least := r.Min
 	if least == 0 {
@@ -87,7 +87,7 @@ func (r Rules) Check(password string, names ...string) error {
 	return r.checkBreached(password)
 }
 
-// Check is Rules{Min: least}.Check.
+// Check checks a new password by Rules{Min: least}; see [Rules.Check]. 0 means [DefaultMin].
 func Check(password string, least int) error { return Rules{Min: least}.Check(password) }
 
 const adviceWords = "choose another one; four or five unrelated words are easy to remember"

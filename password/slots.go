@@ -18,23 +18,23 @@ const (
 type slots struct {
 	free              chan struct{}
 	anybody, reserved line
-	queue             int64 // of each line
-	wait              time.Duration
-	keep              bool
-	tell              func(busy bool)
+	queue             int64           // Config.Queue, for each line
+	wait              time.Duration   // Config.Wait
+	keep              bool            // Config.KeepMemory
+	tell              func(busy bool) // Config.Busy, or nil
 
 	refused atomic.Int64
 	hashed  atomic.Int64
 	waited  atomic.Int64 // nanoseconds, of all who have waited
 
-	mu     sync.Mutex // guards what follows
-	busy   int
-	burst  bool // has begun and is not over
-	timer  *time.Timer
-	overAt time.Time
+	mu     sync.Mutex  // guards what follows
+	busy   int         // slots that are taken
+	burst  bool        // has begun and is not over
+	timer  *time.Timer // ends the burst; nil before the first
+	overAt time.Time   // when the last burst was over
 }
 
-// line is who waits together. Its callers hold at most as many slots as open has room for.
+// line is a queue for slots. open has one place for each slot that its callers may hold together.
 type line struct {
 	open    chan struct{}
 	waiting atomic.Int64
@@ -55,8 +55,8 @@ func (s *slots) stats() Stats {
 	}
 }
 
-// acquire takes a slot. Callers of a line get slots in the order in which they came: a
-// channel hands each one that is released to whoever waits longest.
+// acquire takes a slot. The callers of a line get slots in the order in which they came, since
+// a channel serves whoever has waited longest.
 func (s *slots) acquire(ctx context.Context, l *line) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("password: wait for a slot: %w", err)
@@ -104,6 +104,7 @@ func (s *slots) try(l *line) bool {
 	}
 }
 
+// enqueue waits for a slot, unless too many wait already.
 func (s *slots) enqueue(ctx context.Context, l *line) error {
 	defer l.waiting.Add(-1)
 	if l.waiting.Add(1) > s.queue {
@@ -157,6 +158,7 @@ func (s *slots) end() {
 	}
 }
 
+// over ends the burst and reports true, unless a hash has begun since the timer ran out.
 func (s *slots) over() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
