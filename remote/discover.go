@@ -9,17 +9,17 @@ import (
 	"github.com/doorward/doorward/internal/strict"
 )
 
-// ErrMetadata says that an issuer's metadata cannot be had or cannot be trusted.
+// ErrMetadata says that an issuer's metadata cannot be fetched or cannot be trusted.
 var ErrMetadata = errors.New("remote: issuer metadata")
 
 // Discover returns the URL of the issuer's key set, as the issuer's metadata
 // name it: RFC 8414 §3 first, then OpenID Connect Discovery 1.0 §4. The
 // metadata must name the very same issuer, byte for byte (RFC 8414 §3.3), and an
-// https issuer has an https key set. The limits are those of a [KeySet]. Every
-// error is ErrMetadata.
+// https issuer must have an https key set. The limits are those of a [KeySet]. Every
+// error wraps ErrMetadata.
 //
-// It asks once. [Config.Issuer] does the same whenever it is needed, and lets a
-// service start while its issuer is down.
+// Discover asks once, and fails while the issuer is down. A [KeySet] with
+// [Config.Issuer] does not need it: it does the same with its own fetches.
 func Discover(ctx context.Context, issuer string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -42,8 +42,8 @@ func (c *client) discover(ctx context.Context, issuer string) (string, error) {
 	return "", fmt.Errorf("%w: oauth-authorization-server: %w; openid-configuration: %w", ErrMetadata, problems[0], problems[1])
 }
 
-// metadataPlaces returns where the metadata may be. RFC 8414 puts the well-known part
-// between host and path, OpenID behind the path; both drop a slash at the end.
+// metadataPlaces returns the two URLs at which the metadata may be. RFC 8414 puts the well-known
+// part between host and path, OpenID behind the path; both drop a slash at the end.
 func (c *client) metadataPlaces(issuer string) ([2]string, error) {
 	u, err := c.checkURL(issuer)
 	if err != nil {

@@ -22,44 +22,45 @@ const (
 	defaultEntries = 2_000_000
 )
 
-// FeedConfig says where an issuer tells what was revoked, and by which credential it may
-// be read. URL, ClientID and ClientSecret are required.
+// FeedConfig says where an issuer publishes its revocations, and with which credential they
+// are read. URL, ClientID and ClientSecret are required.
 type FeedConfig struct {
-	// URL is the /revocations of a Doorward: https, or http to this machine itself. A program
-	// that has an issuer.Issuer of its own has none.
+	// URL is the /revocations of a Doorward: https, or http to this machine itself. Programs
+	// that embed an issuer.Issuer do not serve it.
 	URL string
 	// ClientID and ClientSecret are what "doorward client add" has printed.
 	ClientID     string
 	ClientSecret string `json:"-"`
-	// InsecureAllowHTTP admits plain HTTP to other machines. Whoever can read the way
-	// learns the secret, and whoever can write there hides what was revoked.
+	// InsecureAllowHTTP admits plain HTTP to other machines. Whoever can read the traffic
+	// learns the secret, and whoever can change it hides revocations.
 	InsecureAllowHTTP bool
 	// Transport makes the requests: for a private certificate authority or a proxy. Nil means a
 	// transport of its own that takes the proxy from the environment.
 	Transport http.RoundTripper
 
-	// MaxStaleness is how old the knowledge may grow before tokens are refused with
-	// doorward.ErrStale. 0 means 60 s; at least 2 s.
+	// MaxStaleness is the greatest [Feed.Age] with which tokens are accepted; beyond it they
+	// are refused with doorward.ErrStale. 0 means 60 s; at least 2 s.
 	MaxStaleness time.Duration
-	// Poll is about how much time is between two questions, and so how late news comes
-	// while no stream gets through. 0 means 5 s, or a quarter of MaxStaleness if that is
-	// less; at most half of MaxStaleness.
+	// Poll is about how much time passes between two polls, and so how late a revocation
+	// may come while there is no stream. 0 means 5 s, or a quarter of MaxStaleness if that
+	// is less; at most half of MaxStaleness.
 	Poll time.Duration
-	// NoStream leaves out the stream, which brings news at once.
+	// NoStream leaves out the stream, which brings revocations at once.
 	NoStream bool
 	// Keys, if set, is the key set of the same issuer. When one of its keys is revoked
 	// another takes its place. A token of an unknown key then makes the set be fetched
 	// at once, even if its last fetch is less than 30 s ago: once for each key that is
 	// revoked. Nil means that tokens of the new key may be refused for those 30 s.
 	Keys *KeySet
-	// MaxEntries is how many revocations are kept, of 20 to 80 bytes each. With more of them the
-	// feed goes stale. 0 means 2,000,000.
+	// MaxEntries is how many revocations are kept, of 20 to 80 bytes each. If the issuer has
+	// more, the feed goes stale. 0 means 2,000,000.
 	MaxEntries int
-	// Logger gets one record for each change: when the issuer cannot be asked and when it can be
-	// again, when the knowledge is too old and when it is fresh again, and when the client is
-	// refused. Nil means slog.Default().
+	// Logger gets one record for each change: when polls fail and when they succeed again, when
+	// the feed is stale and when it is fresh again, and when the client is refused. Nil means
+	// slog.Default().
 	Logger *slog.Logger
-	// Observe, if set, is called after each question and at the end of each stream, one at a time.
+	// Observe, if set, is called after each poll and at the end of each stream. Calls do not
+	// overlap.
 	Observe func(FeedOutcome)
 }
 
@@ -69,7 +70,7 @@ func (c FeedConfig) String() string { return "feed " + c.URL + " for " + c.Clien
 // GoString leaves the secret out.
 func (c FeedConfig) GoString() string { return c.String() }
 
-// FeedOutcome is how one question, or one stream, ended.
+// FeedOutcome is how one poll, or one stream, ended.
 type FeedOutcome struct {
 	// Reason is "ok", or what failed: "network", "status", "denied" (401 or 403), "type", "size",
 	// "content", "history" or "stream". It is fit for a metric's label.
@@ -83,9 +84,9 @@ type FeedOutcome struct {
 // Feed follows what an issuer elsewhere has revoked. It implements doorward.Revocations, answers
 // from memory, and may be used concurrently. It is stale until Run has its first answer.
 //
-// It is as fresh as the last question that was answered: from the moment the question was sent,
-// minus what the answer was behind. Nothing else makes it fresh, no stream and no
-// connection that is open. Whatever fails, what is known to be revoked stays so.
+// Only an answer to a poll makes it fresh, and only as of the moment at which that poll was sent:
+// an open stream proves nothing. See [Feed.Age]. Whatever fails, what is known to be revoked
+// stays revoked.
 type Feed struct {
 	client    *client
 	cfg       FeedConfig // without the secret
@@ -95,20 +96,20 @@ type Feed struct {
 
 	unknown atomic.Pointer[time.Time] // until when an entry holds whose kind is unknown; nil if there is none
 	clock   clock.Other               // the issuer's
-	kick    chan struct{}             // asks before it is time
+	kick    chan struct{}             // makes Run poll at once
 	ready   chan struct{}             // there is a cursor for a stream
 
 	mu       sync.Mutex // guards what follows
-	cursor   string     // all before it is known; "" is nothing
-	lineage  string
-	sequence *sequence // the pages under way, also over a failure
+	cursor   string     // all revocations before it are known; "" before the first answer
+	lineage  string     // names the history of the issuer's store
+	sequence *sequence  // the answer of which some pages are still missing, or nil
 
 	renewing sync.Mutex      // guards revoked
 	revoked  map[string]bool // the keys for which Keys was told, by kid
 
 	reporting sync.Mutex // guards what follows, and calls of Observe
-	problem   string     // the reason told last; "" while all is well
-	stale     bool       // told last
+	problem   string     // the reason logged last; "" while polls succeed
+	stale     bool       // what was logged last
 }
 
 // NewFeed checks the configuration. Its error names the field. It does not dial: Run does.
@@ -172,18 +173,20 @@ func (f *Feed) Check(c *doorward.Claims) error {
 	return err
 }
 
-// Age is the time since the last answered question was sent, minus what the answer was
-// behind: the larger of the monotonic and the wall clock's. Before the first answer it is
+// Age is how long ago everything was known that the issuer had revoked: the time since the last
+// poll that was answered was sent, plus the age that the answer gave for itself. It is measured
+// by the monotonic and by the wall clock, and the larger counts. Before the first answer it is
 // the greatest Duration.
 func (f *Feed) Age() time.Duration { return f.set.Age() }
 
-// ClockOffset is how far the clock by which the issuer makes tokens is ahead of this machine's, below 0 if it is behind: as the
-// last answer said to a second, and from then on by the monotonic clock, so that a jump of this machine's shows at once. Give it to
-// doorward.Config.ClockOffset. It is 0 before the first answer, and with an issuer whose answers do not say it.
+// ClockOffset is how far the clock by which the issuer makes tokens is ahead of this machine's; it is negative
+// if that clock is behind. It follows from the time in the last answer, which is in whole seconds, and from the
+// monotonic clock since then, so that it changes at once when somebody sets the clock of this machine. Give it to
+// doorward.Config.ClockOffset. It is 0 before the first answer, and if the issuer's answers have no time.
 func (f *Feed) ClockOffset() time.Duration { return f.clock.Ahead() }
 
-// Ready returns nil, or why tokens are refused with 503 now: a doorward.ErrStale. It is for
-// a service's own readiness.
+// Ready returns nil if tokens can be judged now, and otherwise why not: an error that wraps
+// doorward.ErrStale. It is for the readiness probe of a service.
 func (f *Feed) Ready() error {
 	age := f.Age()
 	switch {
@@ -233,7 +236,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	return nil
 }
 
-// watchAge tells the log when the knowledge has become too old, whatever else goes on.
+// watchAge logs that the feed has become stale when that happens, even while a poll hangs.
 func (f *Feed) watchAge(ctx context.Context) {
 	for ctx.Err() == nil {
 		f.reporting.Lock()
@@ -247,8 +250,8 @@ func (f *Feed) watchAge(ctx context.Context) {
 	}
 }
 
-// report tells the log what has changed, and Observe how it went. A stream that ended is no
-// problem: questions go on.
+// report logs what has changed, and tells Observe how a poll or a stream ended. The end of a stream
+// is not logged, since polls go on.
 func (f *Feed) report(ctx context.Context, err error) {
 	f.reporting.Lock()
 	defer f.reporting.Unlock()
@@ -262,7 +265,7 @@ func (f *Feed) report(ctx context.Context, err error) {
 	}
 }
 
-// reportAge is called while f.reporting is held.
+// reportAge logs whether the feed is stale, if that has changed. f.reporting is held.
 func (f *Feed) reportAge(ctx context.Context) {
 	err := f.Ready()
 	if (err != nil) == f.stale {
@@ -276,6 +279,7 @@ func (f *Feed) reportAge(ctx context.Context) {
 	f.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "revocations are up to date", slog.Int("entries", f.Len()))
 }
 
+// reportProblem logs whether polls fail, if that or the reason has changed. f.reporting is held.
 func (f *Feed) reportProblem(ctx context.Context, o FeedOutcome, err error) {
 	switch {
 	case err == nil && f.problem != "":
@@ -295,7 +299,7 @@ func (f *Feed) reportProblem(ctx context.Context, o FeedOutcome, err error) {
 	}
 }
 
-// reasonOf is the word for FeedOutcome.Reason.
+// reasonOf returns the word for FeedOutcome.Reason.
 func reasonOf(err error) string {
 	e, ok := errors.AsType[*failure](err)
 	switch {

@@ -15,17 +15,18 @@ import (
 // firstWait bounds the wait after the first failure; each further one doubles it.
 const firstWait = time.Second
 
-// sequence is a question with its pages. What is known when it ends was complete at heard.
+// sequence is an answer that comes in several pages. After the last of them everything is known
+// that was revoked before heard.
 type sequence struct {
-	cursor   string
-	snapshot bool
+	cursor   string // of the next page
+	snapshot bool   // it holds all revocations, not only those since the last answer
 	heard    time.Time
-	entries  int
+	entries  int       // on the pages so far
 	unknown  time.Time // until when the entries of unknown kinds hold; zero if there are none
 }
 
-// catchUp asks until there is no more. After an error the next call goes on with the page
-// that is missing.
+// catchUp asks for pages until there are no more. After an error the next call goes on with the
+// page that is missing, or with the first if the issuer cannot go on from there.
 func (f *Feed) catchUp(ctx context.Context) error {
 	for {
 		after := f.next()
@@ -37,7 +38,7 @@ func (f *Feed) catchUp(ctx context.Context) error {
 			}
 			err = f.take(after, asked, a)
 		} else if e, ok := errors.AsType[*failure](err); ok && e.status == http.StatusBadRequest {
-			f.forget() // the cursor is none
+			f.forget() // the issuer cannot read the cursor
 		}
 		if err != nil || !a.more {
 			return err
@@ -45,7 +46,7 @@ func (f *Feed) catchUp(ctx context.Context) error {
 	}
 }
 
-// next is the cursor of the next question.
+// next returns the cursor of the page to ask for.
 func (f *Feed) next() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -55,13 +56,16 @@ func (f *Feed) next() string {
 	return f.cursor
 }
 
-// forget makes the next question that for a snapshot. What was revoked stays so.
+// forget drops the cursor, so that the next answer is a snapshot. What is known to be revoked
+// stays revoked.
 func (f *Feed) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.cursor, f.sequence = "", nil
 }
 
+// ask fetches the page after a cursor. The nonce proves that the answer was made for this
+// request and does not come from a cache.
 func (f *Feed) ask(ctx context.Context, after string) (page, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -102,8 +106,8 @@ func (f *Feed) request(ctx context.Context, accept string, query url.Values) (*h
 	return r, nil
 }
 
-// take adds the entries of a page, and after the last page confirms that all are known that
-// were revoked when the first was read.
+// take adds the entries of a page. After the last page it confirms that everything is known that
+// was revoked when the first was asked for.
 func (f *Feed) take(after string, asked time.Time, a page) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -130,7 +134,7 @@ func (f *Feed) take(after string, asked time.Time, a page) error {
 	if a.more {
 		return nil
 	}
-	if s.snapshot { // it holds all that there is
+	if s.snapshot { // it holds everything, so that no older entry of an unknown kind is left
 		f.unknown.Store(byBothClocks(s.unknown))
 	}
 	f.cursor, f.sequence = a.next, nil
@@ -142,8 +146,9 @@ func (f *Feed) take(after string, asked time.Time, a page) error {
 	return nil
 }
 
-// checkHistory tells the log when the store's history is not the one of before. What is known
-// stays until it expires: a store that was put back may have lost revocations.
+// checkHistory returns an error if a page does not continue what came before it, and logs that the
+// issuer's store has another history or cannot continue this one. What is known stays known until
+// it expires, since a store that was restored from a backup may have lost revocations. f.mu is held.
 func (f *Feed) checkHistory(after string, a page) error {
 	known, inside := f.lineage, f.sequence != nil && f.sequence.snapshot
 	switch {
@@ -167,7 +172,7 @@ func (f *Feed) checkHistory(after string, a page) error {
 // add adds entries, unless there would be too many. f.mu is held.
 func (f *Feed) add(entries []entry) error {
 	if f.set.Len()+len(entries) > f.cfg.MaxEntries {
-		if f.set.Add(); f.set.Len()+len(entries) > f.cfg.MaxEntries { // what has expired is gone now
+		if f.set.Add(); f.set.Len()+len(entries) > f.cfg.MaxEntries { // Add drops what has expired
 			return failed("size", "there are more than %d revocations", f.cfg.MaxEntries)
 		}
 	}
@@ -187,7 +192,7 @@ func (f *Feed) add(entries []entry) error {
 	f.set.Add(cuts...)
 	f.renewKeys(cuts)
 	f.noteUnknown(unknown)
-	if f.sequence != nil { // whose snapshot may be older than what a stream brings meanwhile
+	if f.sequence != nil { // its snapshot may be older than what a stream has brought meanwhile
 		f.sequence.unknown = later(f.sequence.unknown, unknown)
 	}
 	return nil
@@ -196,7 +201,8 @@ func (f *Feed) add(entries []entry) error {
 // mostRevokedKeys bounds Feed.revoked; an issuer revokes one key in years.
 const mostRevokedKeys = 1000
 
-// renewKeys lets the key set be fetched again if a key was revoked that was not before. Entries are told more than once.
+// renewKeys lets the key set be fetched at once if entries revoke a key. It does so once for each
+// key, since one entry may come several times.
 func (f *Feed) renewKeys(cuts []doorward.Revocation) {
 	if f.cfg.Keys == nil {
 		return
@@ -214,7 +220,7 @@ func (f *Feed) renewKeys(cuts []doorward.Revocation) {
 	}
 }
 
-// noteUnknown makes the feed stale until then.
+// noteUnknown makes the feed stale until a time.
 func (f *Feed) noteUnknown(until time.Time) {
 	if until := byBothClocks(until); until != nil {
 		if before := f.unknown.Load(); before == nil || until.After(*before) {
@@ -223,7 +229,7 @@ func (f *Feed) noteUnknown(until time.Time) {
 	}
 }
 
-// byBothClocks is a time by the wall clock with what it is by the monotonic one, nil if it is past.
+// byBothClocks gives a time of the wall clock a monotonic reading too. It returns nil if the time is past.
 func byBothClocks(until time.Time) *time.Time {
 	now := time.Now()
 	left := until.Sub(now.Round(0))
@@ -234,6 +240,7 @@ func byBothClocks(until time.Time) *time.Time {
 	return &until
 }
 
+// hasUnknown reports whether an entry of an unknown kind holds, by either clock.
 func (f *Feed) hasUnknown() bool {
 	until := f.unknown.Load()
 	if until == nil {
@@ -243,8 +250,8 @@ func (f *Feed) hasUnknown() bool {
 	return until.After(now) || until.Round(0).After(now.Round(0))
 }
 
-// backOff is how long to wait after a failure: a random part of a limit that doubles up to the
-// usual pace. A credential that is refused is no better the next second.
+// backOff returns how long to wait after a failure: a random part of a limit that doubles up to
+// Poll. A refused credential is tried again only after Poll, since it will not be accepted sooner.
 func (f *Feed) backOff(err error, failures int) time.Duration {
 	e, _ := errors.AsType[*failure](err)
 	switch {
@@ -256,7 +263,7 @@ func (f *Feed) backOff(err error, failures int) time.Duration {
 	return between(0, min(firstWait<<min(failures, 10), f.cfg.Poll))
 }
 
-// wait returns after d, or when something comes on early, or when ctx ends.
+// wait returns after d, or before if something comes on early or ctx ends.
 func wait(ctx context.Context, d time.Duration, early <-chan struct{}) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -267,7 +274,7 @@ func wait(ctx context.Context, d time.Duration, early <-chan struct{}) {
 	}
 }
 
-// between is a random time from least to most.
+// between returns a random duration in [least, most), or least if there is none.
 func between(least, most time.Duration) time.Duration {
 	var b [8]byte
 	rand.Read(b[:])

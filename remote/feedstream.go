@@ -15,12 +15,12 @@ const (
 	silence = 30 * time.Second
 	// maxReopen bounds the wait before a stream is opened again.
 	maxReopen = 30 * time.Second
-	// settled is how long a stream must have lasted for the wait to be short again.
+	// settled is how long a stream must last for the next wait to be short again.
 	settled = time.Minute
 )
 
-// keepStream holds a stream open, beside the questions and whatever they find. It begins where
-// an answer ended.
+// keepStream keeps a stream open until ctx ends, beside the polls. Each stream begins where the
+// answer to a poll has ended.
 func (f *Feed) keepStream(ctx context.Context) {
 	for failures := 0; ; failures++ {
 		select {
@@ -41,7 +41,7 @@ func (f *Feed) keepStream(ctx context.Context) {
 		case <-f.ready: // an answer from before the stream ended
 		default:
 		}
-		if began { // ask for what the stream would have brought
+		if began { // poll for what the stream would have brought
 			select {
 			case f.kick <- struct{}{}:
 			default:
@@ -51,7 +51,8 @@ func (f *Feed) keepStream(ctx context.Context) {
 	}
 }
 
-// stream reads events until one is not as it should be, or none comes. It reports whether any came.
+// stream opens a stream and applies its events until one is faulty, none comes for too long, or the
+// issuer ends it. began says whether any event came; err is never nil.
 func (f *Feed) stream(ctx context.Context) (began bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -67,7 +68,7 @@ func (f *Feed) stream(ctx context.Context) (began bool, err error) {
 		return false, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing was written
-	if err := wantedStream(resp); err != nil {
+	if err := checkStreamHead(resp); err != nil {
 		return false, err
 	}
 	watchdog.Reset(silence)
@@ -99,15 +100,15 @@ func (f *Feed) stream(ctx context.Context) (began bool, err error) {
 	return began, failed("stream", "the stream has ended: %v", lines.Err())
 }
 
-// place is where a stream begins.
+// place returns the cursor at which a stream begins.
 func (f *Feed) place() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.cursor
 }
 
-// hear applies one event. What it brings holds at once; nothing here makes the feed fresher.
-// An event of a kind that it does not know is one of a later version.
+// hear applies one event and returns the cursor after it. The revocations hold at once, but no event
+// makes the feed fresher. An event of an unknown kind, which a later version may send, is ignored.
 func (f *Feed) hear(after, kind string, data []byte) (next string, err error) {
 	switch kind {
 	case "resync":
@@ -135,8 +136,8 @@ func (f *Feed) hear(after, kind string, data []byte) (next string, err error) {
 	return e.next, nil
 }
 
-func wantedStream(resp *http.Response) error {
-	if err := wanted(resp); err != nil {
+func checkStreamHead(resp *http.Response) error {
+	if err := checkStatus(resp); err != nil {
 		return err
 	}
 	if typ, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || typ != "text/event-stream" {

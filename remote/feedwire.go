@@ -20,7 +20,7 @@ var (
 	errEntry  = errors.New("an entry is not what it should be")
 )
 
-// page is one answer.
+// page is one page of the answer to a poll.
 type page struct {
 	nonce, lineage, next string
 	snapshot, more       bool
@@ -35,10 +35,10 @@ type entry struct {
 	known bool
 }
 
-// parsePage reads an answer. Members that it does not know are those of a later version.
+// parsePage reads a page. Unknown members, which a later version may send, are ignored.
 func parsePage(body []byte) (page, error) {
 	var p page
-	var seen int
+	var seen int // of the members that are required
 	err := strict.Object(body, maxDepth, func(name, value []byte) (err error) {
 		seen++
 		switch string(name) {
@@ -57,7 +57,7 @@ func parsePage(body []byte) (page, error) {
 			ms, err = integer(value)
 			p.age = time.Duration(min(ms, maxAge)) * time.Millisecond
 		case "now":
-			seen-- // An issuer of an earlier version does not say it.
+			seen-- // an issuer of an earlier version leaves it out
 			var s int64
 			s, err = integer(value)
 			p.now = time.Unix(s, 0)
@@ -68,13 +68,13 @@ func parsePage(body []byte) (page, error) {
 		}
 		return err
 	})
-	if err == nil && (seen != 7 || !cursorDoes(p.next) || !lineageDoes(p.lineage)) {
+	if err == nil && (seen != 7 || !validCursor(p.next) || !validLineage(p.lineage)) {
 		err = errMember
 	}
 	return p, err
 }
 
-// event is one of a stream.
+// event is one event of a stream.
 type event struct {
 	lineage, after, next string
 	entries              []entry
@@ -99,7 +99,7 @@ func parseEvent(data []byte) (event, error) {
 		}
 		return err
 	})
-	if err == nil && (seen != 4 || !cursorDoes(e.next)) {
+	if err == nil && (seen != 4 || !validCursor(e.next)) {
 		err = errMember
 	}
 	return e, err
@@ -166,7 +166,7 @@ func integer(value []byte) (int64, error) {
 	return whole, nil
 }
 
-func cursorDoes(s string) bool {
+func validCursor(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f {
 			return false
@@ -175,4 +175,4 @@ func cursorDoes(s string) bool {
 	return s != "" && len(s) <= maxCursor
 }
 
-func lineageDoes(s string) bool { return s != "" && len(s) <= maxLineage }
+func validLineage(s string) bool { return s != "" && len(s) <= maxLineage }

@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	timeout    = 5 * time.Second // of a fetch with everything it needs
+	timeout    = 5 * time.Second // of a fetch, discovery included
 	maxBody    = 1 << 20         // bytes
 	maxHeaders = 64 << 10        // bytes
 )
 
-// failure is why there is no document, with a word for Outcome.Reason.
+// failure is the error of a fetch.
 type failure struct {
-	reason string
+	reason string // the word for Outcome.Reason
 	err    error
 	status int           // of the answer, if that is what was wrong
-	wait   time.Duration // what the answer said of when to come back
+	wait   time.Duration // the answer's Retry-After; 0 if it has none
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -34,14 +34,14 @@ func failed(reason, format string, args ...any) error {
 	return &failure{reason: reason, err: fmt.Errorf(format, args...)}
 }
 
-// document is an answer with status 200, or 304 to a question with an ETag.
+// document is an answer with status 200, or with 304 if the request had an ETag.
 type document struct {
 	body      []byte
 	header    http.Header
 	unchanged bool
 }
 
-// client asks for JSON documents with the limits of this package.
+// client fetches JSON documents within the limits of this package.
 type client struct {
 	http     http.Client
 	insecure bool
@@ -62,7 +62,7 @@ func newClient(transport http.RoundTripper, insecure bool) *client {
 	}}
 }
 
-// get asks for the document. A tag that is not empty stands for the one at hand.
+// get fetches the document at address. tag is the ETag of the document at hand, or "".
 func (c *client) get(ctx context.Context, address, tag string) (document, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *client) get(ctx context.Context, address, tag string) (document, error)
 	return c.fetch(r, tag)
 }
 
-// fetch sends the question and reads the document.
+// fetch sends the request, whose ETag is tag, and reads the document.
 func (c *client) fetch(r *http.Request, tag string) (document, error) {
 	resp, err := c.send(r)
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *client) fetch(r *http.Request, tag string) (document, error) {
 	if resp.StatusCode == http.StatusNotModified && tag != "" {
 		return document{header: resp.Header, unchanged: true}, nil
 	}
-	if err := acceptable(resp); err != nil {
+	if err := checkHead(resp); err != nil {
 		return document{}, err
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
@@ -98,7 +98,7 @@ func (c *client) fetch(r *http.Request, tag string) (document, error) {
 	return document{body: body, header: resp.Header}, nil
 }
 
-// send returns what comes back, whatever it is.
+// send returns the response, whatever its status.
 func (c *client) send(r *http.Request) (*http.Response, error) {
 	resp, err := c.http.Do(r)
 	if err == nil {
@@ -119,9 +119,9 @@ func isJSON(contentType string) bool {
 	return typ == "application/json" || strings.HasPrefix(typ, "application/") && strings.HasSuffix(typ, "+json")
 }
 
-// acceptable looks at all that comes before the body.
-func acceptable(resp *http.Response) error {
-	if err := wanted(resp); err != nil {
+// checkHead checks the status and the header of a response that should be a JSON document.
+func checkHead(resp *http.Response) error {
+	if err := checkStatus(resp); err != nil {
 		return err
 	}
 	if typ := resp.Header.Get("Content-Type"); !isJSON(typ) {
@@ -133,8 +133,8 @@ func acceptable(resp *http.Response) error {
 	return nil
 }
 
-// wanted wants status 200.
-func wanted(resp *http.Response) error {
+// checkStatus returns an error unless the status is 200.
+func checkStatus(resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
@@ -144,7 +144,9 @@ func wanted(resp *http.Response) error {
 	}
 }
 
-// checkURL wants HTTPS, or plain HTTP on the way to this very machine.
+// checkURL parses an absolute URL without credentials and fragment. It must be https, or http to
+// this machine itself, unless the client allows http to others too. The error completes a sentence
+// that begins with the name of the setting.
 func (c *client) checkURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {

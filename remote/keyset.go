@@ -30,9 +30,9 @@ type Config struct {
 	// URL is where the key set is: https, or http to this machine itself.
 	URL string
 	// Issuer, instead of URL, is the issuer whose metadata name the URL; see [Discover].
-	// They are read with the first fetch, and again after a fetch that failed. For a
-	// program that has an issuer.Issuer of its own and serves no metadata, set URL to
-	// the address at which it serves Issuer.JWKS.
+	// They are read with the first fetch, and again after a fetch that failed. If the
+	// issuer is a program with an issuer.Issuer that serves no metadata, set URL to the
+	// address at which it serves Issuer.JWKS.
 	Issuer string
 	// InsecureAllowHTTP admits plain HTTP to other machines. Whoever can change an
 	// answer on the way then makes tokens.
@@ -68,7 +68,7 @@ type Outcome struct {
 // least for 30 s, and for 5 minutes if that says nothing. Then it is asked for again, by its ETag.
 type KeySet struct {
 	client   *client
-	url      string // "" = by discovery; used by the fetch under way alone
+	url      string // "" until discovery has found it; only the fetch under way touches it
 	issuer   string
 	lastGood time.Duration
 	logger   *slog.Logger
@@ -80,8 +80,8 @@ type KeySet struct {
 
 	mu      sync.Mutex // guards what follows
 	flight  *flight    // the fetch under way
-	begun   time.Time  // the last one's beginning
-	problem error      // the last one's; nil after a good one
+	begun   time.Time  // when the last fetch began
+	problem error      // why the last fetch failed; nil if it did not
 }
 
 // flight is one fetch. done is closed when it is over.
@@ -117,9 +117,9 @@ func NewKeySet(cfg Config) (*KeySet, error) {
 	return s, nil
 }
 
-// Key implements jwt.KeySet. A known key is answered from memory. For an unknown
-// kid it waits for the fetch under way, or for one of its own if the last began 30 s
-// ago or more, until ctx ends.
+// Key implements jwt.KeySet. A known key is returned from memory; if the set is no longer
+// fresh, a fetch begins meanwhile. For an unknown kid Key waits for the fetch under way, or
+// for a new one if the last began 30 s ago or more, until ctx ends.
 //
 // It returns jwt.ErrKey when the set, as it is now, has no such key, and ErrUnavailable
 // when nobody can say: there is no set, it is older than Config.LastGood, or
@@ -141,8 +141,8 @@ func (s *KeySet) Key(ctx context.Context, kid string) (*jwt.Key, error) {
 	return nil, err
 }
 
-// Known is Key without waiting: jwt.ErrKey for each key that is not in memory. It is for
-// those who look into several sets.
+// Known is Key without waiting: it returns jwt.ErrKey for each key that is not in memory. It lets
+// doorward.AnyOf look into several sets before it waits for one.
 func (s *KeySet) Known(ctx context.Context, kid string) (*jwt.Key, error) {
 	now := time.Now()
 	a := s.usable(now)

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	maxDepth     = 32 // of a document
-	maxTag       = 1 << 10
+	maxDepth     = 32      // how deep the JSON of a document may be nested
+	maxTag       = 1 << 10 // bytes of an ETag; a longer one is not used
 	defaultFresh = 5 * time.Minute
 )
 
@@ -27,18 +27,18 @@ type answer struct {
 	digest [sha256.Size]byte // of its text
 	url    string
 	tag    string
-	asked  time.Time     // when the question was sent that it, or a 304, answers
-	fresh  time.Duration // how long it need not be asked for again
+	asked  time.Time     // when the request was sent that brought it, or that a 304 has answered since
+	fresh  time.Duration // how long after asked it need not be fetched again
 }
 
-// age is the larger of what the monotonic and the wall clock say: the one stands
-// still in a sleeping machine, the other is set back.
+// age is the larger of what the monotonic and the wall clock say: the first stands
+// still while the machine sleeps, the second may be set back.
 func (a *answer) age(now time.Time) time.Duration {
 	return max(now.Sub(a.asked), now.Round(0).Sub(a.asked.Round(0)))
 }
 
-// fetch returns the fetch under way, begins one, or returns nil in the
-// cool-down, whose clock is the monotonic one alone.
+// fetch returns the fetch under way, or begins one. It returns nil if the last
+// began less than 30 s ago by the monotonic clock, or if the set is closed.
 func (s *KeySet) fetch() *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,6 +80,7 @@ func (s *KeySet) usable(now time.Time) *answer {
 	return nil
 }
 
+// fly carries out a fetch. It forgets a URL that discovery has found if the fetch fails.
 func (s *KeySet) fly(f *flight) {
 	defer close(f.done)
 	ctx, cancel := context.WithTimeout(s.life, timeout)
@@ -134,7 +135,7 @@ func (s *KeySet) ask(ctx context.Context, before *answer) (*answer, error) {
 	return a, nil
 }
 
-// report tells the log and the metric. The URL is not logged, its query may be a secret.
+// report logs a fetch that failed and calls Observe. The URL is not logged, since its query may be a secret.
 func (s *KeySet) report(ctx context.Context, before, a *answer, err error) {
 	o := Outcome{Reason: "ok"}
 	switch {
@@ -196,6 +197,7 @@ func parse(body []byte, before *answer) (*jwt.Set, error) {
 	return jwt.NewSet(keys...)
 }
 
+// same reports whether two keys have the same public JWK.
 func same(a, b *jwt.Key) bool {
 	x, errX := a.MarshalPublicJWK()
 	y, errY := b.MarshalPublicJWK()
@@ -223,12 +225,12 @@ func refuseSecrets(body []byte) error {
 			if errors.Is(err, errSecret) {
 				return err
 			}
-			return nil // one that cannot be read is skipped
+			return nil // a key that cannot be read is skipped by ParseSet too
 		})
 	})
 }
 
-// freshness reads Cache-Control and Age (RFC 9111 §4.2.1, §5.1). What contradicts itself is the shortest of what it says.
+// freshness reads Cache-Control and Age (RFC 9111 §4.2.1, §5.1). Of several directives the shortest time counts.
 func freshness(h http.Header) time.Duration {
 	fresh := defaultFresh
 	said := false
@@ -255,7 +257,7 @@ func freshness(h http.Header) time.Duration {
 	return max(fresh, coolDown)
 }
 
-// seconds reads a delta-seconds (RFC 9111 §1.2.2) and holds it to a year. What is none is 0.
+// seconds reads a delta-seconds (RFC 9111 §1.2.2), a year at most. It returns 0 for any other text.
 func seconds(text string) time.Duration {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
