@@ -2,9 +2,9 @@
 // backups and the program itself, for whoever has the role admin.
 //
 // Each resource is one file. A list comes in pages; its "next" goes into ?cursor= for the rest. What can be
-// changed has an ETag, and is changed by PATCH with If-Match: whoever changes what they have not seen reads 412.
-// Reading wants a token of Doorward's own; what changes anything, or gives all of it out, wants a recent login
-// besides. The caller's role is asked of the store at each request, so that who lost it can do nothing from then on.
+// changed has an ETag, and is changed by PATCH with If-Match, which is answered with 412 if somebody else has changed
+// it meanwhile. Reading needs a token of Doorward's own; a change, or an export of everything, needs a recent login
+// too. The caller's role is read from the store at each request, so that a role taken away has no effect any more.
 package admin
 
 import (
@@ -36,8 +36,8 @@ type Config struct {
 	Audit   audit.Store
 	// MasterKey opens the keys of the audit record, to verify it.
 	MasterKey issuer.MasterKey
-	// NewIssuer makes another issuer of this server, which asks subjects and makes tokens of that lifetime, or of the usual
-	// one if it is 0. It is not run.
+	// NewIssuer makes another issuer of this server that gets its subjects from subjects. Its tokens have that lifetime,
+	// or the usual one if it is 0. Its Run is never called.
 	NewIssuer func(ctx context.Context, subjects issuer.Subjects, lifetime time.Duration) (*issuer.Issuer, error)
 	Program   Program
 	// Backups are the copies of the store on this machine, nil where the store is a database with tools of its own.
@@ -52,8 +52,8 @@ type Config struct {
 type Admin struct {
 	Config
 
-	exporting, exportingUsers, verifying, checking sync.Mutex    // held by the one who does it
-	issuing                                        chan struct{} // holds one while it is done
+	exporting, exportingUsers, verifying, checking sync.Mutex    // each is held by the one request that does so
+	issuing                                        chan struct{} // as these, but to be waited for with a context
 }
 
 // New returns the admin API of a server.
@@ -130,24 +130,25 @@ func (a *Admin) Routes() []endpoint.Route {
 	}
 }
 
+// reads is a route that shows something.
 func (a *Admin) reads(path string, h endpoint.Handler) endpoint.Route {
 	return endpoint.Route{Method: http.MethodGet, Path: Path + path, Access: endpoint.AccessAdmin, Handle: a.stillAdmin(h)}
 }
 
-// looks is a route that shows something of what it is sent, which does not belong into an address.
+// looks is a route that shows something about a secret, which is sent in a body since a URL is not the place for it.
 func (a *Admin) looks(path string, h endpoint.Handler) endpoint.Route {
 	rt := a.reads(path, h)
 	rt.Method = http.MethodPost
 	return rt
 }
 
-// changes is a route that wants a recent login: a token that was left open somewhere shows things, changes
-// nothing, and gives nothing out as a whole.
+// changes is a route that needs a recent login. It is for changes and for exports: with an older token, which may
+// have fallen into other hands, one can only look at things.
 func (a *Admin) changes(method, path string, h endpoint.Handler) endpoint.Route {
 	return endpoint.Route{Method: method, Path: Path + path, Access: endpoint.AccessAdminRecent, Handle: a.stillAdmin(h)}
 }
 
-// deletes is a change that takes no condition, and refuses one rather than to pass over it.
+// deletes is a change that knows no conditions. It refuses a request with one rather than ignore it.
 func (a *Admin) deletes(path string, h endpoint.Handler) endpoint.Route {
 	return a.changes(http.MethodDelete, path, func(w http.ResponseWriter, r *http.Request) error {
 		if len(r.Header.Values("If-Match"))+len(r.Header.Values("If-Unmodified-Since")) > 0 {
@@ -157,8 +158,8 @@ func (a *Admin) deletes(path string, h endpoint.Handler) endpoint.Route {
 	})
 }
 
-// stillAdmin asks the store whether the caller is an admin now: the token may be some minutes old. It asks again when the
-// body has been read, which may take its time as well.
+// stillAdmin checks with the store that the caller is an admin, since the token may be some minutes old. It checks again
+// when the body has been read, since the client may be slow to send it.
 func (a *Admin) stillAdmin(h endpoint.Handler) endpoint.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		claims := endpoint.Claims(r)
@@ -172,7 +173,7 @@ func (a *Admin) stillAdmin(h endpoint.Handler) endpoint.Handler {
 	}
 }
 
-// lateBody is a body whose end is an error of check, if that has one.
+// lateBody is a body that calls check when it has been read, and ends in its error if there is one.
 type lateBody struct {
 	io.ReadCloser
 	check func() error
@@ -189,7 +190,7 @@ func (b *lateBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// checkStill asks whether the caller, who was let in, is logged in and an admin still.
+// checkStill returns an error unless the caller, who was let in before, is still logged in and an admin.
 func (a *Admin) checkStill(ctx context.Context, c *doorward.Claims) error {
 	if err := endpoint.StillLive(a.Issuer, c); err != nil {
 		return err
@@ -197,6 +198,7 @@ func (a *Admin) checkStill(ctx context.Context, c *doorward.Claims) error {
 	return a.checkAdmin(ctx, c.Subject)
 }
 
+// checkAdmin returns errNotAdmin unless the user is active and an admin.
 func (a *Admin) checkAdmin(ctx context.Context, id string) error {
 	subject, err := a.People.Subject(ctx, id)
 	if err != nil && !errors.Is(err, issuer.ErrNotFound) {
@@ -213,13 +215,13 @@ var errNotAdmin = &endpoint.Failure{
 	Challenge: endpoint.Challenge("insufficient_scope", "the role admin is needed"), Cause: doorward.ErrRole,
 }
 
-// event says who does it, for the audit record.
+// event is an event for the audit record that says who has made the request.
 func event(r *http.Request) issuer.Event { return endpoint.Event(r, endpoint.Claims(r).Subject) }
 
 // afterCommit is the context for what must follow a change that has been made, although the client may be gone.
 func afterCommit(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }
 
-// location is where a resource is that was made.
+// location sets the header Location to the resource that was made.
 func (a *Admin) location(w http.ResponseWriter, path string) {
 	w.Header().Set("Location", a.Prefix+Path+path)
 }

@@ -73,7 +73,7 @@ var errOwner = endpoint.InvalidRequest("owner must be the id of a user, u_ and m
 
 func isOwner(text string) bool { return isUserID(text) || isClientID(text) }
 
-// newAPIKey reads what is asked for. A key that never expires is none of it: those are made at the command line.
+// newAPIKey checks what is asked for. A key that never expires cannot be had here, only at the command line.
 func (req apiKeyAddRequest) newAPIKey() (n account.NewAPIKey, err error) {
 	if !isOwner(req.Owner) {
 		return n, errOwner
@@ -89,7 +89,7 @@ func (req apiKeyAddRequest) newAPIKey() (n account.NewAPIKey, err error) {
 	return n, nil
 }
 
-// apiKeyAdd makes a key with which somebody else's program calls: it can do no more than its owner.
+// apiKeyAdd makes an API key for a user or a client. It can do no more than its owner.
 func (a *Admin) apiKeyAdd(w http.ResponseWriter, r *http.Request) error {
 	var req apiKeyAddRequest
 	if err := readBody(w, r, &req); err != nil {
@@ -138,7 +138,7 @@ func (a *Admin) userAPIKeysEnd(w http.ResponseWriter, r *http.Request) error {
 	return a.apiKeysEnd(w, r, u.ID)
 }
 
-// clientAPIKeysEnd ends every API key of a client. Tokens that its secret was used for live on.
+// clientAPIKeysEnd ends every API key of a client. Tokens that were granted for its secret live on.
 func (a *Admin) clientAPIKeysEnd(w http.ResponseWriter, r *http.Request) error {
 	c, err := a.findClient(r)
 	if err != nil {

@@ -82,7 +82,7 @@ func auditQuery(p page) (q audit.Query, err error) {
 	return q, nil
 }
 
-// moment reads a parameter that is a time, zero if it is left out.
+// moment reads a parameter that is a time. It returns the zero time if the parameter is left out.
 func moment(filters map[string]string, name string) (time.Time, error) {
 	text, ok := filters[name]
 	if !ok {

@@ -15,7 +15,7 @@ var errNoBackups = &endpoint.Failure{
 	Description: "the store is a PostgreSQL database, which has tools of its own for that: pg_dump --schema=doorward, or its base backups",
 }
 
-// backupEntry is what is shown of a copy of the store: nothing of what is in it, which never leaves over HTTP.
+// backupEntry is what is shown of a copy of the store. The content of a copy is never sent over HTTP.
 type backupEntry struct {
 	Name   string    `json:"name"`
 	Bytes  int64     `json:"bytes"`
@@ -28,7 +28,7 @@ type backupsAnswer struct {
 	Backups []backupEntry `json:"backups"`
 }
 
-// refuseBackup turns an error of the folder into a refusal. Whatever nobody has foreseen is about the disk.
+// refuseBackup turns an error of the folder into a refusal. An error that is none of the known ones comes from the disk.
 func refuseBackup(r *http.Request, err error) error {
 	f := &endpoint.Failure{
 		Status: http.StatusInsufficientStorage, Code: "backup_failed", Description: "the disk does not take or give the copy; is it full?", Cause: err,
@@ -71,7 +71,8 @@ func (a *Admin) backup(w http.ResponseWriter, r *http.Request) error {
 	return show(w, r, showBackup(c))
 }
 
-// backupMake makes a copy beside the store. It is in the audit record that it was asked for, in that of the copy too.
+// backupMake makes a copy beside the store. The request is in the audit record before the copy begins, so that it is in
+// the record of the copy too.
 func (a *Admin) backupMake(w http.ResponseWriter, r *http.Request) error {
 	if err := readOptionalBody(w, r, &struct{}{}); err != nil {
 		return err

@@ -22,7 +22,7 @@ type headAnswer struct {
 	Head string `json:"head"`
 }
 
-// auditHead tells what stands for everything sealed so far.
+// auditHead returns the head of the chain, which stands for everything that is sealed so far.
 func (a *Admin) auditHead(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err
@@ -35,7 +35,7 @@ func (a *Admin) auditHead(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// auditVerify verifies the whole record, and against a head that was kept.
+// auditVerify verifies the whole record, and that it continues from a head which the caller has kept.
 func (a *Admin) auditVerify(w http.ResponseWriter, r *http.Request) error {
 	expect, err := readHead(r)
 	if err != nil {
@@ -60,7 +60,7 @@ func (a *Admin) auditVerify(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readHead reads the head to compare with, nil if there is none.
+// readHead reads the head to compare with. It returns nil if there is none.
 func readHead(r *http.Request) (*audit.Head, error) {
 	values, err := readQuery(r, "head")
 	if err != nil {
@@ -77,7 +77,7 @@ func readHead(r *http.Request) (*audit.Head, error) {
 	return &head, nil
 }
 
-// auditExport writes the record as JSON lines. What ends before its end line, broke off.
+// auditExport writes the record as JSON lines. An answer without the end line has broken off.
 func (a *Admin) auditExport(w http.ResponseWriter, r *http.Request) error {
 	ev := event(r)
 	ev.Kind = audit.EventExport
@@ -90,15 +90,16 @@ func (a *Admin) auditExport(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// watched is the record for an admin, who is asked about before each page: whoever reads slowly reads for hours.
+// watched is the audit record as one admin reads it. Before each page it checks that they still are one, since a slow
+// client reads for hours.
 type watched struct {
 	admin  *Admin
 	claims *doorward.Claims
 	answer long
 }
 
-// AuditChain returns the next blocks to who is logged in and an admin still. Each page has its time, written or not:
-// HTTP/2 ends an answer at its deadline.
+// AuditChain returns the next blocks if the caller is still logged in and an admin. It puts the deadline of the answer
+// off for each page, even if nothing is written: HTTP/2 ends an answer at its deadline.
 func (s watched) AuditChain(ctx context.Context, after int64) (audit.Page, error) {
 	s.answer.hold()
 	if err := s.admin.checkStill(ctx, s.claims); err != nil {

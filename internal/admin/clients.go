@@ -53,7 +53,7 @@ func (a *Admin) client(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// findClient returns the client whose ID the path is: a name is none.
+// findClient returns the client whose ID is in the path. Its name will not do.
 func (a *Admin) findClient(r *http.Request) (account.Client, error) {
 	if _, err := readQuery(r); err != nil {
 		return account.Client{}, err
@@ -110,7 +110,7 @@ type clientEditRequest struct {
 	Audiences *[]string `json:"audiences"`
 }
 
-// clientEdit changes a client. One that is disabled is let in no more, at every node, and its tokens end.
+// clientEdit changes a client. A client that is disabled is refused at every node, and its tokens end.
 func (a *Admin) clientEdit(w http.ResponseWriter, r *http.Request) error {
 	var req clientEditRequest
 	if err := readBody(w, r, &req); err != nil {

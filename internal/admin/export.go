@@ -16,8 +16,8 @@ var errExportOff = &endpoint.Failure{
 		"GET /admin/v1/users has everything else",
 }
 
-// usersExport writes all users with the hashes of their passwords, as lines that an import takes. What ends before its end line,
-// broke off.
+// usersExport writes all users with the hashes of their passwords, as lines that an import takes. An answer without the
+// end line has broken off.
 func (a *Admin) usersExport(w http.ResponseWriter, r *http.Request) error {
 	if !a.ExportHashes {
 		return errExportOff
@@ -32,7 +32,8 @@ func (a *Admin) usersExport(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// credentials returns what reads a page of users, for who is logged in and an admin still. Each page has its time.
+// credentials returns a function that reads a page of users, if the caller is still logged in and an admin. It puts the
+// deadline of the answer off for each page.
 func (a *Admin) credentials(r *http.Request, answer long) func(context.Context, account.Query) ([]account.Credential, error) {
 	claims := endpoint.Claims(r)
 	return func(ctx context.Context, q account.Query) ([]account.Credential, error) {

@@ -16,7 +16,7 @@ var errNothing = &endpoint.Failure{
 	Status: http.StatusBadRequest, Code: "invalid_request", Description: "there is nothing to change in the body",
 }
 
-// known says what the client reads for what account refuses.
+// known says what the client reads for each error of account.
 var known = []struct {
 	err               error
 	status            int
@@ -63,7 +63,7 @@ func refuse(err error) error {
 	return err
 }
 
-// idForm holds every ID that is made here, and no text that a store would refuse.
+// idForm matches every ID that Doorward makes, and no text that a store would refuse.
 var idForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 func isID(text string) bool { return idForm.MatchString(text) }
@@ -92,7 +92,7 @@ func readOptionalBody(w http.ResponseWriter, r *http.Request, req any) error {
 	return err
 }
 
-// endSessions reads whether a change of roles is to end the sessions of whom it is about.
+// endSessions reads whether a change of roles is to end the sessions of the users that it concerns.
 func endSessions(r *http.Request) (bool, error) {
 	values, err := readQuery(r, "end_sessions")
 	if err != nil {

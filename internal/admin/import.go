@@ -11,7 +11,7 @@ import (
 	"github.com/doorward/doorward/internal/roster"
 )
 
-// maxImport is how many users a request may bring, so that it ends before anybody gives it up.
+// maxImport is how many users a request may bring, so that it is answered before a client gives up.
 const maxImport = 5000
 
 var (
@@ -27,7 +27,7 @@ var (
 type importAnswer struct {
 	roster.Sum
 
-	NotAdded []notAdded `json:"not_added"` // who is here already is not among them
+	NotAdded []notAdded `json:"not_added"` // users who are there already are not among them
 }
 
 type notAdded struct {
@@ -36,8 +36,8 @@ type notAdded struct {
 	Reason   string `json:"reason"`
 }
 
-// usersImport adds users of another program with the hashes of their passwords. Each row is added or not, as by the
-// command: after a request that failed the same lines can be sent again. Who loses the role meanwhile adds no more of them.
+// usersImport adds users of another program with the hashes of their passwords. Each row is added or not by itself, so
+// that after a failure the same lines can be sent again. It stops if the caller loses the role meanwhile.
 func (a *Admin) usersImport(w http.ResponseWriter, r *http.Request) error {
 	values, err := readQuery(r, "dry_run")
 	if err != nil {
@@ -72,7 +72,7 @@ func (a *Admin) usersImport(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// checkLines refuses what would not be read to its end before anybody is added.
+// checkLines refuses lines that could not be read to their end, before any user is added.
 func checkLines(lines []byte) error {
 	source := roster.ReadEntries(lines)
 	for rows := 0; ; rows++ {

@@ -18,7 +18,7 @@ type inspectRequest struct {
 	Audience string `json:"audience"` // that an access token must have; empty is the usual one
 }
 
-// finding is what there is to say of a token. What it shows of one that is not verified, anybody can have written.
+// finding is what there is to say of a token. Anybody can have written what it shows of a token that is not verified.
 type finding struct {
 	Kind     inspect.Kind `json:"kind"`
 	Verified bool         `json:"verified"` // it is accepted now
@@ -30,7 +30,7 @@ type finding struct {
 	Session *sessionEntry  `json:"session,omitzero"` // of a refresh token that was made here
 }
 
-// refused is a finding of what is not accepted.
+// refused returns the finding for a token that is not accepted.
 func (f finding) refused(why string) finding {
 	f.Verified, f.Why = false, why
 	return f
@@ -75,7 +75,7 @@ func (a *Admin) inspect(ctx context.Context, req inspectRequest) (finding, error
 	return f, nil
 }
 
-// inspectAPIKey shows the key only for all of its text: its ID alone is no secret.
+// inspectAPIKey shows the entry of a key only to somebody with its whole text, since its ID alone is no secret.
 func (a *Admin) inspectAPIKey(ctx context.Context, f finding, text string) (finding, error) {
 	k, why, err := a.APIKeys.Inspect(ctx, text)
 	if err != nil {
@@ -94,7 +94,7 @@ func (a *Admin) inspectAPIKey(ctx context.Context, f finding, text string) (find
 	return f, nil
 }
 
-// inspectRefreshToken changes nothing: the token is as good as before.
+// inspectRefreshToken shows the session of a refresh token. It does not spend the token.
 func (a *Admin) inspectRefreshToken(ctx context.Context, f finding, token string) (finding, error) {
 	s, live, err := a.Issuer.SessionOf(ctx, token)
 	switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
-// keyEntry is what is shown of a key: nothing of it.
+// keyEntry is what is shown of a key. No key material is in it.
 type keyEntry struct {
 	ID        string    `json:"kid"`
 	Purpose   string    `json:"purpose"`
@@ -38,7 +38,7 @@ type keysAnswer struct {
 // purposeAudit is that of the keys that seal the audit record.
 const purposeAudit = "audit"
 
-// showAuditKeys shows the keys of the audit record, the newest first: that one seals.
+// showAuditKeys shows the keys of the audit record, the newest first. Only the newest seals.
 func showAuditKeys(stored []audit.StoredKey) []keyEntry {
 	shown, state := make([]keyEntry, 0, len(stored)), issuer.KeyCurrent
 	for _, k := range slices.Backward(stored) {
@@ -101,8 +101,8 @@ type keyRotateRequest struct {
 	Purpose string `json:"purpose"` // empty is sign
 }
 
-// keyRotate publishes a new signing key, or answers with the one that waits for its turn already. One for the audit
-// record seals from now on.
+// keyRotate publishes a new signing key, or answers with the one that was published before and is not in use yet. A new
+// key of the audit record seals from now on.
 func (a *Admin) keyRotate(w http.ResponseWriter, r *http.Request) error {
 	var req keyRotateRequest
 	if err := readOptionalBody(w, r, &req); err != nil {
@@ -139,7 +139,7 @@ var errAuditKey = &endpoint.Failure{
 	Status: http.StatusConflict, Code: "conflict", Description: "a key of the audit record stays as long as what it has sealed; make another one",
 }
 
-// keyRevoke is for a key that was stolen: all that it has made is refused from now on.
+// keyRevoke revokes a key that was stolen. Every token that it has made is refused from now on.
 func (a *Admin) keyRevoke(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
 		return err

@@ -12,10 +12,10 @@ import (
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
-// patience is how long one step of a long answer may take: the limits of the server are for what ends soon.
+// patience is how long one step of a long answer may take. The limits of the server are too short for the whole of it.
 const patience = 30 * time.Second
 
-// streamBuffer is what a reader of a stream must take in the time of one step.
+// streamBuffer is how many bytes are written in one step, and so must be read within patience.
 const streamBuffer = 256 << 10
 
 // errGone says that the client takes no more of the answer.
@@ -34,11 +34,11 @@ type long struct {
 
 func longAnswer(w http.ResponseWriter) long { return long{w, http.NewResponseController(w)} }
 
-// hold gives the next step its time. What cannot be given, ends the answer early.
+// hold gives the next step its time. If the deadline cannot be set, the answer may end early.
 func (l long) hold() { _ = l.control.SetWriteDeadline(time.Now().Add(patience)) }
 
-// stream answers with JSON lines, whoever has the lock. begin is called before any of them is written. What breaks off then is an
-// answer that does not end.
+// stream answers with JSON lines, to one request at a time. begin is called before the first line is written. If write
+// fails after that, the answer is cut off.
 func stream(w http.ResponseWriter, r *http.Request, one *sync.Mutex, begin func() error, write func(long, io.Writer) error) error {
 	if _, err := readQuery(r); err != nil {
 		return err
@@ -66,10 +66,10 @@ func stream(w http.ResponseWriter, r *http.Request, one *sync.Mutex, begin func(
 	return err
 }
 
-// wait gives the next step all the time that it takes. It ends with its request.
+// wait gives the next step as long as it takes.
 func (l long) wait() { _ = l.control.SetWriteDeadline(time.Time{}) }
 
-// Write gives a part of the answer its time. It returns errGone for a client that does not take it.
+// Write gives a part of the answer its time. It returns errGone if the client does not take it.
 func (l long) Write(p []byte) (int, error) {
 	l.hold()
 	n, err := l.ResponseWriter.Write(p)

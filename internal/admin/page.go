@@ -20,7 +20,7 @@ const (
 
 // page is what a list was asked for: at most limit entries after a position.
 type page struct {
-	list  string // which one, by its path
+	list  string // the end of its path
 	limit int
 	after string
 	// filters are the other parameters of the list.
@@ -29,8 +29,8 @@ type page struct {
 
 var errCursor = endpoint.InvalidRequest("cursor must be what next said in an answer of this list", nil)
 
-// readPage reads limit, cursor and the filters that a list knows, as readQuery does. A filter without a value is refused: it
-// would select nothing, or be taken for one that is left out.
+// readPage reads limit, cursor and the filters that a list knows, as readQuery does. An empty filter is refused, since it
+// could mean nothing or everything.
 func readPage(r *http.Request, filters ...string) (page, error) {
 	p := page{list: path.Base(r.URL.Path), limit: defaultLimit, filters: map[string]string{}}
 	known := append([]string{"limit", "cursor"}, filters...)
@@ -58,8 +58,8 @@ func readPage(r *http.Request, filters ...string) (page, error) {
 	return p, nil
 }
 
-// readQuery reads the parameters of a request, each of which is known and comes once. Of one whose known name ends with a
-// comma there may be several, which are joined by it.
+// readQuery reads the parameters of a request. Each must be known and come once; one whose name in known ends in a comma
+// may come several times, and its values are joined with commas.
 func readQuery(r *http.Request, known ...string) (map[string]string, error) {
 	values, err := endpoint.Query(r)
 	if err != nil {
@@ -97,8 +97,8 @@ func flag(values map[string]string, name string) (bool, error) {
 	return false, endpoint.InvalidRequest(name+" must be true or false", nil)
 }
 
-// cut returns the entries of a page of a list that was asked for one more, and the cursor of the
-// next one.
+// cut returns the entries of a page, and the cursor of the next page or "". list was asked for one entry more than the
+// page holds, so that it tells whether there is a next page.
 func cut[T any](p page, list []T, position func(T) string) (entries []T, next string) {
 	if len(list) <= p.limit {
 		return list, ""
@@ -116,8 +116,8 @@ func each[T, E any](list []T, show func(T) E) []E {
 	return shown
 }
 
-// cursorText writes a position in a list: another list, whose positions are others, does not take it. Whoever changes it
-// reaches nothing that the list does not show anyway.
+// cursorText encodes a position in a list. The name of the list is in it, so that another list refuses it. It is not
+// signed: a forged one shows nothing that the list does not show anyway.
 func (p page) cursorText(position string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(p.list + " " + position))
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
-// Program is the program that runs, for whoever operates it from elsewhere. No secret is in it.
+// Program describes the program that runs to those who operate it from another machine. No secret is in it.
 type Program struct {
 	Version  Version
 	Settings []Setting // that are in use, in their order
@@ -42,8 +42,8 @@ type ConfigCheck struct {
 
 // ConfigProblem is one fault of a configuration.
 type ConfigProblem struct {
-	Where string `json:"where"` // file, line and column, a variable or a flag; empty for what no one place causes
-	Key   string `json:"key"`   // of the setting, as far as it is one
+	Where string `json:"where"` // file, line and column, a variable or a flag; empty if no single place is at fault
+	Key   string `json:"key"`   // of the setting; empty if it is not about one setting
 	Text  string `json:"text"`
 	Hint  string `json:"hint"` // what to do; empty if Text says it
 }

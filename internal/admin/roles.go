@@ -15,7 +15,7 @@ type roleEntry struct {
 	Name  string `json:"name"`
 	Scope string `json:"scope"`
 	Users int    `json:"users"`
-	// CreatedAt is left out for a role that nobody has defined and somebody has.
+	// CreatedAt is left out for a role that users have but that was never defined.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 }
 
@@ -60,7 +60,7 @@ type roleAddRequest struct {
 	Scope string `json:"scope"`
 }
 
-// roleAdd defines a role. Whoever has the word already has its scopes from their next refresh on.
+// roleAdd defines a role. A user who has a role of this name already gets its scopes with the next refresh.
 func (a *Admin) roleAdd(w http.ResponseWriter, r *http.Request) error {
 	var req roleAddRequest
 	if err := readBody(w, r, &req); err != nil {
@@ -86,8 +86,8 @@ type roleEditRequest struct {
 	Scope *string `json:"scope"`
 }
 
-// roleEdit changes the scopes of a role, for whoever has it at their next refresh, or, with
-// ?end_sessions=true, by ending their sessions, which this node learns of as all others do.
+// roleEdit changes the scopes of a role. Users who have it get them with their next refresh. With
+// ?end_sessions=true their sessions are ended; this node learns of that from the store, as all others do.
 func (a *Admin) roleEdit(w http.ResponseWriter, r *http.Request) error {
 	end, err := endSessions(r)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
-// clientSecretEntry is what is shown of a client's secret: nothing of it.
+// clientSecretEntry is what is shown of a client's secret. The secret is not in it.
 type clientSecretEntry struct {
 	ID        string    `json:"id"`
 	CreatedAt time.Time `json:"created_at"`
@@ -39,7 +39,7 @@ type secretAddRequest struct {
 	Keep *int `json:"expire_others_in"` // seconds
 }
 
-// maxKeep is how long the other secret of a client may be told to work.
+// maxKeep is how long the other secret of a client may be kept at most.
 const maxKeep = 30 * 24 * time.Hour
 
 // secretAdd gives a client another secret. Both work, until the old one is dropped or its time is over.
@@ -68,13 +68,13 @@ func (a *Admin) secretAdd(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// secretDrop ends a secret of a client at once. Tokens that it was used for live on.
+// secretDrop ends a secret of a client at once. Tokens that were granted for it live on.
 func (a *Admin) secretDrop(w http.ResponseWriter, r *http.Request) error {
 	c, err := a.findClient(r)
 	if err != nil {
 		return err
 	}
-	if r.PathValue("secret") == account.OldSecret { // A word for people, who type.
+	if r.PathValue("secret") == account.OldSecret { // a word for the command line alone
 		return refuse(account.ErrNoSecret)
 	}
 	if _, err := a.Clients.DropSecret(r.Context(), c.ID, r.PathValue("secret"), event(r)); err != nil {

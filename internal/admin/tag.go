@@ -23,7 +23,7 @@ var (
 	}
 )
 
-// tagOf is the entity tag of what a resource shows (RFC 9110 §8.8.3): another one whenever that differs.
+// tagOf returns the entity tag of a resource (RFC 9110 §8.8.3), a digest of what is shown of it.
 func tagOf(shown any) string {
 	body, err := json.Marshal(shown, json.Deterministic(true))
 	if err != nil {
@@ -39,8 +39,8 @@ func writeTagged(w http.ResponseWriter, status int, shown any) {
 	endpoint.WriteJSON(w, status, shown)
 }
 
-// checkMatch holds If-Match against what the resource shows now (RFC 9110 §13.1.1). It reports whether
-// the change is good for whatever is there: the store compares otherwise, in the transaction of the change.
+// checkMatch compares If-Match with what is shown of the resource now (RFC 9110 §13.1.1). whatever says that the header
+// is *, so that the change is good for any state. Otherwise the store compares again, in the transaction of the change.
 func checkMatch(r *http.Request, shown any) (whatever bool, err error) {
 	lines := r.Header.Values("If-Match")
 	if len(lines) == 0 {
@@ -58,7 +58,7 @@ func checkMatch(r *http.Request, shown any) (whatever bool, err error) {
 	return false, errChanged
 }
 
-// conflict turns what the store says of a resource that was changed meanwhile.
+// conflict turns the store's error for a resource that was changed meanwhile into errChanged.
 func conflict(err error) error {
 	if errors.Is(err, issuer.ErrConflict) {
 		return errChanged

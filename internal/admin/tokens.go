@@ -41,7 +41,7 @@ type tokenRequest struct {
 	Lifetime *int    `json:"expires_in"` // seconds; left out is access_ttl
 }
 
-// IssuedToken is a token that was issued, for programs. Its names are those of RFC 6749 §5.1, and whose it is.
+// IssuedToken is the JSON of an issued token: the members of RFC 6749 §5.1, and its session and subject.
 type IssuedToken struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
@@ -56,8 +56,8 @@ func ShowIssued(set issuer.TokenSet) IssuedToken {
 	return IssuedToken{set.AccessToken, set.TokenType, int(set.ExpiresIn / time.Second), set.Scope.String(), set.SessionID, set.Subject}
 }
 
-// tokenIssue makes an access token of a user, without their password, in a session of its own that is not refreshed. It is as old
-// as the caller's own login, so that it proves no more than that did.
+// tokenIssue makes an access token of a user without their password, in a session of its own that cannot be refreshed.
+// Its auth_time is that of the caller's own login, so that it counts as no more recent than that.
 func (a *Admin) tokenIssue(w http.ResponseWriter, r *http.Request) error {
 	var req tokenRequest
 	if err := readBody(w, r, &req); err != nil {
@@ -90,7 +90,7 @@ func (a *Admin) tokenIssue(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// login is what is asked for, and for how long; 0 is the usual time.
+// login returns what is asked for, and the lifetime of the token; 0 is the usual one.
 func (req tokenRequest) login() (login issuer.LoginRequest, lifetime time.Duration, err error) {
 	login = issuer.LoginRequest{Audience: req.Audience, NoRefresh: true}
 	if req.Username == "" {
@@ -112,10 +112,10 @@ func (req tokenRequest) login() (login issuer.LoginRequest, lifetime time.Durati
 	return login, time.Duration(*req.Lifetime) * time.Second, nil
 }
 
-// turn is how long a request waits while others issue tokens: so long that its own answer is still in time.
+// turn is how long a request waits while others issue tokens. It leaves time for the request's own answer.
 const turn = 10 * time.Second
 
-// issue makes tokens one after the other: each issuer of theirs reads all revocations.
+// issue makes a token, one request at a time: each makes an issuer of its own, which reads all revocations.
 func (a *Admin) issue(r *http.Request, user string, lifetime time.Duration, login issuer.LoginRequest) (issuer.TokenSet, error) {
 	ctx, claims := r.Context(), endpoint.Claims(r)
 	late := time.NewTimer(turn)
@@ -140,14 +140,14 @@ func (a *Admin) issue(r *http.Request, user string, lifetime time.Duration, logi
 	return iss.Login(ctx, attempt, login)
 }
 
-// noAdmins are the users but for those who have the role admin at the moment of the login, whatever was seen before.
+// noAdmins refuses users who have the role admin at the moment of the login, even if they did not have it before.
 type noAdmins struct {
 	*account.People
 
-	still func(context.Context) error // asks about the caller, who has waited for their turn
+	still func(context.Context) error // checks the caller again, who has waited for their turn
 }
 
-// Subject returns errAdminUser for an admin, and what refuses the caller.
+// Subject returns errAdminUser for an admin, and the error of still if the caller is no longer let in.
 func (n noAdmins) Subject(ctx context.Context, id string) (issuer.Subject, error) {
 	if err := n.still(ctx); err != nil {
 		return issuer.Subject{}, err

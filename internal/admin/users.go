@@ -73,7 +73,7 @@ func (a *Admin) user(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// find returns the user that the path names.
+// find is findUser for a request that takes no parameters.
 func (a *Admin) find(r *http.Request) (account.User, error) {
 	if _, err := readQuery(r); err != nil {
 		return account.User{}, err
@@ -81,6 +81,7 @@ func (a *Admin) find(r *http.Request) (account.User, error) {
 	return a.findUser(r)
 }
 
+// findUser returns the user whose ID is in the path.
 func (a *Admin) findUser(r *http.Request) (account.User, error) {
 	if !isID(r.PathValue("id")) {
 		return account.User{}, refuse(account.ErrNotFound)
@@ -139,8 +140,8 @@ type userEditRequest struct {
 	Roles    *[]string `json:"roles"`
 }
 
-// userEdit changes a user. Disabling ends their sessions; other roles count from their next
-// refresh on, and at once with ?end_sessions=true.
+// userEdit changes a user. Disabling ends their sessions. Other roles count from their next refresh on, or at once
+// with ?end_sessions=true, which ends their sessions.
 func (a *Admin) userEdit(w http.ResponseWriter, r *http.Request) error {
 	end, err := endSessions(r)
 	if err != nil {
@@ -195,7 +196,7 @@ type passwordRequest struct {
 	Password string `json:"password"` // empty asks for one that is made here
 }
 
-// userPassword sets a password in the name of an operator and ends the user's sessions.
+// userPassword sets a user's password and ends their sessions.
 func (a *Admin) userPassword(w http.ResponseWriter, r *http.Request) error {
 	var req passwordRequest
 	if err := readOptionalBody(w, r, &req); err != nil {
@@ -221,8 +222,8 @@ func (a *Admin) userPassword(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// choose makes a password where none is given, and returns it. That one will have been on a
-// screen, so it opens an admin's account for one day and for its change alone.
+// choose makes a password if none is given, and returns it. It will have been shown on a screen, so that an admin's
+// works for one day only, and for nothing but its change.
 func choose(given *string) (made string, err error) {
 	if len(*given) > password.MaxBytes {
 		return "", password.ErrTooLong
