@@ -12,7 +12,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// self is where people see to their own keys.
+// self serves the endpoints at which people manage their own keys.
 type self struct {
 	keys   *account.APIKeys
 	people *account.People
@@ -20,8 +20,8 @@ type self struct {
 	prefix string
 }
 
-// Routes are the endpoints at which people list, add and revoke their own keys. Whoever has
-// only a key has no part in them. prefix is what stands before their paths.
+// Routes are the endpoints at which people list, add and revoke their own keys. A login is
+// needed: a key alone cannot use them. prefix is the server's, for Location.
 func Routes(keys *account.APIKeys, people *account.People, iss *issuer.Issuer, prefix string) []endpoint.Route {
 	s := self{keys, people, iss, prefix}
 	return []endpoint.Route{
@@ -48,7 +48,7 @@ type Entry struct {
 	Key string `json:"key,omitzero"`
 }
 
-// list lists the caller's keys, newest first. There are no more than fit.
+// list lists the caller's keys, newest first. There are so few that one answer holds them all.
 func (s self) list(w http.ResponseWriter, r *http.Request) error {
 	list, err := s.keys.List(r.Context(), account.APIKeyQuery{Owner: endpoint.Claims(r).Subject, Limit: 2 * account.MaxAPIKeys})
 	if err != nil {
@@ -67,7 +67,7 @@ func (s self) list(w http.ResponseWriter, r *http.Request) error {
 
 var errNoKey = endpoint.NotFound("you have no such API key")
 
-// show shows one key of the caller's. One of somebody else is answered like one that never was.
+// show shows one key of the caller's. A key of somebody else is answered as one that does not exist.
 func (s self) show(w http.ResponseWriter, r *http.Request) error {
 	key, err := s.keys.Find(r.Context(), r.PathValue("id"))
 	if err == nil && key.Owner != endpoint.Claims(r).Subject {
@@ -88,8 +88,8 @@ type addRequest struct {
 	ExpiresIn  int64    `json:"expires_in"` // seconds; 0 means the default
 }
 
-// add makes a key of the caller's. It is in this answer and nowhere else. Whoever sends the body slowly is asked about
-// anew: the key would outlive the session by months.
+// add makes a key for the caller, whose text is in this answer and nowhere else. The session is checked again after the
+// body was read, since a client may be slow to send it: a key made for a session that has ended would outlive it by months.
 func (s self) add(w http.ResponseWriter, r *http.Request) error {
 	var req addRequest
 	if err := endpoint.ReadJSON(w, r, &req); err != nil {
@@ -126,8 +126,8 @@ func (s self) add(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// within returns account.ErrAPIKeyScope for a key that could do more than the token with which it is
-// asked for: a login may have asked for less than its user has.
+// within returns account.ErrAPIKeyScope for a key that could do more than the caller's token, which may
+// have less scope than its user.
 func (s self) within(r *http.Request, scope doorward.Scope, everything bool) (err error) {
 	claims := endpoint.Claims(r)
 	if everything {
@@ -160,7 +160,7 @@ func (s self) revoke(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// EntryOf shows a key.
+// EntryOf returns what is shown of a key. Its text is not in it.
 func EntryOf(k account.APIKey) Entry {
 	return Entry{
 		ID: k.ID, Name: k.Name, Scope: k.Scope.String(), Everything: k.Everything, Audiences: append([]string{}, k.Audiences...),
@@ -175,7 +175,7 @@ func orNull(t time.Time) *time.Time {
 	return &t
 }
 
-// refused says what the client reads for an error of account.
+// refused returns what the client reads for an error of account.
 func refused(err error) error {
 	invalid := func(status int, code, description string) error {
 		return &endpoint.Failure{Status: status, Code: code, Description: description, Cause: err}

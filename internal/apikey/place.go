@@ -18,9 +18,9 @@ type place struct {
 }
 
 // find returns the API key in a request and where it is, or "". In Authorization and in the header
-// for tokens a text counts for a key by how it begins; in the header for keys whatever is there does.
-// It does not allocate. Two keys, or a key beside other credentials, are doorward.ErrTwoTokens;
-// a key beside a token elsewhere is found by whoever looks for the token.
+// for tokens, a text is a key if it begins like one; in the header for keys, any text is. It returns
+// doorward.ErrTwoTokens for two keys, and for a key in its own header beside Authorization. It does not
+// look for other tokens beside a key: the verifier does that. It does not allocate.
 func (t *Tokens) find(r *http.Request) (key string, at place, err error) {
 	if lines := r.Header["Authorization"]; len(lines) == 1 {
 		if text, ok := afterBearer(lines[0]); ok && strings.HasPrefix(text, account.APIKeyPrefix) {

@@ -1,5 +1,5 @@
-// Package apikey puts access tokens in the place of the API keys that requests carry, so that
-// whoever checks tokens checks keys too: revocation, scope and staleness are the token's.
+// Package apikey replaces the API keys in requests with access tokens, so that code which checks
+// tokens needs to know nothing of keys: revocation, scope and staleness are those of the token.
 package apikey
 
 import (
@@ -27,25 +27,26 @@ type Config struct {
 	Header string
 	// TokenHeader is one that may carry an access token, and so a key, beside Authorization.
 	TokenHeader string
-	// Proxies are those in front that are trusted.
+	// Proxies are the proxies in front that are trusted to name the client's address.
 	Proxies origin.Proxies
 }
 
 const (
 	// keptMost is how many tokens each of two generations holds: some 16 MiB in all.
 	keptMost = 4096
-	// renewAt is the part of a token's life after which another is asked for, in tenths.
+	// renewAt is after how many tenths of a token's life it is renewed.
 	renewAt = 9
-	// patience bounds an exchange, and haste one for which there is a live token still.
+	// patience bounds an exchange. haste bounds it while the key still has a live token.
 	patience = 10 * time.Second
 	haste    = 2 * time.Second
-	// pause is how long nobody asks again after an exchange failed for which there is one.
+	// pause is how long after a failed renewal a live token is used before the next one is tried.
 	pause = 5 * time.Second
 )
 
 // Tokens are the access tokens that API keys stand for. Each is made when its key is first seen and
-// used until shortly before its end, so that requests ask no store. They are bounded, and none
-// is kept for what is no key. It is safe for concurrent use and runs no goroutine.
+// kept until shortly before it expires, so that most requests do not touch the store. Their number is
+// bounded, and nothing is kept for a text that is no key. It is safe for concurrent use and runs no
+// goroutine.
 type Tokens struct {
 	cfg Config
 
@@ -55,7 +56,7 @@ type Tokens struct {
 	underWay   map[name]*exchange
 }
 
-// name is what a token is kept under. The key itself is in no memory of ours.
+// name is what a token is kept under. It has a digest of the key, so that the key itself is not kept.
 type name struct {
 	key      [sha256.Size]byte
 	audience string
@@ -68,14 +69,14 @@ type kept struct {
 	renew  time.Time // when to ask for another
 }
 
-// exchange is one that others wait for.
+// exchange is one exchange of a key for a token. Other requests with the key wait for it.
 type exchange struct {
 	done chan struct{} // closed when what follows is set
 	kept *kept
 	err  error
 }
 
-// New returns Tokens of which none is made.
+// New returns Tokens that hold none yet.
 func New(cfg Config) *Tokens {
 	cfg.Header, cfg.TokenHeader = textproto.CanonicalMIMEHeaderKey(cfg.Header), textproto.CanonicalMIMEHeaderKey(cfg.TokenHeader)
 	return &Tokens{
@@ -86,9 +87,9 @@ func New(cfg Config) *Tokens {
 // Header is Config.Header.
 func (t *Tokens) Header() string { return t.cfg.Header }
 
-// Swap returns r if it carries no API key, and else a request like it with an access token for
-// the audience in the key's place, and that token. The errors are those of account.APIKeys.Exchange
-// and doorward.ErrTwoTokens; [Refuse] makes an answer of them.
+// Swap returns r itself if it carries no API key. Otherwise it returns a copy of r in which an access
+// token for the audience stands where the key was, and that token. The errors are those of
+// account.APIKeys.Exchange and doorward.ErrTwoTokens; [Refuse] makes an answer of them.
 func (t *Tokens) Swap(r *http.Request, audience string) (*http.Request, string, error) {
 	key, place, err := t.find(r)
 	if key == "" || err != nil {
@@ -127,8 +128,8 @@ func (t *Tokens) of(r *http.Request, key, audience string) (*kept, error) {
 	return x.kept, x.err
 }
 
-// run makes a token, for all who wait for x. A live one that there is goes on while the store
-// says nothing of its key.
+// run makes a token for all who wait for x. If that fails, have, the live token before it or nil, is used
+// on, unless the error says that the key is not good for it.
 func (t *Tokens) run(r *http.Request, x *exchange, n name, key string, have *kept) {
 	defer func() {
 		t.mu.Lock()
@@ -173,7 +174,7 @@ func (t *Tokens) make(ctx context.Context, r *http.Request, key, audience string
 	if err != nil {
 		return nil, err
 	}
-	// What was revoked meanwhile is for whoever verifies the token: this only reads it.
+	// This only reads the claims. The verifier of the request checks what was revoked meanwhile.
 	claims, err := v.Verify(ctx, set.AccessToken)
 	if err != nil {
 		return nil, fmt.Errorf("read the token of an API key: %w", err)
@@ -190,7 +191,7 @@ func (x *exchange) wait(ctx context.Context) (*kept, error) {
 	}
 }
 
-// verifier returns what reads the tokens for an audience. It accepts what was revoked.
+// verifier returns the verifier that reads the tokens for an audience. It accepts revoked ones.
 func (t *Tokens) verifier(audience string) (*doorward.Verifier, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
