@@ -14,18 +14,18 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// Asked is a search as somebody writes it. An empty field selects all.
+// Asked is a search as a person or a program asks for it, not yet checked. An empty field selects all.
 type Asked struct {
 	Subject, Actor, Address, Session, RequestID string
 	Kinds                                       []string // any of these
 	Since, Until                                time.Time
 }
 
-// FieldError says which field of an [Asked] asks for what cannot be. It wraps [ErrQuery].
+// FieldError says which field of an [Asked] has a value that no record can have. It wraps [ErrQuery].
 type FieldError struct {
 	// Field is its name in the admin API: subject, request_id.
 	Field string
-	// Want goes on from there with what it must be. Nothing of it comes from outside.
+	// Want completes a sentence that begins with Field: "must be the id of a session". It holds nothing of the value.
 	Want string
 }
 
@@ -48,8 +48,8 @@ const itself = "doorward"
 // IsParty reports whether a text can be the Subject or the Actor of a record.
 func IsParty(text string) bool { return text == itself || partyForm.MatchString(text) }
 
-// Query returns the query that is asked for, or a [*FieldError] for what no record can ever be: whoever reads that nothing
-// was found takes it for what has not happened.
+// Query returns the query that is asked for. It returns a [*FieldError] for a value that no record can have, since an
+// empty result would be read as "this never happened".
 func (a Asked) Query() (Query, error) {
 	q := Query{Subject: a.Subject, Actor: a.Actor, Session: a.Session, RequestID: a.RequestID, Since: a.Since, Until: a.Until}
 	const party = "must be the id of a user, a client or a key, role: and a name, or cli: and a name"
@@ -99,7 +99,7 @@ func parseKinds(texts []string) (list []issuer.EventKind, err error) {
 	return list, nil
 }
 
-// wantKind says which kind was meant, or which there are.
+// wantKind returns the Want for a kind that does not exist: it names the one that was probably meant, or all of them.
 func wantKind(text string) string {
 	if text == "" {
 		return "must not be empty; leave it out for all"

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Errors of [Verify], and of a Sealer that is to delete what is broken. Each wraps ErrBroken.
+// Errors of [Verify], and of [Sealer.Prune] if what it should delete is broken. Each wraps ErrBroken.
 var (
 	// ErrBroken says that the record is not what was sealed.
 	ErrBroken = errors.New("audit: the record is broken")
@@ -29,8 +29,8 @@ var (
 	ErrHistory      = broken("the block is not that of the head: it is the record of another history")
 )
 
-// ErrHeadOld says that the block of a head was deleted after the retention, so that there is
-// nothing to compare the head with.
+// ErrHeadOld says that the block of a head was deleted by the retention, so that there is
+// nothing left to compare the head with.
 var ErrHeadOld = errors.New("audit: the head is older than what the retention has left")
 
 type brokenError struct{ text string }
@@ -54,8 +54,8 @@ func (e *BrokenError) Unwrap() error { return e.Err }
 // MaxRecords is how many records a block has at most.
 const MaxRecords = 256
 
-// Head is the end of a chain after one of its blocks. It is no secret. Whoever keeps one
-// elsewhere notices later that the chain was cut off before it. The zero Head is that of a
+// Head is the end of a chain after one of its blocks. It is no secret. Somebody who keeps one
+// elsewhere can tell later whether the chain was cut off before it. The zero Head is that of a
 // record without blocks.
 type Head struct {
 	Number int64
@@ -97,7 +97,7 @@ type Block struct {
 	// Count is how many records there are, 1 to MaxRecords; First and Last are the least and
 	// the greatest Seq of them.
 	Count, First, Last int64
-	// SealedAt is the store's clock, to the millisecond. Clocks go back: the order of blocks
+	// SealedAt is the store's clock, to the millisecond. It may go back; the order of blocks
 	// is that of their numbers.
 	SealedAt time.Time
 	Digest   [32]byte // of the records, in the order of Seq
@@ -113,7 +113,7 @@ type Anchor struct {
 	Proof  [32]byte  // MAC of the other fields
 }
 
-// digest is the SHA-256 of records, each of which says where it ends.
+// digest returns the SHA-256 of records. The encoding of a record tells where it ends.
 func digest(records []Record) (sum [32]byte) {
 	h := sha256.New()
 	var b []byte
@@ -135,8 +135,8 @@ func (k key) seal(prev Head, records []Record, at time.Time) Block {
 	return b
 }
 
-// mac authenticates a block and its place behind another. Every field has its width but the
-// last one.
+// mac authenticates a block and its place behind another. Every field but the last has a
+// fixed width, so that no two blocks have the same text.
 func (k key) mac(prev Head, b Block) [32]byte {
 	text := append([]byte("doorward audit block 1\x00"), prev.MAC[:]...)
 	for _, n := range []int64{b.Number, b.Count, b.First, b.Last, b.SealedAt.UnixMilli()} {
@@ -145,7 +145,7 @@ func (k key) mac(prev Head, b Block) [32]byte {
 	return k.sum(append(append(text, b.Digest[:]...), b.Key...))
 }
 
-// anchor stands for the blocks up to one.
+// anchor makes the anchor that stands for the blocks up to last.
 func (k key) anchor(last Head, at time.Time) Anchor {
 	a := Anchor{Head: last, MadeAt: at, Key: k.id}
 	a.Proof = k.prove(a)
@@ -165,14 +165,14 @@ func (k key) sum(text []byte) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// chain is how far a record was checked.
+// chain checks the blocks of a record one after the other, and remembers how far it came.
 type chain struct {
 	keys Keys
 	head Head
 	key  int64 // the number of the key of the last block
 }
 
-// begin goes on behind what the retention has deleted.
+// begin checks the anchor and begins behind it.
 func (c *chain) begin(a Anchor) error {
 	if a == (Anchor{}) {
 		return nil
@@ -205,7 +205,7 @@ func (c *chain) block(b Block) error {
 	return nil
 }
 
-// records checks what is said to be sealed in a block that is good.
+// records checks the records that have the number of a block, which was checked before.
 func (b Block) records(list []Record) error {
 	n := int64(len(list))
 	switch {

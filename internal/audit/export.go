@@ -50,10 +50,10 @@ type (
 	}
 )
 
-// Export writes what is sealed as JSON lines, in its order, with the blocks that seal it and their keys, which are
-// sealed under the master key: [ReadExport] reads it. It ends with what was sealed when it came there; the record may
-// be written and sealed meanwhile. After an error, ErrOvertaken or one of the source or of to, what was written has
-// no end, and ReadExport refuses it.
+// Export writes the sealed records as JSON lines, in their order, with the blocks that seal them and the keys, which are
+// sealed under the master key. [ReadExport] reads them. The record may be written and sealed meanwhile; the export ends
+// with the last block there is when it comes to the end. The error is ErrOvertaken or one of src or to. What was written
+// before an error has no end line, and ReadExport refuses it.
 func Export(ctx context.Context, src Source, to io.Writer) error {
 	out := bufio.NewWriter(to)
 	page, err := src.AuditChain(ctx, 0)
@@ -96,7 +96,7 @@ func writeStart(to io.Writer, a Anchor) error {
 	return writeLine(to, start)
 }
 
-// writeKeys writes the keys behind a number, and returns that of the last one.
+// writeKeys writes the keys whose number is greater than after, and returns the number of the last one.
 func writeKeys(to io.Writer, keys []StoredKey, after int64) (int64, error) {
 	for _, k := range keys {
 		if k.Number <= after {

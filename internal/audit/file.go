@@ -15,19 +15,20 @@ const (
 	mostKeys  = 100_000
 )
 
-// file is the [Source] that an export is.
+// file is the [Source] that reads an export.
 type file struct {
 	lines *bufio.Scanner
 	line  int
 	start Anchor
 	keys  []StoredKey
-	ahead *Block // whose line was read
+	ahead *Block // the block whose line was read last, and that no page holds yet
 	end   Head
 	ended bool
 }
 
-// ReadExport reads what [Export] wrote, up to its first block. The Source that it returns is for one reading from the
-// beginning to the end, as [Verify] does. What is no export, or has no end, is an error here or there.
+// ReadExport returns a Source of what [Export] wrote. It reads the beginning, up to the first block; the Source reads the
+// rest, and can be read only once from the beginning to the end, as [Verify] does. Either returns an error for a text that
+// is no export or has no end.
 func ReadExport(from io.Reader) (Source, error) {
 	f := &file{lines: bufio.NewScanner(from)}
 	f.lines.Buffer(nil, lineBytes)
@@ -47,7 +48,7 @@ func ReadExport(from io.Reader) (Source, error) {
 	return f, nil
 }
 
-// AuditChain returns the next blocks. after has no say: the file is read in its order.
+// AuditChain returns the next blocks. It ignores its second argument, since the file can be read only in its order.
 func (f *file) AuditChain(ctx context.Context, _ int64) (Page, error) {
 	page := Page{Anchor: f.start, Last: f.end}
 	for f.ahead != nil && len(page.Records) < pageSize && len(page.Blocks) < pageSize {
@@ -65,7 +66,7 @@ func (f *file) AuditChain(ctx context.Context, _ int64) (Page, error) {
 			if r == nil {
 				continue
 			}
-			r.Block = b.Number // which it has by its place
+			r.Block = b.Number // its place says to which block it belongs
 			page.Records = append(page.Records, *r)
 			if int64(len(page.Records)) > min(b.Count, MaxRecords)+pageSize {
 				extra++
@@ -76,7 +77,7 @@ func (f *file) AuditChain(ctx context.Context, _ int64) (Page, error) {
 	return page, nil
 }
 
-// read reads a line: a record is returned, the rest is kept.
+// read reads a line. It returns a record, and keeps what any other line holds in f.
 func (f *file) read() (*Record, error) {
 	var head struct {
 		Type string `json:"type"`

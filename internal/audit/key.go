@@ -21,11 +21,11 @@ type StoredKey struct {
 	CreatedAt time.Time // to the millisecond
 }
 
-// Name is what is authenticated with a key: also its number, so that one which was replaced
-// does not become the newest again.
+// Name is authenticated with the sealed key. It holds the key's number, so that nobody can
+// make a key that was replaced the newest again.
 func (k StoredKey) Name() string { return fmt.Sprintf("%d %s", k.Number, k.ID) }
 
-// KeyPurpose is what a key is sealed for, so that no other kind of key can stand in for it.
+// KeyPurpose is the purpose with which a key is sealed, so that no other kind of key can stand in for it.
 const KeyPurpose = "audit"
 
 // keyPrefix begins the ID of a key.

@@ -2,7 +2,8 @@ package audit
 
 import "github.com/doorward/doorward/issuer"
 
-// kinds are those of all events that are ever recorded, wherever in Doorward they are declared. A test compares.
+// kinds are the kinds of all events that are ever recorded. They are declared all over Doorward; a test checks that
+// none is missing here.
 var kinds = []issuer.EventKind{
 	"api_key_add", "api_key_failed", "api_key_revoke", "audit_export", "audit_key_rotate", "audit_prune", "backup", "backup_delete",
 	"client_add", "client_disable", "client_enable", "client_end", "client_failed", "client_remove", "client_revoke", "client_secret_add",

@@ -15,10 +15,10 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// Record is one row. Its texts come from outside in part and may hold anything that is UTF-8
-// without a NUL: whoever shows them escapes them. It holds no secret.
+// Record is one row. Some of its texts come from outside and may hold any UTF-8 without a NUL:
+// code that shows them must escape them. It holds no secret.
 type Record struct {
-	// Seq is greater than that of each record which was written before this one began to be.
+	// Seq is greater than that of every record whose writing had ended before that of this one began.
 	Seq int64
 	// At is the store's clock when the transaction began, in UTC and to the millisecond.
 	At time.Time
@@ -36,8 +36,8 @@ const (
 	Refused Result = "refused"
 )
 
-// Result follows from the kind: something was refused if it ends in _failed, _throttled or
-// _refused, or was answered by ending the session of a thief or of a rolled-back store.
+// Result follows from the kind. It is Refused if the kind ends in _failed, _throttled or
+// _refused, or if a session was ended because of a reused token or a rolled-back store.
 func (r Record) Result() Result {
 	switch r.Kind {
 	case issuer.EventRefreshReuse, issuer.EventStoreRollback:
@@ -57,7 +57,7 @@ const (
 	MaxLimit     = 1000
 )
 
-// ErrQuery says that a Query asks for what cannot be.
+// ErrQuery says that a Query is out of bounds, or asks for what no record can have.
 var ErrQuery = errors.New("audit: no such query")
 
 // Query selects records. A field of the zero value selects all; texts are compared exactly.
@@ -74,12 +74,12 @@ type Query struct {
 	Limit int
 }
 
-// Log is read by whoever may see the record. All methods may be called concurrently.
+// Log is the record as it is searched. All methods may be called concurrently.
 type Log interface {
 	// SearchAudit returns the records that q selects, newest first: those with the greatest
 	// Seq. The next page has Query.Before set to the Seq of the last record; a page with
-	// fewer than Limit records is the last one. What is written between two pages is in
-	// none of them. It returns ErrQuery, or an error of the store, and with an error no records.
+	// fewer than Limit records is the last one. Records that are written between two pages are
+	// in none of them. With an error, ErrQuery or one of the store, it returns no records.
 	//
 	// Records that are not sealed yet are among them, with Block 0. Subject and Since are
 	// looked up; for the other fields each record in question is read, so that a rare one
@@ -108,8 +108,8 @@ func (q Query) Checked() (Query, error) {
 	return q, nil
 }
 
-// appendTo writes the record so that no two look alike: numbers in eight bytes, each text
-// behind its length. The block is left out, which is the seal's matter.
+// appendTo appends the record so that no two records have the same bytes: numbers take eight
+// bytes, and each text follows its length. The block is left out: its MAC covers the number.
 func (r Record) appendTo(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Seq))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.At.UnixMilli()))

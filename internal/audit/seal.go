@@ -21,7 +21,7 @@ const (
 const (
 	sealPace  = time.Second
 	prunePace = time.Hour
-	// sealMost is how many blocks in a row are sealed before others get their turn.
+	// sealMost is how many blocks one Seal makes, so that other nodes get their turn.
 	sealMost = 40
 )
 
@@ -31,14 +31,14 @@ type Config struct {
 	MasterKey issuer.MasterKey
 	// Retention is how long records are kept after they were sealed; 0 means for ever.
 	Retention time.Duration
-	// KeyTTL is after how long another key seals; 0 means never.
+	// KeyTTL is how long a key seals before another takes its place; 0 means for ever.
 	KeyTTL time.Duration
 	// Logger is told of what goes wrong. Nil discards it.
 	Logger *slog.Logger
 }
 
-// Sealer seals a record and deletes what is older than the retention. Each node has one; of
-// several one works at a time and the others do not wait. It is for one goroutine.
+// Sealer seals a record and deletes what is older than the retention. Each node has one. Only one
+// of them works at a time; the others do not wait for it. It is for one goroutine.
 type Sealer struct {
 	cfg  Config
 	keys Keys
@@ -60,7 +60,7 @@ func NewSealer(cfg Config) (*Sealer, error) {
 }
 
 // Run seals once a second, and deletes at once and then every hour, until ctx ends; then it
-// seals once more. While the store fails it goes on trying; records wait and are lost by nothing.
+// seals once more. While the store fails it goes on trying; the records stay in the store unsealed.
 func (s *Sealer) Run(ctx context.Context) {
 	tick := time.NewTicker(sealPace)
 	defer tick.Stop()
@@ -106,7 +106,7 @@ func (s *Sealer) keepPruning(ctx context.Context) {
 	}
 }
 
-// Seal seals what waits, as far as no other node does.
+// Seal seals the records that are not sealed, unless another node is about to.
 func (s *Sealer) Seal(ctx context.Context) error {
 	for range sealMost {
 		var before, sealed Head
@@ -131,15 +131,15 @@ func (s *Sealer) Seal(ctx context.Context) error {
 	return nil
 }
 
-// Prune deletes blocks that were sealed before the retention, the first ones as long as they
-// are that old. It returns ErrBroken, and deletes nothing from there on, where the record is
-// not what was sealed: what somebody changed stays to be looked at. What went before an error,
-// or before ctx has ended, is on record all the same.
+// Prune deletes the first blocks of the record, as long as they are older than the retention. If
+// it meets a block that is not what was sealed, it deletes nothing from there on and returns
+// ErrBroken, so that what somebody changed can still be looked at. What it deleted before an error,
+// or before ctx ended, is recorded all the same.
 func (s *Sealer) Prune(ctx context.Context) (records int, err error) {
 	if s.cfg.Retention == 0 {
 		return 0, nil
 	}
-	var first, last, done int64 // blocks; last is deleted, and done, when the transaction is
+	var first, last, done int64 // numbers of blocks; last becomes done when its transaction is committed
 	for {
 		n, err := s.step(ctx, func(k key) (int, error) {
 			return s.cfg.Store.PruneAudit(ctx, k.id, func(page Page, now time.Time) (int, Anchor, error) {
@@ -173,7 +173,7 @@ func (s *Sealer) recordPrune(ctx context.Context, what string) error {
 	return s.cfg.Store.Record(ctx, issuer.Event{Kind: EventPrune, Actor: "doorward", Reason: what})
 }
 
-// Rotate makes another key, which seals from the next block on.
+// Rotate makes another key, which seals from the next block on, and returns its ID.
 func (s *Sealer) Rotate(ctx context.Context, ev issuer.Event) (string, error) {
 	for {
 		if err := s.readKeys(ctx); err != nil {
@@ -186,11 +186,11 @@ func (s *Sealer) Rotate(ctx context.Context, ev issuer.Event) (string, error) {
 	}
 }
 
-// step does something with the key that seals, again if there is a newer one.
+// step calls do with the key that seals, again if another process has made a newer one meanwhile.
 func (s *Sealer) step(ctx context.Context, do func(key) (int, error)) (int, error) {
 	for {
 		if s.keys.newest.ID == "" {
-			if waiting, err := s.prepare(ctx); !waiting || err != nil {
+			if ready, err := s.prepare(ctx); !ready || err != nil {
 				return 0, err
 			}
 		}
@@ -209,8 +209,8 @@ func (s *Sealer) step(ctx context.Context, do func(key) (int, error)) (int, erro
 	}
 }
 
-// renew makes another key, unless somebody has. It reads the keys first: a process that cannot, since the master key was
-// replaced, must not add one that the others could not read.
+// renew makes another key, unless another process has made one. It reads the keys first: a process that cannot, since the
+// master key was replaced, must not add a key that the others could not read.
 func (s *Sealer) renew(ctx context.Context) error {
 	if err := s.readKeys(ctx); err != nil || !s.keyIsOld() {
 		return err
@@ -222,7 +222,7 @@ func (s *Sealer) renew(ctx context.Context) error {
 	return s.readKeys(ctx)
 }
 
-// prepare reads the keys, and makes the first one if there is something to seal.
+// prepare reads the keys, and makes the first one if there is something to seal. It reports whether there is a key.
 func (s *Sealer) prepare(ctx context.Context) (bool, error) {
 	if err := s.readKeys(ctx); err != nil || s.keys.newest.ID != "" {
 		return true, err
@@ -259,13 +259,13 @@ func (s *Sealer) add(ctx context.Context, ev issuer.Event) (string, error) {
 	return k.ID, s.cfg.Store.AddAuditKey(ctx, k, ev)
 }
 
-// keyIsOld reports whether another key is due. A clock that went back waits.
+// keyIsOld reports whether another key is due.
 func (s *Sealer) keyIsOld() bool {
 	return s.cfg.KeyTTL > 0 && time.Since(s.keys.newest.CreatedAt) > s.cfg.KeyTTL
 }
 
-// watch tells when blocks that this process has seen are gone. A verifier that has kept no
-// head could not tell.
+// watch logs that blocks are gone which this process has sealed. Without a head that was kept,
+// Verify could not tell.
 func (s *Sealer) watch(last Head) {
 	if last.Number < s.seen.Number || last.Number == s.seen.Number && last != s.seen {
 		s.cfg.Logger.Error("sealed blocks are gone from the audit record: it was cut off, or the database is an older copy",
@@ -273,9 +273,9 @@ func (s *Sealer) watch(last Head) {
 	}
 }
 
-// old returns how many blocks of a page are to be deleted in one step. It looks at each
-// before: who changes the time of a block, or cuts blocks off, does not get the rest
-// deleted, and the anchor not signed.
+// old returns how many blocks of a page are older than the retention. It checks each of them
+// first, so that nobody can have good blocks deleted by changing the time of one or by cutting
+// off what is before them.
 func (s *Sealer) old(page Page, now time.Time) (int, error) {
 	c := chain{keys: s.keys}
 	if err := c.begin(page.Anchor); err != nil {

@@ -23,28 +23,29 @@ type Store interface {
 	// AuditKeys returns the sealed keys, by number.
 	AuditKeys(ctx context.Context) ([]StoredKey, error)
 
-	// AddAuditKey adds a key and the event. It returns issuer.ErrConflict if there is one of its number.
+	// AddAuditKey adds a key and records the event. It returns issuer.ErrConflict if its number is taken.
 	AddAuditKey(ctx context.Context, k StoredKey, ev issuer.Event) error
 
-	// SealAudit takes the records that are not sealed, at most MaxRecords and those with the
-	// least Seq first, has them sealed behind the last block, and writes the block and its
-	// number on each of them. A record that commits later is in a later block, whatever its
-	// Seq. It returns how many records it was: 0, without writing, if there are none or if
-	// another process is about to do the same, for which it does not wait. It returns
-	// issuer.ErrConflict if newest is not the ID of the newest key.
+	// SealAudit takes the records that are not sealed, at most MaxRecords of them and those with
+	// the least Seq first. It calls seal to make the block of them behind the last one, stores the
+	// block, and marks the records with its number. A record that is committed later goes into a
+	// later block, whatever its Seq. It returns the number of records. That is 0, and nothing is
+	// written, if there are none or if another process is sealing, for which it does not wait. It
+	// returns issuer.ErrConflict if newest is not the ID of the newest key.
 	SealAudit(ctx context.Context, newest string, seal func(last Head, records []Record, now time.Time) Block) (int, error)
 
-	// PruneAudit reads the first blocks and has prune say how many of them go, and which
-	// anchor stands for these; it deletes them, their records and the keys that no block
-	// needs any more. It returns how many records went: 0 as SealAudit does.
+	// PruneAudit reads the first blocks and calls prune, which says how many of them to delete and
+	// which anchor stands for those. It deletes them, their records and the keys that no block
+	// needs any more. It returns the number of records deleted, and 0 or issuer.ErrConflict as
+	// SealAudit does.
 	PruneAudit(ctx context.Context, newest string, prune func(page Page, now time.Time) (int, Anchor, error)) (int, error)
 }
 
 // Source is where a chain is read from.
 type Source interface {
-	// AuditChain returns the next blocks after one, few enough to be kept in memory, with
-	// the records that have their numbers, all as of one moment. After the last block
-	// there are no blocks: math.MaxInt64 just asks for Page.Last.
+	// AuditChain returns the next blocks after a number, few enough to be kept in memory, and
+	// the records that have their numbers, all as of one moment. After the last block it returns
+	// none: with math.MaxInt64 it just tells Page.Last.
 	AuditChain(ctx context.Context, after int64) (Page, error)
 }
 

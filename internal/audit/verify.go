@@ -23,12 +23,12 @@ type Report struct {
 // says how far it came.
 //
 // With expect, which may be nil, it also compares with a head that was kept: the error is
-// ErrTailCut, ErrHistory or ErrHeadOld. Without one nobody can tell that the last blocks are
-// gone, together with their records, from a store; an export says itself where it ends, which
-// tells of a loss and not of a hand that changes that, too.
+// ErrTailCut, ErrHistory or ErrHeadOld. Without one Verify cannot tell that the last blocks and
+// their records were deleted from a store. The end line of an export shows that it was cut off by
+// accident, but not on purpose: whoever cuts it can change that line too.
 //
 // It calls progress after each page with the number of the last block checked and that of the
-// last one. The record may be written, sealed and pruned meanwhile.
+// last block of the record. The record may be written, sealed and pruned meanwhile.
 func Verify(ctx context.Context, src Source, master issuer.MasterKey, expect *Head, progress func(done, all int64)) (Report, error) {
 	v := verifier{master: master, expect: expect}
 	for first := true; ; first = false {
@@ -59,8 +59,8 @@ type Verdict struct {
 	Oldest   *time.Time `json:"oldest_waiting"`
 }
 
-// Verdict says what [Verify] came to with an error, which may be nil. An error that says nothing about the record, such
-// as one of the source, is returned.
+// Verdict turns what [Verify] has returned, the report and err, into a Verdict. It returns an err that says nothing about
+// the record, such as one of the source.
 func (r Report) Verdict(err error) (Verdict, error) {
 	v := Verdict{Verified: err == nil, Blocks: r.Blocks, Records: r.Records, From: r.From.Number + 1, Head: r.Head.String()}
 	broken, ok := errors.AsType[*BrokenError](err)
@@ -101,7 +101,7 @@ func (v *verifier) page(page Page, first bool) error {
 		}
 		v.keys, v.stored = keys, page.Keys
 	}
-	// The retention may have overtaken.
+	// The retention may have deleted blocks that were to be read next.
 	if first || page.Anchor.Number > v.head.Number {
 		if err := v.begin(page.Anchor); err != nil {
 			return err
@@ -135,7 +135,7 @@ func (v *verifier) page(page Page, first bool) error {
 	return nil
 }
 
-// compare looks at the block that the head is of.
+// compare compares the last block that was checked with the head to expect, if that is of this block.
 func (v *verifier) compare() error {
 	if v.expect != nil && v.expect.Number == v.head.Number && *v.expect != v.head {
 		return &BrokenError{v.head.Number, ErrHistory}
@@ -143,7 +143,7 @@ func (v *verifier) compare() error {
 	return nil
 }
 
-// end compares the last block that was read with the one that the source calls its last, and with the head.
+// end compares the last block that was read with the last one of the source, and with the head to expect.
 func (v *verifier) end(last Head) error {
 	switch {
 	case last.Number != v.head.Number:
