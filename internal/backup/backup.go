@@ -17,7 +17,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// The kinds of issuer.Event for who asks for a copy to be made, or removes one. The reason is its name.
+// The kinds of issuer.Event for a copy that is made or removed. Event.Reason is the name of the copy.
 const (
 	EventMake   issuer.EventKind = "backup"
 	EventRemove issuer.EventKind = "backup_delete"
@@ -37,8 +37,8 @@ var (
 
 const (
 	form = "doorward-20060102T150405.000Z.db"
-	// unfinished is how the names of files begin that a store writes before a copy has its own; whatever was not written to
-	// for abandoned was left behind by a process that ended in the middle.
+	// unfinished begins the names of the files in which a store writes a copy before that gets its own name. One that was
+	// not written to for as long as abandoned was left behind by a process that ended in the middle.
 	unfinished = ".doorward-backup-"
 	abandoned  = time.Hour
 )
@@ -55,17 +55,18 @@ type Folder struct {
 	path string
 	copy func(ctx context.Context, path string) error
 
-	making sync.Mutex // held by the one who does it
+	making sync.Mutex // held while a copy is made
 }
 
-// New returns the folder at path, which is made with the first copy. The function copy writes one to a new file that only its owner can
-// read, or leaves no file at path.
+// New returns the folder at path, which is made with the first copy. The function copy writes a copy to a new file that
+// only its owner can read; if it fails, it leaves no file at path.
 func New(path string, copy func(ctx context.Context, path string) error) *Folder {
 	return &Folder{path: path, copy: copy}
 }
 
-// Make makes a copy. It calls begin with the name before it does, and stops if that is an error. It returns ErrBusy, ErrMost, or an error of the
-// copying, with which there is no copy. Several processes on one folder may together keep some more than Most.
+// Make makes a copy. Before that it calls begin with the name, and stops if begin returns an error. It returns ErrBusy,
+// ErrMost, or an error of begin or of the copying; after an error there is no copy. Several processes on one folder may
+// together keep a few more than Most.
 func (f *Folder) Make(ctx context.Context, begin func(name string) error) (Copy, error) {
 	if !f.making.TryLock() {
 		return Copy{}, ErrBusy
@@ -146,7 +147,7 @@ func (f *Folder) Find(name string) (Copy, error) {
 	return Copy{Name: name, Bytes: info.Size(), MadeAt: at}, nil
 }
 
-// Remove removes the copy of a name. It calls begin before it does, and stops if that is an error. It returns ErrNone.
+// Remove removes the copy of a name, or returns ErrNone. Before that it calls begin, and stops if begin returns an error.
 func (f *Folder) Remove(name string, begin func() error) error {
 	if _, err := f.Find(name); err != nil {
 		return err

@@ -1,6 +1,6 @@
 // Package feed tells services elsewhere what was revoked: by answers to their
-// questions, which are read from the store, and by streams, which carry what the
-// issuer's follower reads. docs/revocations.md is the wire form.
+// polls, which are read from the store, and by streams, which carry what the
+// issuer's follower reads. docs/revocations.md describes the wire form.
 package feed
 
 import (
@@ -17,7 +17,7 @@ const PageLimit = 4000
 // Page is one page of the store's record of cut-offs.
 type Page struct {
 	issuer.RevocationPage
-	// Snapshot says that the page is one of all cut-offs that have not expired.
+	// Snapshot says that the page belongs to a list of all cut-offs that have not expired.
 	Snapshot bool
 	// More says that Next is the cursor of the next page of the same sequence.
 	More bool
@@ -33,7 +33,7 @@ type Source interface {
 }
 
 const (
-	// shareFor is how long after its beginning a read answers other questions, too.
+	// shareFor is how long after its beginning a read answers other polls too.
 	shareFor = 100 * time.Millisecond
 	// readLimit bounds one read, and reads is how many go on at once.
 	readLimit = 5 * time.Second
@@ -42,8 +42,8 @@ const (
 	keep = 8 * PageLimit
 )
 
-// Feed answers questions and feeds streams. It is safe for concurrent use and runs
-// no goroutine.
+// Feed answers polls and feeds streams. It is safe for concurrent use and runs no
+// goroutine.
 type Feed struct {
 	source Source
 	slots  chan struct{}
@@ -55,8 +55,8 @@ type Feed struct {
 	hub hub
 }
 
-// New returns a Feed of a store. Somebody gives it to the issuer, by
-// issuer.Config.Followed, for its streams to bring news.
+// New returns a Feed of a store. For its streams to bring news, the issuer's
+// issuer.Config.Followed must call [Feed.Publish].
 func New(source Source) *Feed {
 	return &Feed{
 		source: source, slots: make(chan struct{}, reads),
@@ -78,8 +78,8 @@ type Answer struct {
 // so that a machine that slept over an answer does not pass it off as new.
 func (a Answer) Age() time.Duration { return since(a.Begun, time.Now()) }
 
-// Read returns the page after a cursor. Questions about one cursor that come together
-// share one read of the store, but none that began before notBefore.
+// Read returns the page after a cursor. Calls with one cursor that come together share
+// one read of the store, but not a read that began before notBefore.
 func (f *Feed) Read(ctx context.Context, after issuer.Cursor, notBefore time.Time) (Answer, error) {
 	r, mine := f.join(after, notBefore)
 	if mine {
@@ -94,7 +94,7 @@ func (f *Feed) Read(ctx context.Context, after issuer.Cursor, notBefore time.Tim
 	}
 }
 
-// read is one question to the store. answer and err are set before done is closed.
+// read is one read of the store. answer and err are set before done is closed.
 type read struct {
 	begun  time.Time
 	done   chan struct{}
@@ -103,7 +103,7 @@ type read struct {
 	err    error
 }
 
-// join returns a read of others that will do, or a new one that the caller must run.
+// join returns the read of another call that will do, or a new one that the caller must run.
 func (f *Feed) join(after issuer.Cursor, notBefore time.Time) (r *read, mine bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -124,7 +124,7 @@ func (f *Feed) join(after issuer.Cursor, notBefore time.Time) (r *read, mine boo
 	return r, true
 }
 
-// run asks the store, also for others who have joined: it goes on if the caller has gone.
+// run reads the store. It goes on if the caller's context ends, since others may have joined.
 func (f *Feed) run(ctx context.Context, after issuer.Cursor, r *read) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 	defer cancel()
@@ -148,7 +148,7 @@ func (f *Feed) run(ctx context.Context, after issuer.Cursor, r *read) {
 	}
 }
 
-// ask reads one page. Waiting for a slot counts as age: nobody is told to be fresher than they are.
+// ask reads one page. begun is from before the wait for a slot, so that the wait counts as age.
 func (f *Feed) ask(ctx context.Context, after issuer.Cursor, begun time.Time) (Answer, error) {
 	page, err := f.source.RevocationPage(ctx, after, PageLimit)
 	if err != nil {
@@ -157,7 +157,7 @@ func (f *Feed) ask(ctx context.Context, after issuer.Cursor, begun time.Time) (A
 	return Answer{Page: page, Begun: begun, Entries: encode(page.RevocationPage.Entries)}, nil
 }
 
-// drop lets nobody join a read any more. Feed.mu is held.
+// drop takes a read out of those that can be joined. Feed.mu is held.
 func (f *Feed) drop(after issuer.Cursor, r *read) {
 	delete(f.open, after)
 	if r.over {
@@ -165,6 +165,7 @@ func (f *Feed) drop(after issuer.Cursor, r *read) {
 	}
 }
 
+// since is the time from t to now, by the monotonic or the wall clock, whichever says more.
 func since(t, now time.Time) time.Duration {
 	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
 }

@@ -47,13 +47,12 @@ func (s *Stream) Close() {
 	s.hub.cut(s)
 }
 
-// Follow begins a stream at a cursor that a reader has come to, unless there are
-// limit of them already.
+// Follow begins a stream at the cursor that a reader has come to. It returns ErrFull if
+// there are limit streams already, ErrResync, or an error of the store.
 //
-// The order counts: the stream is entered, then the store is read. What the read
-// does not see comes through the hub, and what the hub has told before is in the read. So
-// the first event may say that it goes on to where the hub was, however much further
-// the read got.
+// The order counts: first the stream joins the hub, then the store is read. What the
+// read does not see comes through the hub, and what the hub has told before is in the
+// read. So the first event may end at the hub's cursor, even if the read got further.
 func (f *Feed) Follow(ctx context.Context, after issuer.Cursor, limit int) (*Stream, error) {
 	s := &Stream{hub: &f.hub, events: make(chan []byte, behind)}
 	lineage, told, err := f.hub.enter(s, limit)
@@ -72,7 +71,8 @@ func (f *Feed) Follow(ctx context.Context, after issuer.Cursor, limit int) (*Str
 	return s, nil
 }
 
-// Publish takes each page that the issuer's follower reads, in order.
+// Publish sends each page that the issuer's follower reads to the streams. Calls come in the
+// order of the pages.
 func (f *Feed) Publish(page issuer.RevocationPage) { f.hub.publish(page) }
 
 // Followers is how many streams are open.
@@ -82,7 +82,7 @@ func (f *Feed) Followers() int {
 	return len(f.hub.streams)
 }
 
-// Close ends all streams and begins no more. Questions are still answered.
+// Close ends all streams and begins no more. Polls are still answered.
 func (f *Feed) Close() {
 	f.hub.mu.Lock()
 	defer f.hub.mu.Unlock()
@@ -96,17 +96,17 @@ type hub struct {
 	streams map[*Stream]struct{}
 	closed  bool
 	lineage string
-	told    issuer.Cursor       // up to where the streams know everything
-	last    map[cutoff]struct{} // what the last page held, of which the next may repeat some
+	told    issuer.Cursor       // the streams know everything before it
+	last    map[cutoff]struct{} // what the last page held, some of which the next may repeat
 }
 
-// cutoff is what makes a Revocation the same as another.
+// cutoff identifies a Revocation.
 type cutoff struct {
 	kind       doorward.Kind
 	id, before string
 }
 
-// enter makes s hear what is published from now on.
+// enter adds s to the streams that get what is published from now on.
 func (h *hub) enter(s *Stream, limit int) (lineage string, told issuer.Cursor, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -117,8 +117,8 @@ func (h *hub) enter(s *Stream, limit int) (lineage string, told issuer.Cursor, e
 	return h.lineage, h.told, nil
 }
 
-// publish tells what is new in a page. Each event goes on where the one before ended,
-// so the place moves only with an event, while there is a stream to hear it.
+// publish tells what is new in a page. Each event must begin where the one before ended, so
+// that, while there are streams, told moves only with an event.
 func (h *hub) publish(page issuer.RevocationPage) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -140,8 +140,8 @@ func (h *hub) publish(page issuer.RevocationPage) {
 	}
 }
 
-// unheard is what was not in the page before. A store may repeat in each page what
-// it told in the one before.
+// unheard returns the entries that were not in the page before: a store may repeat entries
+// from one page to the next.
 func (h *hub) unheard(entries []doorward.Revocation) []doorward.Revocation {
 	now := make(map[cutoff]struct{}, min(len(entries), repeatLimit))
 	var fresh []doorward.Revocation
@@ -169,12 +169,14 @@ func (h *hub) tell(event []byte) {
 	}
 }
 
+// cutAll ends all streams. h.mu is held.
 func (h *hub) cutAll() {
 	for s := range h.streams {
 		h.cut(s)
 	}
 }
 
+// cut ends a stream, if it has not ended. h.mu is held.
 func (h *hub) cut(s *Stream) {
 	if _, ok := h.streams[s]; ok {
 		delete(h.streams, s)

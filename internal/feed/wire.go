@@ -46,7 +46,7 @@ func eventOf(lineage string, after, next issuer.Cursor, entries []byte) []byte {
 	return b.Bytes()
 }
 
-// Resync is the event after which a stream ends: its reader has to ask.
+// Resync is the last event of a stream that cannot go on: its reader must poll.
 const Resync = "event: resync\ndata: {}\n\n"
 
 func marshal(v any) []byte {
