@@ -27,8 +27,7 @@ type exchangeAnswer struct {
 	Scope           string `json:"scope,omitzero"`
 }
 
-// exchange answers an API key with an access token. The key says who is asking; there is no other
-// authentication.
+// exchange answers an API key with an access token. The key itself authenticates the request.
 func (e *Endpoints) exchange(w http.ResponseWriter, r *http.Request, form url.Values) error {
 	if err := checkExchange(r, form); err != nil {
 		return err
@@ -51,7 +50,7 @@ func (e *Endpoints) exchange(w http.ResponseWriter, r *http.Request, form url.Va
 	return nil
 }
 
-// checkExchange refuses what is asked for and not offered.
+// checkExchange refuses a request for something that is not offered, or with other credentials.
 func checkExchange(r *http.Request, form url.Values) error {
 	switch {
 	case len(r.Header["Authorization"]) > 0, form.Has("client_secret"), form.Has("client_assertion"):
@@ -68,8 +67,8 @@ func checkExchange(r *http.Request, form url.Values) error {
 	return nil
 }
 
-// explainExchange says what RFC 8693 §2.2.2 wants: a subject_token that is not valid for any reason
-// is invalid_request.
+// explainExchange returns the failure that the client reads. A subject_token that is not valid, for any
+// reason, is invalid_request (RFC 8693 §2.2.2).
 func explainExchange(err error) error {
 	switch {
 	case errors.Is(err, account.ErrAPIKey):

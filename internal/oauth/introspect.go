@@ -13,8 +13,8 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// activeAnswer is what is said of a live token (RFC 7662 §2.2). Of any other it is the zero value, which
-// says that it is not active, and nothing else.
+// activeAnswer is the answer about a token (RFC 7662 §2.2). For a token that is not live it is the zero
+// value, which says just that.
 type activeAnswer struct {
 	Active    bool     `json:"active"`
 	TokenType string   `json:"token_type,omitzero"`
@@ -32,9 +32,9 @@ type activeAnswer struct {
 	AuthTime  int64    `json:"auth_time,omitzero"`
 }
 
-// introspect says whether a token is live now, to clients that may know (RFC 7662). They may of access
-// tokens for their own audiences, and of refresh tokens that are theirs. Every other token
-// gets one answer: not a token, another's, expired, ended.
+// introspect says whether a token is live now (RFC 7662). A client with the scope for it may ask about access
+// tokens for its own audiences and about its own refresh tokens. Every other text gets the same answer, whether it
+// is no token, another client's, expired or ended.
 func (e *Endpoints) introspect(w http.ResponseWriter, r *http.Request) error {
 	form, client, err := e.open(w, r)
 	if err != nil {
@@ -66,7 +66,7 @@ func (e *Endpoints) introspect(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// look asks the store first for what was revoked, here or elsewhere.
+// look returns the answer about a token. It first reads from the store what other processes have revoked.
 func (e *Endpoints) look(ctx context.Context, client account.Client, token string) (activeAnswer, error) {
 	if err := e.cfg.Issuer.CatchUp(ctx); err != nil {
 		return activeAnswer{}, err
@@ -90,8 +90,8 @@ func (e *Endpoints) look(ctx context.Context, client account.Client, token strin
 	return answer, err
 }
 
-// lookAtRefresh says of a refresh token when its session lapses. The answer has no token_type: it is none
-// of RFC 6749 §7.1.
+// lookAtRefresh returns the answer about a refresh token; its exp is when the session lapses. It has no
+// token_type, since a refresh token is of none of the types of RFC 6749 §7.1.
 func (e *Endpoints) lookAtRefresh(ctx context.Context, client account.Client, token string) (activeAnswer, error) {
 	s, live, err := e.cfg.Issuer.SessionOf(ctx, token)
 	if err != nil && !errors.Is(err, issuer.ErrToken) {

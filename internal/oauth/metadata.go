@@ -11,8 +11,8 @@ type Metadata struct {
 	IntrospectionMethods  []string `json:"introspection_endpoint_auth_methods_supported,omitzero"`
 }
 
-// MetadataAt returns it for endpoints below a URL, with keys if API keys are exchanged. That no client authenticates
-// for these is not named: "none" is for clients that do not authenticate, and there are none.
+// MetadataAt returns the Metadata of endpoints below a URL. keys says that API keys are exchanged. The method "none" is
+// not named for that: it is for clients that do not authenticate, and an exchange has no client.
 func MetadataAt(base string, keys bool) Metadata {
 	methods, grants := []string{"client_secret_basic", "client_secret_post"}, []string{"client_credentials", "refresh_token"}
 	if keys {

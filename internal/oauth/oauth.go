@@ -1,8 +1,8 @@
 // Package oauth has the endpoints of OAuth 2.0 for programs with a credential of their own: tokens (RFC 6749),
 // revocation (RFC 7009) and introspection (RFC 7662).
 //
-// There is no authorization endpoint: nobody is redirected, and people log in at /login. So the
-// grants are client_credentials, refresh_token for the sessions of a client, and an exchange for API keys.
+// There is no authorization endpoint: people log in at /login. So the grants are client_credentials,
+// refresh_token for the sessions of a client, and the exchange of an API key for a token (RFC 8693).
 package oauth
 
 import (
@@ -30,7 +30,7 @@ const (
 	introspectPath = "/oauth/introspect"
 )
 
-// Config is what the endpoints need. All of it is required but Keys, without which none is exchanged.
+// Config is what the endpoints need. All of it is required but Keys; without Keys no API key is exchanged.
 type Config struct {
 	Issuer *issuer.Issuer
 	// ClockOffset is that of doorward.Config.
@@ -56,7 +56,7 @@ func New(cfg Config) *Endpoints {
 	return &Endpoints{cfg: cfg, inactive: quota.NewBudget[string](cfg.Inactive)}
 }
 
-// Routes are those to mount.
+// Routes returns the endpoints, for the server.
 func (e *Endpoints) Routes() []endpoint.Route {
 	return []endpoint.Route{
 		{Method: http.MethodPost, Path: tokenPath, Handle: e.token},
@@ -89,7 +89,7 @@ func (e *Endpoints) authenticate(r *http.Request, form url.Values) (account.Clie
 	return client, nil
 }
 
-// credentials returns those of the one method by which the client authenticates (RFC 6749 §2.3): Basic, or
+// credentials returns the client's id and secret. They come by exactly one method (RFC 6749 §2.3): Basic, or
 // client_id and client_secret in the form. Assertions (RFC 7521 §4.2) are not offered.
 func credentials(r *http.Request, form url.Values) (id, secret string, err error) {
 	id, secret, given, err := endpoint.Basic(r)
@@ -110,7 +110,7 @@ func credentials(r *http.Request, form url.Values) (id, secret string, err error
 	return form.Get("client_id"), form.Get("client_secret"), nil
 }
 
-// judge returns the claims of a live access token for one of the audiences, or nil for any other.
+// judge returns the claims of a live access token for one of the audiences, or nil for any other text.
 func (e *Endpoints) judge(ctx context.Context, token string, audiences []string) (*doorward.Claims, error) {
 	for _, audience := range audiences {
 		v, err := e.verifier(audience)
@@ -130,10 +130,10 @@ func (e *Endpoints) judge(ctx context.Context, token string, audiences []string)
 	return nil, nil
 }
 
-// cacheSize bounds the memory of one verifier, of which there are many.
+// cacheSize bounds the memory of one verifier, in bytes. There may be many.
 const cacheSize = 1 << 20
 
-// verifier checks this issuer's tokens for one audience. There are as many as clients have.
+// verifier returns the verifier of this issuer's tokens for one audience. It is made once for each audience of a client.
 func (e *Endpoints) verifier(audience string) (*doorward.Verifier, error) {
 	if v, ok := e.verifiers.Load(audience); ok {
 		if v, ok := v.(*doorward.Verifier); ok {
@@ -151,7 +151,7 @@ func (e *Endpoints) verifier(audience string) (*doorward.Verifier, error) {
 	return v, nil
 }
 
-// audiences are those of a client, the default first.
+// audiences returns the audiences of a client, the default first. A client without any has the issuer's.
 func (e *Endpoints) audiences(client account.Client) []string {
 	if len(client.Audiences) == 0 {
 		return []string{e.cfg.Issuer.Audience()}
@@ -159,8 +159,8 @@ func (e *Endpoints) audiences(client account.Client) []string {
 	return client.Audiences
 }
 
-// grantable is what tokens of the client may say: the words about Doorward itself count with its
-// own credential, and mean nothing to another audience (RFC 9068 §2.2.3).
+// grantable returns the scope that tokens of the client may have. The words about Doorward itself are left out: they
+// count only with the client's own credential, and mean nothing to another audience (RFC 9068 §2.2.3).
 func grantable(client account.Client) doorward.Scope {
 	return slices.DeleteFunc(slices.Clone(client.Scope), func(word string) bool {
 		return word == account.ScopeRevocations || word == account.ScopeIntrospect

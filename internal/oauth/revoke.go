@@ -43,9 +43,9 @@ func (e *Endpoints) revoke(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// ownerOf returns the client that a token was issued to, "" of a session that is no more. The error
-// is ErrToken if this issuer did not make the token. One that has expired is as good as one that has not: there
-// is nothing to end.
+// ownerOf returns the client that a token was issued to, or "" if its session is gone. It returns ErrToken
+// if this issuer did not make the token. It does not ask whether the token has expired: to revoke an expired
+// token does no harm.
 func (e *Endpoints) ownerOf(ctx context.Context, token string) (string, error) {
 	if strings.HasPrefix(token, issuer.RefreshTokenPrefix) {
 		s, _, err := e.cfg.Issuer.SessionOf(ctx, token)

@@ -16,8 +16,8 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// GrantLimit is how many tokens a client may ask a node for in a minute: each is a row in the store, and good for
-// minutes.
+// GrantLimit is how many tokens a client may ask a node for in a minute. Each costs a write to the store, and can be
+// used for minutes.
 const GrantLimit = 600
 
 // grantTries is how often a grant begins anew because the client's tokens were ended meanwhile.
@@ -71,14 +71,14 @@ func (e *Endpoints) token(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// asked is what a request wants less than everything of.
+// asked is how a request narrows the token that it asks for.
 type asked struct {
 	scope    doorward.Scope // nil for all
 	audience string         // "" for the default
 }
 
-// parseAsked reads scope (RFC 6749 §3.3), and resource (RFC 8707 §2) or audience (RFC 8693 §2.1), which here have one
-// meaning: who asks for one audience does not get a token for another. A token has one.
+// parseAsked reads scope (RFC 6749 §3.3), and resource (RFC 8707 §2) or audience (RFC 8693 §2.1), which mean the same
+// here. A token has exactly one audience.
 func parseAsked(form url.Values) (asked, error) {
 	var a asked
 	if form.Has("scope") {
@@ -100,7 +100,7 @@ func parseAsked(form url.Values) (asked, error) {
 }
 
 // clientCredentials makes a token of a client that acts for itself (RFC 6749 §4.4), without a refresh
-// token. The client is read once more after the grant has begun, so that one who is disabled
+// token. The client is read once more after the grant has begun, so that a client that is disabled
 // meanwhile gets none.
 func (e *Endpoints) clientCredentials(r *http.Request, id string, a asked) (set issuer.TokenSet, err error) {
 	if !e.granted.Allow(id, GrantLimit, time.Now()) {
@@ -158,7 +158,7 @@ func (e *Endpoints) refresh(r *http.Request, client account.Client, token string
 	return set, err
 }
 
-// explain says of what an issuer refuses what it means to a client.
+// explain returns what the client reads for an error of the issuer.
 func (e *Endpoints) explain(err error) error {
 	switch {
 	case errors.Is(err, issuer.ErrScope):

@@ -1,5 +1,5 @@
-// Package origin says where a request comes from: from its peer, from whom a trusted
-// proxy in front names, or from a page of which site.
+// Package origin tells from which address a request comes, behind trusted proxies too, and checks
+// the web origins that a setting may name.
 package origin
 
 import (
@@ -13,7 +13,7 @@ import (
 // Proxies are the networks of proxies in front whose X-Forwarded-* count.
 type Proxies []netip.Prefix
 
-// Origin is where one request comes from. Its texts are made when somebody asks, which most requests do not.
+// Origin is where one request comes from. Its texts are made only when they are asked for.
 type Origin struct {
 	// Hidden says that the client is behind a proxy of one's own that is not trusted: a
 	// loopback or private peer that sends X-Forwarded-For. It has no Network, since
@@ -21,10 +21,10 @@ type Origin struct {
 	Hidden bool
 
 	client netip.Addr // invalid if the peer has no IP address
-	peer   string     // its name then
+	peer   string     // the peer's name, if it has no IP address
 }
 
-// Address is that of the client, or of a proxy that is not trusted.
+// Address returns the address of the client, or of a proxy that is not trusted.
 func (o Origin) Address() string {
 	if !o.client.IsValid() {
 		return o.peer
@@ -32,8 +32,8 @@ func (o Origin) Address() string {
 	return o.client.String()
 }
 
-// Network is what one customer of a provider has: a /24, or a /48 of IPv6. It is
-// zero where the address says nothing about the client.
+// Network returns the network that one customer of a provider has: a /24, or a /48 of
+// IPv6. It is zero if the address says nothing about the client.
 func (o Origin) Network() netip.Prefix {
 	if o.Hidden || !o.client.IsValid() {
 		return netip.Prefix{}
@@ -57,7 +57,7 @@ func (p Proxies) Trust(address string) bool {
 
 // Peer returns the peer at address, as net/http writes it, without its port, and whether it is a trusted proxy.
 func (p Proxies) Peer(address string) (peer string, trusted bool) {
-	if len(p) == 0 && !strings.HasPrefix(address, "[") { // of IPv4 there is one spelling
+	if len(p) == 0 && !strings.HasPrefix(address, "[") { // an IPv4 address has only one spelling
 		peer, _, _ = strings.Cut(address, ":")
 		return peer, false
 	}
@@ -89,8 +89,8 @@ func (p Proxies) Of(r *http.Request) Origin {
 	return Origin{client: p.behind(client, said)}
 }
 
-// behind returns the first address in the lines, from their end, that is no trusted proxy's, or the last
-// before one that cannot be read. They begin behind nearest.
+// behind returns the first address that is no trusted proxy's: nearest, or one in the lines, which are read
+// from their end. If an address cannot be read it returns the one before it.
 func (p Proxies) behind(nearest netip.Addr, lines []string) netip.Addr {
 	for _, line := range slices.Backward(lines) {
 		for comma := len(line); comma >= 0 && p.contains(nearest); {
@@ -125,5 +125,5 @@ func parse(text string) (netip.Addr, bool) {
 	return plain(peer.Addr()), err == nil
 }
 
-// plain is an address without what two ways to write it differ in.
+// plain returns an address in the one form that is compared: no IPv4 in IPv6, and no zone.
 func plain(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// CheckWeb refuses what no browser would ever send as Origin (RFC 6454 §6.2): a setting with it
-// allows nothing, and somebody believes that it does.
+// CheckWeb refuses a text that no browser ever sends as Origin (RFC 6454 §6.2). In a setting it would
+// allow nothing, unnoticed. The error completes a sentence that begins with the name of the setting.
 func CheckWeb(origin string) error {
 	u, err := url.Parse(origin)
 	switch {

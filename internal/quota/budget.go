@@ -8,7 +8,7 @@ import (
 // MaxKeys is how many keys a [Budget] tells apart in one minute, in about 2 MiB.
 const MaxKeys = 16384
 
-// Limits is how often something may be done in a minute.
+// Limits are how often something may be done in a minute.
 type Limits struct {
 	Each int // for one key
 	All  int // for all keys together, and for what has none
@@ -51,7 +51,7 @@ func (b *Budget[K]) Take(key K, now time.Time) (wait time.Duration) {
 	return 0
 }
 
-// Give gives back what was taken for key at a time. Of a minute that is over nothing is left to give.
+// Give gives back one that Take has counted for key at taken, if that was in the current minute.
 func (b *Budget[K]) Give(key K, taken time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -30,7 +30,7 @@ func (s *Spread) Add(key string, now time.Time) int {
 	return int(*n)
 }
 
-// turn begins a new minute when it is time. Who shares a counter with whom changes with it.
+// turn begins a new minute when it is time. With the new seed, other keys share a counter.
 func (s *Spread) turn(now time.Time) {
 	if age := now.Sub(s.since); !s.since.IsZero() && age < time.Minute && age >= 0 {
 		return
