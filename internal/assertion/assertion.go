@@ -10,13 +10,13 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
-// Type is the typ of an assertion. It is no access token's, so that none passes for the other.
+// Type is the typ of an assertion. It is not that of an access token, so that neither passes for the other.
 const Type = "doorward-assertion+jwt"
 
-// Ring is the keys that sign assertions. Each follows from a key that signs access
-// tokens: it is published, used and revoked together with it, by every process that
-// has it, and nothing else need be kept. Neither tells anything of the other. The
-// zero Ring is empty.
+// Ring holds the keys that sign assertions. Each is derived from a key that signs access
+// tokens, so that every process which has that key has this one too, and publishes, uses
+// and revokes both together. Neither reveals anything about the other. The zero Ring is
+// empty.
 type Ring struct {
 	order []string
 	keys  map[string]*jwt.Key // by the kid of the access tokens' key
@@ -39,7 +39,8 @@ func (r *Ring) Add(kid string, secret []byte) error {
 	return nil
 }
 
-// Sign returns an assertion signed by the key that follows from kid.
+// Sign returns an assertion signed with the key that was derived from the key called kid. It returns
+// jwt.ErrKey if there is none.
 func (r *Ring) Sign(kid string, claims any) (string, error) {
 	key, ok := r.keys[kid]
 	if !ok {
@@ -48,7 +49,7 @@ func (r *Ring) Sign(kid string, claims any) (string, error) {
 	return jwt.Sign(key, Type, claims)
 }
 
-// Public returns the public keys, in the order in which their secrets came.
+// Public returns the public keys, in the order in which they were added.
 func (r *Ring) Public() ([]*jwt.Key, error) {
 	public := make([]*jwt.Key, 0, len(r.order))
 	for _, kid := range r.order {

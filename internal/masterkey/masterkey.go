@@ -1,4 +1,4 @@
-// Package masterkey puts another master key in the place of the one under which the keys of a store are sealed.
+// Package masterkey replaces the master key under which the keys of a store are sealed.
 package masterkey
 
 import (
@@ -37,7 +37,7 @@ func Replace(ctx context.Context, s *sqlstore.Store, from, to issuer.MasterKey, 
 		return seal.Seal(after, purpose, name, plain), nil
 	}
 	return sqlstore.WriteAlone(ctx, s, "replace the master key", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
-		// With another revision, who has read the ring of old neither swaps it nor believes it to be the newest.
+		// With another revision, a process that has read the ring before can no longer swap it, and reads it again.
 		if _, err := tx.ExecContext(ctx, `UPDATE ring SET rev = rev + 1`); err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func resealRing(ctx context.Context, tx sqlstore.Tx, again sealing) error {
 	return nil
 }
 
-// ringKeys returns of each key what it is sealed with.
+// ringKeys returns the ID, the purpose and the sealed secret of each key.
 func ringKeys(ctx context.Context, tx sqlstore.Tx) (keys []issuer.StoredKey, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT id, purpose, sealed FROM keys`)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package move copies all that one database holds to another, of whatever kind, and compares.
+// Package move copies everything that one database holds to another, of either kind, and compares them.
 package move
 
 import (
@@ -22,8 +22,8 @@ var (
 	ErrDiffers = errors.New("the copy differs from the original")
 )
 
-// Rows of meta by which a move is known. Their value is its name, in both stores: the lineage of the one that is
-// moved and a word of the move's own, so that no other move, before or after, is taken for it.
+// Rows of meta that mark a move. Their value in both stores is the name of the move: the lineage of the store that is
+// moved, and a random word, so that no other move is taken for it.
 const (
 	metaLeaving  = "moving"      // the store is being moved
 	metaLeft     = "moved"       // it was
@@ -47,8 +47,8 @@ func CheckMoved(ctx context.Context, s *sqlstore.Store) error {
 	return ErrMoving
 }
 
-// Stay takes the marks of a move off a store that was, or was to be, moved, so that it can be used again.
-// It reports whether there were any.
+// Stay removes the marks of a move from the store that is or was moved away from, so that it can be used
+// again. It reports whether there were any.
 func Stay(ctx context.Context, s *sqlstore.Store) (marked bool, err error) {
 	err = sqlstore.Write(ctx, s, "unmark", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		gone, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name IN ($1, $2)`, metaLeaving, metaLeft)
@@ -63,9 +63,9 @@ func Stay(ctx context.Context, s *sqlstore.Store) (marked bool, err error) {
 }
 
 // Move copies everything in from to an empty store, compares both, and marks from as moved.
-// Nobody else may use either meanwhile; the marks see to it that a server does not, also
-// between a Move that was interrupted and the next one, which goes on where the first ended.
-// It calls progress after each batch with the steps done and of all.
+// Nobody else may use either meanwhile; the marks keep a server from it. A Move that was
+// interrupted leaves them, and the next one goes on where it ended. Move calls progress after
+// each batch with the number of steps done and of all steps.
 func Move(ctx context.Context, from, to *sqlstore.Store, progress func(done, all int64)) error {
 	m := &move{from: from, to: to, progress: progress}
 	complete, err := m.arrived(ctx)
@@ -88,8 +88,8 @@ type move struct {
 	done, all int64
 }
 
-// arrived reports whether a move that has begun, whose name it takes, has copied and compared everything. It
-// refuses a store to fill that another move has filled, and one to move that was moved elsewhere.
+// arrived reports whether an earlier Move has copied and compared everything, and sets m.name to the name of that
+// move. It returns ErrMoved if from was moved elsewhere, and sqlstore.ErrOccupied if another move has filled to.
 func (m *move) arrived(ctx context.Context) (bool, error) {
 	left, gone, err := sqlstore.Meta(ctx, m.from, metaLeft)
 	if err != nil {
@@ -138,8 +138,8 @@ func (m *move) run(ctx context.Context) error {
 	return m.finish(ctx)
 }
 
-// begin marks the store to fill, if it is empty, and then the other: a refusal leaves no mark, and
-// before both are there nothing is copied.
+// begin marks the store to fill, which must be empty, and then the other. If it refuses the first it leaves no
+// mark, and nothing is copied before both are marked.
 func (m *move) begin(ctx context.Context) error {
 	lineage, _, err := sqlstore.Meta(ctx, m.from, "lineage")
 	if err != nil {

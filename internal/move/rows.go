@@ -19,7 +19,7 @@ const moveBatch = 500
 // row is the values of a table's columns, the key's first.
 type row []any
 
-// rowsAfter reads the next rows of a table in the order of its key; all of them after a nil key.
+// rowsAfter reads the next rows of a table in the order of its key, moveBatch at most. A nil after is the beginning.
 func rowsAfter(ctx context.Context, s *sqlstore.Store, t table, after row) (list []row, err error) {
 	order := names(t.key)
 	query := `SELECT ` + names(t.all()) + ` FROM ` + t.name
@@ -70,7 +70,8 @@ func insertRows(ctx context.Context, s *sqlstore.Store, t table, list []row) err
 	})
 }
 
-// digest is the number of rows of a table and the SHA-256 of them in the order of the key.
+// digest returns the number of rows of a table and the SHA-256 of them in the order of the key. It calls each
+// after each batch with the number of its rows.
 func digest(ctx context.Context, s *sqlstore.Store, t table, each func(rows int)) (n int64, sum [32]byte, err error) {
 	h := sha256.New()
 	var last row
@@ -169,7 +170,7 @@ func names(cols []column) string {
 	return strings.Join(list, ", ")
 }
 
-// places are n parameters from $first on.
+// places returns the text of n parameters, from $first on.
 func places(first, n int) string {
 	list := make([]string, n)
 	for i := range list {

@@ -22,7 +22,7 @@ func NewKeyName() KeyName {
 
 const keyIDPrefix = "refresh-"
 
-// ID is the name as a key of the store has it.
+// ID returns the ID of the key in the store.
 func (n KeyName) ID() string { return keyIDPrefix + hex.EncodeToString(n[:]) }
 
 // ParseKeyID reads what [KeyName.ID] writes.

@@ -33,7 +33,7 @@ var (
 	ErrKey = errors.New("opaque: a token of another key")
 )
 
-// Handle names a session to those alone who hold a token of it.
+// Handle names a session. Only the holder of one of the session's tokens knows it.
 type Handle [20]byte
 
 // NewHandle returns a random handle of 160 bits.
@@ -48,13 +48,13 @@ func (h Handle) Digest() [sha256.Size]byte { return sha256.Sum256(h[:]) }
 
 // Token is what a refresh token says.
 type Token struct {
-	Key        KeyName // whose MAC it has, if it was read
+	Key        KeyName // of the key that made its MAC; set by Parse
 	Generation uint32
 	Handle     Handle
 }
 
-// Parse reads a token whose MAC is good under one of the keys. With ErrKey the name of
-// the missing key is returned, of which nothing is proven.
+// Parse reads a token whose MAC is good under one of the keys. With ErrKey it returns the
+// name of the missing key, which anybody may have made up.
 func Parse(text string, keys map[KeyName]Key) (Token, error) {
 	if len(text) != chars || !strings.HasPrefix(text, Prefix) {
 		return Token{}, ErrToken

@@ -1,5 +1,5 @@
-// Package rotation decides what a refresh token that is presented means: another tab, an
-// answer that was lost, or a thief. It is one pure function.
+// Package rotation decides what a presented refresh token means: a client that goes on, another of
+// its tabs, an answer that was lost, or a thief. It is one pure function.
 package rotation
 
 import "time"
@@ -14,9 +14,9 @@ type State struct {
 	Quiet      int       // generations in a row without a late use
 }
 
-// Rule is the measure by which Decide judges.
+// Rule is what Decide judges by.
 type Rule struct {
-	Window time.Duration // in which two holders of a token count as two tabs of one client
+	Window time.Duration // how long two holders of a token count as two tabs of one client
 	Budget int           // late generations in a row that end the session
 }
 
