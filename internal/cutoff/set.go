@@ -17,7 +17,7 @@ const sweepEvery = time.Second / 2
 // Set is a set of cut-offs. All methods may be called concurrently.
 type Set struct {
 	started time.Time
-	seed    maphash.Seed // nobody can choose IDs that collide
+	seed    maphash.Seed // so that nobody can choose IDs whose hashes collide
 
 	writing sync.Mutex // guards next and swept, and orders the writers of rare
 	next    int        // the part that is swept next
@@ -45,8 +45,8 @@ func newSet(seed maphash.Seed) *Set {
 // Empty returns an empty set that may Replace the content of s.
 func (s *Set) Empty() *Set { return newSet(s.seed) }
 
-// EndSession ends one session. until is when the entry may be dropped; zero
-// is never. So it is in the methods that follow.
+// EndSession ends one session. until, here and in the methods that follow, is when the
+// entry may be dropped; zero means never.
 func (s *Set) EndSession(id string, until time.Time) {
 	s.sessions.add(s.hash(id), expiryOf(until))
 }
@@ -97,8 +97,8 @@ func (s *Set) ended(cutoffs *table[cutoff], id, session string) bool {
 	return ok && c.ends(session)
 }
 
-// Replace makes the content of fresh, which came from Empty and is not used
-// again, that of s. What is in both ends its tokens all the while.
+// Replace replaces the content of s with that of fresh, which came from Empty and must not
+// be used again. An entry that is in both is found at every moment.
 func (s *Set) Replace(fresh *Set) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -153,7 +153,7 @@ func (s *Set) changeRare(change func(*rare)) {
 	s.rare.Store(next)
 }
 
-// hash is never 0, which is a free slot.
+// hash returns the seeded hash of an ID. It is never 0, which stands for a free slot.
 func (s *Set) hash(id string) uint64 { return max(1, maphash.String(s.seed, id)) }
 
 // rare holds the kinds of which there are few. It is copied to be changed.

@@ -11,8 +11,9 @@ const parts = 64
 
 // value is what a table keeps of an entry. It holds no pointers, so that the collector does not look into tables.
 type value[V any] interface {
-	// merged is the value that stands for both.
+	// merged returns the value that stands for both.
 	merged(other V) V
+	// past reports whether the entry has expired.
 	past(now time.Time) bool
 }
 
@@ -20,7 +21,7 @@ type value[V any] interface {
 // refuse a good token, never pass a revoked one, and with 64 bits that happens to one session in 10¹³ beside a million
 // entries. All methods may be called concurrently.
 type table[V value[V]] struct {
-	used    atomic.Bool // before the first entry is found, and for ever
+	used    atomic.Bool // set before the first entry can be found, and never reset
 	entries atomic.Int64
 	parts   [parts]part[V]
 }
@@ -37,7 +38,7 @@ func (t *table[V]) add(hash uint64, v V) {
 	t.entries.Add(t.part(hash).add(hash, v))
 }
 
-// take makes the content of from, which nobody else uses, that of t.
+// take replaces the content of t with that of from, which nobody else uses.
 func (t *table[V]) take(from *table[V]) {
 	if from.used.Load() {
 		t.used.Store(true)
@@ -54,7 +55,7 @@ func (t *table[V]) len() int { return int(t.entries.Load()) }
 
 func (t *table[V]) part(hash uint64) *part[V] { return &t.parts[hash>>58] }
 
-// part is one part of a table. Who only asks for a hash takes no lock.
+// part is one part of a table. Looking for a hash takes no lock; reading its value does.
 type part[V value[V]] struct {
 	mu    sync.RWMutex // guards the values in slots, and orders those who write
 	slots atomic.Pointer[slots[V]]
@@ -114,11 +115,11 @@ func (p *part[V]) sweep(now time.Time) int64 {
 	return int64(kept - s.count)
 }
 
-// slots are flat memory with open addressing: an entry stands in the first free slot from where its hash points to.
-// Nothing is ever taken out of it; what has expired is left out of a copy. Nil is without entries.
+// slots are a hash table with open addressing: an entry stands in the first free slot from where its hash points to.
+// Nothing is ever taken out of it; entries that have expired are left out when it is copied. Nil has no entries.
 //
-// A search of a large table is a miss of the processor's caches, of which a filter, 64 times smaller than what it
-// filters, spares all but one in a hundred of those that find nothing.
+// To search a large table costs a miss of the processor's caches. The filter, which is 64 times smaller than what it
+// filters, saves that for all but one in a hundred of the searches that find nothing.
 type slots[V value[V]] struct {
 	filter []atomic.Uint64 // a word for eight slots, in which each entry has set the bits of its mark
 	hashes []atomic.Uint64 // 0 is free
@@ -137,12 +138,12 @@ func (s *slots[V]) find(hash uint64) (slot int, ok bool) {
 	return s.search(hash)
 }
 
-// word is the word of the filter to which a hash belongs.
+// word returns the word of the filter to which a hash belongs.
 func (s *slots[V]) word(hash uint64) *atomic.Uint64 {
 	return &s.filter[hash>>18&uint64(len(s.filter)-1)]
 }
 
-// mark is three bits of a word, taken from bits of the hash that choose neither word nor part.
+// mark returns three bits of a word. They depend on bits of the hash that choose neither word nor part.
 func mark(hash uint64) uint64 { return 1<<(hash&63) | 1<<(hash>>6&63) | 1<<(hash>>12&63) }
 
 // search returns the slot of a hash, or the free one where it belongs.
@@ -158,7 +159,8 @@ func (s *slots[V]) search(hash uint64) (slot int, ok bool) {
 	}
 }
 
-// insert puts a hash into a free slot. Whoever finds the hash finds the value.
+// insert puts an entry into a free slot. It stores the value before the hash, so that a reader who finds the
+// hash finds the value too.
 func (s *slots[V]) insert(hash uint64, v V) {
 	i, _ := s.search(hash)
 	s.values[i] = v
@@ -167,10 +169,11 @@ func (s *slots[V]) insert(hash uint64, v V) {
 	s.count++
 }
 
-// full reports that no more than a quarter of the slots is free: beyond that, searches become long.
+// full reports whether only a quarter of the slots is free. With fewer, searches would become long.
 func (s *slots[V]) full() bool { return s == nil || s.count >= len(s.hashes)/4*3 }
 
-// copied returns what is to be kept, n entries or one less, in slots of their own, a third to two thirds of which are free.
+// copied returns new slots with the entries to keep, of which there are n or one less. A third to two thirds of the new
+// slots are free.
 func (s *slots[V]) copied(n int, keep func(V) bool) *slots[V] {
 	size := 8
 	for size*2/3 < n {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// expiry is in seconds since 1970, rounded up; 0 is never. What lies beyond
-// 2106 counts as never.
+// expiry is a time in seconds since 1970, rounded up; 0 means never, and so does a time
+// after 2106.
 type expiry uint32
 
 func expiryOf(t time.Time) expiry {
@@ -23,7 +23,7 @@ func expiryOf(t time.Time) expiry {
 
 func (e expiry) past(now time.Time) bool { return e != 0 && now.Unix() >= int64(e) }
 
-// merged is the later one.
+// merged returns the later one.
 func (e expiry) merged(other expiry) expiry {
 	if e == 0 || other == 0 {
 		return 0

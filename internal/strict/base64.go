@@ -7,8 +7,8 @@ import (
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// places maps a character to its six bits, at each of the four places in a group of 24 bits, and every character outside
-// the alphabet to a value with the bit stranger set, so that one OR over a group finds a stranger in it.
+// places maps a character to its six bits, at each of the four places in a group of 24 bits. A character outside the
+// alphabet maps to a value with the bit stranger set, so that one OR over a group shows whether it holds such a one.
 var places = func() (t [4][256]uint32) {
 	for place := range t {
 		for i := range t[place] {
@@ -67,12 +67,12 @@ func AppendBase64(dst []byte, s string) ([]byte, error) {
 // DecodedLen returns the number of bytes that n letters of base64url decode to.
 func DecodedLen(n int) int { return n/4*3 + n%4*3/4 }
 
-// group is the 24 bits of four characters.
+// group returns the 24 bits of four characters.
 func group(a, b, c, d byte) uint32 {
 	return places[0][a] | places[1][b] | places[2][c] | places[3][d]
 }
 
-// tail is the error bit when unused bits of the last letter are set.
+// tail returns the bit stranger if unused bits of the last letter are set.
 func tail(unused uint32) uint32 {
 	if unused != 0 {
 		return stranger

@@ -1,12 +1,13 @@
-// Package strict reads base64url and JSON in the one way that leaves no choice: a text that two
+// Package strict reads base64url and JSON so that there is only one way to understand a text: a text that two
 // readers could understand differently is refused.
 //
-// The standard library's readers are tolerant where tokens need them not to be. encoding/base64 skips CR and
+// The standard library's readers are more tolerant than tokens allow. encoding/base64 skips CR and
 // LF, also in its Strict mode. encoding/json takes the last of two members with one name, replaces invalid
 // UTF-8 and lone surrogates, and matches struct fields without regard to case. This package does none of that,
 // and it refuses without allocating memory, since what it refuses comes from strangers.
 //
-// It also knows the alphabets of HTTP credentials, [Token], [Token68] and [Quotable], media types, and the number that is a [NumericDate].
+// It also checks the alphabets of HTTP credentials ([Token], [Token68], [Quotable]), compares media types, and reads a
+// [NumericDate].
 //
 // All functions are safe for concurrent use. The errors are fixed values; none quotes its input.
 package strict

@@ -17,7 +17,7 @@ type Index struct {
 // span is where a member's name and value lie.
 type span struct{ name, nameEnd, value, valueEnd uint16 }
 
-// Object is [Object] without a member function. It fills the index.
+// Object checks data as [Object] does with a nil member, and fills the index.
 func (x *Index) Object(data []byte, maxDepth int) error {
 	x.complete, x.length, x.count = len(data) <= math.MaxUint16, len(data), 0
 	s := scanners.Get().(*scanner)

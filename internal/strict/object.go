@@ -17,9 +17,9 @@ const MaxMembers = 512
 // beyond maxDepth (the object itself is level 1), more than [MaxMembers] names, and anything after the object but
 // white space. Numbers follow the grammar and may have any size.
 //
-// name is valid during the call only; value is a part of data. A nil member only checks. An error of member ends
-// the scan and is returned; members that came before it were seen, so nothing may be acted upon before Object
-// returns nil. Object does not allocate.
+// name is valid during the call only; value is a part of data. With a nil member, Object only checks. An error of
+// member ends the scan and is returned. member is called before the rest of data is checked, so a caller must not act
+// on what it has seen before Object returns nil. Object does not allocate.
 func Object(data []byte, maxDepth int, member func(name, value []byte) error) error {
 	s := scanners.Get().(*scanner)
 	defer s.release()
@@ -41,15 +41,14 @@ func Array(data []byte, maxDepth int, element func(value []byte) error) error {
 	return s.end(pos)
 }
 
-// scanner is one pass over data. Its methods take a position and return the one behind what they have read. The names
-// of all objects that are open lie on one stack.
+// scanner is one pass over data. Its methods take a position and return the one behind what they have read.
 type scanner struct {
 	data     []byte
 	maxDepth int
-	top      int
-	names    [MaxMembers]name
-	text     []byte // an unescaped name on its way to member
-	index    *Index // of the outermost object, or nil
+	top      int              // of the stack names
+	names    [MaxMembers]name // of all objects that are open
+	text     []byte           // an unescaped name on its way to member
+	index    *Index           // of the outermost object, or nil
 }
 
 // name is where the text of a member's name lies in data, between the quotes.
@@ -59,19 +58,19 @@ type name struct {
 	escaped    bool
 }
 
-// seed is of this process, so nobody can send names that collide.
+// seed is random in each process, so that nobody can send names whose hashes collide.
 var seed = maphash.MakeSeed()
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
-// release keeps nothing of the input alive; the names hold only numbers.
+// release puts the scanner back without anything that refers to the input; the names hold only numbers.
 func (s *scanner) release() {
 	clear(s.text)
 	s.data, s.top, s.text, s.index = nil, 0, s.text[:0], nil
 	scanners.Put(s)
 }
 
-// run is one scan of an object that is all of data.
+// run scans an object that is all of data.
 func (s *scanner) run(data []byte, maxDepth int, member func(name, value []byte) error) error {
 	pos, err := s.open(data, maxDepth, '{', ErrNotObject)
 	if err != nil {
@@ -83,7 +82,7 @@ func (s *scanner) run(data []byte, maxDepth int, member func(name, value []byte)
 	return s.end(pos)
 }
 
-// open returns where the bracket stands.
+// open begins a scan of data and returns the position of the bracket with which it must begin.
 func (s *scanner) open(data []byte, maxDepth int, bracket byte, wrong error) (int, error) {
 	if !utf8.Valid(data) {
 		return 0, ErrUTF8
@@ -99,6 +98,7 @@ func (s *scanner) open(data []byte, maxDepth int, bracket byte, wrong error) (in
 	return pos, nil
 }
 
+// end checks that only white space follows.
 func (s *scanner) end(pos int) error {
 	if s.skip(pos) != len(s.data) {
 		return ErrTrailing
@@ -275,7 +275,7 @@ func (s *scanner) skip(pos int) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// at is the byte at pos, or 0 at the end.
+// at returns the byte at pos, or 0 at the end.
 func (s *scanner) at(pos int) byte {
 	if pos < len(s.data) {
 		return s.data[pos]

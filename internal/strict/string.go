@@ -27,7 +27,7 @@ func Text(raw []byte) ([]byte, error) {
 	return inside(raw, escaped), nil
 }
 
-// inside is the text of a string that has been scanned.
+// inside returns the text between the quotes of a string that has been scanned.
 func inside(quoted []byte, escaped bool) []byte {
 	inner := quoted[1 : len(quoted)-1 : len(quoted)-1]
 	if !escaped {
@@ -36,7 +36,7 @@ func inside(quoted []byte, escaped bool) []byte {
 	return appendUnescaped(make([]byte, 0, len(inner)), inner)
 }
 
-// String is [Text] as a string of its own.
+// String is [Text], but returns a string that shares no memory with raw.
 func String(raw []byte) (string, error) {
 	text, err := Text(raw)
 	return string(text), err
@@ -175,7 +175,7 @@ func appendUnescaped(dst, raw []byte) []byte {
 	return dst
 }
 
-// short is the character that a two-character escape stands for.
+// short returns the character for which an escape of two characters stands.
 func short(c byte) byte {
 	switch c {
 	case 'b':

@@ -30,7 +30,7 @@ func Token68(s string) bool {
 // maxHost is the greatest length of a name with a port, and more than that of an address.
 const maxHost = 300
 
-// Host reports whether s is made of what names and addresses of hosts are, perhaps with a port.
+// Host reports whether s has only the characters of a host's name or address, perhaps with a port, and is not too long.
 func Host(s string) bool {
 	for i := range len(s) {
 		if !hostBytes[s[i]] {
@@ -40,7 +40,7 @@ func Host(s string) bool {
 	return s != "" && len(s) <= maxHost
 }
 
-// Tables, because parts of every request are read by them.
+// Tables, since they are needed for every request.
 var (
 	tokenBytes = alphanumericOr("!#$%&'*+-.^_`|~")
 	letters68  = alphanumericOr("-._~+/")

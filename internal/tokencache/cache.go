@@ -1,5 +1,5 @@
-// Package tokencache remembers what became of tokens whose signature is good, so that the public-key operation is
-// done once. It knows nothing of claims and keys: those who use it ask again whatever can change.
+// Package tokencache remembers tokens whose signature is good, each with a value, so that the public-key operation is
+// done once. It knows nothing of claims and keys: its user checks again whatever can change.
 package tokencache
 
 import (
@@ -13,8 +13,8 @@ import (
 // shards is how many locks a cache has, and into how many equal parts its memory is divided.
 const shards = 16
 
-// maxToken and maxSignature are the most letters that a token and its signature have: jwt.MaxSize, and RSA's with
-// 8,192 bits. No stranger makes the cache digest more.
+// maxToken and maxSignature are the greatest lengths of a token (jwt.MaxSize) and of its signature (RSA with 8,192
+// bits) in letters. They bound what is hashed for a token that anybody may have sent.
 const (
 	maxToken     = 8 << 10
 	maxSignature = 1366
@@ -27,9 +27,9 @@ const overhead = int(unsafe.Sizeof(entry[any]{})) + 2*(sha256.Size+8)
 // Cache is a bounded set of tokens, each with a value. It holds positive results only, so strangers cannot fill it.
 // A nil cache is off. All methods may be called concurrently.
 //
-// An entry is found by the SHA-256 of the token's signature, and is the token's if what was signed is the same text.
-// So no token can be read out of the cache, and little is hashed: most of what a hit costs would be the digest of the
-// rest.
+// An entry is found by the SHA-256 of the token's signature, and counts only if the signed text is the same too. So no
+// signature is kept, and no token can be read out of the cache. To hash the whole token would be most of the cost of a
+// hit.
 type Cache[V any] struct {
 	limit  int // bytes per generation of a shard
 	used   atomic.Bool
@@ -123,7 +123,7 @@ func (s *shard[V]) insert(d Digest, e *entry[V], limit int) {
 	s.bytes += e.bytes
 }
 
-// cut cuts behind the second dot. What has no two dots is in no cache.
+// cut cuts a token behind its second dot. A text without two dots is never in the cache.
 func cut(token string) (signed, signature string) {
 	first := strings.IndexByte(token, '.') + 1
 	second := first + strings.IndexByte(token[first:], '.') + 1
