@@ -1,4 +1,4 @@
-// Package cause is how an error stands in a log: its text, and whom it is about.
+// Package cause says what a log record tells of an error: its text, and whom it is about.
 package cause
 
 import (
@@ -22,9 +22,9 @@ type known struct {
 
 func (k *known) Unwrap() error { return k.error }
 
-// With returns err with names and values, in turn, that its log record is to have. Its text stays as it is. Values
-// are no secrets and not what somebody claims: a signature, a MAC or the store vouches for them. One that is
-// empty is left out. A nil err stays nil.
+// With returns err with names and values, in turn, that its log record is to have. Its text stays the same. A value must
+// be no secret, and no mere claim of a client: a signature, a MAC or the store must vouch for it. Empty values are left
+// out. A nil err stays nil.
 func With(err error, pairs ...string) error {
 	if err == nil {
 		return nil
@@ -32,8 +32,8 @@ func With(err error, pairs ...string) error {
 	return &known{err, pairs}
 }
 
-// Attrs returns what the log says of err: its text as reason, then what With has added to it or to an error
-// that it wraps. Where two say the same name, the inner one knows better. Each value is bounded.
+// Attrs returns what the log says of err: its text as reason, then what With has added to it or to an error that it
+// wraps. If two of them have the same name, the inner one counts. Each value is bounded.
 func Attrs(err error) []slog.Attr {
 	attrs := make([]slog.Attr, 1, 8)
 	attrs[0] = slog.String("reason", Clip(text(err), maxReason))
@@ -57,7 +57,7 @@ func set(attrs []slog.Attr, name, value string) []slog.Attr {
 	return append(attrs, attr)
 }
 
-// text is that of an error in one line, with the name of each package once.
+// text returns the text of an error in one line, with the name of each package once.
 func text(err error) string {
 	parts := strings.Split(strings.ReplaceAll(err.Error(), "\n", "; "), ": ")
 	kept := make([]string, 0, len(parts))
@@ -74,7 +74,7 @@ func isPackage(part string) bool {
 	return part != "" && strings.Trim(part, "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
-// Clip shortens a text that comes from outside to so many bytes, and an ellipsis.
+// Clip shortens a text that comes from outside to at most so many bytes and an ellipsis.
 func Clip(s string, most int) string {
 	if len(s) <= most {
 		return s

@@ -10,18 +10,19 @@ import (
 // concurrently.
 type Other struct{ last atomic.Pointer[reading] }
 
-// reading is what the other clock said, and when that was by this process's.
+// reading is what the other clock said, and what the clock of this process said at that moment.
 type reading struct{ said, at time.Time }
 
-// Read notes what the clock said, which was asked for at that time and is known now: the answer is taken for that of the
-// middle of the two.
+// Read notes what the other clock said. It was asked at asked and the answer is here now; the reading is taken to be of
+// the middle between the two.
 func (o *Other) Read(said, asked time.Time) {
 	o.last.Store(&reading{said: said, at: asked.Add(time.Since(asked) / 2)})
 }
 
-// Ahead is how far the other clock is ahead of this process's, to half of what its answer took; below zero where this
-// process's is fast. The other is taken to go on from its last reading as the monotonic clock does: when somebody sets the
-// clock of this machine, that shows at once, whether the other answers or not. It is 0 before the first reading.
+// Ahead returns how far the other clock is ahead of this machine's; it is negative if the other is behind. The error is
+// half the time that the answer took, at most. From its last reading the other clock is taken to go on as the monotonic
+// clock does, so that Ahead changes at once when somebody sets the clock of this machine. It is 0 before the first
+// reading.
 func (o *Other) Ahead() time.Duration {
 	last := o.last.Load()
 	if last == nil {

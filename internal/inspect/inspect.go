@@ -1,5 +1,5 @@
-// Package inspect says of a text that somebody holds what it is, what it says, and why it is refused. It keeps
-// nothing, and no error of it repeats a part of the text.
+// Package inspect says what kind of token a text is, what is in it, and why it is refused. It keeps nothing, and no
+// error repeats a part of the text.
 package inspect
 
 import (
@@ -42,8 +42,8 @@ func KindOf(text string) Kind {
 	return Unknown
 }
 
-// Decode takes an access token apart without verifying it. What it returns are JSON objects in UTF-8 with each name once.
-// It returns ErrNoToken.
+// Decode takes an access token apart without verifying it. header and claims are JSON objects in UTF-8 without duplicate
+// names. The error is ErrNoToken.
 func Decode(token string) (header, claims jsontext.Value, err error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -58,8 +58,8 @@ func Decode(token string) (header, claims jsontext.Value, err error) {
 	return header, claims, nil
 }
 
-// Verify verifies an access token as a server does that accepts those for audience, the usual one if it is empty: keys, times, issuer,
-// audience, revocations. [Reason] puts its error into words.
+// Verify verifies an access token as a server for audience does: its key, times, issuer, audience and revocations. An
+// empty audience means the issuer's own. [Reason] puts its error into words.
 func Verify(ctx context.Context, iss *issuer.Issuer, audience, token string) error {
 	if audience == "" {
 		audience = iss.Audience()

@@ -31,7 +31,7 @@ var (
 	waited  = newReading(prometheus.CounterValue, "doorward_password_wait_seconds_total", "Time that callers have waited, together.")
 )
 
-// hasher is a collector.
+// hasher collects the figures of a password.Hasher.
 type hasher struct{ *password.Hasher }
 
 func (hasher) Describe(ch chan<- *prometheus.Desc) {
@@ -57,7 +57,7 @@ var (
 	poolWaited      = newReading(prometheus.CounterValue, "doorward_database_wait_seconds_total", "Time waited for connections, together.", "pool")
 )
 
-// pools is a collector.
+// pools collects the figures of the database connections.
 type pools func() map[string]sql.DBStats
 
 func (pools) Describe(ch chan<- *prometheus.Desc) {

@@ -1,5 +1,5 @@
-// Package metrics shows what a server does, in the form that Prometheus reads. The labels
-// are of fixed sets: no id, name or path of a request is ever one.
+// Package metrics shows what a server does, in the form that Prometheus reads. The values of
+// labels come from fixed sets: no ID, name or path of a request is ever one.
 package metrics
 
 import (
@@ -75,7 +75,7 @@ func (m *Metrics) Verified(o doorward.Outcome) {
 	m.verifications.WithLabelValues(o.Reason, strconv.FormatBool(o.Cached)).Inc()
 }
 
-// Gauge shows what read returns at each scrape. The name is new.
+// Gauge adds a gauge that shows what read returns at each scrape. It panics if the name is taken.
 func (m *Metrics) Gauge(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
@@ -101,7 +101,8 @@ func (m *Metrics) counter(name, help string, labels ...string) *prometheus.Count
 	return c
 }
 
-// statusWord keeps what somebody behind the gate has made up out of the labels.
+// statusWord returns the label for a status. An unknown status, which a program behind the gate may
+// have made up, is "other", so that the number of labels stays bounded.
 func statusWord(status int) string {
 	switch {
 	case status == 0:

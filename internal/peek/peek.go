@@ -1,5 +1,5 @@
-// Package peek looks at what passes through a handler: into the body of a request, which
-// can be read all the same, at its cookies, and whether an answer was written.
+// Package peek looks at what passes through a handler without consuming it: the body of a
+// request, its cookies, and whether an answer was written.
 package peek
 
 import (
@@ -14,8 +14,8 @@ import (
 // else has set by http.MaxBytesReader.
 var ErrTooLarge = errors.New("peek: the body is too large")
 
-// Body reads the body and puts it back, also when it is too large or cannot be read to
-// its end. No body is nil.
+// Body returns the body, or nil if there is none, and puts it back into r, so that it can be
+// read again. It does so with an error too: ErrTooLarge, or one of reading.
 func Body(r *http.Request, limit int) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
@@ -61,5 +61,5 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// Unwrap serves http.ResponseController.
+// Unwrap returns the ResponseWriter below, for http.ResponseController.
 func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }

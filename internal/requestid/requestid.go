@@ -1,6 +1,6 @@
-// Package requestid is under what a context holds the name of a request.
+// Package requestid has the key under which a context holds the ID of a request.
 package requestid
 
-// Key is the key of a string. doorward.WithRequestID puts one there; a server that knows its
-// requests may answer for it in a context of its own.
+// Key is the key of a string. doorward.WithRequestID sets it; a server may instead answer for
+// it with a context type of its own.
 type Key struct{}

@@ -1,5 +1,5 @@
-// Package sid makes the public names of sessions, and the cut-offs that are compared with them: UUIDs in
-// the order of time.
+// Package sid makes the IDs of sessions, and the cut-offs that are compared with them: UUIDs in the order of
+// time.
 package sid
 
 import (
@@ -23,8 +23,8 @@ const (
 
 var errRange = errors.New("sid: the clock is out of the range of a UUIDv7")
 
-// Next returns a UUIDv7 at now that is greater than every floor. Empty floors
-// count for nothing.
+// Next returns a UUIDv7 of now, or of a later time if it must be greater than one of the
+// floors. Empty floors do not count.
 func Next(now time.Time, floors ...string) (string, error) {
 	tick := now.UnixMilli()*ticksPerMilli + int64(now.Nanosecond()%1e6)*ticksPerMilli/1e6
 	for _, floor := range floors {
@@ -45,7 +45,8 @@ func Next(now time.Time, floors ...string) (string, error) {
 	return idOf(tick, random), nil
 }
 
-// First is less than every ID made at or after a time; "" if none is made then.
+// First returns a UUIDv7 that is not greater than any ID made at or after a time, or "" if the
+// time is out of range.
 func First(at time.Time) string {
 	tick := at.UnixMilli() * ticksPerMilli
 	if tick < 0 || tick > maxTick {
@@ -69,7 +70,8 @@ var form = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a
 // Valid reports whether a text is an ID in the one form that Next writes.
 func Valid(id string) bool { return form.MatchString(id) }
 
-// MadeAt is when an ID was made, at most, in milliseconds; 0 of what Next did not make.
+// MadeAt returns the latest time at which an ID can have been made, in milliseconds since 1970.
+// It returns 0 for a text that is no UUID.
 func MadeAt(id string) int64 {
 	tick, err := tickOf(id)
 	if err != nil {
@@ -78,7 +80,7 @@ func MadeAt(id string) int64 {
 	return tick / ticksPerMilli
 }
 
-// tickOf is the tick of an ID that Next made.
+// tickOf returns the tick of an ID that Next made.
 func tickOf(id string) (int64, error) {
 	b, err := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
 	if err != nil || len(b) != 16 {

@@ -1,8 +1,8 @@
-// Package spelling finds the word that was meant.
+// Package spelling finds the word that somebody meant who has misspelt it.
 package spelling
 
-// Nearest returns the first of the words nearest to a wrong one, of which at most so many bytes are to be added, removed or
-// replaced; "" where there is none. A word whose length alone is too different is not looked at.
+// Nearest returns the word that is nearest to a wrong one, and the first of several. At most so many bytes may have to be
+// added, removed or replaced; if there is no such word it returns "".
 func Nearest(wrong string, words []string, most int) string {
 	best, least := "", most+1
 	for _, word := range words {
