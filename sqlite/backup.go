@@ -11,10 +11,11 @@ import (
 
 // Backup writes a copy of the store, as of one moment, to a new file that only its
 // owner can read. It returns when the copy is on the disk; until then there is no
-// file at path. It returns [ErrExists] rather than overwrite. Writers go on meanwhile.
+// file at path. If there is a file already it returns [ErrExists]. Writers go on
+// meanwhile.
 //
-// The copy is a history of its own: a verifier that followed this store reads
-// the log of a restored copy from its start.
+// The copy has a history of its own: a verifier that followed this store reads the
+// log of revocations again from its start when the copy is put in its place.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := s.engine.backup(ctx, path); err != nil {
 		return fmt.Errorf("sqlite: backup to %q: %w", path, err)
@@ -67,7 +68,7 @@ func execIn(ctx context.Context, path, statement string, args ...any) error {
 	return errors.Join(err, db.Close())
 }
 
-// publish gives a finished file its name, without taking that of another.
+// publish gives a finished file its name, or returns ErrExists if that is taken.
 func publish(temp, path string) error {
 	err := os.Link(temp, path)
 	switch {
@@ -76,7 +77,7 @@ func publish(temp, path string) error {
 	case err == nil:
 		return nil
 	}
-	// The file system knows no links.
+	// The file system has no links.
 	if _, err := os.Lstat(path); err == nil {
 		return ErrExists
 	}

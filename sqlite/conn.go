@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// connector makes connections that keep their statements prepared: to compile one
-// takes SQLite longer than to run it.
+// connector makes connections that keep their statements prepared, since SQLite takes
+// longer to compile a statement than to run it.
 type connector struct {
 	driver.Connector
 }
@@ -30,9 +30,9 @@ type rawConn interface {
 	driver.Validator
 }
 
-// conn is used by one goroutine at a time, and does not run a statement again before
-// the rows of its last run are closed. The texts of its statements are those of this
-// program, so that there are few.
+// conn is a connection that keeps every statement it has run. There are few, since their
+// texts are constants of this program. It is used by one goroutine at a time, and runs no
+// statement again before the rows of its last run are closed.
 type conn struct {
 	rawConn
 	prepared map[string]driver.Stmt

@@ -10,17 +10,17 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// cursor is the end of the log as a reader saw it. Writers come one after the
-// other, so that nothing can appear before it later. A file that was put back from
-// an older copy has the same lineage but another past: there the last entry
-// before the cursor is missing or was recorded at another time.
+// cursor is the end of the log as a reader saw it. There is one writer at a time, so that
+// nothing can appear before it later. A file that was replaced by an older copy has the
+// same lineage but another history. It is told by the last entry before the cursor, which
+// is missing there or was recorded at another time.
 type cursor struct {
 	lineage  string
 	position int64 // of the next entry
-	last     int64 // when the entry before was recorded; 0 if it has gone
+	last     int64 // when the entry before position was recorded; 0 if it was deleted
 }
 
-// Resume finds the place of a cursor. One of another history is the zero cursor.
+// Resume finds the place of a cursor. A cursor of another history counts as the zero cursor.
 func (e *engine) Resume(ctx context.Context, tx sqlstore.Tx, after issuer.Cursor) (sqlstore.Place, error) {
 	end := cursor{position: 1}
 	err := tx.QueryRowContext(ctx, `
@@ -61,7 +61,7 @@ func parseCursor(text issuer.Cursor) (c cursor, ok bool) {
 	return c, err == nil && n == 2 && c.text() == text && c.position > 0
 }
 
-// recordedBefore is when the entry before a position was recorded, or 0.
+// recordedBefore returns when the entry before a position was recorded, or 0 if there is none.
 func recordedBefore(ctx context.Context, tx sqlstore.Tx, position int64) (at int64, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT recorded_at FROM revocations WHERE position = $1`, position-1).Scan(&at)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -62,7 +62,7 @@ func giveMode(path string) error {
 
 // syncFolder makes the name of a new file durable.
 func syncFolder(path string) error {
-	if runtime.GOOS == "windows" { // knows no fsync of a folder
+	if runtime.GOOS == "windows" { // a folder cannot be synced there
 		return nil
 	}
 	folder, err := os.Open(filepath.Dir(path))
@@ -75,9 +75,9 @@ func syncFolder(path string) error {
 // waitFor is how long a statement waits for the locks of another process.
 const waitFor = 5 * time.Second
 
-// openPool returns a pool of connections to the file, whose statements wait that
-// long for locks. The options are pairs of parameter and value, as the driver
-// documents them.
+// openPool returns a pool of at most size connections to the file, whose statements wait
+// for locks for as long as wait. The options are pairs of parameter and value, as the
+// driver documents them.
 func openPool(path string, size int, wait time.Duration, options ...string) (*sql.DB, error) {
 	query := url.Values{
 		"_defensive": {"1"},

@@ -37,7 +37,8 @@ var (
 	// ErrGone says that the file was removed, moved or replaced while it was open. What
 	// was written to it now would be lost.
 	ErrGone = errors.New("sqlite: the file was removed, moved or replaced while it was open; put it back, or restart")
-	// ErrInUse says that another process has the file open, or has it for itself.
+	// ErrInUse says that another process has opened the file by [OpenAlone], or, as an error of
+	// OpenAlone, that another process has it open.
 	ErrInUse = errors.New("sqlite: another process uses the database")
 	// ErrExists says that a backup would overwrite a file.
 	ErrExists = errors.New("sqlite: the file exists")
@@ -51,30 +52,26 @@ type Store struct {
 }
 
 // Open opens the store in the file at path, and makes the file if there is none;
-// its folder must exist. It brings an older file up to date, which it tells slog.Default(), and
+// its folder must exist. It brings an older file up to date, which it logs to slog.Default(), and
 // refuses a newer one with [ErrNewer]. It starts no goroutine but those of database/sql, which
 // end with Close.
 func Open(ctx context.Context, path string) (*Store, error) {
-	path, err := prepare(path)
-	if err != nil {
-		return nil, fmt.Errorf("sqlite: open %q: %w", path, err)
-	}
-	e, err := openFree(ctx, path)
-	if err != nil {
-		return nil, fmt.Errorf("sqlite: open %q: %w", path, explain(err))
-	}
-	return &Store{Store: sqlstore.New(e), engine: e, close: sync.OnceValue(e.close)}, nil
+	return open(ctx, path, openShared)
 }
 
 // OpenAlone is [Open] for one process at a time: until Close no other can open the file. It
-// returns [ErrInUse] if one has it open. It has one connection, which WaitChange, and so issuer.Issuer.Run, would
-// take for good.
+// returns [ErrInUse] if another has it open. The store has one connection only. WaitChange, and so
+// issuer.Issuer.Run, would take that for good, and must not be called.
 func OpenAlone(ctx context.Context, path string) (*Store, error) {
+	return open(ctx, path, openAlone)
+}
+
+func open(ctx context.Context, path string, openEngine func(context.Context, string) (*engine, error)) (*Store, error) {
 	path, err := prepare(path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %q: %w", path, err)
 	}
-	e, err := openAlone(ctx, path)
+	e, err := openEngine(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %q: %w", path, explain(err))
 	}
@@ -103,9 +100,9 @@ type engine struct {
 	now     func() time.Time // time.Now but in tests of a clock that goes back
 }
 
-// openFree is openEngine, again for a while if another process that opens the same
-// file is in its way: SQLite does not wait for each of the locks that this takes.
-func openFree(ctx context.Context, path string) (*engine, error) {
+// openShared is openEngine, but tries again for a while if another process is opening the
+// same file: SQLite itself does not wait for each of the locks that this takes.
+func openShared(ctx context.Context, path string) (*engine, error) {
 	for deadline := time.Now().Add(waitFor); ; {
 		e, err := openEngine(ctx, path)
 		if !isBusy(err) || time.Now().After(deadline) || ctx.Err() != nil {
@@ -115,7 +112,7 @@ func openFree(ctx context.Context, path string) (*engine, error) {
 	}
 }
 
-// openAlone is openEngine with one connection that holds the file until it is closed.
+// openAlone returns an engine with one connection, which locks the file until it is closed.
 func openAlone(ctx context.Context, path string) (*engine, error) {
 	db, err := openPool(path, 1, time.Second, "_txlock", "immediate",
 		"_pragma", "locking_mode(EXCLUSIVE)", "_pragma", "journal_mode(WAL)")
@@ -139,6 +136,7 @@ func openAlone(ctx context.Context, path string) (*engine, error) {
 	return e, nil
 }
 
+// openEngine returns an engine with one connection that writes and several that read.
 func openEngine(ctx context.Context, path string) (*engine, error) {
 	setup, err := setUp(ctx, path)
 	if err != nil {
@@ -163,8 +161,9 @@ func openEngine(ctx context.Context, path string) (*engine, error) {
 	return e, nil
 }
 
-// setUp makes the file a database of ours and returns a connection to it, to be
-// closed when there is another: the last one to close empties the write-ahead log.
+// setUp makes the file a database of ours and returns a connection to it. It is to be closed
+// only when there is another, since SQLite moves the write-ahead log into the file when the
+// last one is closed.
 func setUp(ctx context.Context, path string) (*sql.DB, error) {
 	db, err := openPool(path, 1, waitFor, "_txlock", "immediate", "_pragma", "journal_mode(WAL)")
 	if err != nil {
@@ -187,7 +186,7 @@ func (e *engine) Write(ctx context.Context, f func(context.Context, sqlstore.Tx)
 	return e.writer.do(ctx, f)
 }
 
-// WriteAlone is Write: writers come one after the other anyway.
+// WriteAlone is Write, since SQLite has only one writer at a time.
 func (e *engine) WriteAlone(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
 	return e.Write(ctx, f)
 }
@@ -212,9 +211,8 @@ func (e *engine) Now(context.Context, sqlstore.Tx) (time.Time, error) {
 	return e.now().UTC(), nil
 }
 
-// Rest moves what is in the write-ahead log into the file, as far as it can be moved
-// without a lock. Where nobody does so, the commit that makes the log too long does, and all
-// writers wait for it.
+// Rest moves what is in the write-ahead log into the file, as far as that takes no lock.
+// Otherwise the commit that makes the log too long would have to, while all writers wait.
 func (e *engine) Rest(ctx context.Context) error {
 	var busy, pages, moved int64
 	return e.readers.QueryRowContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &pages, &moved)
@@ -225,8 +223,8 @@ func (e *engine) WaitChange(ctx context.Context) error {
 	return e.watch.wait(ctx)
 }
 
-// present looks whether the path still leads to the file that is open: one without a name
-// can be written to, and is gone at the next start.
+// present returns ErrGone if the path no longer leads to the file that is open. A file that
+// was removed can still be written to, but all of that would be lost at the next start.
 func (e *engine) present() error {
 	file, err := os.Stat(e.path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(e.file, file) {
@@ -253,7 +251,7 @@ func (e *engine) close() error {
 	return errors.Join(errs...)
 }
 
-// checkOwner tells a file of ours, or a new one, from one of another program.
+// checkOwner returns ErrForeign unless the database is ours or empty.
 func checkOwner(ctx context.Context, db *sql.DB) error {
 	const ours = 0x646f6f72 // set by the first migration
 	var id, tables int64
@@ -270,7 +268,7 @@ func checkOwner(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// explain names the state of the file behind an error of the driver.
+// explain adds the error of this package that says what an error of the driver means.
 func explain(err error) error {
 	e, ok := errors.AsType[*driver.Error](err)
 	if !ok {

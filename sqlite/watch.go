@@ -12,16 +12,17 @@ const (
 	waitMost  = time.Second
 )
 
-// watch notices commits of every process on the file. PRAGMA data_version tells of
-// those of other connections; that of watch never writes.
+// watch notices every commit to the file, of any process. PRAGMA data_version changes with
+// each commit of another connection; that of watch never writes.
 type watch struct {
 	db *sql.DB
 
 	mu   sync.Mutex // guards what follows
-	conn *sql.Conn
-	seen int64 // what the last wait that noticed a change has seen
+	conn *sql.Conn  // nil until the first wait
+	seen int64      // the version that the last wait which noticed a change has seen
 }
 
+// wait returns when there was a commit that no earlier wait has noticed, and after waitMost.
 func (w *watch) wait(ctx context.Context) error {
 	w.mu.Lock()
 	base := w.seen
@@ -55,6 +56,7 @@ func (w *watch) close() error {
 	return c.Close()
 }
 
+// changed reports whether the version is another than base, and remembers it.
 func (w *watch) changed(ctx context.Context, base int64) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -77,7 +79,7 @@ func (w *watch) version(ctx context.Context) (version int64, err error) {
 	}
 	err = w.conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version)
 	if err != nil {
-		// The version that another connection tells cannot be compared.
+		// The versions of two connections cannot be compared.
 		_ = w.conn.Close()
 		w.conn, w.seen = nil, 0
 	}

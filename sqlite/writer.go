@@ -42,7 +42,7 @@ type job struct {
 	ctx  context.Context
 	f    func(context.Context, sqlstore.Tx) error
 	err  error
-	lost any       // what f panicked with
+	lost any       // the value with which f panicked, or nil
 	turn chan bool // true: lead; false: it is done
 }
 
@@ -119,6 +119,7 @@ func (w *writer) withdraw(j *job) bool {
 	return true
 }
 
+// lead runs j and the jobs that wait in one transaction, and hands the lead over.
 func (w *writer) lead(j *job) {
 	batch := append([]*job{j}, w.take(maxBatch-1)...)
 	for _, j := range batch {
@@ -184,9 +185,9 @@ func (w *writer) transact(ctx context.Context, batch []*job) (outcomes []error, 
 	return outcomes, tx.Commit()
 }
 
-// begin takes the write lock. It looks every millisecond whether another process has
-// let go of it: SQLite's own waiting looks so rarely that a process which writes
-// all the time would shut out the others. It gives up when no job has a caller left.
+// begin takes the write lock. It tries again every millisecond while another process has it:
+// SQLite's own waiting tries so rarely that a process which writes all the time would shut
+// out the others. It gives up after waitFor, or when no job has a caller left.
 func (w *writer) begin(ctx context.Context, batch []*job) (*sql.Tx, error) {
 	for deadline := time.Now().Add(waitFor); ; {
 		tx, err := w.db.BeginTx(ctx, nil)
@@ -202,9 +203,9 @@ func isBusy(err error) bool {
 	return ok && e.Code()&0xff == lib.SQLITE_BUSY
 }
 
-// attempt runs one job between savepoints. SQLite ends the whole transaction after
-// some errors, a full disk for example; then the savepoint is gone and nobody's work
-// can be kept.
+// attempt runs one job inside a savepoint. own is the job's error; shared is one that ends the
+// transaction for all. SQLite rolls the whole transaction back after some errors, a full disk
+// for example; the savepoint is gone then, and no job's work can be kept.
 func attempt(ctx context.Context, tx *sql.Tx, j *job) (own, shared error) {
 	if _, err := tx.ExecContext(ctx, `SAVEPOINT job`); err != nil {
 		return nil, err
