@@ -16,9 +16,9 @@ import (
 // in the order in which they commit, so that "after the last number seen" would lose those
 // that commit late.
 //
-// Only across a start of the server can history be another than it was: that is how one
-// is restored, or promoted, or put back from a copy of its disk. So a cursor holds for one run of
-// the server, and after it the reader gets everything once more.
+// A cursor is good for one run of one server, in which history cannot change: a server that was
+// restored, was promoted in the place of another, or got an older copy of its disk was started
+// at another time. After a restart the reader gets everything once more.
 type cursor struct {
 	lineage string
 	started int64   // when the server was started, in microseconds since 1970
@@ -26,7 +26,7 @@ type cursor struct {
 	open    []int64 // numbers before next of transactions that had not ended
 }
 
-// Resume finds the place of a cursor. One of another run of the server is the zero cursor.
+// Resume finds the place of a cursor. A cursor of another run of the server counts as the zero cursor.
 func (e *engine) Resume(ctx context.Context, tx sqlstore.Tx, after issuer.Cursor) (sqlstore.Place, error) {
 	end, err := here(ctx, tx)
 	if err != nil {
@@ -40,7 +40,7 @@ func (e *engine) Resume(ctx context.Context, tx sqlstore.Tx, after issuer.Cursor
 	return place, nil
 }
 
-// probe fails where the role may not ask what here asks.
+// probe returns an error if the role is not allowed to run the query of here.
 func (e *engine) probe(ctx context.Context, tx sqlstore.Tx) error {
 	_, err := here(ctx, tx)
 	return err
@@ -67,7 +67,7 @@ func here(ctx context.Context, tx sqlstore.Tx) (cursor, error) {
 	return c, c.see(snapshot)
 }
 
-// see takes over a snapshot as the server writes it: "xmin:xmax:xip,…".
+// see sets next and open from a snapshot as the server writes it: "xmin:xmax:xip,…".
 func (c *cursor) see(snapshot string) error {
 	parts := strings.Split(snapshot, ":")
 	if len(parts) != 3 {

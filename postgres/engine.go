@@ -20,8 +20,9 @@ var (
 	errFull     = errors.New("postgres: no connection became free in time")
 )
 
-// How transactions begin. The clock is read with the first message, in a writing
-// transaction behind its lock: the order of two that exclude each other is that of their times.
+// How transactions begin. The first message also reads the clock. A transaction that writes
+// reads it after it has its lock, so that two which exclude each other are in the order of
+// their times.
 const (
 	clock      = `SELECT (EXTRACT(epoch FROM clock_timestamp()) * 1000000)::bigint`
 	beginRead  = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ` + clock
@@ -42,7 +43,8 @@ type engine struct {
 	announcer *announcer
 }
 
-// Write runs f in a transaction of its own, again if it was chosen to resolve a deadlock.
+// Write runs f in a transaction of its own. If the database rolls that back to resolve a deadlock,
+// Write runs f again.
 func (e *engine) Write(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
 	return e.write(ctx, beginWrite, f)
 }
@@ -57,7 +59,7 @@ func (e *engine) Read(ctx context.Context, f func(context.Context, sqlstore.Tx) 
 	return e.run(ctx, beginRead, f)
 }
 
-// Now is the clock of the database when the transaction began.
+// Now returns the clock of the database when the transaction began.
 func (e *engine) Now(_ context.Context, tx sqlstore.Tx) (time.Time, error) {
 	return tx.(*transaction).now, nil
 }
@@ -65,10 +67,11 @@ func (e *engine) Now(_ context.Context, tx sqlstore.Tx) (time.Time, error) {
 // WaitChange returns when another process has announced something, and after a second.
 func (e *engine) WaitChange(ctx context.Context) error { return e.listener.wait(ctx) }
 
-// Announce tells other processes, soon and together with what else there is to tell.
+// Announce wakes the WaitChange of other processes soon, once for all calls that come together.
 func (e *engine) Announce() { e.announcer.announce() }
 
-// TryLock takes the lock of the node that writes to the audit record what it does not add.
+// TryLock takes the lock of the node that seals the audit record or deletes from it, until the
+// transaction ends. It does not wait: free reports whether it has the lock.
 func (e *engine) TryLock(ctx context.Context, tx sqlstore.Tx) (free bool, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock(`+lockAudit+`)`).Scan(&free)
 	return free, err
@@ -104,9 +107,9 @@ func (e *engine) write(ctx context.Context, begin string, f func(context.Context
 	return nil
 }
 
-// run runs f in one transaction. Its caller may go away while it waits for a connection;
-// what has begun is seen through, so that no connection is lost to somebody who hung up. A deadline of the caller holds all
-// the same: what has one does not wait for a database that hangs.
+// run runs f in one transaction. If ctx is cancelled while run waits for a connection, it gives up. A
+// transaction that has begun is seen through, since to cancel a statement would cost the connection. The
+// deadline of ctx counts all the same: a caller with one does not wait for a database that hangs.
 func (e *engine) run(ctx context.Context, begin string, f func(context.Context, sqlstore.Tx) error) error {
 	end, theirs := time.Now().Add(transactionTimeout), false
 	if sooner, ok := ctx.Deadline(); ok && sooner.Before(end) {
@@ -119,7 +122,7 @@ func (e *engine) run(ctx context.Context, begin string, f func(context.Context, 
 		err = tx.run(seen, f)
 	}
 	if err != nil && seen.Err() != nil && theirs {
-		<-ctx.Done() // It ends at the same time, and may be a moment late.
+		<-ctx.Done() // ctx has the same deadline, and its timer may be a moment late
 	}
 	if err != nil && seen.Err() != nil && ctx.Err() == nil {
 		return noAnswer(errNoAnswer, err)
@@ -127,8 +130,8 @@ func (e *engine) run(ctx context.Context, begin string, f func(context.Context, 
 	return err
 }
 
-// begin begins a transaction on a connection that lives: those of the pool may all have
-// died with a server that was started anew.
+// begin begins a transaction. It tries one connection after the other, since all of the pool may
+// be dead after a restart of the server.
 func (e *engine) begin(ctx, seen context.Context, statement string) (*transaction, error) {
 	for attempt := 0; ; attempt++ {
 		conn, err := e.acquire(ctx)
@@ -159,7 +162,8 @@ func (e *engine) acquire(ctx context.Context) (*sql.Conn, error) {
 	return conn, err
 }
 
-// noAnswer is an error without the deadline in its chain, which was not the caller's.
+// noAnswer returns kind with the text of err. It does not wrap err, which is the end of a deadline that
+// was not the caller's.
 func noAnswer(kind, err error) error { return fmt.Errorf("%w (%s)", kind, err.Error()) }
 
 // canRetry reports whether a transaction was rolled back for the sake of another.
@@ -169,7 +173,7 @@ func canRetry(err error) bool {
 	return ok && (e.Code == serializationFailure || e.Code == deadlock)
 }
 
-// jitter is a random part of d, so that nodes do not do the same at the same time.
+// jitter returns a random part of d, so that nodes do not do the same at the same time.
 func jitter(d time.Duration) time.Duration {
 	var b [8]byte
 	rand.Read(b[:])

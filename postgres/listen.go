@@ -15,19 +15,19 @@ const (
 	listenPace = time.Second           // after the connection was lost
 )
 
-// listener hears the hints of other nodes, on a connection of its own. While it has none,
-// WaitChange returns every second all the same.
+// listener hears the hints of other nodes, on a connection of its own. While it has no
+// connection, WaitChange still returns every second.
 type listener struct {
 	config *pgx.ConnConfig
-	begin  sync.Once
+	begin  sync.Once       // of the first wait, which begins to listen
 	ctx    context.Context // ends with close
 	stop   context.CancelFunc
 	work   sync.WaitGroup
 
-	mu    sync.Mutex // guards what follows
-	heard int64      // counts hints
-	seen  int64      // what heard was when a wait last returned for it
-	news  chan struct{}
+	mu    sync.Mutex    // guards what follows
+	heard int64         // counts hints
+	seen  int64         // what heard was when a wait last returned for it
+	news  chan struct{} // closed with the next hint
 }
 
 func newListener(config *pgx.ConnConfig) *listener {
@@ -37,6 +37,7 @@ func newListener(config *pgx.ConnConfig) *listener {
 	return &listener{config: config, ctx: ctx, stop: stop, news: make(chan struct{})}
 }
 
+// wait returns when there is a hint that no wait has returned for, and after waitMost.
 func (l *listener) wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -103,7 +104,7 @@ func (l *listener) listen() error {
 		return err
 	}
 	for {
-		l.hint() // also at the start: what was said before was not heard
+		l.hint() // also at the start, since earlier hints were not heard
 		if _, err := conn.WaitForNotification(l.ctx); err != nil {
 			return err
 		}
@@ -119,14 +120,14 @@ func (l *listener) hint() {
 	l.news = make(chan struct{})
 }
 
-// announcer tells other processes of news, of several at once where they come fast. It does
-// so after the commit: a NOTIFY inside a transaction lets one commit at a time.
+// announcer sends hints to other processes, one for all changes that come close together. It
+// does so after the commit: with a NOTIFY inside them, only one transaction commits at a time.
 type announcer struct {
 	send func()
 	work sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
-	waiting bool       // there is something to tell, and a timer for it
+	waiting bool       // there is a hint to send, and a timer for it
 	closed  bool
 	last    time.Time // when send was last called
 }
@@ -148,7 +149,7 @@ func (a *announcer) announce() {
 	})
 }
 
-// close waits until what there is to tell was told.
+// close waits until the last hint was sent.
 func (a *announcer) close() {
 	a.mu.Lock()
 	a.closed = true

@@ -29,8 +29,8 @@ import (
 var (
 	// ErrURL says that Config.URL is not understood, or asks for what is refused.
 	ErrURL = errors.New("postgres: the URL of the database")
-	// ErrServer says that the server is none that Doorward can use: older than 13, not
-	// PostgreSQL, a database of another encoding than UTF8.
+	// ErrServer says that Doorward cannot use the server: it is older than 13, it is not
+	// PostgreSQL, or the encoding of the database is not UTF8.
 	ErrServer = errors.New("postgres: this server cannot be used")
 	// ErrNewer says that a newer version of doorward has changed the schema.
 	ErrNewer = sqlstore.ErrNewer
@@ -59,16 +59,16 @@ type Config struct {
 	// (verify-full). The modes allow and prefer are refused there: anyone on the way could
 	// switch TLS off.
 	URL string `json:"-"`
-	// Connections is how many connections are open at most: 0 means [DefaultConnections],
-	// the least is 2.
+	// Connections is how many connections are open at most, beside the one that listens.
+	// 0 means [DefaultConnections]; the least is 2.
 	Connections int
-	// Logger gets warnings: a connection without TLS, a server that may lose what it
-	// acknowledged. It is told too when the schema is brought up to date. Nil discards them.
+	// Logger gets warnings, of a connection without TLS or a server that may lose what it
+	// acknowledged, and a record when the schema is brought up to date. Nil discards them.
 	Logger *slog.Logger
 }
 
-// Validate says what is wrong with the configuration as far as that can be told without the server. It reads the files
-// that the URL names. Its errors hold no password.
+// Validate returns what is wrong with the configuration, as far as that can be told without the server. It reads the
+// files that the URL names. Its errors hold no password.
 func (c Config) Validate() error {
 	_, err := connection(c)
 	return err
@@ -87,10 +87,10 @@ type Store struct {
 	close  func() error
 }
 
-// Open connects to the database and brings its schema up to date, while other nodes wait
-// for that. It refuses a schema that a newer version has made unusable with [ErrNewer].
-// It starts no goroutine but those of database/sql; the one that listens to other
-// nodes begins with the first WaitChange. All end with Close.
+// Open connects to the database and brings its schema up to date; other nodes that open it
+// wait meanwhile. It returns [ErrNewer] for a schema that a newer version has made unusable,
+// [ErrURL] and [ErrServer]. It starts no goroutine but those of database/sql; the one that
+// listens to other nodes begins with the first WaitChange. All end with Close.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

@@ -15,13 +15,13 @@ import (
 
 // Keys of advisory locks: "door" in ASCII, and which.
 const (
-	lockWrites = `1685024626, 1` // shared by every transaction that writes, held alone by one that is to be alone
+	lockWrites = `1685024626, 1` // shared by every transaction that writes; WriteAlone holds it alone
 	lockSchema = `1685024626, 2` // held while the schema is brought up to date
 	lockAudit  = `1685024626, 3` // held by the node that seals the audit record or deletes from it
 )
 
 // setUp brings the schema up to date. It has connections of its own, without the timeouts
-// of the others: an index of a large table takes its time.
+// of the others, since an index of a large table takes its time.
 func setUp(ctx context.Context, conn *pgx.ConnConfig, log *slog.Logger) (err error) {
 	db := openPool(conn, 2)
 	defer func() { err = errors.Join(err, db.Close()) }()
@@ -46,7 +46,7 @@ func setUp(ctx context.Context, conn *pgx.ConnConfig, log *slog.Logger) (err err
 	return sqlstore.Migrate(ctx, db, sqlstore.Postgres, log)
 }
 
-// checkServer refuses a server that lacks what the store stands on.
+// checkServer returns ErrServer for a server that the store cannot use.
 func checkServer(ctx context.Context, db *sql.DB, log *slog.Logger) error {
 	var version, encoding, fsync string
 	var number int
@@ -69,7 +69,7 @@ func checkServer(ctx context.Context, db *sql.DB, log *slog.Logger) error {
 	return nil
 }
 
-// checkTransport warns of a connection whose text can be read or changed on its way.
+// checkTransport warns of a connection that others on the network could read or change.
 func checkTransport(ctx context.Context, db *sql.DB, conn *pgx.ConnConfig, log *slog.Logger) error {
 	if !hasRemote(conn) {
 		return nil

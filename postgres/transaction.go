@@ -17,8 +17,8 @@ import (
 
 var errUndone = errors.New("postgres: the transaction was rolled back")
 
-// transaction is a connection on which one was begun. It is none of database/sql, whose
-// first message can carry nothing but BEGIN.
+// transaction is a connection on which a transaction was begun. It is not an sql.Tx, whose
+// first message could carry nothing but BEGIN.
 type transaction struct {
 	*sql.Conn
 	now time.Time // the clock of the database when it began
@@ -52,8 +52,8 @@ func (tx *transaction) run(ctx context.Context, f func(context.Context, sqlstore
 	return nil
 }
 
-// release rolls back what was not committed and gives the connection back. One that does
-// not answer is closed by the pool.
+// release rolls back what was not committed and gives the connection back. The pool closes
+// a connection that does not answer.
 func (tx *transaction) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
@@ -70,8 +70,8 @@ func (tx *transaction) release(ctx context.Context) {
 	_ = tx.Close()
 }
 
-// send sends statements in one message and returns their results. Its error is a
-// driver.ErrBadConn where the connection has died.
+// send sends statements in one message and returns their results. It returns
+// driver.ErrBadConn if the connection has died.
 func (tx *transaction) send(ctx context.Context, statements string) (results []*pgconn.Result, err error) {
 	err = tx.Raw(func(raw any) error {
 		conn := raw.(*stdlib.Conn).Conn().PgConn()

@@ -75,7 +75,7 @@ func local(host string) bool {
 		err == nil && addr.IsLoopback()
 }
 
-// complete sets what every connection has.
+// complete checks conn and adds the settings of this package. mode is the sslmode in the URL.
 func complete(conn *pgx.ConnConfig, mode string) error {
 	if hasRemote(conn) && (mode == "allow" || mode == "prefer") {
 		return fmt.Errorf("%w: sslmode=%s lets anyone on the way switch TLS off; use verify-full, or disable where the network is trusted", ErrURL, mode)
@@ -106,8 +106,8 @@ func complete(conn *pgx.ConnConfig, mode string) error {
 	return nil
 }
 
-// neverAsynchronous keeps a server that acknowledges commits before they are durable from
-// doing so here.
+// neverAsynchronous makes commits of this connection durable before they are acknowledged,
+// even if the server is set up otherwise.
 func neverAsynchronous(ctx context.Context, conn *pgconn.PgConn) error {
 	return conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false)
 		WHERE current_setting('synchronous_commit') = 'off'`).Close()
