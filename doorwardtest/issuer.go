@@ -22,9 +22,10 @@ import (
 // key of its own and serves its key set and metadata on loopback until the test
 // ends. All methods may be called concurrently.
 //
-// Its clock is time.Now, so that testing/synctest moves it. One that is made in a bubble
-// serves nothing, since the time of a bubble stands still while a server waits for the
-// network; [Issuer.Config] needs no server. What fetches keys needs one that is made outside.
+// Its clock is time.Now, so that testing/synctest moves it. An Issuer that is made in a bubble
+// of testing/synctest serves nothing, since a server that waits for the network would stop the
+// bubble's clock. [Issuer.Config] needs no server; a test that fetches keys over HTTP must make
+// its Issuer outside a bubble.
 type Issuer struct {
 	t   testing.TB
 	url string
@@ -57,15 +58,15 @@ func NewIssuer(t testing.TB) *Issuer {
 	return i
 }
 
-// inBubble reports whether it is called in a bubble of testing/synctest: elsewhere Wait panics.
+// inBubble reports whether it is called in a bubble of testing/synctest. Outside, Wait panics.
 func inBubble() (in bool) {
 	defer func() { _ = recover() }()
 	synctest.Wait()
 	return true
 }
 
-// Config is what a Verifier of this issuer's tokens needs. The audience is the
-// issuer's URL, as in the tokens that [Issuer.Token] makes.
+// Config returns the configuration of a Verifier for this issuer's tokens. The audience is
+// the issuer's URL, as in the tokens that [Issuer.Token] makes.
 func (i *Issuer) Config() doorward.Config {
 	return doorward.Config{Issuer: i.URL(), Audience: i.URL(), Keys: i.Keys(), Revocations: i.Revocations()}
 }
@@ -78,9 +79,9 @@ func (i *Issuer) Verifier() *doorward.Verifier {
 	return v
 }
 
-// Token returns an access token that was made just now and lives for 10 minutes. Claims
-// are added to those that a token of Doorward has, replace those of the same name
-// or, if nil, remove them. With an exp that is past the token was made earlier:
+// Token returns an access token that is made now and expires in 10 minutes. claims are added to
+// those that a token of Doorward has, and replace those of the same name; a value of nil removes
+// the claim. If exp is in the past, iat is 10 minutes before it:
 //
 //	good := iss.Token(map[string]any{"sub": "ann", "scope": "orders:read"})
 //	late := iss.Token(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})
@@ -89,8 +90,8 @@ func (i *Issuer) Token(claims map[string]any) string {
 	return i.TokenOf(i.key(), "at+jwt", claims)
 }
 
-// TokenOf is [Issuer.Token] with another key, one that the issuer does not publish
-// for example, or another typ in the header.
+// TokenOf is [Issuer.Token] with another key, for example one that the issuer does not
+// publish, or with another typ in the header.
 func (i *Issuer) TokenOf(key *jwt.Key, typ string, claims map[string]any) string {
 	i.t.Helper()
 	now := time.Now()
@@ -134,7 +135,7 @@ func (i *Issuer) RevokeSubject(subject string) {
 	i.Apply(doorward.Revocation{Kind: doorward.KindSubject, ID: subject, Before: i.nextID()})
 }
 
-// Apply records any revocations.
+// Apply records revocations of any kind.
 func (i *Issuer) Apply(revocations ...doorward.Revocation) {
 	i.revocations.Add(revocations...)
 }
@@ -149,12 +150,12 @@ func (i *Issuer) RotateKey() {
 	i.keys = append(i.keys, key)
 }
 
-// Keys are the issuer's keys, also those that come later.
+// Keys returns the issuer's keys. Those of later calls of RotateKey are in it too.
 func (i *Issuer) Keys() jwt.KeySet {
 	return keySet{i}
 }
 
-// Revocations are what was revoked, always fresh.
+// Revocations returns what was revoked, and what will be. It is never stale.
 func (i *Issuer) Revocations() doorward.Revocations {
 	return freshRevocations{i.revocations}
 }
@@ -184,7 +185,7 @@ func (i *Issuer) key() *jwt.Key {
 	return i.keys[len(i.keys)-1]
 }
 
-// nextID is a UUIDv7 that is greater than every earlier one.
+// nextID returns a UUIDv7 that is greater than every earlier one.
 func (i *Issuer) nextID() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -192,7 +193,7 @@ func (i *Issuer) nextID() string {
 	return uuidOf(i.last)
 }
 
-// uuidOf is a UUIDv7 of a time in milliseconds.
+// uuidOf returns a UUIDv7 of a time in milliseconds since 1970.
 func uuidOf(ms uint64) string {
 	var id [16]byte
 	rand.Read(id[8:])
@@ -225,7 +226,7 @@ func (s keySet) Key(ctx context.Context, kid string) (*jwt.Key, error) {
 
 type freshRevocations struct{ set *doorward.RevocationSet }
 
-// Check asks the set, which is as fresh as can be: nothing is between it and the issuer.
+// Check asks the set, and confirms it first: it is always up to date, since the issuer writes to it directly.
 func (r freshRevocations) Check(c *doorward.Claims) error {
 	r.set.Confirm(time.Now())
 	return r.set.Check(c)

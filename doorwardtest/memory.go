@@ -17,11 +17,10 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// Store is an issuer.Store in memory, for tests of programs that embed an issuer: nothing
-// of it survives the process, and one process alone can use it. It keeps every
-// promise of issuer.Store but those about crashes. Its clock is time.Now, so that
-// testing/synctest moves it; in a bubble it must also be made there. All methods may be
-// called concurrently.
+// Store is an issuer.Store in memory, for tests of programs that embed an issuer. It does
+// what issuer.Store promises, except that it serves one process and does not survive it. Its
+// clock is time.Now, so that testing/synctest moves it; a store that is used in a bubble must
+// be made there. All methods may be called concurrently.
 type Store struct {
 	mu       sync.Mutex // guards what follows
 	sessions map[string]*issuer.Session
@@ -34,7 +33,7 @@ type Store struct {
 	next    int64 // the position of the next cut-off
 	cutoffs []recorded
 	version int64         // counts the changes
-	seen    int64         // the version that the last wait has told
+	seen    int64         // the version when the last WaitChange began
 	changed chan struct{} // closed with the next change
 }
 
@@ -178,7 +177,7 @@ func (s *Store) EndSubject(ctx context.Context, subject, reason string, ev issue
 	return cut, err
 }
 
-// CreateGrant makes the ID of a token that no session stands behind.
+// CreateGrant returns the ID of a token without a session, and the store's time.
 func (s *Store) CreateGrant(ctx context.Context, n issuer.NewGrant, ev issuer.Event) (id string, at time.Time, err error) {
 	if n.Subject == "" || n.ClientID == "" {
 		return "", at, errors.New("create grant: Subject and ClientID are required")
@@ -236,8 +235,8 @@ func (s *Store) Sessions(ctx context.Context, q issuer.SessionQuery) (list []iss
 	return list, err
 }
 
-// transact runs f with the store's time, alone. The texts are those that a database might
-// not be able to hold.
+// transact runs f with the store's time while nothing else runs. It refuses texts that a
+// database could not hold.
 func (s *Store) transact(ctx context.Context, texts []string, f func(now time.Time) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -291,21 +290,21 @@ func sessionOf(n issuer.NewSession, id string, now time.Time) *issuer.Session {
 	return &session
 }
 
-// copyOf shares nothing with the session.
+// copyOf returns a copy that shares no memory with the session.
 func copyOf(s *issuer.Session) issuer.Session {
 	c := *s
 	c.Scope, c.Claims = slices.Clone(s.Scope), slices.Clone(s.Claims)
 	return c
 }
 
-// end keeps the first reason.
+// end ends a session. If it has ended already, the first reason stays.
 func end(s *issuer.Session, reason string, now time.Time) {
 	if s.EndedAt.IsZero() {
 		s.EndedAt, s.EndReason = now, reason
 	}
 }
 
-// inMillis gives a time the precision that a stored one has.
+// inMillis returns a time with the precision that databases keep. The zero time stays zero.
 func inMillis(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}

@@ -23,8 +23,8 @@ type recorded struct {
 	position int64
 }
 
-// RevocationsSince returns every cut-off recorded at or after the cursor. One that this
-// store has not given counts as the zero cursor.
+// RevocationsSince returns every cut-off recorded at or after the cursor. A cursor that is not
+// of this store counts as the zero cursor, with which it returns those that have not expired.
 func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (page issuer.RevocationPage, err error) {
 	err = s.transact(ctx, nil, func(now time.Time) error {
 		from := s.place(after)
@@ -40,7 +40,7 @@ func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (page
 	return page, err
 }
 
-// WaitChange returns when the store has changed, and at the latest after one second.
+// WaitChange returns when the store has changed since the last call began, and at the latest after one second.
 func (s *Store) WaitChange(ctx context.Context) error {
 	s.mu.Lock()
 	version, seen, changed := s.version, s.seen, s.changed
@@ -128,8 +128,8 @@ func (s *Store) endAll(now time.Time) {
 	s.cutOff(doorward.KindAll, "", s.nextID(), now, now)
 }
 
-// cutOff records a cut-off of what was used last at that time, and returns it and whether
-// it is new. One of the same kind, id and before stays as it is.
+// cutOff records a cut-off of what was last used at used. It returns the cut-off and whether it
+// is new: one of the same kind, id and before stays as it is.
 func (s *Store) cutOff(kind doorward.Kind, id, before string, used, now time.Time) (doorward.Revocation, bool) {
 	for _, cut := range s.cutoffs {
 		if cut.Kind == kind && cut.ID == id && cut.Before == before {
