@@ -13,10 +13,10 @@ import (
 //go:embed page.html
 var layout string
 
-// page is what a browser gets. It runs nothing, and its one style is named by its digest.
+// page is what a browser gets.
 type page struct {
 	html   []byte
-	policy string
+	policy string // its Content-Security-Policy: no script, and one style, by its digest
 }
 
 func render() (page, error) {

@@ -10,8 +10,8 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// node is a mapping of the file. The file is ours: what is not as it should be is shown as nothing, and a
-// test holds the file against the rules of OpenAPI.
+// node is a mapping of the file. A part that is not as it should be is left out without an error: the file is
+// ours, and a test checks it by the rules of OpenAPI.
 type node map[string]any
 
 type document struct {
@@ -50,7 +50,7 @@ type (
 		Headers             []string
 		Body                *schema
 	}
-	// schema is an object: by the name of a component, or field by field.
+	// schema is an object: the name of a component, or its fields.
 	schema struct {
 		Name, Description, Example string
 		Fields                     []field
@@ -106,7 +106,7 @@ func (d document) operations(tag, path string, item node) []operation {
 	return list
 }
 
-// auth says with what an operation is called.
+// auth says which credentials an operation takes.
 func (d document) auth(op node) string {
 	security, ok := op["security"].([]any)
 	if !ok {
@@ -173,7 +173,7 @@ func (d document) fields(s node) []field {
 	return list
 }
 
-// field describes one value, by the name of its schema where that is an object's.
+// field describes one value. If its schema is an object, field names that.
 func (d document) field(name string, value any) field {
 	s := d.resolve(value)
 	if all := asList(s["allOf"]); len(all) == 1 {
@@ -194,7 +194,7 @@ func (d document) field(name string, value any) field {
 	return f
 }
 
-// kind is the word for the type of a value.
+// kind returns the word for the type of a value.
 func kind(s node) string {
 	word := text(s, "type")
 	switch format := text(s, "format"); format {
@@ -223,7 +223,7 @@ func (d document) resolve(value any) node {
 	return asNode(d.Components[parts[2]][parts[3]])
 }
 
-// refName is the name of the component that a value refers to, or "".
+// refName returns the name of the component that a value refers to, or "".
 func refName(value any) string {
 	ref := text(asNode(value), "$ref")
 	return ref[strings.LastIndex(ref, "/")+1:]

@@ -79,7 +79,7 @@ func (r *csvReader) readHeader() error {
 	return r.columns.check(r.header)
 }
 
-// unreadable keeps the place of a CSV error and leaves the rest of its text out.
+// unreadable turns an error of package csv into ErrSyntax with its line and cause.
 func unreadable(err error) error {
 	if at, ok := errors.AsType[*csv.ParseError](err); ok {
 		return fmt.Errorf("%w from line %d on: %w", ErrSyntax, at.Line, at.Err)
@@ -87,14 +87,15 @@ func unreadable(err error) error {
 	return err
 }
 
-// limited is a reader that fails when more than left bytes were read, so that a
-// record without an end does not fill the memory.
+// limited is a reader that fails after left bytes, so that a record without an end
+// does not fill the memory.
 type limited struct {
 	from io.Reader
 	left int
 }
 
-// Read reads no more than is left, and what the next record may begin with.
+// Read fails if nothing is left. Otherwise it may read more than is left, since p may have
+// room for the beginning of the next record.
 func (l *limited) Read(p []byte) (int, error) {
 	if l.left <= 0 {
 		return 0, fmt.Errorf("%w: a row of more than %d bytes", ErrSyntax, MaxRow)

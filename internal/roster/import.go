@@ -17,14 +17,14 @@ import (
 type Import struct {
 	People *account.People
 	Source Reader
-	Roles  []string // for everybody
-	Dry    bool     // do nothing
+	Roles  []string // that every user gets beside those of the row
+	Dry    bool     // only say what would be done
 	Event  issuer.Event
-	// Still is asked before each batch whether whoever imports may do so now. Its error ends the import there.
+	// Still is called before each batch. It returns an error, which ends the import, if the caller may no longer import.
 	Still func(ctx context.Context) error
-	// Tell hears of each row that was not added, except for users who are there already.
+	// Tell is called for each row that was not added, except for users who are there already.
 	Tell func(*RowError) error
-	// Progress hears now and then how far it is.
+	// Progress is called after each batch with the number of rows so far, and with [Reader.Progress].
 	Progress func(rows int, read, whole int64)
 }
 
@@ -33,13 +33,13 @@ type Sum struct {
 	DryRun   bool           `json:"dry_run"`
 	Rows     int            `json:"rows"`
 	Added    int            `json:"added"`
-	Present  int            `json:"present"`
-	Conflict int            `json:"conflict"`
+	Present  int            `json:"present"`  // there already with the same hash
+	Conflict int            `json:"conflict"` // there already with another hash
 	Refused  int            `json:"refused"`
 	Schemes  map[string]int `json:"schemes"` // of those added
 }
 
-// Weak is how many of those added have a hash that is one cheap digest.
+// Weak returns how many of the users added have a hash that is a single, cheap digest.
 func (s Sum) Weak() int {
 	weak := 0
 	for scheme, n := range s.Schemes {
@@ -50,8 +50,8 @@ func (s Sum) Weak() int {
 	return weak
 }
 
-// Run reads the source to its end, in batches that are each one transaction. The
-// Sum says what was done also beside an error; a second run goes on from there.
+// Run reads the source to its end, in batches of one transaction each. With an error
+// the Sum says what was done before it; to go on, run the import again.
 func (i Import) Run(ctx context.Context) (Sum, error) {
 	r := &run{Import: i, sum: Sum{DryRun: i.Dry, Schemes: map[string]int{}}, would: map[uint64]uint64{}, seed: maphash.MakeSeed()}
 	for {
@@ -79,11 +79,12 @@ func (i Import) Run(ctx context.Context) (Sum, error) {
 type run struct {
 	Import
 	sum   Sum
-	would map[uint64]uint64 // in a dry run: who would be there, and with which hash
+	would map[uint64]uint64 // in a dry run: the hash of each name that would be there, and of its password hash
 	seed  maphash.Seed
 }
 
-// batch returns the next rows, and the error that there are no more after them.
+// batch returns the next rows, and the error that ended the reading after them, which is io.EOF at
+// the end of the source.
 func (r *run) batch() (rows []Row, stopped error) {
 	for len(rows) < account.MaxImport {
 		row, err := r.Source.Next()
@@ -100,7 +101,7 @@ func (r *run) batch() (rows []Row, stopped error) {
 	return rows, nil
 }
 
-// add imports a batch and tells who was not added.
+// add imports a batch and counts its rows.
 func (r *run) add(ctx context.Context, batch []Row) error {
 	users := make([]account.Imported, len(batch))
 	for i, row := range batch {
@@ -140,7 +141,7 @@ func (r *run) count(row Row, verdict error) error {
 	return r.refuse(row.Place, row.Name, reasonOf(verdict))
 }
 
-// again says what a row of a dry run would meet that an earlier row would have left.
+// again returns the error that a row of a dry run would get because of an earlier row with the same name.
 func (r *run) again(row Row) error {
 	_, canonical, err := account.ParseName(row.Name)
 	if err != nil {
@@ -163,7 +164,7 @@ func (r *run) refuse(place int, name, reason string) error {
 	return r.Tell(&RowError{Place: place, Name: name, Reason: reason})
 }
 
-// reasonOf is why a row is refused, for people.
+// reasonOf says in words why a row is refused.
 func reasonOf(err error) string {
 	text := strings.TrimPrefix(err.Error(), "account: ")
 	if errors.Is(err, password.ErrHash) {

@@ -26,7 +26,7 @@ type linesReader struct {
 	exact   bool // each member has the type that it has in an Entry
 }
 
-// OpenLines opens a file of JSON lines. Blank lines, and the last one of an export over HTTP, are passed over.
+// OpenLines opens a file of JSON lines. Blank lines and the end line of an export are passed over.
 func OpenLines(path string, c Columns) (Reader, error) {
 	file, size, err := openFile(path)
 	if err != nil {
@@ -35,9 +35,10 @@ func OpenLines(path string, c Columns) (Reader, error) {
 	return newLines(file, size, func(names []string) (Columns, error) { return c, c.checkStatus(names) }), nil
 }
 
-// ReadEntries reads JSON lines whose members are those of an [Entry]: the name and the hash are required, the ID
-// is not read, and a row with any other member, or one of another type, is passed over. Blank lines are too, and the last one of an export. The only error with which it
-// cannot go on is ErrSyntax, of a line that is too long.
+// ReadEntries reads JSON lines whose members are those of an [Entry]. The name and the hash are required, and the ID is
+// ignored. For a line with another member, or with a member of another type, Next returns a [RowError]. Blank lines and
+// the end line of an export are passed over. The only error after which it cannot go on is ErrSyntax, for a line that is
+// too long.
 func ReadEntries(text []byte) Reader {
 	r := newLines(io.NopCloser(bytes.NewReader(text)), int64(len(text)), entryColumns)
 	r.exact = true
@@ -50,7 +51,7 @@ func newLines(from io.ReadCloser, size int64, columns func(names []string) (Colu
 	return &linesReader{source: from, size: size, scan: scan, columns: columns}
 }
 
-// entryColumns are those of an Entry that has these members.
+// entryColumns returns the columns of an Entry that has these members.
 func entryColumns(names []string) (Columns, error) {
 	c := Columns{Name: Written.Name, Hash: Written.Hash}
 	for _, name := range names {
@@ -127,7 +128,7 @@ func (r *linesReader) parse(line []byte) (Row, error) {
 	})
 }
 
-// errEnd is the line behind the last user of an export.
+// errEnd stands for the line after the last user of an export.
 var errEnd = errors.New("the end of an export")
 
 // fits reports whether a member of an Entry may be of this kind.
@@ -143,7 +144,7 @@ func (c Columns) fits(column string, kind jsontext.Kind) bool {
 
 var errType = errors.New("a member of a type that does not fit")
 
-// memberText returns a text, or what stands for one; of a list, its texts.
+// memberText returns a member as text. Only if list is set may it be a list of texts, which are joined with commas.
 func memberText(value jsontext.Value, list bool) (string, error) {
 	switch value.Kind() {
 	case '"':

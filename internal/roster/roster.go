@@ -1,8 +1,8 @@
 // Package roster reads, imports and writes lists of users with the hashes of their
 // passwords: CSV, JSON lines, and a table of an SQLite database.
 //
-// What is read was written by another program and is bounded before it is parsed:
-// no row is larger than [MaxRow], and memory does not grow with the number of rows.
+// A list may have been written by any program, so that its parts are bounded before they are
+// parsed: no row is larger than [MaxRow], and memory does not grow with the number of rows.
 package roster
 
 import (
@@ -18,13 +18,14 @@ const MaxRow = 64 << 10
 // MaxColumns is the greatest number of columns or members of a row.
 const MaxColumns = 256
 
-// Errors with which no reading begins or goes on.
+// Errors with which a Reader is not opened, or cannot go on.
 var (
 	// ErrColumn says that a column that was asked for is not there.
 	ErrColumn = errors.New("roster: no such column")
-	// ErrStatus says that a column seems to tell who may log in, and nobody asked for it.
+	// ErrStatus says that a column seems to tell who may log in, but is neither read nor left
+	// out on purpose.
 	ErrStatus = errors.New("roster: a column that says who may log in is left out")
-	// ErrSyntax says that the source is not what it should be from some place on.
+	// ErrSyntax says that the source cannot be read from some place on.
 	ErrSyntax = errors.New("roster: not readable")
 	// ErrTable says that a database has no such table.
 	ErrTable = errors.New("roster: no such table")
@@ -33,9 +34,9 @@ var (
 // Columns are the names of columns. All but Name and Hash may be empty.
 type Columns struct {
 	Name, Email, Hash, Roles string
-	// Disabled is true of those who may not log in, Active of those who may.
+	// Disabled is true for users who may not log in, Active for those who may.
 	Disabled, Active string
-	// AllEnabled says that a column which looks like either is left out on purpose.
+	// AllEnabled says that a column which looks like one of these is left out on purpose.
 	AllEnabled bool
 }
 
@@ -65,10 +66,10 @@ func (e *RowError) Error() string { return fmt.Sprintf("roster: row %d: %s", e.P
 
 // Reader reads users one after the other.
 type Reader interface {
-	// Next returns the next user, io.EOF after the last, a *RowError for one that
-	// is passed over, and any other error when it cannot go on.
+	// Next returns the next user, io.EOF after the last, a *RowError for a row that cannot
+	// be used, and any other error if it cannot go on.
 	Next() (Row, error)
-	// Progress returns how much was read, and of how much. Both are in the same unit.
+	// Progress returns how much was read and how much there is, both in bytes or in rows.
 	Progress() (read, whole int64)
 	// Close ends the reading.
 	Close() error
@@ -85,7 +86,7 @@ func (c Columns) asked() []string {
 	return asked
 }
 
-// check reports a column that is missing in a source that has those of names.
+// check returns ErrColumn if a column is missing in a source whose columns are names.
 func (c Columns) check(names []string) error {
 	if len(names) > MaxColumns {
 		return fmt.Errorf("%w: more than %d columns", ErrSyntax, MaxColumns)
@@ -98,7 +99,8 @@ func (c Columns) check(names []string) error {
 	return c.checkStatus(names)
 }
 
-// checkStatus refuses to enable people who were disabled, because somebody forgot a flag.
+// checkStatus returns ErrStatus if a column that says who may log in would be ignored: users who
+// were disabled would be enabled because somebody has forgotten a flag.
 func (c Columns) checkStatus(names []string) error {
 	if c.Disabled != "" || c.Active != "" || c.AllEnabled {
 		return nil
@@ -112,7 +114,7 @@ func (c Columns) checkStatus(names []string) error {
 	return nil
 }
 
-// row makes a Row of what get returns for each column.
+// row makes a Row from what get returns for each column.
 func (c Columns) row(place int, get func(column string) (string, error)) (Row, error) {
 	r := Row{Place: place}
 	refuse := func(reason string) (Row, error) {

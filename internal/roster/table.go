@@ -15,8 +15,8 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// maxText is the greatest length that is read of a value, in characters. What is
-// longer is cut there, and then too long for whatever it should be.
+// maxText is how many characters of a value are read. A longer value is cut there, and is
+// refused later, since no name, address or hash may be that long.
 const maxText = 4096
 
 // tableReader reads a table or a view of an SQLite database.
@@ -29,8 +29,8 @@ type tableReader struct {
 	columns Columns
 }
 
-// OpenTable opens a table of an SQLite database, which is only read. Another
-// program may go on writing to it; the reading sees one moment.
+// OpenTable opens a table of an SQLite database for reading only. Another program may go
+// on writing to it; the rows are those of one moment.
 func OpenTable(ctx context.Context, path, table string, c Columns) (Reader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (r *tableReader) open(ctx context.Context, table string) error {
 	var asked []string
 	r.asked = r.columns.asked()
 	for _, column := range r.asked {
-		// A hash that Python stored as bytes is a BLOB.
+		// The cast is for hashes that Python has stored as bytes, which are BLOBs.
 		asked = append(asked, fmt.Sprintf("substr(CAST(%s AS TEXT), 1, %d)", quoted(column), maxText))
 	}
 	if err := r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+quoted(table)).Scan(&r.whole); err != nil {
@@ -112,8 +112,8 @@ func (r *tableReader) open(ctx context.Context, table string) error {
 	return nil
 }
 
-// columnsOf asks for the columns by name, since SQLite reads a quoted name that it
-// does not know as a text.
+// columnsOf returns the names of a table's columns. They must be checked before a query, since
+// SQLite takes a quoted name that it does not know for a text.
 func columnsOf(ctx context.Context, db *sql.DB, table string) (names []string, err error) {
 	rows, err := db.QueryContext(ctx, `SELECT name FROM pragma_table_info($1)`, table)
 	if err != nil {

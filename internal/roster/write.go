@@ -18,7 +18,7 @@ import (
 // Written are the columns that a [Writer] writes.
 var Written = Columns{Name: "username", Hash: "password_hash", Roles: "roles", Disabled: "disabled", Email: "email"}
 
-// writtenID is the column of the ID that a [Writer] writes beside them. Nobody reads it.
+// writtenID is the column of the ID that a [Writer] writes beside them. An import ignores it.
 const writtenID = "id"
 
 // Entry is one user who is written, with the ID that tokens carry as sub.
@@ -37,8 +37,8 @@ func (e Entry) String() string { return "entry " + e.ID }
 // GoString leaves the hash out.
 func (e Entry) GoString() string { return e.String() }
 
-// Export calls put for each user, by name, and returns how many there were. It reads them by page. An initial password of an admin
-// that nobody has changed yet is left out.
+// Export calls put for each user, in the order of names, and returns how many there were. page reads the next users. The
+// hash of an admin's initial password, which was not changed yet, is left out.
 func Export(ctx context.Context, page func(context.Context, account.Query) ([]account.Credential, error), put func(Entry) error) (users int, err error) {
 	for after := ""; ; {
 		list, err := page(ctx, account.Query{After: after, Limit: account.MaxPage})
@@ -71,7 +71,7 @@ type Writer struct {
 	end  func() error
 }
 
-// CreateCSV makes a CSV file. It is an fs.ErrExist if the file is there.
+// CreateCSV makes a CSV file. It returns fs.ErrExist if the file is there already.
 func CreateCSV(path string) (*Writer, error) {
 	return create(path, func(to io.Writer) (func(Entry) error, func() error, error) {
 		w := csv.NewWriter(to)
@@ -86,7 +86,7 @@ func CreateCSV(path string) (*Writer, error) {
 	})
 }
 
-// CreateLines makes a file of JSON lines. It is an fs.ErrExist if the file is there.
+// CreateLines makes a file of JSON lines. It returns fs.ErrExist if the file is there already.
 func CreateLines(path string) (*Writer, error) {
 	return create(path, func(to io.Writer) (func(Entry) error, func() error, error) {
 		return NewLines(to).Put, func() error { return nil }, nil
@@ -96,25 +96,25 @@ func CreateLines(path string) (*Writer, error) {
 // Lines writes users as JSON lines.
 type Lines struct{ to *jsontext.Encoder }
 
-// NewLines returns the Lines that go to a writer.
+// NewLines returns Lines that write to a writer.
 func NewLines(to io.Writer) Lines { return Lines{jsontext.NewEncoder(to)} }
 
 // Put writes one user.
 func (l Lines) Put(e Entry) error { return json.MarshalEncode(l.to, e) }
 
-// end is a line after the last user. Those who read users pass over it.
+// end is the line after the last user. An import passes over it.
 type end struct {
 	Type  string `json:"type"` // end
 	Users int    `json:"users"`
 }
 
-// End writes how many users there were, so that nobody takes a part of them for all.
+// End writes the end line with the number of users, so that nobody takes a part of the list for all of it.
 func (l Lines) End(users int) error { return json.MarshalEncode(l.to, end{"end", users}) }
 
 // Put writes one user.
 func (w *Writer) Put(e Entry) error { return w.put(e) }
 
-// Close finishes the file. Without an error it is on the disk.
+// Close finishes the file. If it returns no error, the file is on the disk.
 func (w *Writer) Close() error {
 	return errors.Join(w.end(), w.text.Flush(), w.file.Sync(), w.file.Close())
 }
