@@ -18,8 +18,8 @@
 Behind Doorward's gate, doorward.Assertions(issuer, audience=...) takes the place of Verifier: it checks the header
 Doorward-Assertion, and follows no revocations, since the gate does and an assertion lives for a minute.
 
-Keys and revocations are fetched by threads that the first request of each process starts. A request is judged in memory. If the
-verifier cannot know, it refuses with 503; it never guesses.
+Keys and revocations are fetched by threads that the first request of each process starts. Tokens are checked in memory. If
+a verifier has no current keys or revocations, it refuses tokens with 503.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ import time
 import urllib.parse
 import weakref
 
-# The first fetch would import these two. A process that is forked at that moment would wait for their locks for ever.
+# The first fetch would import these two. A process that is forked at that moment would wait for the import lock for ever.
 import cryptography.hazmat.backends.openssl.backend  # noqa: F401
 import encodings.idna  # noqa: F401
 from jwt.algorithms import get_default_algorithms
@@ -62,7 +62,7 @@ LAST_SECOND = 253402300799  # of the year 9999
 
 
 class Refused(Exception):
-    """A request that is not let in. Its text is the precise reason: for the log, not for the client."""
+    """A request that is refused. Its text is the precise reason, for the log and not for the client."""
 
     def __init__(self, reason, status=401, error="invalid_token", description="token not valid", **parameters):
         super().__init__(reason)
@@ -70,7 +70,7 @@ class Refused(Exception):
 
     @property
     def headers(self):
-        """What the answer has beside its body."""
+        """The headers of the answer."""
         found = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
         if self.status == 503:
             found["Retry-After"] = "5"
@@ -88,7 +88,7 @@ class Refused(Exception):
 
 
 class _Untimely(Refused):
-    """A refusal by this machine's clock, which may be wrong."""
+    """A refusal that depends on this machine's clock, which may be wrong."""
 
 
 def _unknown(reason):
@@ -103,7 +103,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
 def _decode64(text):
-    """Base64url in its one spelling: no padding, no other characters, no stray bits."""
+    """Decodes base64url in its canonical form: no padding, no other characters, unused bits zero."""
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != text:
         raise ValueError("not base64url as it should be")
@@ -111,7 +111,7 @@ def _decode64(text):
 
 
 def _object(data):
-    """One JSON object: UTF-8, no name twice, no numbers that are none, bounded in depth."""
+    """Reads one JSON object: in UTF-8, without duplicate names, NaN and infinities, and of bounded depth."""
     try:
         value = json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
         _bounded(value, MAX_DEPTH)
@@ -157,7 +157,7 @@ _ALGORITHMS = get_default_algorithms()
 
 
 class Key:
-    """A public key with the one algorithm that it is for. The token has no say in it."""
+    """A public key with its one algorithm, which the token cannot choose."""
 
     def __init__(self, jwk):
         self.id, kind, curve, named = jwk.get("kid"), jwk.get("kty"), jwk.get("crv"), jwk.get("alg")
@@ -180,12 +180,12 @@ class Key:
         """Whether the signature is this key's."""
         try:
             return self._use.verify(signed, self._key, signature)
-        except Exception:  # whatever a library says of bytes that are no signature
+        except Exception:  # libraries raise various errors for bytes that are no signature
             return False
 
 
 def _warm():
-    """Has OpenSSL find each algorithm before anybody forks: in a child of a process that has not, the first search may wait for ever."""
+    """Makes OpenSSL load each algorithm before the process forks: in a child, the first load may wait for ever for a lock."""
     point = {"x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY", "y": "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}
     for jwk in (
         {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
@@ -199,7 +199,7 @@ _warm()
 
 
 def parse_keys(data):
-    """The usable keys of a JWK set, by kid. A set with a secret or a kid twice is refused as a whole."""
+    """The usable keys of a JWK set, by kid. Raises ValueError for a set that holds a secret, or two keys with one kid."""
     found, seen, members = {}, set(), _object(data).get("keys")
     if not isinstance(members, list) or not 0 < len(members) <= MAX_KEYS:
         raise ValueError("no list of 1 to 100 keys")
@@ -212,7 +212,7 @@ def parse_keys(data):
         seen.add(kid)
         try:
             found[kid] = Key(jwk)
-        except Exception as error:  # one that we cannot use: others may be able to
+        except Exception as error:  # the set may hold keys for other programs
             log.warning("key %.64r is not used: %s", kid, error)
     if not found or (None in found and len(found) > 1):
         raise ValueError("no usable keys, or a nameless one among others")
@@ -223,7 +223,7 @@ def parse_keys(data):
 
 
 class _Place:
-    """Where things are fetched: HTTPS, or this machine. Redirects are not followed, proxies not used."""
+    """A URL to fetch from, by HTTPS or on this machine. Redirects are not followed, and proxies are not used."""
 
     def __init__(self, url, context=None):
         self.url = urllib.parse.urlsplit(url)
@@ -236,7 +236,7 @@ class _Place:
             raise ValueError(f"doorward: {url!r} must be https, or on this machine")
 
     def get(self, query="", headers=None):
-        """The status, the headers and the body of one answer, within its limits."""
+        """The status, the headers and the body of one answer. Raises ValueError if it is too long or takes too long."""
         made = {"timeout": TIMEOUT}
         if self.url.scheme == "https":
             made["context"] = self.context
@@ -265,7 +265,7 @@ def _here(host):
 
 
 class _Worker:
-    """Does something again and again, in a thread that ends with its owner."""
+    """Calls owner.turn() again and again, in a thread that ends when the owner is collected. turn returns the pause in seconds."""
 
     def __init__(self, owner):
         self.wake, self.done = threading.Event(), threading.Condition()
@@ -273,7 +273,7 @@ class _Worker:
         threading.Thread(target=self._run, args=(weakref.ref(owner),), name="doorward", daemon=True).start()
 
     def wait(self, seconds, since):
-        """Waits until a turn has ended that was not over at since."""
+        """Waits until there were more than since turns, or for so many seconds."""
         with self.done:
             self.done.wait_for(lambda: self.turns > since, seconds)
 
@@ -281,7 +281,7 @@ class _Worker:
         while (held := owner()) is not None:
             try:
                 pause = held.turn()
-            except Exception:  # a fault of ours: with the thread gone, what is known would go stale for good
+            except Exception:  # a bug of ours; if the thread ended, keys and revocations would go stale for good
                 log.exception("a turn has failed")
                 pause = COOL_DOWN
             del held
@@ -301,7 +301,7 @@ class _Keys:
         self.begun, self.flying, self.failed = float("-inf"), False, True
 
     def find(self, kid):
-        """The key with this kid. For one that nobody knows the set is fetched, once for all who ask."""
+        """The key with this kid. For an unknown kid the set is fetched, once for all requests that wait."""
         key = self._known(kid)
         if key is None:
             turns = self.worker.turns
@@ -316,7 +316,7 @@ class _Keys:
         return key
 
     def turn(self):
-        """Fetches once and says when to come back."""
+        """Fetches the set, unless it is too early. Returns the seconds until the next turn."""
         if (rest := self.begun + COOL_DOWN - time.monotonic()) > 0:
             return rest if self.failed else max(rest, self._due())
         self.begun, self.flying, asked = time.monotonic(), True, _now()
@@ -361,7 +361,7 @@ def _now():
 
 
 def _age(moment):
-    """The seconds since a moment by the clock that says more: one stops while the machine sleeps, the other can be set."""
+    """The seconds since a moment, by the clock that says more: one stops while the machine sleeps, the other can be set back."""
     return max(time.monotonic() - moment[0], time.time() - moment[1])
 
 
@@ -369,7 +369,7 @@ def _age(moment):
 
 
 class NoRevocations:
-    """Every token is good until it expires, also after a logout. To be written where it is meant."""
+    """No revocations: every token is good until it expires, even after a logout."""
 
     def check(self, token):
         """Refuses nothing."""
@@ -382,7 +382,7 @@ _DENIED = {
 
 
 class Revocations:
-    """What has ended, as the server tells it: see docs/revocations.md."""
+    """What the server has revoked; docs/revocations.md describes the protocol."""
 
     def __init__(self, place, client_id, client_secret, pace, max_staleness):
         basic = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
@@ -395,7 +395,7 @@ class Revocations:
         self.clock = None  # what the server's clock said, and when that was by the monotonic clock
 
     def clock_error(self):
-        """How many seconds this machine's clock is behind the server's, where that is reason to doubt a refusal; else 0."""
+        """How many seconds this machine's clock is behind the server's, if a refusal by it may be wrong; otherwise 0."""
         if self.clock is None:
             return 0
         said, at = self.clock
@@ -403,7 +403,7 @@ class Revocations:
         return ahead if ahead > 0 or ahead < -LEEWAY else 0
 
     def check(self, token):
-        """Refuses a token that has ended, and any if what is known is too old."""
+        """Refuses a token that was revoked, and every token if the last answer is too old."""
         if self.heard is None:
             self.worker.wait(TIMEOUT, 0)
         if self._ended(token):
@@ -418,7 +418,7 @@ class Revocations:
             for place in (("subject", token.subject), ("client", token.client_id), ("all", "")))
 
     def turn(self):
-        """Asks once and says when to ask again."""
+        """Asks for what is new. Returns the seconds until the next turn."""
         try:
             self._ask()
             self.wait, self.alarmed = 1, False
@@ -503,7 +503,7 @@ class Revocations:
                 self.strange = max(self.strange, expires)
 
     def _sweep(self):
-        """Forgets, now and then, what expired an hour ago."""
+        """Forgets what expired an hour ago, once a minute."""
         if time.monotonic() - self.swept < 60:
             return
         self.swept, past = time.monotonic(), time.time() - 3600
@@ -536,7 +536,7 @@ def _texts(value):
 
 
 class _Judge:
-    """What checks of both kinds of token have in common."""
+    """What Verifier and Assertions have in common."""
 
     type = header = scheme = None
 
@@ -564,7 +564,7 @@ class _Judge:
         return found
 
     def _doubt(self, judge):
-        """Judges by this machine's clock; what only that refuses nobody knows, if it is wrong."""
+        """Calls judge with the time of this machine. If only that time is why it refuses, and the clock is wrong, the answer is 503."""
         try:
             judge(time.time())
         except _Untimely as refused:
@@ -609,7 +609,7 @@ class _Judge:
         self._keys = keys
 
     def _forked(self):
-        """A child has none of its parent's threads."""
+        """Begins anew in a child process, which has none of its parent's threads."""
         self._lock, self._keys = threading.Lock(), None
 
     def _token(self, values):
@@ -652,7 +652,7 @@ class _Judge:
         return _object(body), key
 
     def _judge(self, found, now):
-        """The claims themselves: form, times, issuer, audience."""
+        """Checks the claims themselves: form, times, issuer, audience."""
         for name in ("iss", "sub", "jti", "sid", "client_id", "scope"):
             if name in found and not isinstance(found[name], str):
                 raise Refused(f"{name} is no text")
@@ -707,10 +707,10 @@ class Verifier(_Judge):
     """Checks access tokens (RFC 9068) in Authorization: Bearer. It may be shared between threads.
 
     issuer, audience: what iss must be, and what must be in aud. client_id, client_secret: the service's own credential, with
-    which it follows revocations. revocations: NoRevocations() in their place takes tokens until they expire. pace: how many seconds
-    lie between two questions about revocations, which is how late a logout is heard. max_staleness: how many seconds old the answer may
-    be; then every token is refused with 503. keys_url, revocations_url: where they are, if not under the issuer. context: an
-    ssl.SSLContext, for a certificate authority of your own.
+    which it follows revocations. revocations: NoRevocations() instead of them accepts tokens until they expire. pace: the seconds
+    between two requests for revocations, and so how late a logout takes effect. max_staleness: how many seconds old the last answer
+    may be; after that every token is refused with 503. keys_url, revocations_url: where they are, if not under the issuer. context:
+    an ssl.SSLContext, for a certificate authority of your own.
     """
 
     type, header, scheme = "at+jwt", "Authorization", "bearer"
@@ -742,7 +742,7 @@ class Verifier(_Judge):
 
 
 class Assertions(_Judge):
-    """Checks what Doorward's gate says of a caller, in the header Doorward-Assertion. Only the gate can have signed it."""
+    """Checks what Doorward's gate says of a caller in the header Doorward-Assertion, which only the gate can have signed."""
 
     type, header = "doorward-assertion+jwt", "Doorward-Assertion"
 
