@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs what the tests use beside Go: Debian packages, and the modules. Where all is there it changes nothing.
+# Installs what the tests use beside Go: Debian packages and modules. It changes nothing if all of it is there.
 set -eu
 cd "$(dirname "$0")/.."
 
 # libc6-dev: the race detector. The others: real clients that the tests run.
 packages="libc6-dev curl python3-requests python3-authlib python3-jwt python3-cryptography gunicorn python3-flask python3-flask-cors chromium nodejs postgresql nginx caddy haproxy
 	python3-werkzeug python3-django python3-passlib python3-bcrypt python3-argon2 python3-flask-sqlalchemy"
-# Whatever npm is there will do; Debian's is for where there is none.
+# Any npm will do; Debian's is installed only if there is none.
 command -v npm >/dev/null || packages="$packages npm"
 
 missing() {
@@ -15,7 +15,7 @@ missing() {
 	done
 }
 
-# install runs as root. A policy of ours keeps services from starting while packages are unpacked.
+# install runs as root. A policy-rc.d of its own keeps services from starting while packages are installed.
 install() {
 	policy=/usr/sbin/policy-rc.d
 	saved=$policy.before-doorward
@@ -56,7 +56,7 @@ else
 	echo "deps: all packages are there"
 fi
 
-# The tests' OAuth clients in JavaScript: what the lock file names, by its hashes, and none of their scripts.
+# The tests' OAuth clients in JavaScript: exactly what the lock file names, without running their scripts.
 clients=cmd/doorward/testdata/node
 if ! command -v npm >/dev/null; then
 	echo "deps: there is no npm: the tests of $clients are skipped"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every check that is no test, to the end, and fails if one of them found something.
+# Runs every check that is not a test. It goes on to the last one, and fails if any of them found something.
 set -u
 cd "$(dirname "$0")/.."
 root=$PWD

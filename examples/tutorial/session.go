@@ -38,7 +38,7 @@ func (a *app) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	text := "Access token successfully revoked"
-	if strings.HasPrefix(token, "dwr_") {
+	if strings.HasPrefix(token, issuer.RefreshTokenPrefix) {
 		text = "Refresh token successfully revoked"
 	}
 	return a.writeText(w, text)
@@ -56,7 +56,7 @@ func (a *app) loginCookie(w http.ResponseWriter, r *http.Request) error {
 	return a.writeText(w, "login successful")
 }
 
-// logoutCookie answers POST /logout_cookie. It ends the session, and not just the browser's memory of it.
+// logoutCookie answers POST /logout_cookie. It ends the session too, and not only the cookies.
 func (a *app) logoutCookie(w http.ResponseWriter, r *http.Request) error {
 	for _, place := range []doorward.Extractor{doorward.Cookie(accessCookie), doorward.Cookie(issuer.CookieName)} {
 		token, err := place.Extract(r)
@@ -102,7 +102,7 @@ func oneToken(r *http.Request, places []doorward.Extractor) (string, error) {
 	return found, nil
 }
 
-// eventOf is what the record of logins and logouts says about the caller.
+// eventOf returns what the record of logins and logouts says about the caller.
 func eventOf(r *http.Request) issuer.Event {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

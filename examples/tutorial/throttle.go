@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Ten wrong passwords for one name in ten minutes; then nobody may try that name until they are over.
+// After ten wrong passwords for one name, nobody may try that name until ten minutes have passed since the first.
 const (
 	throttleTries  = 10
 	throttleWindow = 10 * time.Minute
@@ -30,7 +30,7 @@ func (t *throttle) reserve(name string) bool {
 	defer t.mu.Unlock()
 	now := time.Now()
 	if t.tries == nil || len(t.tries) >= throttleNames {
-		// To have the counts forgotten, someone has to pay for ten thousand hashes.
+		// The counts are forgotten. To get there, an attacker must have ten thousand passwords hashed.
 		t.tries = map[string]tries{}
 	}
 	made := t.tries[name]
