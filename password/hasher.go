@@ -75,7 +75,7 @@ type Hasher struct {
 	line  *line
 }
 
-// New returns a Hasher. Make one for the whole program: the bounds are its own.
+// New returns a Hasher. Make one for the whole program, since its bounds hold for itself alone.
 func New(cfg Config) *Hasher {
 	if cfg.Slots <= 0 {
 		cfg.Slots = runtime.GOMAXPROCS(0)

@@ -18,7 +18,7 @@ const (
 	maxWork = 1100 * time.Millisecond
 )
 
-// ErrCost is the ErrHash of a hash that asks for more memory or time than is allowed.
+// ErrCost says that a stored hash asks for more memory or time than is allowed. It wraps ErrHash.
 var ErrCost = fmt.Errorf("%w: it costs too much", ErrHash)
 
 // errForm is a hash of a known scheme that is not written as that scheme writes it.
@@ -36,8 +36,8 @@ type stored struct {
 }
 
 // Recognize returns the name of the scheme that made a hash, if [Hasher.Verify]
-// can verify it. Otherwise the error is ErrHash, or ErrCost, which is an ErrHash,
-// and says why; it never holds the hash. Nothing is computed.
+// can verify it. Otherwise the error is ErrHash or ErrCost and says why; it never holds
+// the hash. Nothing is computed.
 //
 // It reads argon2id and argon2i (PHC), bcrypt ($2a$, $2b$, $2y$), scrypt (PHC),
 // SHA-crypt ($5$, $6$), and what passlib, Werkzeug and Django write: PBKDF2,

@@ -173,10 +173,9 @@ func (f *Feed) Check(c *doorward.Claims) error {
 	return err
 }
 
-// Age is how long ago everything was known that the issuer had revoked: the time since the last
-// poll that was answered was sent, plus the age that the answer gave for itself. It is measured
-// by the monotonic and by the wall clock, and the larger counts. Before the first answer it is
-// the greatest Duration.
+// Age is how old the feed's knowledge is: the time since the last poll that was answered was
+// sent, plus the age that the answer gave for itself. It is measured by the monotonic and by the
+// wall clock, and the larger counts. Before the first answer it is the greatest Duration.
 func (f *Feed) Age() time.Duration { return f.set.Age() }
 
 // ClockOffset is how far the clock by which the issuer makes tokens is ahead of this machine's; it is negative

@@ -65,7 +65,7 @@ type Outcome struct {
 // KeySet is the key set of an issuer elsewhere. It implements jwt.KeySet and may be used concurrently.
 //
 // A set that was fetched is fresh for as long as its Cache-Control says (RFC 9111 §5.2.2), at
-// least for 30 s, and for 5 minutes if that says nothing. Then it is asked for again, by its ETag.
+// least for 30 s, and for 5 minutes if that says nothing. Then it is fetched again, with its ETag.
 type KeySet struct {
 	client   *client
 	url      string // "" until discovery has found it; only the fetch under way touches it
