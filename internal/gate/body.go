@@ -36,6 +36,7 @@ func (u *upload) Read(p []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := u.ReadCloser.Read(p)
+	u.transit.pace.came(n)
 	u.transit.progress()
 	switch {
 	case errors.Is(err, io.EOF):
@@ -53,10 +54,12 @@ func (u *upload) Read(p []byte) (int, error) {
 func (u *upload) wait() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if now := time.Now(); !u.over && now.Sub(u.armed) > armEvery {
+	now := time.Now()
+	if !u.over && now.Sub(u.armed) > armEvery {
 		u.armed = now
 		u.deadline(now.Add(stall))
 	}
+	u.transit.pace.wait(now)
 	return !u.over
 }
 
@@ -169,6 +172,7 @@ func (w *writer) WriteHeader(status int) {
 func (w *writer) Write(p []byte) (int, error) {
 	w.arm()
 	n, err := w.ResponseWriter.Write(p)
+	w.transit.pace.came(n)
 	if w.transit.left -= int64(n); err == nil && w.transit.left > 0 {
 		err = w.FlushError()
 	}
@@ -177,7 +181,9 @@ func (w *writer) Write(p []byte) (int, error) {
 
 // arm sets the deadline for what is written next.
 func (w *writer) arm() {
-	if now := time.Now(); now.Sub(w.armed) > armEvery {
+	now := time.Now()
+	w.transit.pace.wait(now)
+	if now.Sub(w.armed) > armEvery {
 		w.armed = now
 		_ = w.transit.control.SetWriteDeadline(now.Add(stall))
 	}
@@ -187,6 +193,7 @@ func (w *writer) arm() {
 func (w *writer) FlushError() error {
 	w.arm()
 	err := w.transit.control.Flush()
+	w.transit.pace.came(bufferSize)
 	if w.transit.in.ProtoMajor > 1 {
 		_ = w.transit.control.SetWriteDeadline(time.Time{}) // An idle stream would be reset.
 		w.armed = time.Time{}

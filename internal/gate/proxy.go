@@ -119,6 +119,10 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Connection", "close")
 	}
 	switch {
+	case errors.Is(cause, errGaveWay):
+		refusal := NewRefusal(http.StatusServiceUnavailable, "busy", "the request came too slowly while others waited; try again shortly", cause)
+		refusal.Header.Set("Retry-After", "2")
+		p.refuse(w, t.in, &t.Verdict, refusal)
 	case t.broken.Load():
 		p.refuse(w, t.in, &t.Verdict, NewRefusal(http.StatusBadRequest, "invalid_request", "the body of the request broke off", err))
 	case errors.Is(cause, errTimeout):

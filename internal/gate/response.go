@@ -21,6 +21,9 @@ func (p *Proxy) modify(res *http.Response) error {
 	if !t.begun() {
 		return errTimeout
 	}
+	if res.ProtoMajor > 1 {
+		p.upstream.places.many.Store(true)
+	}
 	if res.StatusCode < http.StatusContinue {
 		return fmt.Errorf("%w: %03d", errStatus, res.StatusCode)
 	}

@@ -27,6 +27,7 @@ type transit struct {
 	broken  atomic.Bool // the client's body broke off
 	body    *upload     // nil if there is none
 	stream  *stream     // nil until it is one
+	pace    pace        // of the client
 	trailer http.Header // of the request to the upstream, to be filled when the body has been read
 	left    int64       // bytes still to come of an answer whose length is known
 
@@ -84,12 +85,16 @@ func (t *transit) start() {
 	t.Context, t.cancel = context.WithCancelCause(t.in.Context())
 	t.waiting = true
 	t.timer = time.AfterFunc(t.timeout, func() { t.cancel(errTimeout) })
+	if !t.upgrade {
+		t.proxy.upstream.places.take(t)
+	}
 }
 
 // finish frees what start took.
 func (t *transit) finish() {
 	t.begun()
 	t.cancel(nil)
+	t.proxy.upstream.places.leave(t)
 	if t.body != nil {
 		t.body.leave()
 	}

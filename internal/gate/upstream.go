@@ -39,6 +39,7 @@ type upstream struct {
 	address      string // to dial
 	timeout      time.Duration
 	usual        *http.Transport
+	places       *places         // of requests through usual
 	sockets      *http.Transport // for WebSockets, which hold their connection for long
 }
 
@@ -52,7 +53,7 @@ func newUpstream(cfg Upstream) (*upstream, error) {
 	case cfg.Connections < 0 || cfg.Timeout < 0:
 		return nil, errors.New("gate: Upstream.Connections and Timeout must not be negative")
 	}
-	up := &upstream{scheme: u.Scheme, host: u.Host, timeout: cfg.Timeout}
+	up := &upstream{scheme: u.Scheme, host: u.Host, timeout: cfg.Timeout, places: newPlaces()}
 	if up.timeout == 0 {
 		up.timeout = time.Minute
 	}
@@ -71,6 +72,7 @@ func newUpstream(cfg Upstream) (*upstream, error) {
 		up.usual.Protocols.SetUnencryptedHTTP2(true)
 	} else {
 		up.usual.MaxConnsPerHost = cfg.Connections
+		up.places.most = cfg.Connections
 	}
 	return up, nil
 }
