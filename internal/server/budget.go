@@ -15,7 +15,7 @@ type Limits struct {
 	// Refresh is refused refreshes: 300 and 30,000. Beyond them a token that this issuer
 	// did not make gets 429; one that it made is looked at all the same.
 	Refresh quota.Limits
-	// Reset is wrong reset links: 100 and 1,000.
+	// Reset is wrong reset links: 100 and 1,000. One that is good is looked at all the same.
 	Reset quota.Limits
 	// Register is registrations, refused ones too: 10 and 120.
 	Register quota.Limits
