@@ -16,18 +16,19 @@ import (
 
 // connLimit is a listener that keeps at most max connections open. When another
 // comes, the one that has waited longest for its peer is closed for it: a keep-alive
-// connection without a request, or one that sends its request header slowly. So
-// slow peers, however many, delay nobody. If every connection has a request under
-// way, the new one is refused.
+// connection without a request, one that sends its request header slowly, or one whose
+// requests all wait for their bodies. So slow peers, however many, delay nobody. If every
+// connection has a request that can go on, the new one is refused.
 type connLimit struct {
 	net.Listener
 	max int
 	log *slog.Logger
 	tls bool
 
-	mu      sync.Mutex // guards what follows
-	open    int
-	waiting *list.List // of *limitedConn, longest first
+	mu       sync.Mutex // guards what follows
+	open     int
+	waiting  *list.List // of *limitedConn, longest first
+	requests int        // under way over HTTP/2
 }
 
 // limitedConn is one connection. Its limit guards the fields after it.
@@ -35,7 +36,10 @@ type limitedConn struct {
 	net.Conn
 	reads, writes deadline
 	limit         *connLimit
-	waits         *list.Element // nil while a request is under way
+	active        bool          // it has a request
+	requests      int           // under way, over HTTP/2
+	bodies        int           // that requests wait for
+	waits         *list.Element // nil while a request can go on
 	gone          bool          // it does not count any more
 }
 
@@ -125,19 +129,25 @@ func (l *connLimit) changed(c net.Conn, state http.ConnState) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if conn.gone {
-		return
-	}
 	switch state {
 	case http.StateActive:
-		if conn.waits != nil {
-			l.waiting.Remove(conn.waits)
-			conn.waits = nil
-		}
+		conn.active = true
 	case http.StateIdle:
-		if conn.waits == nil {
-			conn.waits = l.waiting.PushBack(conn)
-		}
+		conn.active = false
+	}
+	l.settle(conn)
+}
+
+// settle enters a connection among those that wait for their peer, or strikes it out. l.mu is held.
+func (l *connLimit) settle(conn *limitedConn) {
+	waits := !conn.active || conn.bodies >= max(1, conn.requests)
+	switch {
+	case conn.gone:
+	case waits && conn.waits == nil:
+		conn.waits = l.waiting.PushBack(conn)
+	case !waits && conn.waits != nil:
+		l.waiting.Remove(conn.waits)
+		conn.waits = nil
 	}
 }
 

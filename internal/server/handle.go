@@ -51,12 +51,17 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Serve
 	defer s.observe(r, x)
 	defer s.logRequest(r, x)
 	defer s.recoverPanic(r, x)
-	carrier := carrierOf(r)
-	defer carrier.end()
-	if !carrier.begin() {
-		s.setSecurityHeaders(x.Header())
-		s.fail(x, r, errStreams)
-		return
+	if r.ContentLength != 0 {
+		r.Body = &awaitedBody{r.Body, connOf(r)}
+	}
+	if r.ProtoMajor > 1 {
+		conn := connOf(r)
+		defer conn.end()
+		if !conn.begin() {
+			s.setSecurityHeaders(x.Header())
+			s.fail(x, r, errStreams)
+			return
+		}
 	}
 
 	res := find(s, r)

@@ -79,7 +79,7 @@ func (s *Server) ServeAdmin(ctx context.Context, l net.Listener) error {
 func (s *Server) serve(ctx context.Context, l net.Listener, server *http.Server, connections int) error {
 	limited := newConnLimit(l, connections, s.log, server.TLSConfig != nil)
 	server.ConnState = limited.changed
-	server.ConnContext = (&streams{max: int64(connections)}).carry
+	server.ConnContext = withConn
 	served := make(chan error, 1)
 	go func() {
 		if server.TLSConfig != nil {

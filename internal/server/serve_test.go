@@ -49,6 +49,7 @@ func TestAttack_C16_SlowSockets(t *testing.T) {
 		{"body", "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", 1000, 0},
 		{"silent, more than fit", "", 300, 20},
 		{"header, more than fit", "GET /me HTTP/1.1\r\nX-Slow: ", 300, 20},
+		{"body, more than fit", "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", 300, 20},
 		{"idle, more than fit", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", 300, 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -64,15 +65,34 @@ func TestAttack_C16_SlowSockets(t *testing.T) {
 	}
 }
 
-// When every connection has a request under way the next is told so, as JSON.
+// thinking takes its time to see that a password is wrong.
+type thinking struct {
+	cheap
+
+	begun, over chan struct{}
+}
+
+func (h thinking) VerifyNothing(ctx context.Context, text string) error {
+	h.begun <- struct{}{}
+	<-h.over
+	return h.cheap.VerifyNothing(ctx, text)
+}
+
+// When every connection has a request that can go on the next is told so, as JSON.
 func TestConnectionsFull(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.server.Connections = 3 })
+	hasher := thinking{begun: make(chan struct{}), over: make(chan struct{})}
+	w := newWorld(t, func(s *settings) { s.server.Connections, s.people = 3, hasher })
+	const body = `{"username":"nobody","password":"x"}`
 	for range 3 {
-		conn, reader := w.halfLogin(10)
+		conn, reader := w.halfLogin(len(body))
 		defer conn.Close() //nolint:errcheck // nothing is lost
 		awaitContinue(t, reader)
+		_, err := io.WriteString(conn, body)
+		must(t, err)
+		<-hasher.begun
 	}
+	defer close(hasher.over)
 	a, ok := w.raw("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
 	if !ok || a.status != 503 || a.text("error") != "busy" || a.header.Get("Retry-After") == "" {
 		t.Errorf("got %v %d %s", ok, a.status, a.body)

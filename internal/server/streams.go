@@ -2,58 +2,80 @@ package server
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
-// streams bounds the requests under way on the connections of HTTP/2 of one listener, of which each may carry hundreds.
-// Beyond max a connection has one at a time, as it would have with HTTP/1.1: so a few that are full of requests
-// neither fill the memory nor shut out others.
-type streams struct {
-	max int64
-	all atomic.Int64
+type connKey struct{}
+
+// withConn is http.Server.ConnContext.
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, limitedOf(c))
 }
 
-// carrier is one connection.
-type carrier struct {
-	of  *streams
-	own atomic.Int64
-}
-
-type carrierKey struct{}
-
-// carry is http.Server.ConnContext.
-func (s *streams) carry(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, carrierKey{}, &carrier{of: s})
-}
-
-// carrierOf returns the connection of a request, nil if that can carry no other beside it.
-func carrierOf(r *http.Request) *carrier {
-	if r.ProtoMajor < 2 {
-		return nil
-	}
-	c, _ := r.Context().Value(carrierKey{}).(*carrier)
+// connOf returns the connection of a request, nil if Serve has not accepted it.
+func connOf(r *http.Request) *limitedConn {
+	c, _ := r.Context().Value(connKey{}).(*limitedConn)
 	return c
 }
 
-// begin counts a request, until end, and reports whether it may go on.
-func (c *carrier) begin() bool {
+// begin counts a request on a connection of HTTP/2, until end, and reports whether it may go on. Such a connection may carry
+// hundreds: beyond as many requests as there may be connections it has one at a time, as it would have with HTTP/1.1. So a
+// few that are full of requests neither fill the memory nor shut out others.
+func (c *limitedConn) begin() bool {
 	if c == nil {
 		return true
 	}
-	own, all := c.own.Add(1), c.of.all.Add(1)
-	return own == 1 || all <= c.of.max
+	l := c.limit
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.requests++
+	l.requests++
+	l.settle(c)
+	return c.requests == 1 || l.requests <= l.max
 }
 
-func (c *carrier) end() {
-	if c != nil {
-		c.own.Add(-1)
-		c.of.all.Add(-1)
+func (c *limitedConn) end() {
+	if c == nil {
+		return
 	}
+	l := c.limit
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.requests--
+	l.requests--
+	l.settle(c)
+}
+
+// awaitBody notes that a request waits for its body, or that it does no longer.
+func (c *limitedConn) awaitBody(waits bool) {
+	if c == nil {
+		return
+	}
+	l := c.limit
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.bodies--; waits {
+		c.bodies += 2
+	}
+	l.settle(c)
+}
+
+// awaitedBody is a body whose connection knows when it is waited for.
+type awaitedBody struct {
+	io.ReadCloser
+	conn *limitedConn
+}
+
+// Read waits for the peer.
+func (b *awaitedBody) Read(p []byte) (int, error) {
+	b.conn.awaitBody(true)
+	defer b.conn.awaitBody(false)
+	return b.ReadCloser.Read(p)
 }
 
 var errStreams = &endpoint.Failure{

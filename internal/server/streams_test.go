@@ -82,6 +82,12 @@ func TestAttack_C16_SlowStreams(t *testing.T) {
 		t.Errorf("the second on the other, while there are too many: %d", got)
 	}
 	also()
+	for range 3 {
+		defer w.underWay(w.oneConnection(pool))()
+	}
+	if got := status(w.oneConnection(pool)); got != 200 {
+		t.Errorf("a connection more than fit: %d", got)
+	}
 	end()
 	for deadline := time.Now().Add(10 * time.Second); status(hostile) != 200; {
 		if time.Now().After(deadline) {
