@@ -83,7 +83,7 @@ func (c *cluster) jumpServices(t *testing.T) {
 // wants a login, a refresh or a logout of these two, notices nothing.
 func (c *cluster) jumpClocks(t *testing.T) {
 	ask := c.inspector(t)
-	l := c.startLoad(6)
+	l := c.startLoad(c.people(6))
 	defer l.stop()
 	for _, i := range []int{0, 2} {
 		setClock(t, c.nodes[i].cmd.Process, c.nodes[i].address+"/livez")

@@ -54,7 +54,7 @@ func TestAttack_F12_Cluster(t *testing.T) {
 		settings: "refresh: {window: 1ms, budget: 100, limit: 10000}\n",
 	})
 	c.awaitAll(c.mint(1)[0].AccessToken, 20*time.Second)
-	l := c.startLoad(6)
+	l := c.startLoad(c.people(6))
 	defer l.stop()
 	closeOpen := c.leaveOpen()
 	for _, group := range plan() {

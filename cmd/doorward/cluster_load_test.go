@@ -29,16 +29,29 @@ type visit struct{ session, access, refresh string }
 // visitor is one person. Only one goroutine at a time touches it.
 type visitor struct {
 	*load
-	visit         // without a name while logged out
-	leaving bool  // a logout was sent, and not acknowledged
-	gone    visit // the session that ended last
+	login   string // the body of a login that is good
+	visit          // without a name while logged out
+	leaving bool   // a logout was sent, and not acknowledged
+	gone    visit  // the session that ended last
 }
 
-func (c *cluster) startLoad(people int) *load {
+// people adds n users and returns the bodies of their logins.
+func (c *cluster) people(n int) []string {
+	c.t.Helper()
+	var logins []string
+	for i := range n {
+		name := fmt.Sprint("visitor", i)
+		logins = append(logins, credentials(name, firstLine(c.command("user", "add", name))))
+	}
+	return logins
+}
+
+// startLoad starts a load of as many people as there are logins.
+func (c *cluster) startLoad(logins []string) *load {
 	ctx, end := context.WithCancel(context.Background())
 	l := &load{history: &history{begun: time.Now()}, c: c, end: end}
-	for range people {
-		v := &visitor{load: l}
+	for _, login := range logins {
+		v := &visitor{load: l, login: login}
 		l.visitors = append(l.visitors, v)
 		l.working.Go(func() { each(ctx, 60*time.Millisecond, v.turn) })
 	}
@@ -114,7 +127,7 @@ func (v *visitor) post(d deed, session, path, token, body string) answer {
 
 func (v *visitor) logIn() {
 	session := fmt.Sprint("session ", v.sessions.Add(1))
-	if got := v.post(deedLogin, session, "/login", "", v.c.login); got.status == 200 {
+	if got := v.post(deedLogin, session, "/login", "", v.login); got.status == 200 {
 		v.session = session
 		v.take(got)
 	}

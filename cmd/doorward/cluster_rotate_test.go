@@ -23,7 +23,7 @@ func TestAttack_G06_RotationUnderLoad(t *testing.T) {
 	})
 	before := c.mint(1)[0].AccessToken
 	c.awaitAll(before, 20*time.Second)
-	l := c.startLoad(4)
+	l := c.startLoad(c.people(4))
 	defer l.stop()
 	var kids [2]string
 	var rotating sync.WaitGroup

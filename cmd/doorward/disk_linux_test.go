@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,7 +65,7 @@ func (d disk) suffer(t *testing.T) {
 		nodes: []*member{{process: s, address: s.url}},
 	}
 	good := must(t, 200, "POST", s.url+"/login", "", c.login)
-	l := c.startLoad(4)
+	l := c.startLoad(slices.Repeat([]string{c.login}, 4))
 	defer l.stop()
 	l.await(t, 200, 60)
 

@@ -59,15 +59,21 @@ func (e *ThrottledError) Unwrap() error { return ErrThrottled }
 //
 // A try is counted before its password is looked at, under the name that was
 // sent, whether it exists or not; one from a known device counts for that device
-// and for nobody else. After [TryLimit] tries without a success in
-// [TryWindow] the answer is a *[ThrottledError] at once, also to the right
-// password. Every other failure is ErrCredentials and takes exactly one hash.
-// password.ErrBusy means that nothing was looked at, and counts for nothing.
+// and for nobody else. Of tries that count together this process looks at two at
+// a time, so that right passwords that come together do not use up the limit; the
+// others wait for up to 2 s.
+//
+// After [TryLimit] tries without a success in [TryWindow] the answer is a
+// *[ThrottledError], also to the right password. Every other failure is
+// ErrCredentials and takes exactly one hash. password.ErrBusy means that nothing
+// was looked at, and counts for nothing.
 func (p *People) Authenticate(ctx context.Context, b Beginner, name, text string, from Device, ev issuer.Event) (User, issuer.Attempt, error) {
 	t := p.turnOf(name, from)
-	if err := p.reserve(ctx, t, ev); err != nil {
+	leave, err := p.begin(ctx, t, ev)
+	if err != nil {
 		return User{}, issuer.Attempt{}, err
 	}
+	defer leave()
 	// A user who does not exist is asked for like one who does: the ID leads nowhere.
 	id := newID()
 	if u, err := p.ByName(ctx, name); err == nil {
@@ -112,9 +118,11 @@ func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, ne
 		return none, uncut, err
 	}
 	t := turn{key: sha256.Sum256([]byte("\x00change\x00" + id)), hasher: p.reserved}
-	if err := p.reserve(ctx, t, ev); err != nil {
+	leave, err := p.begin(ctx, t, ev)
+	if err != nil {
 		return none, uncut, err
 	}
+	defer leave()
 	c, err := p.verify(ctx, t, id, current, ev)
 	if err != nil {
 		return none, uncut, err
@@ -138,17 +146,24 @@ type turn struct {
 	hasher Hasher
 }
 
-// reserve counts a try or refuses it.
-func (p *People) reserve(ctx context.Context, t turn, ev issuer.Event) error {
+// begin waits for the turn of a try and counts it, or refuses it. It is over when leave is called.
+func (p *People) begin(ctx context.Context, t turn, ev issuer.Event) (leave func(), err error) {
+	leave, err = p.turns.take(ctx, t.key)
+	if err != nil {
+		return nil, err
+	}
 	ev.Kind, ev.Reason = EventLoginThrottled, ""
 	wait, err := p.throttle.Reserve(ctx, t.key, TryLimit, TryWindow, ev)
-	if err != nil {
-		return fmt.Errorf("count the try: %w", err)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("count the try: %w", err)
+	case wait > 0:
+		err = &ThrottledError{RetryAfter: wait}
+	default:
+		return leave, nil
 	}
-	if wait > 0 {
-		return &ThrottledError{RetryAfter: wait}
-	}
-	return nil
+	leave()
+	return nil, err
 }
 
 // verify reads the user's hash and computes exactly one, whatever it finds. It

@@ -229,6 +229,98 @@ func TestThrottleTogether_Attack_E06(t *testing.T) {
 	}
 }
 
+// Right passwords that come at once do not use up the limit of each other.
+func TestRightPasswordsTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hasher := &stuck{Hasher: plain{}, end: make(chan struct{})}
+		w := worldIn(t, t.TempDir(), hasher)
+		w.add("ada")
+		w.store.take()
+		hasher.on.Store(true)
+		var wg sync.WaitGroup
+		for range 60 {
+			wg.Go(func() {
+				_, err := w.enter("ada", right)
+				w.wantError(err, nil)
+			})
+		}
+		synctest.Wait()
+		close(hasher.end)
+		wg.Wait()
+		if events, _ := w.store.take(); len(events) != 0 {
+			t.Errorf("recorded %+v of right passwords", events)
+		}
+	})
+}
+
+// Of one name, two tries are under way and 256 wait, for 2 s; who goes away while waiting is let go at once. Another name does not wait.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hasher := &stuck{Hasher: plain{}, end: make(chan struct{})}
+		w := worldIn(t, t.TempDir(), hasher)
+		w.add("ada")
+		w.add("bob")
+		hasher.on.Store(true)
+		results := make(chan error, 300)
+		enter := func(ctx context.Context) {
+			go func() {
+				_, _, err := w.people.Authenticate(ctx, w.issuer, "ada", right, account.Device{}, event)
+				results <- err
+			}()
+			synctest.Wait()
+		}
+		gone, leave := context.WithCancel(t.Context())
+		for range 2 + 255 {
+			enter(t.Context())
+		}
+		if n := hasher.waiting.Load(); n != 2 || len(results) != 0 {
+			t.Fatalf("%d under way and %d answered of 257, want 2 and none", n, len(results))
+		}
+		enter(gone)
+		enter(t.Context())
+		w.wantError(<-results, password.ErrBusy)
+		leave()
+		w.wantError(<-results, context.Canceled)
+		enter(t.Context())
+		if len(results) != 0 {
+			t.Fatal("there is no place for another")
+		}
+		time.Sleep(2 * time.Second)
+		for range 256 {
+			w.wantError(<-results, password.ErrBusy)
+		}
+		hasher.on.Store(false)
+		_, err := w.enter("bob", right)
+		w.wantError(err, nil)
+		enter(t.Context())
+		if len(results) != 0 {
+			t.Fatal("a third try does not wait")
+		}
+		close(hasher.end)
+		for range 3 {
+			w.wantError(<-results, nil)
+		}
+	})
+}
+
+// stuck is a Hasher that, while it is on, does not judge a password before the end.
+type stuck struct {
+	account.Hasher
+	on      atomic.Bool
+	waiting atomic.Int64
+	end     chan struct{}
+}
+
+func (s *stuck) Verify(ctx context.Context, hash, text string) (bool, error) {
+	if s.on.Load() {
+		s.waiting.Add(1)
+		<-s.end
+	}
+	return s.Hasher.Verify(ctx, hash, text)
+}
+
 // refusing is a Hasher that never gets to the password.
 type refusing struct {
 	account.Hasher

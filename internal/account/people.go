@@ -83,7 +83,8 @@ type Config struct {
 }
 
 // People is everybody who can log in. It is safe for concurrent use, runs no goroutine, and
-// keeps in memory only which networks have failed to reset a password in this minute.
+// keeps in memory only the tries that are under way and which networks have failed to reset a password
+// in this minute.
 type People struct {
 	store         Store
 	bulk          BulkStore
@@ -92,6 +93,7 @@ type People struct {
 	edits         EditStore
 	roles         RoleStore
 	throttle      Throttle
+	turns         turns
 	hasher        Hasher
 	reserved      Hasher
 	rules         password.Rules

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -222,16 +223,20 @@ func TestLoginBusy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.hasher.Slots, s.hasher.Queue = 1, 1 })
 	statuses := make(chan int, 12)
-	for range cap(statuses) {
+	for i := range cap(statuses) {
 		go func() {
-			statuses <- w.do("POST", "/login", map[string]any{"username": "alice", "password": aliceWord}).status
+			a := w.do("POST", "/login", map[string]any{"username": fmt.Sprint("nobody", i), "password": aliceWord})
+			if (a.status == 503) != (a.header.Get("Retry-After") == "2") {
+				t.Errorf("status %d, Retry-After %q", a.status, a.header.Get("Retry-After"))
+			}
+			statuses <- a.status
 		}()
 	}
 	counts := map[int]int{}
 	for range cap(statuses) {
 		counts[<-statuses]++
 	}
-	if counts[200] == 0 || counts[503] == 0 || counts[200]+counts[503]+counts[429] != cap(statuses) {
+	if counts[401] == 0 || counts[503] == 0 || counts[401]+counts[503] != cap(statuses) {
 		t.Errorf("Attack_E03: statuses %v", counts)
 	}
 }

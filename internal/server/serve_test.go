@@ -83,8 +83,8 @@ func TestConnectionsFull(t *testing.T) {
 	t.Parallel()
 	hasher := thinking{begun: make(chan struct{}), over: make(chan struct{})}
 	w := newWorld(t, func(s *settings) { s.server.Connections, s.people = 3, hasher })
-	const body = `{"username":"nobody","password":"x"}`
-	for range 3 {
+	for i := range 3 {
+		body := fmt.Sprintf(`{"username":"nobody%d","password":"x"}`, i)
 		conn, reader := w.halfLogin(len(body))
 		defer conn.Close() //nolint:errcheck // nothing is lost
 		awaitContinue(t, reader)
