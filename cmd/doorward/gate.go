@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/forward"
 	"github.com/doorward/doorward/internal/gate"
@@ -64,9 +67,37 @@ func checkFiles(cfg *config.Config) error {
 	}
 	_, err = gateConfig(cfg)
 	if err == nil {
+		err = checkHidden(cfg)
+	}
+	if err == nil {
 		_, err = rootCAs(cfg)
 	}
 	return err
+}
+
+// checkHidden refuses a rule for an address where Doorward itself answers, so that the gate is never asked. Where there are
+// trusted proxies they may ask about that address of another host.
+func checkHidden(cfg *config.Config) error {
+	if cfg.Upstream == "" || len(cfg.TrustedProxies) > 0 {
+		return nil
+	}
+	hides := server.Hides(server.Config{
+		Prefix: cfg.Prefix, Registration: cfg.Registration == "open", Clients: &account.Clients{}, Endpoints: apikey.Routes(nil, nil, nil, ""),
+		Upstream: http.NotFoundHandler(), ForwardAuth: &forward.Handler{},
+	}, cfg.Issuer)
+	for _, route := range cfg.Routes {
+		base, below := strings.CutSuffix(route.Path, "/**")
+		path, err := url.PathUnescape(base)
+		if err != nil || !hides(path, below) {
+			continue
+		}
+		hint := "server.prefix moves Doorward's addresses"
+		if !below && !hides(path+"/", below) {
+			hint += "; if the upstream's address is " + path + "/, write it so"
+		}
+		return config.Problems{{Where: route.Where, Key: "routes", Text: route.Path + ": is never reached: Doorward itself answers there", Hint: hint}}
+	}
+	return nil
 }
 
 // gateConfig translates the settings of the gate, and checks them.

@@ -76,6 +76,14 @@ func TestGate(t *testing.T) {
 	if logs := s.logs.text(); contains(logs, token) || !contains(logs, `"route":"upstream"`) || !contains(logs, `"hidden":["/.well-known`) {
 		t.Errorf("the log:\n%s", logs)
 	}
+	_, hidden, _ := strings.Cut(s.logs.text(), `"hidden":["`)
+	hidden, _, _ = strings.Cut(hidden, `"]`)
+	for path := range strings.SplitSeq(hidden, `","`) {
+		rules("routes:\n  - {path: " + strings.ReplaceAll(path, "{id}", "x") + "}\n")
+		if _, errs := command(t, exitUsage, "", "config", "check", "--config", file, "--data", dir); !contains(errs, "never reached: Doorward itself answers there") {
+			t.Errorf("a rule for %s: %s", path, errs)
+		}
+	}
 }
 
 func writeFile(t *testing.T, path, text string) {

@@ -40,6 +40,7 @@ func (s *Server) metadata(w http.ResponseWriter, r *http.Request) error {
 // metadataPath puts the well-known part between the issuer's host and its path,
 // and drops a slash at the end (RFC 8414 §3.1).
 func (s *Server) metadataPath() string {
-	path := strings.TrimPrefix(s.cfg.Issuer.URL(), s.origin)
-	return metadataPath + strings.TrimSuffix(path, "/")
+	_, rest, _ := strings.Cut(s.issuer, "://")
+	_, path, _ := strings.Cut(rest, "/")
+	return strings.TrimSuffix(metadataPath+"/"+path, "/")
 }

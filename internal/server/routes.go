@@ -3,6 +3,7 @@ package server
 import (
 	"maps"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -62,6 +63,25 @@ func (s *Server) Paths() []string {
 	}
 	slices.Sort(paths)
 	return paths
+}
+
+// Hides returns what tells whether a server of this configuration answers at a path itself, or at all below it too, so
+// that its Upstream is not asked. It needs the issuer's URL, and of the configuration what says where endpoints are.
+func Hides(cfg Config, issuer string) func(path string, below bool) bool {
+	s, mux, seen := &Server{cfg: cfg, issuer: issuer}, http.NewServeMux(), map[string]bool{}
+	for _, rt := range s.routes() {
+		if pattern := s.pattern(rt); !seen[pattern] {
+			seen[pattern] = true
+			mux.Handle(pattern, http.NotFoundHandler())
+		}
+	}
+	return func(path string, below bool) bool {
+		if below || s.reserves(path) {
+			return s.reserves(path)
+		}
+		_, pattern := mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
+		return pattern != "" || cfg.ForwardAuth != nil && strings.HasPrefix(path, cfg.Prefix+ForwardAuthPath)
+	}
 }
 
 // reserves reports whether a path is below the prefix, which is this server's as a whole.

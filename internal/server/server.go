@@ -132,6 +132,7 @@ const ForwardAuthPath = "/forward-auth/"
 // Server answers HTTP requests. It is safe for concurrent use.
 type Server struct {
 	cfg         Config
+	issuer      string // its URL
 	origin      string // scheme and host of the issuer
 	log         *slog.Logger
 	main        site                   // what Serve answers
@@ -162,7 +163,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.New("server: the issuer's URL cannot be read")
 	}
-	s := &Server{cfg: cfg, origin: u.Scheme + "://" + u.Host, log: cfg.Logger, proxies: cfg.TrustedProxies, budgets: newBudgets(cfg.Limits)}
+	s := &Server{cfg: cfg, issuer: cfg.Issuer.URL(), origin: u.Scheme + "://" + u.Host, log: cfg.Logger, proxies: cfg.TrustedProxies, budgets: newBudgets(cfg.Limits)}
 	s.locate = s.originOf
 	if s.cors, err = newCORSPolicy(cfg.Origins, cfg.CredentialOrigins, cfg.TokenHeader); err != nil {
 		return nil, err

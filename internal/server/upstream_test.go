@@ -5,6 +5,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/server"
 )
 
 // TestUpstreamPaths keeps what an upstream has at this server's own paths hidden, however they are escaped; all else is the upstream's.
@@ -26,6 +29,52 @@ func TestUpstreamPaths(t *testing.T) {
 		}
 	}
 }
+
+// TestHides compares what Hides says with what a server does that has all endpoints, or a prefix.
+func TestHides(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"", "/auth"} {
+		for _, url := range []string{issuerURL, issuerURL + "/realm/"} {
+			w := newWorld(t, func(s *settings) {
+				s.direct, s.issuer.Issuer = true, url
+				s.server.Prefix, s.server.Registration = prefix, prefix == ""
+				s.server.ForwardAuth = asked{}
+				s.server.Upstream = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+			})
+			hidden := func(path string) bool {
+				answer := httptest.NewRecorder()
+				w.server.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+				return answer.Code != http.StatusTeapot
+			}
+			hides := server.Hides(w.set.server, url)
+			paths := []string{"/", "/auth", "/auth/x", "/authx", "/login", "/register", "/forward-auth", "/forward-auth/x", "/Login", "/login/x", "/keys/x/y", "/protected", "/admin/v1/users", "/.well-known"}
+			for _, path := range w.server.Paths() {
+				path = strings.ReplaceAll(path, "{id}", "x")
+				paths = append(paths, path, path+"x", path+"/")
+				if !hides(path, false) {
+					t.Errorf("%q %s: Paths has %s", prefix, url, path)
+				}
+			}
+			for _, path := range paths {
+				if strings.Contains(path, "//") { // no rule is for it
+					continue
+				}
+				if got, want := hides(path, false), hidden(path); got != want {
+					t.Errorf("%q %s: %s: %t, want %t", prefix, url, path, got, want)
+				}
+				if got, want := hides(path, true), hidden(path) && hidden(path+"/x") && hidden(path+"/x/y/z"); got != want && !strings.HasPrefix(path, server.ForwardAuthPath) {
+					t.Errorf("%q %s: below %s: %t, want %t", prefix, url, path, got, want)
+				}
+			}
+		}
+	}
+}
+
+// asked answers proxies.
+type asked struct{}
+
+func (asked) ServeHTTP(http.ResponseWriter, *http.Request)                 {}
+func (asked) Refuse(http.ResponseWriter, *http.Request, *doorward.Refusal) {}
 
 // A handler that panics leaves nothing of its half of an answer in ours but what CORS lets a page read.
 func TestAttack_H05_PanicBehindAHeader(t *testing.T) {
