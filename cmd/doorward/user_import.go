@@ -115,6 +115,8 @@ func fileFormat(path, flag string) (string, error) {
 func unopenedSource(f importFlags, err error) error {
 	text := strings.TrimPrefix(err.Error(), "roster: ")
 	switch {
+	case errors.Is(err, roster.ErrSeparator):
+		return misused("export it again with commas", "%s: %s", f.from, text)
 	case errors.Is(err, roster.ErrColumn):
 		return misused("--username-col, --hash-col and the like name columns of the source", "%s: %s", f.from, text)
 	case errors.Is(err, roster.ErrStatus):

@@ -2,12 +2,14 @@ package roster
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strings"
 )
 
 // csvReader reads a CSV file (RFC 4180) whose first line names the columns.
@@ -31,11 +33,25 @@ func OpenCSV(path string, c Columns) (Reader, error) {
 	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
 		_, _ = buffered.Discard(len(mark))
 	}
+	begin, _ := buffered.Peek(buffered.Size())
 	r.csv = csv.NewReader(buffered)
 	if err := r.readHeader(); err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(cmp.Or(otherSeparator(string(begin)), err), file.Close())
 	}
 	return r, nil
+}
+
+// otherSeparator returns ErrSeparator if the first line of a text has no comma, but what spreadsheets write in its place.
+func otherSeparator(begin string) error {
+	line, _, _ := strings.Cut(begin, "\n")
+	switch {
+	case strings.Contains(line, ","):
+	case strings.Contains(line, ";"):
+		return fmt.Errorf("%w, and there seem to be semicolons", ErrSeparator)
+	case strings.Contains(line, "\t"):
+		return fmt.Errorf("%w, and there seem to be tabs", ErrSeparator)
+	}
+	return nil
 }
 
 // Next returns the user of the next record.

@@ -27,6 +27,8 @@ var (
 	ErrStatus = errors.New("roster: a column that says who may log in is left out")
 	// ErrSyntax says that the source cannot be read from some place on.
 	ErrSyntax = errors.New("roster: not readable")
+	// ErrSeparator says that the fields of a CSV file are separated by something else than commas.
+	ErrSeparator = errors.New("roster: commas are wanted between the fields")
 	// ErrTable says that a database has no such table.
 	ErrTable = errors.New("roster: no such table")
 )

@@ -102,6 +102,18 @@ func TestFiles(t *testing.T) {
 		},
 		{name: "csv short record", file: "a.csv", columns: plain, text: "name,hash\nada\nbob,h\n", want: []roster.Row{{Place: 3, Name: "bob", Hash: "h"}}, wantBad: []int{2}},
 		{name: "csv without the column", file: "a.csv", columns: plain, text: "name,password\nada,h\n", wantErr: roster.ErrColumn},
+		{name: "csv with semicolons", file: "a.csv", columns: plain, text: "\ufeffname;hash\r\nada;\"h,i\"\r\n", wantErr: roster.ErrSeparator},
+		{name: "csv with semicolons and quotes", file: "a.csv", columns: plain, text: "\"name\";\"hash\"\n\"ada\";\"h\"\n", wantErr: roster.ErrSeparator},
+		{name: "csv with tabs", file: "a.csv", columns: plain, text: "name\thash\nada\th\n", wantErr: roster.ErrSeparator},
+		{
+			name: "csv with names of all signs", file: "a.csv", columns: roster.Columns{Name: "a;b", Hash: "c\td"},
+			text: "a;b,c\td\nada,h\n", want: []roster.Row{{Place: 2, Name: "ada", Hash: "h"}},
+		},
+		{
+			name: "csv of one column", file: "a.csv", columns: roster.Columns{Name: "a;b", Hash: "a;b"},
+			text: "a;b\nada\n", want: []roster.Row{{Place: 2, Name: "ada", Hash: "ada"}},
+		},
+		{name: "csv without the column or commas", file: "a.csv", columns: plain, text: "name\nada;h\n", wantErr: roster.ErrColumn},
 		{name: "csv with a column twice", file: "a.csv", columns: plain, text: "name,hash,hash\nada,h,i\n", wantErr: roster.ErrSyntax},
 		{name: "csv bare quote", file: "a.csv", columns: plain, text: "name,hash\nada,h\nb\"ob,h\n", want: []roster.Row{{Place: 2, Name: "ada", Hash: "h"}}, wantErr: roster.ErrSyntax},
 		{name: "csv open quote", file: "a.csv", columns: plain, text: "name,hash\n\"ada,h\n" + long + long, wantErr: roster.ErrSyntax},
