@@ -348,7 +348,7 @@ func TestSyntaxErrorQuotesNothing(t *testing.T) {
 func TestBesideTakesWhatServeLeft(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	served, err := config.Load(config.Source{Flags: map[string]string{"data": dir, "listen": "127.0.0.1:0", "access_ttl": "1m"}})
+	served, err := config.Load(config.Source{Flags: map[string]string{"data": dir, "listen": "127.0.0.1:0", "access_ttl": "1m", "server.prefix": "/auth"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,6 +362,9 @@ func TestBesideTakesWhatServeLeft(t *testing.T) {
 	}
 	if beside.Issuer != "http://127.0.0.1:4242" || beside.Audience != beside.Issuer || beside.AccessTTL != time.Minute || beside.KeyAlgorithm != "RS256" {
 		t.Errorf("beside a server: %+v", beside)
+	}
+	if front := beside.Front(); front != "http://127.0.0.1:4242/auth" {
+		t.Errorf("people are sent to %s", front)
 	}
 	if beside.Listen != "127.0.0.1:8080" {
 		t.Errorf("the address of another process was taken: %s", beside.Listen)

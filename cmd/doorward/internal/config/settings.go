@@ -174,7 +174,7 @@ var baseSettings = []Setting{
 	},
 
 	{
-		Key: "server.prefix", Usage: "path before Doorward's own endpoints, such as /auth",
+		Key: "server.prefix", Shared: true, Usage: "path before Doorward's own endpoints, such as /auth",
 		bind: func(c *Config) value { return text{&c.Prefix, isPrefix} },
 	},
 	{
