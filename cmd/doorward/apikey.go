@@ -6,7 +6,6 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/apikeys"
 	"github.com/doorward/doorward/internal/account"
-	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
@@ -15,7 +14,7 @@ func (a *app) apikeyCommand() *cobra.Command {
 		Shell: a.shell(),
 		Beside: func(cmd *cobra.Command, do func(context.Context, apikeys.Store) error) error {
 			return a.beside(cmd, func(ctx context.Context, b *backend) error {
-				return do(ctx, apikeys.Store{Keys: account.NewAPIKeys(account.APIKeysConfig{Store: b.store}), People: b.people, Clients: b.clients()})
+				return do(ctx, apikeys.Store{Keys: b.apiKeys(), People: b.people, Clients: b.clients()})
 			})
 		},
 		FromStdin: fromStdin, ReadToken: a.readToken,
@@ -23,13 +22,13 @@ func (a *app) apikeyCommand() *cobra.Command {
 	return newGroup("apikey", "Add, list and revoke the keys with which programs call without a login", commands.Commands()...)
 }
 
-// apiKeys are the keys of a running server.
-func (n *node) apiKeys(iss *issuer.Issuer) *account.APIKeys {
-	audiences := []string{iss.Audience()}
-	for _, name := range append([]string{iss.URL()}, n.cfg.Audiences...) {
-		if !slices.Contains(audiences, name) {
+// apiKeys are the keys of the store, with the audiences that the issuer of the configuration makes tokens for.
+func (b *backend) apiKeys() *account.APIKeys {
+	var audiences []string
+	for _, name := range append([]string{b.cfg.Audience, b.cfg.Issuer}, b.cfg.Audiences...) {
+		if name != "" && !slices.Contains(audiences, name) { // An issuer that follows from a port is not known before the first serve.
 			audiences = append(audiences, name)
 		}
 	}
-	return account.NewAPIKeys(account.APIKeysConfig{Store: n.store, Audiences: audiences, Failures: limit(n.cfg.KeyFailures)})
+	return account.NewAPIKeys(account.APIKeysConfig{Store: b.store, Audiences: audiences, Failures: limit(b.cfg.KeyFailures)})
 }

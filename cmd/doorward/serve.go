@@ -160,7 +160,7 @@ func (n *node) run(ctx context.Context) error {
 		return err
 	}
 	n.streams = gate.NewStreams(iss, n.log)
-	n.keys, n.copies = n.apiKeys(iss), n.backups()
+	n.keys, n.copies = n.apiKeys(), n.backups()
 	srv, proxy, err := n.server(n.cfg, iss)
 	if err != nil {
 		return err

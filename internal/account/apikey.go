@@ -33,7 +33,7 @@ var (
 	ErrAPIKeyLifetime = errors.New("account: an API key lives a minute at least and 366 days at most")
 )
 
-// APIKeysConfig is what [NewAPIKeys] needs. Store is required. The others are for Exchange.
+// APIKeysConfig is what [NewAPIKeys] needs. Store is required. Audiences are for Add and Exchange, Failures for Exchange.
 type APIKeysConfig struct {
 	Store APIKeyStore
 	// Audiences are those that tokens may be made for in the name of users, the usual one first.
@@ -82,10 +82,14 @@ type NewAPIKey struct {
 }
 
 // Add adds a key and returns it with its text, which exists nowhere else. It returns
-// ErrAPIKeyName, ErrAPIKeyGrant, ErrAPIKeyLifetime, or what the store's CreateAPIKey does.
+// ErrAPIKeyName, ErrAPIKeyGrant, ErrAPIKeyLifetime, issuer.ErrAudience for an audience that the
+// owner gets no tokens for, or what the store's CreateAPIKey does.
 func (k *APIKeys) Add(ctx context.Context, n NewAPIKey, ev issuer.Event) (APIKey, string, error) {
 	row, err := n.row()
 	if err != nil {
+		return APIKey{}, "", err
+	}
+	if err := k.checkAudiences(ctx, n); err != nil {
 		return APIKey{}, "", err
 	}
 	var text string
@@ -165,6 +169,26 @@ func (n NewAPIKey) row() (APIKeyRow, error) {
 		return APIKeyRow{}, ErrAPIKeyLifetime
 	}
 	return row, nil
+}
+
+// checkAudiences returns issuer.ErrAudience, with what there is, for a key that would be good for nothing there.
+func (k *APIKeys) checkAudiences(ctx context.Context, n NewAPIKey) (err error) {
+	if len(n.Audiences) == 0 {
+		return nil
+	}
+	var owner Client
+	if strings.HasPrefix(n.Owner, ClientIDPrefix) {
+		if owner, err = k.store.Client(ctx, n.Owner); err != nil {
+			return err
+		}
+	}
+	may := k.audiencesFor(owner)
+	for _, name := range n.Audiences {
+		if !slices.Contains(may, name) {
+			return fmt.Errorf("%w: %q is none of %q", issuer.ErrAudience, name, may)
+		}
+	}
+	return nil
 }
 
 // isLabel reports whether a text is fit to be shown as a name.

@@ -184,7 +184,11 @@ func TestAPIKeyExchange(t *testing.T) {
 	_, err = w.exchange(text, account.KeyRequest{Audience: "https://other.example.com"})
 	w.wantError(err, issuer.ErrAudience)
 
+	now := w.keys
+	w.keys = account.NewAPIKeys(account.APIKeysConfig{Store: w.store, Audiences: []string{"https://reports.example.com", "https://gone.example.com"}})
+	_, _, gone := w.key(account.NewAPIKey{Everything: true, Audiences: []string{"https://gone.example.com"}})
 	_, _, text = w.key(account.NewAPIKey{Everything: true, Audiences: []string{"https://reports.example.com", "https://gone.example.com"}})
+	w.keys = now
 	if set, err = w.exchange(text, account.KeyRequest{}); err != nil {
 		t.Fatal(err)
 	}
@@ -195,8 +199,7 @@ func TestAPIKeyExchange(t *testing.T) {
 		_, err = w.exchange(text, account.KeyRequest{Audience: audience})
 		w.wantError(err, issuer.ErrAudience)
 	}
-	_, _, text = w.key(account.NewAPIKey{Everything: true, Audiences: []string{"https://gone.example.com"}})
-	_, err = w.exchange(text, account.KeyRequest{})
+	_, err = w.exchange(gone, account.KeyRequest{})
 	w.wantError(err, issuer.ErrAudience)
 }
 
@@ -226,6 +229,14 @@ func TestAPIKeyOfClient(t *testing.T) {
 		}
 		if c := w.wantClaims(set, tt.want); c.Subject != client.ID || c.ClientID != key.ID || c.Scope.String() != "x" {
 			t.Errorf("%+v", c)
+		}
+		for _, audience := range []string{issuerURL, "https://b.example.com", "https://reports.example.com"} {
+			var wantErr error
+			if audience != tt.want {
+				wantErr = issuer.ErrAudience
+			}
+			_, _, err := w.keys.Add(t.Context(), account.NewAPIKey{Owner: client.ID, Name: "k", Audiences: []string{audience}}, event)
+			w.wantError(err, wantErr)
 		}
 		if _, err := clients.SetDisabled(t.Context(), client.ID, true, event); err != nil {
 			t.Fatal(err)
@@ -487,6 +498,8 @@ func TestAPIKeyAddRefuses(t *testing.T) {
 	t.Parallel()
 	w := newKeyWorld(t)
 	u := w.add("ada")
+	_, _, err := w.keys.Add(t.Context(), account.NewAPIKey{Owner: "dwc_nobody", Name: "k", Audiences: []string{issuerURL}}, event)
+	w.wantError(err, account.ErrNoClient)
 	for _, tt := range []struct {
 		name    string
 		n       account.NewAPIKey
@@ -504,6 +517,8 @@ func TestAPIKeyAddRefuses(t *testing.T) {
 		{"scope and everything", account.NewAPIKey{Name: "a", Scope: doorward.Scope{"a"}, Everything: true}, account.ErrAPIKeyGrant},
 		{"an audience in another direction", account.NewAPIKey{Name: "a", Audiences: []string{"a\u202eb"}}, account.ErrAPIKeyGrant},
 		{"an audience that is two", account.NewAPIKey{Name: "a", Audiences: []string{"a b"}}, account.ErrAPIKeyGrant},
+		{"no audience of this issuer", account.NewAPIKey{Name: "a", Audiences: []string{issuerURL, "nope"}}, issuer.ErrAudience},
+		{"an audience", account.NewAPIKey{Name: "a", Audiences: []string{"https://reports.example.com"}}, nil},
 		{"a scope that nobody has", account.NewAPIKey{Name: "a", Scope: doorward.Scope{"a"}}, account.ErrAPIKeyScope},
 		{"too short", account.NewAPIKey{Name: "a", Lifetime: time.Minute - 1}, account.ErrAPIKeyLifetime},
 		{"negative", account.NewAPIKey{Name: "a", Lifetime: -time.Hour}, account.ErrAPIKeyLifetime},

@@ -49,6 +49,9 @@ type APIKeyStore interface {
 	// if there is no such owner, ErrAPIKeyScope, or ErrAPIKeyBounds.
 	CreateAPIKey(ctx context.Context, row APIKeyRow, ev issuer.Event) (APIKey, error)
 
+	// Client is that of [ClientStore]: the owner of a key may be a client.
+	Client(ctx context.Context, idOrName string) (Client, error)
+
 	// APIKey returns the key with this ID, or ErrNoAPIKey.
 	APIKey(ctx context.Context, id string) (APIKey, error)
 

@@ -265,15 +265,20 @@ func (c APIKeyCredential) holder() issuer.Subject {
 	return s
 }
 
+// audiencesFor are those that tokens may be for in the name of a client or, if it is the zero Client, of a user.
+func (k *APIKeys) audiencesFor(owner Client) []string {
+	switch {
+	case owner.ID == "":
+		return k.audiences
+	case len(owner.Audiences) > 0:
+		return owner.Audiences
+	}
+	return k.audiences[:min(1, len(k.audiences))]
+}
+
 // audiencesOf are those that a token made from the key may be for.
 func (k *APIKeys) audiencesOf(c APIKeyCredential) []string {
-	may := k.audiences
-	if c.Client.ID != "" {
-		may = c.Client.Audiences
-		if len(may) == 0 && len(k.audiences) > 0 {
-			may = k.audiences[:1]
-		}
-	}
+	may := k.audiencesFor(c.Client)
 	if len(c.Key.Audiences) == 0 {
 		return may
 	}

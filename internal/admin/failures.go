@@ -36,6 +36,7 @@ var known = []struct {
 	{account.ErrNoAPIKey, http.StatusNotFound, "not_found", "there is no such API key"},
 	{account.ErrAPIKeyBounds, http.StatusConflict, "conflict", "the owner has 50 API keys already; end one first"},
 	{account.ErrAPIKeyScope, http.StatusBadRequest, "invalid_scope", "an API key may have no scope that its owner does not have"},
+	{issuer.ErrAudience, http.StatusBadRequest, "invalid_target", "the user or client gets no tokens for that audience"},
 	{account.ErrAPIKeyName, http.StatusBadRequest, "invalid_name", "the name of an API key is 1 to 64 printable characters, without a space at its beginning or end"},
 	{account.ErrAPIKeyGrant, http.StatusBadRequest, "invalid_request", "want at most 64 words in scope, or everything, and at most 64 audiences of printable characters without spaces"},
 	{account.ErrAPIKeyLifetime, http.StatusBadRequest, "invalid_request", "expires_in must be 60 to 31622400 seconds, or left out"},

@@ -110,6 +110,7 @@ func TestAdminAPIKeyBounds(t *testing.T) {
 		{map[string]any{"scope": " "}, 400, "invalid_scope"},
 		{map[string]any{"scope": "a", "everything": true}, 400, "invalid_request"},
 		{map[string]any{"audiences": []string{"a b"}}, 400, "invalid_request"},
+		{map[string]any{"audiences": []string{otherName}}, 400, "invalid_target"}, // The issuer has it, the owner does not.
 		{map[string]any{"expires_in": 0}, 400, "invalid_request"},
 		{map[string]any{"expires_in": 59}, 400, "invalid_request"},
 		{map[string]any{"expires_in": -60}, 400, "invalid_request"},

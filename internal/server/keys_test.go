@@ -181,6 +181,7 @@ func TestKeysRefuse(t *testing.T) {
 		{"too short", map[string]any{"name": "a", "expires_in": 59}, "invalid_request"},
 		{"a name with a line feed", map[string]any{"name": "a\nb"}, "invalid_request"},
 		{"an audience with a space", map[string]any{"name": "a", "audiences": []string{"a b"}}, "invalid_request"},
+		{"an audience of nobody", map[string]any{"name": "a", "audiences": []string{issuerURL, "nope"}}, "invalid_target"},
 	} {
 		if a := w.do("POST", "/keys", tt.body, bearer(token)); a.status != http.StatusBadRequest || a.text("error") != tt.code {
 			t.Errorf("%s: %d %s", tt.name, a.status, a.body)

@@ -12,6 +12,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
@@ -54,7 +55,8 @@ and has their roles; the role admin is never a key's.
 It ends after 90 days, or when --expires says.`,
 		Example: `  doorward apikey add alice --name backup --scope orders:read
   doorward apikey add billing --name nightly --everything --expires 30d`,
-		Args: s.Want("USER|CLIENT"),
+		Args:        s.Want("USER|CLIENT"),
+		Annotations: map[string]string{"own": "audience"},
 	}
 	flags := cmd.Flags()
 	var n account.NewAPIKey
@@ -230,10 +232,12 @@ func (s Shell) explain(err error) error {
 		{account.ErrAPIKeyScope, "doorward user show, doorward client show: a key may do no more than its owner"},
 		{account.ErrAPIKeyName, "--name says what the key is for"},
 		{account.ErrAPIKeyGrant, ""},
+		{issuer.ErrAudience, "those of users are the settings issuer, audience and audiences, of --config or else of the last serve; a client has its own: doorward client set"},
 		{account.ErrAPIKeyLifetime, "--expires takes 1m to 366d, or never"},
 	} {
 		if errors.Is(err, known.err) {
-			_, text, _ := strings.Cut(err.Error(), "account: ")
+			prefix, _, _ := strings.Cut(known.err.Error(), ": ")
+			_, text, _ := strings.Cut(err.Error(), prefix+": ")
 			return s.Refused(known.hint, "%s", text)
 		}
 	}

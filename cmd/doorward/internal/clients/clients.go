@@ -48,7 +48,8 @@ service needs to check tokens by itself, and tokens:introspect, with which it as
 each token instead.`,
 		Example: `  doorward client add nightly --scope reports:read --audience https://reports.example.com
   doorward client add orders --scope revocations:read --json >orders.json`,
-		Args: s.Want("NAME"),
+		Args:        s.Want("NAME"),
+		Annotations: map[string]string{"own": "audience"},
 	}
 	scopes := cmd.Flags().StringArray("scope", nil, "a `SCOPE` that the client may use; may be repeated")
 	audiences := cmd.Flags().StringArray("audience", nil, "an `AUDIENCE` that the client may have tokens for; may be repeated")

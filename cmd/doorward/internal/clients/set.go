@@ -19,7 +19,8 @@ for its next token; those that it has stay as they are until they expire, unless
 "doorward client revoke" ends them.`,
 		Example: `  doorward client set nightly --scope reports:read --scope reports:write
   doorward client set nightly --audience ''`,
-		Args: s.Want("NAME|ID"),
+		Args:        s.Want("NAME|ID"),
+		Annotations: map[string]string{"own": "audience"},
 	}
 	scopes := cmd.Flags().StringArray("scope", nil, "a `SCOPE` in the place of those that are there; may be repeated; empty for none")
 	audiences := cmd.Flags().StringArray("audience", nil, "an `AUDIENCE` in the place of those that are there; may be repeated; empty for none")
