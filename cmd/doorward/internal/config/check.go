@@ -152,12 +152,33 @@ func (c *Config) checkTLS(faults *Problems) {
 func (c *Config) checkLifetimes(faults *Problems) {
 	switch {
 	case c.SessionIdle > c.SessionAbsolute:
-		c.fault(faults, "session.idle", "is longer than session.absolute")
+		c.clash(faults, "session.idle", "is longer than", "session.absolute", "is shorter than")
 	case c.AccessTTL > c.SessionAbsolute:
-		c.fault(faults, "access_ttl", "is longer than session.absolute")
+		c.clash(faults, "access_ttl", "is longer than", "session.absolute", "is shorter than")
 	case c.PublishLead >= c.KeyLifetime:
-		c.fault(faults, "keys.publish_lead", "is not shorter than keys.lifetime")
+		c.clash(faults, "keys.publish_lead", "is not shorter than", "keys.lifetime", "is not longer than")
 	}
+}
+
+// clash says that one setting does not go with another, and how the other does not go with it. It blames the one that was
+// set: of a default nobody knows.
+func (c *Config) clash(faults *Problems, key, relation, other, converse string) {
+	if c.origin[key] == "" && c.origin[other] != "" {
+		key, relation, other = other, converse, key
+	}
+	c.fault(faults, key, "%s %s: %s against %s", relation, other, c.inForce(key), c.inForce(other))
+	if c.origin[other] == "" {
+		faults.hint("set " + other + " too")
+	}
+}
+
+// inForce is the value of a setting, and whether it is the default.
+func (c *Config) inForce(key string) string {
+	s, _ := Find(key)
+	if c.origin[key] == "" {
+		return c.Text(s) + " (the default)"
+	}
+	return c.Text(s)
 }
 
 func (c *Config) checkRefresh(faults *Problems) {
