@@ -110,6 +110,11 @@ func (c Config) Validate() error {
 	if err := c.Names.check(header{"TokenHeader", c.TokenHeader}, header{"KeyHeader", c.KeyHeader}); err != nil {
 		return err
 	}
+	for _, h := range []header{{"TokenHeader", c.TokenHeader}, {"KeyHeader", c.KeyHeader}} {
+		if h.proxied() {
+			return &FieldError{h.field, fmt.Errorf("the header %q has another meaning already", h.name)}
+		}
+	}
 	var rules []rule
 	for i, route := range c.Routes {
 		r, err := newRule(route, c.ExactCase)

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,14 @@ var always = []string{
 	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Client-Ip",
 	"X-Original-Url", "X-Original-Uri", "X-Original-Method", "X-Original-Host", "X-Rewrite-Url",
 	"Http2-Settings", "Proxy-Authorization", "Proxy-Connection",
+}
+
+// proxied reports whether proxies or Doorward itself say something else in a header.
+func (h header) proxied() bool {
+	name := http.CanonicalHeaderKey(h.name)
+	said, forwarded := strings.CutPrefix(name, "X-Forwarded-")
+	return slices.Contains(always, name) || strings.HasPrefix(name, "Doorward-") ||
+		forwarded && slices.Contains([]string{"For", "Host", "Port", "Proto", "Prefix", "Server", "Method", "Uri"}, said)
 }
 
 // overrides are headers by which some frameworks take another method than the request's.
