@@ -152,6 +152,7 @@ func TestRefusedConfigurations(t *testing.T) {
 		{"dots", routes(w, gate.Route{Path: "/a/../b"}), "/a/../b"},
 		{"method in small letters", routes(w, gate.Route{Path: "/a", Methods: []string{"get"}}), "get"},
 		{"CONNECT", routes(w, gate.Route{Path: "/a", Methods: []string{"CONNECT"}}), "CONNECT"},
+		{"WebSocket without GET", routes(w, gate.Route{Path: "/a", Methods: []string{"POST", "HEAD"}, WebSocket: true}), "websocket needs GET"},
 		{"role of the public", routes(w, gate.Route{Path: "/a", Access: gate.AccessPublic, Roles: []string{"x"}}), "access"},
 		{"empty role", routes(w, gate.Route{Path: "/a", Roles: []string{""}}), "empty"},
 		{"forwarding without a name", routes(w, gate.Route{Path: "/a", ForwardToken: true}), "name"},

@@ -54,7 +54,7 @@ type Route struct {
 	// ForwardAuthorization passes the Authorization header of a public route on,
 	// unless it holds a token of ours.
 	ForwardAuthorization bool
-	// WebSocket allows the upgrade to a WebSocket.
+	// WebSocket allows the upgrade to a WebSocket, whose handshake is a GET.
 	WebSocket bool
 
 	// The rest is for the reverse proxy alone.
@@ -128,6 +128,8 @@ func (r Route) validate() error {
 		return errors.New("forwarding a foreign Authorization needs access: public")
 	case r.Recent < 0 || r.Timeout < 0 || r.YoungWhenStale < 0:
 		return errors.New("a time is negative")
+	case r.WebSocket && len(r.Methods) > 0 && !slices.Contains(r.Methods, http.MethodGet):
+		return errors.New("websocket needs GET among the methods: every WebSocket begins with it")
 	case slices.Contains(r.Roles, "") || slices.Contains(r.Scope, ""):
 		return errors.New("a role or a word of the scope is empty")
 	}
