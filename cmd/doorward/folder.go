@@ -78,7 +78,12 @@ func (f folder) masterKey() (issuer.MasterKey, error) {
 	if err := sharedKey(f.cfg); err != nil {
 		return issuer.MasterKey{}, err
 	}
-	return readMasterKey(f.cfg.MasterKeyFile, f.forbidden(), "put it back from where it is kept; without it the keys in the store cannot be read")
+	key, err := readMasterKey(f.cfg.MasterKeyFile, f.forbidden(), "put it back from where it is kept; without it the keys in the store cannot be read")
+	named := f.cfg.Origin("master_key_file") != "default"
+	if wrong, ok := errors.AsType[*failure](err); ok && named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
+		wrong.code = exitUsage // as for every other file that a setting names
+	}
+	return key, err
 }
 
 // readMasterKey reads the master key in a file whose mode has none of the forbidden bits. Hint is for a file that is missing.
