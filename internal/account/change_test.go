@@ -370,3 +370,33 @@ func (w *world) wantSubject(id string, active, mustChange bool, roles ...string)
 		w.Errorf("subject %+v, want active %v, must change %v, roles %v", s, active, mustChange, roles)
 	}
 }
+
+// granting is a Hasher that takes a while, in which somebody does something else.
+type granting struct {
+	plain
+
+	meanwhile func()
+}
+
+func (g *granting) Hash(ctx context.Context, text string) (string, error) {
+	g.meanwhile()
+	return g.plain.Hash(ctx, text)
+}
+
+// Who becomes an admin while an operator's password for them is hashed has it for a day.
+func TestAdminWhilePasswordIsSet_Attack_E10(t *testing.T) {
+	t.Parallel()
+	g := &granting{meanwhile: func() {}}
+	w := worldIn(t, t.TempDir(), g)
+	u := w.add("ada")
+	g.meanwhile = func() {
+		if _, _, err := w.people.SetRoles(t.Context(), u.ID, account.Change{Add: []string{"admin"}}, false, event); err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := w.people.SetPassword(t.Context(), u.ID, other, true, event)
+	w.wantError(err, nil)
+	if u, err = w.people.ByID(t.Context(), u.ID); err != nil || !u.AdminWaits() || u.PasswordExpiresAt.Sub(u.PasswordChangedAt) != account.InitialLifetime {
+		t.Errorf("%+v, %v, want a password for %v", u, err, account.InitialLifetime)
+	}
+}

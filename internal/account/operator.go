@@ -22,15 +22,11 @@ func (p *People) SetPassword(ctx context.Context, id, next string, mustChange bo
 	if err != nil {
 		return doorward.Revocation{}, err
 	}
-	n := NewPassword{Hash: hash, MustChange: mustChange}
-	if u.MustChange = mustChange; u.AdminWaits() {
-		n.Lifetime = InitialLifetime
-	}
 	ev.Kind, ev.Subject = EventPasswordSet, id
 	if err := p.throttle.Clear(ctx, throttleKey(u.Name)); err != nil {
 		return doorward.Revocation{}, fmt.Errorf("forget the tries: %w", err)
 	}
-	cut, err := p.store.SetPassword(ctx, id, n, ev)
+	cut, err := p.store.SetPassword(ctx, id, NewPassword{Hash: hash, MustChange: mustChange, Lifetime: InitialLifetime}, ev)
 	if err != nil {
 		return doorward.Revocation{}, fmt.Errorf("set password: %w", err)
 	}

@@ -164,7 +164,8 @@ type NewPassword struct {
 	// Old, if not empty, is the hash that must still be stored.
 	Old        string `json:"-"`
 	MustChange bool
-	// Lifetime is how long the password works, from the store's now. 0 means for ever.
+	// Lifetime is how long the password works, from the store's now, if it must be changed and the user
+	// has RoleAdmin when it is written. 0 means for ever, and so it is for all others.
 	Lifetime time.Duration
 }
 

@@ -92,10 +92,16 @@ func (s *Store) SetPassword(ctx context.Context, id string, p account.NewPasswor
 
 // setHash is what every change of a password writes.
 func setHash(ctx context.Context, tx Tx, now time.Time, id string, p account.NewPassword) error {
+	if p.MustChange { // and nobody makes the user an admin meanwhile
+		if err := lockPeople(ctx, tx); err != nil {
+			return err
+		}
+	}
 	set, err := changedOne(tx.ExecContext(ctx, `
-		UPDATE users SET hash = $3, must_change = $4, password_expires_at = $5, password_changed_at = $6
+		UPDATE users SET hash = $3, must_change = $4, password_changed_at = $6, password_expires_at = CASE
+			WHEN $4 AND EXISTS (SELECT 1 FROM user_roles WHERE user_id = $1 AND role = $7) THEN CAST($5 AS BIGINT) ELSE 0 END
 		WHERE id = $1 AND (hash = $2 OR $2 = '')`,
-		id, p.Old, p.Hash, p.MustChange, expiryAfter(now, p.Lifetime), millis(now)))
+		id, p.Old, p.Hash, p.MustChange, expiryAfter(now, p.Lifetime), millis(now), account.RoleAdmin))
 	return missed(ctx, tx, id, set, err)
 }
 
@@ -157,16 +163,15 @@ func (s *Store) DeleteUser(ctx context.Context, id string, ev issuer.Event) (doo
 
 // endUser changes a user and ends their sessions in one transaction. change may still
 // write to the event.
-func (s *Store) endUser(ctx context.Context, what, id string, ev *issuer.Event, change func(context.Context, Tx, time.Time) error) (doorward.Revocation, error) {
+func (s *Store) endUser(ctx context.Context, what, id string, ev *issuer.Event, change func(context.Context, Tx, time.Time) error) (cut doorward.Revocation, err error) {
 	if err := checkText(id); err != nil {
-		return doorward.Revocation{}, err
+		return cut, err
 	}
 	reason := issuer.ReasonAdmin
 	if ev.Kind == account.EventPasswordChange {
 		reason = issuer.ReasonPassword
 	}
-	var cut doorward.Revocation
-	err := s.writeNews(ctx, what, func(ctx context.Context, tx Tx, now time.Time) (err error) {
+	err = s.writeNews(ctx, what, func(ctx context.Context, tx Tx, now time.Time) (err error) {
 		if err := change(ctx, tx, now); err != nil {
 			return err
 		}
@@ -178,12 +183,11 @@ func (s *Store) endUser(ctx context.Context, what, id string, ev *issuer.Event, 
 	return orNone(cut, err)
 }
 
-func (s *Store) credential(ctx context.Context, where, value string) (account.Credential, error) {
-	var c account.Credential
+func (s *Store) credential(ctx context.Context, where, value string) (c account.Credential, err error) {
 	if err := checkText(value); err != nil {
 		return c, err
 	}
-	err := s.read(ctx, "read user", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
+	err = s.read(ctx, "read user", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
 		c, err = oneUser(ctx, tx, where, value)
 		return err
 	})

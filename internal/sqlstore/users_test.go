@@ -199,7 +199,7 @@ func TestSetPassword(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := open(t)
-		user := f.addUser("ann")
+		user := f.addUser("ann", "admin")
 		time.Sleep(time.Hour)
 		set := func(p account.NewPassword) error {
 			_, err := f.SetPassword(t.Context(), user.ID, p, event)

@@ -324,6 +324,26 @@ func (f *fixture) comeBack(u *account.User) error {
 	return nil
 }
 
+// A password that an operator sets at the moment in which its user becomes an admin has an end, whoever is first.
+func testIssuedTogether(f *fixture) {
+	for i := range 10 {
+		u := f.create(newRow(fmt.Sprint("ada", i)))
+		if n := f.together(2, func(ctx context.Context, s Store) bool {
+			if s == f.store {
+				_, err := s.SetPassword(ctx, u.ID, account.NewPassword{Hash: "$by", MustChange: true, Lifetime: account.InitialLifetime}, event)
+				return err == nil
+			}
+			_, _, err := s.ChangeRoles(ctx, u.ID, account.Change{Add: []string{"admin"}}, false, event)
+			return err == nil
+		}); n != 2 {
+			f.Fatalf("%d of 2 changes were made", n)
+		}
+		if got, err := f.store.User(f.Context(), u.ID); err != nil || !got.AdminWaits() || got.PasswordExpiresAt.IsZero() {
+			f.Errorf("an admin with a password that an operator set is %+v, %v", got, err)
+		}
+	}
+}
+
 // A password that somebody else chose lasts a day from when its user becomes an admin. One's own lasts.
 func testIssued(f *fixture) {
 	admin := account.Change{Add: []string{"admin"}}

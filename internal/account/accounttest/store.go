@@ -87,6 +87,7 @@ var tests = []struct {
 	{"bounds of roles hold, from two processes", testRoleBounds},
 	{"the roles of a user", testUserRoles},
 	{"Attack_E10 who gets the role admin with an initial password", testIssued},
+	{"Attack_E10 who gets the role admin while an operator sets the password", testIssuedTogether},
 	{"the sessions of many users end", testEndUsers},
 	{"an edit changes what was seen", testEdit},
 	{"an edit keeps the last admin", testEditBounds},

@@ -163,7 +163,7 @@ func testCredential(f *fixture) {
 }
 
 func testSetPassword(f *fixture) {
-	row := newRow("Ada", "r")
+	row := newRow("Ada", "admin")
 	row.MustChange, row.Lifetime = true, time.Hour
 	u, bob := f.create(row), f.create(newRow("Bob"))
 	mine, other := []issuer.Session{f.login(u.ID), f.login(u.ID)}, f.login(bob.ID)
@@ -191,6 +191,17 @@ func testSetPassword(f *fixture) {
 	got, err := f.store.User(f.Context(), u.ID)
 	if err != nil || !got.MustChange || got.PasswordExpiresAt.Sub(got.PasswordChangedAt) != time.Hour {
 		f.Errorf("set by an operator: %+v, %v", got, err)
+	}
+	for _, p := range []struct {
+		id string
+		account.NewPassword
+	}{{bob.ID, account.NewPassword{Hash: "$by", MustChange: true, Lifetime: time.Hour}}, {u.ID, account.NewPassword{Hash: "$by", Lifetime: time.Hour}}} {
+		if _, err := f.store.SetPassword(f.Context(), p.id, p.NewPassword, ev); err != nil {
+			f.Fatal(err)
+		}
+		if got, err := f.store.User(f.Context(), p.id); err != nil || got.MustChange != p.MustChange || !got.PasswordExpiresAt.IsZero() {
+			f.Errorf("of no admin, or to keep: %+v, %v", got, err)
+		}
 	}
 }
 
