@@ -75,7 +75,7 @@ func (i *Issuer) Grant(ctx context.Context, a Attempt, req GrantRequest) (TokenS
 		Subject: a.subject, Epoch: a.epoch, ClientID: a.client, ClientEpoch: a.clientEpoch, NotAfter: req.NotAfter,
 	}, ev)
 	if err != nil {
-		return TokenSet{}, fmt.Errorf("create grant: %w", err)
+		return TokenSet{}, err
 	}
 	session := Session{ID: sid, Subject: a.subject, ClientID: a.client, AbsoluteEnd: req.NotAfter}
 	return i.mint(grant{session, req.Holder, scope, audience, now}, nil)

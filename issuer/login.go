@@ -90,7 +90,7 @@ func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenS
 		AuthTime: req.AuthTime, Idle: i.cfg.IdleTTL, Absolute: absolute,
 	}, req.Event)
 	if err != nil {
-		return TokenSet{}, fmt.Errorf("create session: %w", err)
+		return TokenSet{}, err
 	}
 	return i.mint(grant{session, subject, scope, audience, session.CreatedAt}, refresh)
 }

@@ -88,7 +88,7 @@ func (i *Issuer) refreshOnce(ctx context.Context, presented opaque.Token, req Re
 		return TokenSet{}, ErrSessionEnded // Swept since, or the store is an older copy.
 	}
 	if err != nil {
-		return TokenSet{}, fmt.Errorf("read session: %w", err)
+		return TokenSet{}, err
 	}
 	g, err := i.regrant(ctx, session, now, req)
 	if err != nil {
@@ -118,7 +118,7 @@ func (i *Issuer) advance(ctx context.Context, s Session, state State, ev Event) 
 	change := Change{State: state, Used: true, Hold: !state.HeldSince.Equal(s.State.HeldSince)}
 	swapped, now, err := i.cfg.Store.SwapSession(ctx, s.ID, s.Rev, change, ev)
 	if err != nil {
-		return Session{}, time.Time{}, fmt.Errorf("swap session: %w", err)
+		return Session{}, time.Time{}, err
 	}
 	if late {
 		i.report(ctx, slog.LevelWarn, "a spent refresh token was used late: an answer was lost, or somebody else holds it", ev)

@@ -65,7 +65,7 @@ func (i *Issuer) endSession(ctx context.Context, reason string, ev Event) error 
 	ev.Reason = reason
 	cutoff, err := i.cfg.Store.EndSession(ctx, ev.Session, reason, ev)
 	if err != nil {
-		return fmt.Errorf("end session: %w", err)
+		return err
 	}
 	i.Apply(cutoff)
 	i.report(ctx, slog.LevelInfo, "a session has ended", ev)
@@ -89,7 +89,7 @@ func (i *Issuer) SessionOf(ctx context.Context, token string) (s Session, live b
 		return Session{}, false, nil
 	}
 	if err != nil {
-		return Session{}, false, fmt.Errorf("read session: %w", err)
+		return Session{}, false, err
 	}
 	_, outcome := rotation.Decide(rotation.State(s.State), presented.Generation, now, i.rule)
 	return s, s.Live(now) && (outcome == rotation.Again || outcome == rotation.Rotate), nil

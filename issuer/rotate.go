@@ -212,7 +212,7 @@ func (i *Issuer) changeKeys(ctx context.Context, ev Event, change func(*keyRing,
 	for {
 		stored, err := i.cfg.Store.KeyRing(ctx)
 		if err != nil {
-			return fmt.Errorf("read keys: %w", err)
+			return err
 		}
 		ring, err := openRing(i.cfg.MasterKey, stored)
 		if err != nil {
@@ -246,7 +246,7 @@ func (i *Issuer) changeKeys(ctx context.Context, ev Event, change func(*keyRing,
 func (i *Issuer) readKeys(ctx context.Context) error {
 	stored, err := i.cfg.Store.KeyRing(ctx)
 	if err != nil {
-		return fmt.Errorf("read keys: %w", err)
+		return err
 	}
 	if current := i.ring.Load(); current != nil && current.rev == stored.Rev {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -528,6 +529,42 @@ func within(t *testing.T, limit time.Duration, what string, done func() bool) {
 	for deadline := time.Now().Add(limit); !done(); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %v: %s", limit, what)
+		}
+	}
+}
+
+// What the store says of a failure is not said again.
+func TestFailuresAreSaidOnce(t *testing.T) {
+	t.Parallel()
+	store := openSQLite(t, filepath.Join(t.TempDir(), "doorward.db"))
+	w := newWorldWith(t, store, nil)
+	attempt, err := w.Begin(t.Context(), "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant, err := w.BeginGrant(t.Context(), "ada", "dwc_1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := w.Login(t.Context(), attempt, issuer.LoginRequest{})
+	if err = errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for what, do := range map[string]func() error{
+		"login": func() error { _, err := w.Login(t.Context(), attempt, issuer.LoginRequest{}); return err },
+		"grant": func() error {
+			_, err := w.Grant(t.Context(), grant, issuer.GrantRequest{Holder: issuer.Subject{Active: true}})
+			return err
+		},
+		"refresh": func() error { _, err := w.Refresh(t.Context(), set.RefreshToken, issuer.RefreshRequest{}); return err },
+		"session": func() error { _, _, err := w.SessionOf(t.Context(), set.RefreshToken); return err },
+		"end":     func() error { return w.RevokeSession(t.Context(), set.SessionID, issuer.Event{}) },
+		"rotate":  func() error { _, err := w.RotateKey(t.Context(), issuer.Event{}); return err },
+	} {
+		err := do()
+		said := strings.Split(err.Error(), ": ")
+		if once := slices.Compact(slices.Clone(said)); !errors.Is(err, issuer.ErrUnavailable) || len(once) != len(said) {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }

@@ -108,22 +108,14 @@ func (k *APIKeys) Add(ctx context.Context, n NewAPIKey, ev issuer.Event) (APIKey
 
 // Find returns the key with this ID, or ErrNoAPIKey.
 func (k *APIKeys) Find(ctx context.Context, id string) (APIKey, error) {
-	key, err := k.store.APIKey(ctx, id)
-	if err != nil {
-		return APIKey{}, fmt.Errorf("read API key: %w", err)
-	}
-	return key, nil
+	return k.store.APIKey(ctx, id)
 }
 
 // List lists keys by ID. A Limit of 0 means [DefaultPage]; more than [MaxPage] means
 // MaxPage. The next page begins after the ID of the last.
 func (k *APIKeys) List(ctx context.Context, q APIKeyQuery) ([]APIKey, error) {
 	q.Limit = pageLimit(q.Limit)
-	list, err := k.store.APIKeys(ctx, q)
-	if err != nil {
-		return nil, fmt.Errorf("list API keys: %w", err)
-	}
-	return list, nil
+	return k.store.APIKeys(ctx, q)
 }
 
 // Revoke ends a key and every token made from it; the caller applies the Revocation. If
@@ -131,22 +123,14 @@ func (k *APIKeys) List(ctx context.Context, q APIKeyQuery) ([]APIKey, error) {
 // changes nothing and returns the zero Revocation.
 func (k *APIKeys) Revoke(ctx context.Context, id, owner string, ev issuer.Event) (doorward.Revocation, error) {
 	ev.Kind = EventAPIKeyRevoke
-	cut, err := k.store.RevokeAPIKey(ctx, id, owner, ev)
-	if err != nil {
-		return doorward.Revocation{}, fmt.Errorf("revoke API key: %w", err)
-	}
-	return cut, nil
+	return k.store.RevokeAPIKey(ctx, id, owner, ev)
 }
 
 // RevokeAll ends every live key of an owner; the caller applies the Revocations, one
 // for each.
 func (k *APIKeys) RevokeAll(ctx context.Context, owner string, ev issuer.Event) ([]doorward.Revocation, error) {
 	ev.Kind = EventAPIKeyRevoke
-	cuts, err := k.store.RevokeAPIKeys(ctx, owner, ev)
-	if err != nil {
-		return nil, fmt.Errorf("revoke API keys: %w", err)
-	}
-	return cuts, nil
+	return k.store.RevokeAPIKeys(ctx, owner, ev)
 }
 
 // row checks what is asked for.

@@ -106,22 +106,14 @@ func (c *Clients) Add(ctx context.Context, n NewClient, ev issuer.Event) (Client
 
 // Find returns the client with this ID or name, or ErrNoClient.
 func (c *Clients) Find(ctx context.Context, idOrName string) (Client, error) {
-	client, err := c.store.Client(ctx, idOrName)
-	if err != nil {
-		return Client{}, fmt.Errorf("read client: %w", err)
-	}
-	return client, nil
+	return c.store.Client(ctx, idOrName)
 }
 
 // List lists clients by name. A Limit of 0 means [DefaultPage]; more than [MaxPage]
 // means MaxPage. The next page begins after the Name of the last.
 func (c *Clients) List(ctx context.Context, q Query) ([]Client, error) {
 	q.Limit = pageLimit(q.Limit)
-	list, err := c.store.Clients(ctx, q)
-	if err != nil {
-		return nil, fmt.Errorf("list clients: %w", err)
-	}
-	return list, nil
+	return c.store.Clients(ctx, q)
 }
 
 // SetDisabled disables a client, which every node refuses from then on, or enables it again. Disabling

@@ -59,7 +59,7 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string, network n
 		c.budget.Give(network, now)
 	}
 	if err != nil {
-		return Client{}, fmt.Errorf("read client: %w", err)
+		return Client{}, err
 	}
 	if c.good.add(id, digest, now) {
 		c.noteUse(ctx, id, digest)

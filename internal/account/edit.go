@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/doorward/doorward"
@@ -55,11 +54,7 @@ func (p *People) Edit(ctx context.Context, id string, e UserEdit, ev issuer.Even
 		}
 		e.Email = &email
 	}
-	u, cut, err := p.edits.EditUser(ctx, id, e, ev)
-	if err != nil {
-		return User{}, doorward.Revocation{}, fmt.Errorf("edit user: %w", err)
-	}
-	return u, cut, nil
+	return p.edits.EditUser(ctx, id, e, ev)
 }
 
 // ClientEdit is what an operator changes of a client in one step. Nil leaves a part as it is.
@@ -79,11 +74,7 @@ func (c *Clients) Edit(ctx context.Context, id string, e ClientEdit, ev issuer.E
 	if e.Scope != nil && !validScope(*e.Scope) || e.Audiences != nil && !validAudiences(*e.Audiences) {
 		return Client{}, nil, ErrClientGrant
 	}
-	client, cuts, err := c.store.EditClient(ctx, id, e, ev)
-	if err != nil {
-		return Client{}, nil, fmt.Errorf("edit client: %w", err)
-	}
-	return client, cuts, nil
+	return c.store.EditClient(ctx, id, e, ev)
 }
 
 // validScope reports whether each entry is one scope, and not a text of two, and all together fit into a token.

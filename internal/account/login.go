@@ -93,7 +93,7 @@ func (p *People) Authenticate(ctx context.Context, b Beginner, name, text string
 	}
 	if from.known {
 		if err := p.devices.UseDevice(ctx, from.digest); err != nil {
-			return User{}, issuer.Attempt{}, fmt.Errorf("use device: %w", err)
+			return User{}, issuer.Attempt{}, err
 		}
 	}
 	return c.User, attempt, nil

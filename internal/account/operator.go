@@ -26,31 +26,21 @@ func (p *People) SetPassword(ctx context.Context, id, next string, mustChange bo
 	if err := p.throttle.Clear(ctx, throttleKey(u.Name)); err != nil {
 		return doorward.Revocation{}, fmt.Errorf("forget the tries: %w", err)
 	}
-	cut, err := p.store.SetPassword(ctx, id, NewPassword{Hash: hash, MustChange: mustChange, Lifetime: InitialLifetime}, ev)
-	if err != nil {
-		return doorward.Revocation{}, fmt.Errorf("set password: %w", err)
-	}
-	return cut, nil
+	return p.store.SetPassword(ctx, id, NewPassword{Hash: hash, MustChange: mustChange, Lifetime: InitialLifetime}, ev)
 }
 
 // Disable ends every session of the user and lets them log in no more. The caller
 // applies the Revocation. It returns ErrNotFound or ErrLastAdmin.
 func (p *People) Disable(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
 	ev.Kind, ev.Subject = EventUserDisable, id
-	cut, err := p.store.SetDisabled(ctx, id, true, ev)
-	if err != nil {
-		return doorward.Revocation{}, fmt.Errorf("disable user: %w", err)
-	}
-	return cut, nil
+	return p.store.SetDisabled(ctx, id, true, ev)
 }
 
 // Enable lets a disabled user log in again, with a new session. It returns ErrNotFound.
 func (p *People) Enable(ctx context.Context, id string, ev issuer.Event) error {
 	ev.Kind, ev.Subject = EventUserEnable, id
-	if _, err := p.store.SetDisabled(ctx, id, false, ev); err != nil {
-		return fmt.Errorf("enable user: %w", err)
-	}
-	return nil
+	_, err := p.store.SetDisabled(ctx, id, false, ev)
+	return err
 }
 
 // Delete removes the user and ends every session. The caller applies the
@@ -58,9 +48,5 @@ func (p *People) Enable(ctx context.Context, id string, ev issuer.Event) error {
 // returns ErrNotFound or ErrLastAdmin.
 func (p *People) Delete(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
 	ev.Kind, ev.Subject = EventUserDelete, id
-	cut, err := p.store.DeleteUser(ctx, id, ev)
-	if err != nil {
-		return doorward.Revocation{}, fmt.Errorf("delete user: %w", err)
-	}
-	return cut, nil
+	return p.store.DeleteUser(ctx, id, ev)
 }

@@ -176,11 +176,7 @@ func (p *People) EnsureAdmin(ctx context.Context, ev issuer.Event) (string, erro
 
 // ByID returns the user with this ID, or ErrNotFound.
 func (p *People) ByID(ctx context.Context, id string) (User, error) {
-	u, err := p.store.User(ctx, id)
-	if err != nil {
-		return User{}, fmt.Errorf("read user: %w", err)
-	}
-	return u, nil
+	return p.store.User(ctx, id)
 }
 
 // ByName returns the user with this name in any of its spellings, or ErrNotFound.
@@ -189,22 +185,14 @@ func (p *People) ByName(ctx context.Context, name string) (User, error) {
 	if err != nil {
 		return User{}, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
-	u, err := p.store.UserByName(ctx, canonical)
-	if err != nil {
-		return User{}, fmt.Errorf("read user: %w", err)
-	}
-	return u, nil
+	return p.store.UserByName(ctx, canonical)
 }
 
 // List lists users by name. The next page begins after the Canonical of the last.
 // A Limit of 0 means [DefaultPage]; more than [MaxPage] means MaxPage.
 func (p *People) List(ctx context.Context, q Query) ([]User, error) {
 	q.Limit = pageLimit(q.Limit)
-	users, err := p.store.Users(ctx, q)
-	if err != nil {
-		return nil, fmt.Errorf("list users: %w", err)
-	}
-	return users, nil
+	return p.store.Users(ctx, q)
 }
 
 // pageLimit is how many entries a list has that was asked for n.

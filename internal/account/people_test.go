@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
@@ -297,4 +298,48 @@ func hostileLines(t *testing.T) []string {
 		}
 	}
 	return lines
+}
+
+// What the store says of a failure is not said again.
+func TestFailuresAreSaidOnce(t *testing.T) {
+	t.Parallel()
+	db := open(t, t.TempDir())
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	people, err := account.New(account.Config{Store: db, Bulk: db, Edits: db, Roles: db, Throttle: db, Hasher: plain{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, clients := account.NewAPIKeys(account.APIKeysConfig{Store: db}), account.NewClients(account.ClientsConfig{Store: db})
+	ctx, id, email := t.Context(), "u_1", "a@example.com"
+	for what, do := range map[string]func() error{
+		"user":    func() error { _, err := people.ByID(ctx, id); return err },
+		"name":    func() error { _, err := people.ByName(ctx, "ada"); return err },
+		"users":   func() error { _, err := people.List(ctx, account.Query{}); return err },
+		"subject": func() error { _, err := people.Subject(ctx, id); return err },
+		"disable": func() error { _, err := people.Disable(ctx, id, event); return err },
+		"enable":  func() error { return people.Enable(ctx, id, event) },
+		"delete":  func() error { _, err := people.Delete(ctx, id, event); return err },
+		"edit":    func() error { _, _, err := people.Edit(ctx, id, account.UserEdit{Email: &email}, event); return err },
+		"role":    func() error { _, err := people.RoleByName(ctx, "r"); return err },
+		"roles":   func() error { _, err := people.ListRoles(ctx, account.Query{}); return err },
+		"unrole":  func() error { _, err := people.RemoveRole(ctx, "r", false, event); return err },
+		"client":  func() error { _, err := clients.Find(ctx, "c"); return err },
+		"clients": func() error { _, err := clients.List(ctx, account.Query{}); return err },
+		"reclient": func() error {
+			_, _, err := clients.Edit(ctx, "c", account.ClientEdit{Scope: &doorward.Scope{}}, event)
+			return err
+		},
+		"key":    func() error { _, err := keys.Find(ctx, "k"); return err },
+		"keys":   func() error { _, err := keys.List(ctx, account.APIKeyQuery{}); return err },
+		"unkey":  func() error { _, err := keys.Revoke(ctx, "k", "", event); return err },
+		"unkeys": func() error { _, err := keys.RevokeAll(ctx, id, event); return err },
+	} {
+		err := do()
+		said := strings.Split(err.Error(), ": ")
+		if once := slices.Compact(slices.Clone(said)); !errors.Is(err, issuer.ErrUnavailable) || len(once) != len(said) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

@@ -61,11 +61,7 @@ func (p *People) RoleByName(ctx context.Context, name string) (Role, error) {
 	if err := p.checkRole(name, nil); err != nil {
 		return Role{}, fmt.Errorf("%w: %w", ErrNoRole, err)
 	}
-	r, err := p.roles.Role(ctx, name)
-	if err != nil {
-		return Role{}, fmt.Errorf("read role: %w", err)
-	}
-	return r, nil
+	return p.roles.Role(ctx, name)
 }
 
 // ListRoles lists roles by name. A Limit of 0 means [DefaultPage]; more than [MaxPage]
@@ -75,11 +71,7 @@ func (p *People) ListRoles(ctx context.Context, q Query) ([]Role, error) {
 		return nil, errNoRoles
 	}
 	q.Limit = pageLimit(q.Limit)
-	list, err := p.roles.Roles(ctx, q)
-	if err != nil {
-		return nil, fmt.Errorf("list roles: %w", err)
-	}
-	return list, nil
+	return p.roles.Roles(ctx, q)
 }
 
 // RemoveRole removes a role and takes it from everybody who has it; with endSessions set
@@ -95,7 +87,7 @@ func (p *People) RemoveRole(ctx context.Context, name string, endSessions bool, 
 	ev.Kind = EventRoleRemove
 	ids, err := p.roles.RemoveRole(ctx, name, ev)
 	if err != nil {
-		return 0, fmt.Errorf("remove role: %w", err)
+		return 0, err
 	}
 	if !endSessions {
 		return len(ids), nil
@@ -143,7 +135,7 @@ func (p *People) granted(ctx context.Context, id string) (u User, scope doorward
 		u, scope, err = p.roles.Granted(ctx, id)
 	}
 	if err != nil {
-		return User{}, nil, fmt.Errorf("read user: %w", err)
+		return User{}, nil, err
 	}
 	return u, scope, nil
 }
