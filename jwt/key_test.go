@@ -328,3 +328,17 @@ func TestPublic(t *testing.T) {
 		}
 	}
 }
+
+// A kid is an argument of commands.
+func TestGeneratedKidIsNoFlag(t *testing.T) {
+	t.Parallel()
+	for range 1000 {
+		key, err := jwt.GenerateKey(jwt.EdDSA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(key.ID(), "-") {
+			t.Fatalf("kid %s", key.ID())
+		}
+	}
+}

@@ -138,7 +138,8 @@ lead. People keep their sessions and get new tokens by refreshing.
 The revocation of a refresh key ends every session, for the reason key_removed, and
 refuses every access token: people log in again, programs ask again.
 
-A key that is merely old needs none of this: keys rotate by themselves.`,
+A key that is merely old needs none of this: keys rotate by themselves. The KIDs of
+old keys may begin with a hyphen: write -- before such a one.`,
 		Args: s.Want("KID"),
 	}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
