@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 
@@ -86,10 +85,10 @@ func (f folder) checkNamed() error {
 			return err
 		}
 	}
-	_, err := f.masterKey()
-	if errors.Is(err, fs.ErrNotExist) && !f.cfg.OnPostgres() { // then serve makes it
+	if f.isNew() { // then serve makes the master key
 		return f.keyFolder()
 	}
+	_, err := f.masterKey()
 	return err
 }
 

@@ -127,17 +127,20 @@ func (f folder) forbidden() fs.FileMode {
 	return 0o077
 }
 
-// masterKeyOrNew reads the master key. It makes one if there is neither a key nor a
-// store, which another key would have sealed. Several processes may do so at once.
-func (f folder) masterKeyOrNew() (issuer.MasterKey, error) {
+// isNew reports whether there is neither a master key nor a store, which another key would have sealed.
+func (f folder) isNew() bool {
 	if f.cfg.OnPostgres() {
-		return f.masterKey()
+		return false
 	}
-	path := f.cfg.MasterKeyFile
-	_, noKey := os.Stat(path)
+	_, noKey := os.Stat(f.cfg.MasterKeyFile)
 	_, noStore := os.Stat(f.cfg.DatabasePath())
-	if errors.Is(noKey, fs.ErrNotExist) && errors.Is(noStore, fs.ErrNotExist) {
-		err := durable.Create(path, issuer.GenerateMasterKey().Text()+"\n")
+	return errors.Is(noKey, fs.ErrNotExist) && errors.Is(noStore, fs.ErrNotExist)
+}
+
+// masterKeyOrNew reads the master key, or makes one where all is new. Several processes may do so at once.
+func (f folder) masterKeyOrNew() (issuer.MasterKey, error) {
+	if f.isNew() {
+		err := durable.Create(f.cfg.MasterKeyFile, issuer.GenerateMasterKey().Text()+"\n")
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return issuer.MasterKey{}, failed(err, "", "cannot write the master key: %v", err)
 		}

@@ -29,7 +29,7 @@ func (h header) proxied() bool {
 	name := http.CanonicalHeaderKey(h.name)
 	said, forwarded := strings.CutPrefix(name, "X-Forwarded-")
 	return slices.Contains(always, name) || strings.HasPrefix(name, "Doorward-") ||
-		forwarded && slices.Contains([]string{"For", "Host", "Port", "Proto", "Prefix", "Server", "Method", "Uri"}, said)
+		forwarded && slices.Contains([]string{"Port", "Prefix", "Server", "Method", "Uri"}, said)
 }
 
 // overrides are headers by which some frameworks take another method than the request's.
