@@ -13,23 +13,27 @@ import (
 
 // listen opens the listener and settles what depends on its address.
 func (n *node) listen(ctx context.Context) (net.Listener, error) {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", n.cfg.Listen)
+	ln, err := listenAt(ctx, n.cfg.Listen, "--listen 127.0.0.1:0")
 	if err != nil {
-		return nil, notListening(err, "--listen 127.0.0.1:0", n.cfg.Listen)
+		return nil, err
 	}
 	n.address = ln.Addr().String()
 	n.cfg.Resolve(n.address)
 	return ln, nil
 }
 
-// notListening says why a listener cannot be had. Free is the setting of any port that is free.
-func notListening(err error, free, address string) error {
+// listenAt opens a listener, or says why there is none. Free is the setting of any port that is free.
+func listenAt(ctx context.Context, address, free string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", address)
+	if err == nil {
+		return ln, nil
+	}
 	hint := ""
 	if errors.Is(err, syscall.EADDRINUSE) {
 		hint = "ss -ltnp shows the program that listens there; " + free + " takes any free port"
 	}
-	return failed(err, hint, "cannot listen on %s: %v", address, errors.Unwrap(err))
+	return nil, failed(err, hint, "cannot listen on %s: %v", address, errors.Unwrap(err))
 }
 
 // listenMetrics opens the listener of the metrics, if one is wanted.
@@ -37,10 +41,9 @@ func (n *node) listenMetrics(ctx context.Context) error {
 	if n.cfg.MetricsListen == "" {
 		return nil
 	}
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", n.cfg.MetricsListen)
+	ln, err := listenAt(ctx, n.cfg.MetricsListen, "--metrics 127.0.0.1:0")
 	if err != nil {
-		return notListening(err, "--metrics 127.0.0.1:0", n.cfg.MetricsListen)
+		return err
 	}
 	v := readVersion()
 	n.metrics = metricsServer{ln, metrics.New(metrics.Build{Version: v.Version, Commit: v.Commit, Go: v.Go})}
@@ -53,10 +56,9 @@ func (n *node) listenAdmin(ctx context.Context) error {
 	if n.cfg.AdminListen == "" {
 		return nil
 	}
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", n.cfg.AdminListen)
+	ln, err := listenAt(ctx, n.cfg.AdminListen, "admin.listen: 127.0.0.1:0")
 	if err != nil {
-		return notListening(err, "admin.listen: 127.0.0.1:0", n.cfg.AdminListen)
+		return err
 	}
 	n.adminListener = ln
 	n.log.Info("admin", "url", n.cfg.URL(ln.Addr().String())+n.cfg.Prefix+admin.Path)
