@@ -107,10 +107,11 @@ func (c Config) Validate() error {
 	if c.Default != AccessToken && c.Default != AccessDeny {
 		return &FieldError{"Default", errors.New("want AccessToken or AccessDeny")}
 	}
-	if err := c.Names.check(header{"TokenHeader", c.TokenHeader}, header{"KeyHeader", c.KeyHeader}); err != nil {
+	credentials := []header{{"TokenHeader", c.TokenHeader}, {"KeyHeader", c.KeyHeader}}
+	if err := c.Names.check(credentials...); err != nil {
 		return err
 	}
-	for _, h := range []header{{"TokenHeader", c.TokenHeader}, {"KeyHeader", c.KeyHeader}} {
+	for _, h := range credentials {
 		if h.proxied() {
 			return &FieldError{h.field, fmt.Errorf("the header %q has another meaning already", h.name)}
 		}

@@ -51,17 +51,15 @@ func (c *limitedConn) end() {
 	l.settle(c)
 }
 
-// awaitBody notes that a request waits for its body, or that it does no longer.
-func (c *limitedConn) awaitBody(waits bool) {
+// awaitBodies notes that so many requests more wait for their bodies, or fewer.
+func (c *limitedConn) awaitBodies(more int) {
 	if c == nil {
 		return
 	}
 	l := c.limit
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.bodies--; waits {
-		c.bodies += 2
-	}
+	c.bodies += more
 	l.settle(c)
 }
 
@@ -73,8 +71,8 @@ type awaitedBody struct {
 
 // Read waits for the peer.
 func (b *awaitedBody) Read(p []byte) (int, error) {
-	b.conn.awaitBody(true)
-	defer b.conn.awaitBody(false)
+	b.conn.awaitBodies(1)
+	defer b.conn.awaitBodies(-1)
 	return b.ReadCloser.Read(p)
 }
 
