@@ -150,6 +150,7 @@ func TestRefusedCORS(t *testing.T) {
 		"a path":                                                  {Origins: []string{app + "/"}},
 		"capitals":                                                {Origins: []string{"https://App.example"}},
 		"a needless port":                                         {Origins: []string{"https://app.example:443"}},
+		"a port that is none":                                     {Origins: []string{"https://app.example:65536"}},
 		"a method in small letters":                               {Origins: []string{app}, Methods: []string{"GET", "patch"}},
 		"every method":                                            {Origins: []string{app}, Methods: []string{"*"}},
 		"null":                                                    {Origins: []string{"null"}},

@@ -3,6 +3,7 @@ package origin
 import (
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -19,6 +20,14 @@ func CheckWeb(origin string) error {
 		return errors.New("want lower case, as browsers send it")
 	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80", strings.HasSuffix(origin, ":"):
 		return errors.New("want it without the port that its scheme implies, as browsers send it")
+	}
+	return CheckPort(u)
+}
+
+// CheckPort refuses the port of a URL to which nobody can connect. Its error is like that of [CheckWeb].
+func CheckPort(u *url.URL) error {
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+		return errors.New("want a port between 1 and 65535")
 	}
 	return nil
 }

@@ -225,6 +225,8 @@ func TestAttack_H12(t *testing.T) {
 		{name: "upstream with port 0", flags: map[string]string{"upstream": "h2c://[::1]:0/"}, want: "--upstream: want a port between 1 and 65535"},
 		{name: "login page with a port that is none", file: "login: {page: 'https://a.example:99999/login'}\n", want: ":1:15: login.page: want a port between 1 and 65535"},
 		{name: "login host with port 0", file: "login: {hosts: ['app.example.com:0']}\n", want: "login.hosts: want a port between 1 and 65535"},
+		{name: "origin with a port that is none", file: "cors:\n  origins: ['https://a.example:99999']\n", want: ":2:13: cors.origins: want a port between 1 and 65535"},
+		{name: "origin with port 0", file: "cors: {credentials: ['http://127.0.0.1:0']}\n", want: ":1:22: cors.credentials: want a port between 1 and 65535"},
 		{name: "half of TLS", file: "tls: {cert: a.pem}\n", want: "a certificate and its key go together"},
 		{name: "TLS and no TLS", file: "tls: {cert: a.pem, key: b.pem}\ninsecure_http: true\n", want: "insecure_http: excludes tls.cert"},
 		{name: "strict and a window", file: "refresh: {strict: true, window: 10s}\n", want: "refresh.strict: excludes"},

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/internal/origin"
 	"github.com/goccy/go-yaml/ast"
 )
 
@@ -250,7 +251,7 @@ func isPage(s string) error {
 	if !isPath && !isURL || u.Fragment != "" || strings.ContainsAny(s, "\\ \t") {
 		return errors.New("want a path such as /login.html, or a URL of https or http")
 	}
-	return checkPort(u)
+	return origin.CheckPort(u)
 }
 
 func isHost(s string) error {
@@ -258,7 +259,7 @@ func isHost(s string) error {
 	if err != nil || u.Host != s || s == "" {
 		return errors.New("want names of hosts such as app.example.com, with the port where there is one")
 	}
-	return checkPort(u)
+	return origin.CheckPort(u)
 }
 
 func isUpstream(s string) error {
@@ -267,7 +268,7 @@ func isUpstream(s string) error {
 		u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" {
 		return errors.New("want scheme, host and port alone, such as http://127.0.0.1:5000; schemes are http, https and h2c")
 	}
-	return checkPort(u)
+	return origin.CheckPort(u)
 }
 
 func isNetwork(s string) error {

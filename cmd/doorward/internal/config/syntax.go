@@ -58,20 +58,12 @@ func isAddress(s string) error {
 	return nil
 }
 
-// checkPort refuses the port of a URL to which nobody can connect.
-func checkPort(u *url.URL) error {
-	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
-		return errors.New("want a port between 1 and 65535")
-	}
-	return nil
-}
-
 func isIssuer(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return errors.New("want an absolute URL, such as https://auth.example.com")
 	}
-	if err := checkPort(u); err != nil {
+	if err := origin.CheckPort(u); err != nil {
 		return err
 	}
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
