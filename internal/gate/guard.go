@@ -112,7 +112,7 @@ func (c Config) Validate() error {
 		return err
 	}
 	for _, h := range credentials {
-		if h.proxied() {
+		if h.isWritten() {
 			return &FieldError{h.field, fmt.Errorf("the header %q has another meaning already", h.name)}
 		}
 	}

@@ -24,12 +24,29 @@ var always = []string{
 	"Http2-Settings", "Proxy-Authorization", "Proxy-Connection",
 }
 
-// proxied reports whether proxies or Doorward itself say something else in a header.
-func (h header) proxied() bool {
-	name := http.CanonicalHeaderKey(h.name)
-	said, forwarded := strings.CutPrefix(name, "X-Forwarded-")
-	return slices.Contains(always, name) || strings.HasPrefix(name, "Doorward-") ||
-		forwarded && slices.Contains([]string{"Port", "Prefix", "Server", "Method", "Uri"}, said)
+// written are headers in which browsers, proxies and HTTP itself say something of their own, and spoken are the beginnings
+// of the names of more. In one of them a token or a key would be taken for that, and that for a token.
+var (
+	written = []string{
+		"Accept", "Cache-Control", "Cookie2", "Date", "Dnt", "Early-Data", "From", "Last-Event-Id", "Link", "Max-Forwards", "Origin",
+		"Pragma", "Prefer", "Priority", "Range", "Referer", "Save-Data", "Traceparent", "Tracestate", "Upgrade-Insecure-Requests",
+		"User-Agent", "Via", "Warning", "X-Request-Id", "X-Requested-With",
+		"X-Forwarded-By", "X-Forwarded-Client-Cert", "X-Forwarded-Method", "X-Forwarded-Path", "X-Forwarded-Port", "X-Forwarded-Prefix",
+		"X-Forwarded-Protocol", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Ssl", "X-Forwarded-Uri",
+	}
+	spoken = []string{"Accept-", "Access-Control-", "Content-", "Doorward-", "If-", "Proxy-", "Sec-"}
+)
+
+// isWritten reports whether something else than a token or a key stands in a header.
+func (h header) isWritten() bool {
+	name := foldName(h.name)
+	return hasName(written, name) || hasName(always, name) || hasName(overrides, name) ||
+		slices.ContainsFunc(spoken, func(prefix string) bool { return strings.HasPrefix(name, foldName(prefix)) })
+}
+
+// hasName reports whether a folded name is one of names.
+func hasName(names []string, folded string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return foldName(name) == folded })
 }
 
 // overrides are headers by which some frameworks take another method than the request's.

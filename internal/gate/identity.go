@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
-	"slices"
 	"strings"
 	"time"
 
@@ -68,7 +67,7 @@ func (n Names) check(others ...header) error {
 		if !strict.Token(h.name) || len(h.name) > maxName {
 			return &FieldError{h.field, fmt.Errorf("%q cannot be the name of a header", h.name)}
 		}
-		if seen[folded] || slices.Contains(structural, textproto.CanonicalMIMEHeaderKey(h.name)) {
+		if seen[folded] || hasName(structural, folded) {
 			return &FieldError{h.field, fmt.Errorf("the header %q has another meaning already", h.name)}
 		}
 		seen[folded] = true
