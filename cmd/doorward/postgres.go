@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
@@ -57,18 +58,16 @@ func (b *backend) lastServing(ctx context.Context) (string, error) {
 }
 
 // leaveServing leaves the settings that commands beside this server need.
-func (b *backend) leaveServing(ctx context.Context, last string) error {
-	text := b.cfg.Serving()
+func (b *backend) leaveServing(ctx context.Context, text string) error {
 	if b.cfg.OnPostgres() {
-		if text == last {
-			return nil
-		}
 		return b.store.SetServing(ctx, text)
 	}
-	if err := durable.Replace(b.cfg.ServingPath(), text); err != nil {
-		return failed(err, "", "cannot write to the data folder: %v", err)
+	path := b.cfg.ServingPath()
+	err := durable.Replace(path, text)
+	if there, _ := os.ReadFile(path); string(there) == text {
+		return nil // Nothing was lost with what could not be written.
 	}
-	return nil
+	return err
 }
 
 // sharedKey refuses to make up a master key for a database: every node needs the same one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"strings"
@@ -22,14 +23,14 @@ type reloader struct {
 
 // follow reloads at each SIGHUP, in a goroutine. The function that it returns ends the
 // goroutine and waits for it.
-func (r *reloader) follow() func() {
+func (r *reloader) follow(ctx context.Context) func() {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for range hangups {
-			r.reload()
+			r.reload(ctx)
 		}
 	}()
 	return func() {
@@ -42,7 +43,7 @@ func (r *reloader) follow() func() {
 // reload reads the configuration again and uses it for new requests. Requests under way
 // end as they began. A configuration that has faults, or that changes what only a restart
 // can change, is not used.
-func (r *reloader) reload() {
+func (r *reloader) reload(ctx context.Context) {
 	next, err := r.read()
 	if err == nil {
 		next.Resolve(r.node.address)
@@ -62,6 +63,7 @@ func (r *reloader) reload() {
 		r.log.Error("the new configuration is not used, the old one stays", "err", err)
 		return
 	}
+	r.leave(ctx, next)
 	r.log.Info("the configuration was read again", "routes", len(next.Routes))
 }
 

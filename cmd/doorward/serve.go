@@ -133,6 +133,7 @@ type node struct {
 	keys    *account.APIKeys
 	sealer  *audit.Sealer
 	copies  *backup.Folder // of the store; nil for a database
+	left    string         // for commands beside this server
 }
 
 func (n *node) run(ctx context.Context) error {
@@ -173,7 +174,7 @@ func (n *node) run(ctx context.Context) error {
 	}
 	n.fillMetrics(iss)
 	r := &reloader{node: n, issuer: iss, server: srv, proxy: proxy}
-	defer r.follow()()
+	defer r.follow(ctx)()
 	if proxy != nil {
 		n.log.Info("guarding", "upstream", n.cfg.Upstream, "routes", len(n.cfg.Routes), "hidden", srv.Paths())
 	}
@@ -183,15 +184,31 @@ func (n *node) run(ctx context.Context) error {
 
 // takeOver compares the settings with those that the last serve left, and leaves its own.
 func (n *node) takeOver(ctx context.Context) error {
-	serving, err := n.lastServing(ctx)
+	last, err := n.lastServing(ctx)
 	if err != nil {
 		return err
 	}
-	if last := n.cfg.LastIssuer(serving); last != "" && last != n.cfg.Issuer {
+	if issuer := n.cfg.LastIssuer(last); issuer != "" && issuer != n.cfg.Issuer {
 		n.log.Warn("the last serve on this store had another issuer: its access tokens are refused here, and several servers need one --issuer",
-			"last", last, "issuer", n.cfg.Issuer)
+			"last", issuer, "issuer", n.cfg.Issuer)
 	}
-	return n.leaveServing(ctx, serving)
+	n.left = last
+	n.leave(ctx, n.cfg)
+	return nil
+}
+
+// leave leaves what commands beside this server need, unless it is there. The server itself does not need it: on a full
+// disk it checks tokens all the same.
+func (n *node) leave(ctx context.Context, cfg *config.Config) {
+	text := cfg.Serving()
+	if text == n.left {
+		return
+	}
+	if err := n.leaveServing(ctx, text); err != nil {
+		n.log.Warn("the settings cannot be left for the commands beside this server, which use those of an earlier one", "err", err, "hint", "SIGHUP tries again")
+		return
+	}
+	n.left = text
 }
 
 // work serves until ctx ends. Streams end then, too, but the issuer follows the store until

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -300,6 +301,56 @@ func TestHangup(t *testing.T) {
 		t.Error(err)
 	}
 	must(t, 200, "GET", s.url+"/readyz", "", "")
+}
+
+// What a server reads again, commands beside it know.
+func TestHangupReachesCommands(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "doorward.yaml")
+	writeFile(t, file, "server: {prefix: /auth}\n")
+	s, _ := serveEmpty(t, "--config", file)
+	sent := func() string {
+		_, errs := command(t, 0, "", "--data", s.dir, "user", "reset", "admin")
+		return errs
+	}
+	if errs := sent(); !contains(errs, s.url+"/auth/password/reset\n") {
+		t.Errorf("after the start: %s", errs)
+	}
+	writeFile(t, file, "server: {prefix: /door}\n")
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if err := eventually(func() bool { return contains(s.logs.text(), "the configuration was read again") }); err != nil {
+		t.Fatal(err)
+	}
+	if errs := sent(); !contains(errs, s.url+"/door/password/reset\n") {
+		t.Errorf("after SIGHUP: %s", errs)
+	}
+}
+
+// A server that cannot leave its settings, as on a full disk, serves all the same, and leaves them when it can.
+func TestServeLeavesSettingsLater(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	file := filepath.Join(dir, "serving.yaml")
+	if err := os.MkdirAll(filepath.Join(file, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, dir)
+	if !contains(s.logs.text(), "the settings cannot be left for the commands beside this server") {
+		t.Errorf("nothing is said:\n%s", s.logs.text())
+	}
+	token := must(t, 200, "POST", s.url+"/login", "", credentials("admin", readPassword(t, dir))).member("access_token")
+	must(t, 200, "GET", s.url+"/protected", token, "")
+	if err := errors.Join(os.RemoveAll(file), s.cmd.Process.Signal(syscall.SIGHUP)); err != nil {
+		t.Fatal(err)
+	}
+	if err := eventually(func() bool {
+		text, _ := os.ReadFile(file)
+		return contains(string(text), s.url)
+	}); err != nil {
+		t.Errorf("after SIGHUP: %v\n%s", err, s.logs.text())
+	}
 }
 
 // TestAttack_H16 asks for what servers leave open by mistake.

@@ -38,7 +38,7 @@ func (c *Config) YAML() string {
 
 // Serving writes the settings that commands beside a running server take from it.
 func (c *Config) Serving() string {
-	return "# Written by doorward serve at its start; commands on this data folder read it.\n" +
+	return "# Written by doorward serve; commands on this data folder read it.\n" +
 		c.write(func(s Setting) (bool, string) { return s.Shared, "" })
 }
 
