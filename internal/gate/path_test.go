@@ -301,7 +301,7 @@ func TestPathProperty(t *testing.T) {
 
 // passes reports whether a path passes without a token, and wants every reader to take it for
 // what it was decided as.
-func passes(t *rapid.T, g *gate.Guard, routes []gate.Route, target string) bool {
+func passes(t rapid.TB, g *gate.Guard, routes []gate.Route, target string) bool {
 	u, err := parseTarget(target)
 	if err != nil {
 		return false

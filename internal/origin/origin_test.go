@@ -3,6 +3,7 @@ package origin_test
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,4 +83,41 @@ func TestPeer(t *testing.T) {
 			t.Errorf("%s of %v: got %q, trusted %v", tt.address, tt.proxies, peer, is)
 		}
 	}
+}
+
+// FuzzOf compares with the rule in its plainest form: from the end, the first that is no trusted proxy's.
+func FuzzOf(f *testing.F) {
+	trusted := origin.Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:ffff::/48")}
+	const peer = "10.0.0.1"
+	for _, seed := range []string{"", "192.0.2.77", "6.6.6.6, 192.0.2.77, 10.9.9.9", "6.6.6.6,,10.0.0.2", "[2001:db8:ffff::1]:80,::ffff:10.0.0.7", "fe80::1%eth0", "unknown\n10.0.0.2"} {
+		f.Add(seed, "10.0.0.3")
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		got := trusted.Of(&http.Request{RemoteAddr: peer + ":1", Header: http.Header{"X-Forwarded-For": {first, second}}})
+		if got.Hidden || !got.Network().IsValid() {
+			t.Errorf("%q, %q: %+v", first, second, got)
+		}
+		want := netip.MustParseAddr(peer)
+		for _, text := range slices.Backward(strings.Split(first+","+second, ",")) {
+			next, ok := address(strings.TrimSpace(text))
+			if !ok || !trusted.Trust(netip.AddrPortFrom(want, 1).String()) {
+				break
+			}
+			want = next
+		}
+		if got.Address() != want.String() {
+			t.Errorf("%q, %q: %s, want %s", first, second, got.Address(), want)
+		}
+	})
+}
+
+// address reads an address with or without a port and brackets.
+func address(text string) (netip.Addr, bool) {
+	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	if err != nil {
+		var both netip.AddrPort
+		both, err = netip.ParseAddrPort(text)
+		ip = both.Addr()
+	}
+	return ip.Unmap().WithZone(""), err == nil
 }
