@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
-	"time"
 )
 
 // ErrOvertaken says that the retention has deleted records that were to be exported.
@@ -137,22 +136,30 @@ func (j startJSON) anchor() (Anchor, error) {
 	}
 	a := Anchor{Head: Head{Number: j.Anchor.Block}, Key: j.Anchor.Key}
 	var err error
-	a.MadeAt, err = time.Parse(TimeForm, j.Anchor.MadeAt)
+	a.MadeAt, err = parseTime(j.Anchor.MadeAt)
 	return a, errors.Join(err, parse(a.MAC[:], j.Anchor.MAC), parse(a.Proof[:], j.Anchor.Proof))
 }
 
 func (j keyJSON) key() (k StoredKey, err error) {
 	k = StoredKey{Number: j.Number, ID: j.ID}
-	if k.CreatedAt, err = time.Parse(TimeForm, j.CreatedAt); err == nil {
-		k.Sealed, err = base64.RawURLEncoding.DecodeString(j.Sealed)
+	if k.CreatedAt, err = parseTime(j.CreatedAt); err == nil {
+		k.Sealed, err = base64.RawURLEncoding.Strict().DecodeString(j.Sealed)
 	}
 	return k, err
 }
 
 func (j blockJSON) block() (b Block, err error) {
 	b = Block{Head: Head{Number: j.Number}, Count: j.Count, First: j.First, Last: j.Last, Key: j.Key}
-	b.SealedAt, err = time.Parse(TimeForm, j.SealedAt)
+	b.SealedAt, err = parseTime(j.SealedAt)
 	return b, errors.Join(err, parse(b.Digest[:], j.Digest), parse(b.MAC[:], j.MAC))
+}
+
+func (j endJSON) head() (Head, error) {
+	h, err := ParseHead(j.Head)
+	if err == nil && h.String() != j.Head {
+		err = ErrHead // for people, space around it is ignored
+	}
+	return h, err
 }
 
 func text(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -2,11 +2,14 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -28,16 +31,15 @@ type file struct {
 
 // ReadExport returns a Source of what [Export] wrote. It reads the beginning, up to the first block; the Source reads the
 // rest, and can be read only once from the beginning to the end, as [Verify] does. Either returns an error for a text that
-// is no export or has no end.
+// is no export, has no end, or says anything beside what Export wrote.
 func ReadExport(from io.Reader) (Source, error) {
 	f := &file{lines: bufio.NewScanner(from)}
 	f.lines.Buffer(nil, lineBytes)
-	var start startJSON
-	if _, err := f.next(&start); err != nil {
+	line, err := f.next()
+	if err != nil {
 		return nil, err
 	}
-	var err error
-	if f.start, err = start.anchor(); err != nil {
+	if f.start, err = decoded(line, startJSON.anchor); err != nil {
 		return nil, f.wrong(err)
 	}
 	for f.ahead == nil && !f.ended {
@@ -66,7 +68,9 @@ func (f *file) AuditChain(ctx context.Context, _ int64) (Page, error) {
 			if r == nil {
 				continue
 			}
-			r.Block = b.Number // its place says to which block it belongs
+			if r.Block != b.Number {
+				return page, f.wrong(errors.New("a record of another block than it stands in"))
+			}
 			page.Records = append(page.Records, *r)
 			if int64(len(page.Records)) > min(b.Count, MaxRecords)+pageSize {
 				extra++
@@ -79,42 +83,35 @@ func (f *file) AuditChain(ctx context.Context, _ int64) (Page, error) {
 
 // read reads a line. It returns a record, and keeps what any other line holds in f.
 func (f *file) read() (*Record, error) {
-	var head struct {
-		Type string `json:"type"`
-	}
-	line, err := f.next(&head)
+	line, err := f.next()
 	if err != nil {
 		return nil, err
 	}
+	var head struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(line, &head); err != nil {
+		return nil, f.wrong(err)
+	}
 	switch head.Type {
 	case "key":
-		var j keyJSON
-		if err = json.Unmarshal(line, &j); err == nil && len(f.keys) < mostKeys {
-			var k StoredKey
-			k, err = j.key()
+		var k StoredKey
+		if k, err = decoded(line, keyJSON.key); err == nil && len(f.keys) < mostKeys {
 			f.keys = append(f.keys, k)
 		}
 	case "block":
-		var j blockJSON
-		if err = json.Unmarshal(line, &j); err == nil {
-			var b Block
-			b, err = j.block()
-			f.ahead = &b
-		}
+		var b Block
+		b, err = decoded(line, blockJSON.block)
+		f.ahead = &b
 	case "record":
-		var j recordJSON
-		if err = json.Unmarshal(line, &j); err == nil {
-			r, bad := j.record()
-			if bad == nil {
-				return &r, nil
-			}
-			err = bad
+		var r Record
+		if r, err = decoded(line, recordJSON.record); err == nil {
+			return &r, nil
 		}
 	case "end":
-		var j endJSON
-		if err = json.Unmarshal(line, &j); err == nil {
-			f.end, err = ParseHead(j.Head)
-			f.ended = true
+		f.end, err = decoded(line, endJSON.head)
+		if f.ended = true; err == nil && f.lines.Scan() {
+			err = errors.New("there are lines after the end")
 		}
 	default:
 		err = errors.New("a line of no known type")
@@ -125,20 +122,37 @@ func (f *file) read() (*Record, error) {
 	return nil, nil
 }
 
-// next decodes a line.
-func (f *file) next(into any) ([]byte, error) {
+// next returns the next line.
+func (f *file) next() ([]byte, error) {
 	f.line++
-	if !f.lines.Scan() {
-		err := f.lines.Err()
-		if err == nil {
-			err = errors.New("the file ends before its end")
+	if f.lines.Scan() {
+		return f.lines.Bytes(), nil
+	}
+	err := f.lines.Err()
+	if err == nil {
+		err = errors.New("the file ends before its end")
+	}
+	return nil, f.wrong(err)
+}
+
+// decoded reads a line. It is refused unless it says what Export writes of such a value, no more, no less and nothing twice:
+// nothing may stand in an export that verifies, for somebody to read there, and not be what was sealed.
+func decoded[J, V any](line []byte, value func(J) (V, error)) (V, error) {
+	var j J
+	err := json.Unmarshal(line, &j)
+	if err == nil {
+		said := jsontext.Value(bytes.Clone(line))
+		var written jsontext.Value
+		written, err = json.Marshal(j)
+		if err = errors.Join(err, said.Canonicalize(), written.Canonicalize()); err == nil && !bytes.Equal(said, written) {
+			err = errors.New("the line says something else than an export does")
 		}
-		return nil, f.wrong(err)
 	}
-	if err := json.Unmarshal(f.lines.Bytes(), into); err != nil {
-		return nil, f.wrong(err)
+	if err != nil {
+		var none V
+		return none, err
 	}
-	return f.lines.Bytes(), nil
+	return value(j)
 }
 
 func (f *file) wrong(err error) error { return fmt.Errorf("line %d: %w", f.line, err) }

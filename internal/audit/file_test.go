@@ -7,11 +7,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -167,8 +169,73 @@ func TestExportCut(t *testing.T) {
 	}
 }
 
-// Whatever is done to the bytes of an export, it is refused, or verifies as what was sealed: of what does not count, such
-// as how it ended, which follows from the kind.
+// Nothing can be written into an export for somebody to read there, and still verify.
+func TestExportOfMoreThanWasSealed(t *testing.T) {
+	t.Parallel()
+	master, _, text := exported(t)
+	for name, change := range map[string][2]string{
+		"a result that is not the kind's": {`"result":"done"`, `"result":"refused"`},
+		"no result":                       {`"result":"done",`, ``},
+		"another block":                   {`"block":8}`, `"block":7}`},
+		"an empty member that is gone":    {`"subject":"",`, ``},
+		"a member twice":                  {`"actor":"1"`, `"actor":"admin","actor":"1"`},
+		"a member in capitals":            {`"actor":"1"`, `"Actor":"admin","actor":"1"`},
+		"a member more":                   {`"actor":"1"`, `"actor":"1","note":"checked"`},
+		"a member more of the anchor":     {`"proof":`, `"note":"checked","proof":`},
+		"two objects on a line":           {`"block":8}`, `"block":8}{}`},
+		"a line after the end":            {``, `{"type":"record","seq":1000,"kind":"login","actor":"admin"}` + "\n"},
+	} {
+		changed := strings.Replace(text, change[0], change[1], 1)
+		if change[0] == "" {
+			changed = text + change[1]
+		}
+		_, err := verifyText(t, master, changed)
+		if err == nil || !strings.HasPrefix(err.Error(), "line ") || changed == text {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// FuzzReadExport: whatever is done to an export, it is refused, or says what was sealed.
+func FuzzReadExport(f *testing.F) {
+	text, err := os.ReadFile("testdata/export1.jsonl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	master, err := issuer.ParseMasterKey("_XPWPh2xAFwkoAjCM-0U6PkrpXvY0XdkCfXUX3koC8Q")
+	if err != nil {
+		f.Fatal(err)
+	}
+	want := said(f, string(text))
+	f.Add(uint16(0), uint16(0), "")
+	f.Add(uint16(len(text)), uint16(0), " ")
+	f.Add(uint16(bytes.Index(text, []byte(`"actor"`))), uint16(0), `"actor":"x",`)
+	f.Add(uint16(bytes.Index(text, []byte(`done`))), uint16(4), "refused")
+	f.Fuzz(func(t *testing.T, from, length uint16, instead string) {
+		start := min(int(from), len(text))
+		changed := slices.Concat(text[:start], []byte(instead), text[min(start+int(length), len(text)):])
+		_, err := verifyText(t, master, string(changed))
+		if err == nil && !reflect.DeepEqual(said(t, string(changed)), want) {
+			t.Errorf("this verifies:\n%s", changed)
+		}
+	})
+}
+
+// said is what an export says, line by line, but for when its keys were made, which nothing depends on.
+func said(t testing.TB, text string) (lines []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		var said map[string]any
+		if err := json.Unmarshal([]byte(line), &said); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		delete(said, "created_at")
+		lines = append(lines, said)
+	}
+	return lines
+}
+
+// Whatever is done to the bytes of an export, it is refused, or verifies as what was sealed.
 func TestExportChanged(t *testing.T) {
 	t.Parallel()
 	master, want, text := exported(t)

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -14,6 +15,15 @@ import (
 
 // TimeForm is how times are written: RFC 3339 in UTC, to the millisecond that the record keeps.
 const TimeForm = "2006-01-02T15:04:05.000Z"
+
+// parseTime reads a time in the one spelling of TimeForm; time.Parse takes a comma for the point.
+func parseTime(text string) (time.Time, error) {
+	t, err := time.Parse(TimeForm, text)
+	if err == nil && t.Format(TimeForm) != text {
+		err = errors.New("a time that is written in another way")
+	}
+	return t, err
+}
 
 // recordJSON is a record for programs, on one line. Its names are stable.
 type recordJSON struct {
@@ -39,10 +49,14 @@ func jsonOf(r Record) recordJSON {
 }
 
 func (j recordJSON) record() (Record, error) {
-	at, err := time.Parse(TimeForm, j.At)
-	return Record{Seq: j.Seq, At: at, Block: j.Block, Event: issuer.Event{
+	at, err := parseTime(j.At)
+	r := Record{Seq: j.Seq, At: at, Block: j.Block, Event: issuer.Event{
 		Kind: j.Kind, Actor: j.Actor, Subject: j.Subject, Session: j.Session, Address: j.Address, RequestID: j.RequestID, Reason: j.Reason,
-	}}, err
+	}}
+	if err == nil && j.Result != r.Result() {
+		err = errors.New("a result that does not follow from the kind")
+	}
+	return r, err
 }
 
 // WriteRecord writes a record as JSON on one line, in which what a terminal would obey is escaped.
