@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/google/go-cmp/cmp"
@@ -451,4 +452,45 @@ func TestAttack_G07_MisplacedSecret(t *testing.T) {
 			t.Errorf("%q is good", file)
 		}
 	}
+}
+
+// FuzzLoad: no text makes the reading of a file panic, no fault repeats what may be a secret, and what is loaded is loaded
+// again as it is printed.
+func FuzzLoad(f *testing.F) {
+	for _, seed := range []string{
+		"listen: 127.0.0.1:0\nissuer: \"https://auth.example\" # x\nsession: {idle: 7d}\n",
+		"routes:\n- path: /a/**\n  roles: [x]\n  recent: 5m\nroutes.default: token\nupstream: http://127.0.0.1:5000\n",
+		"upstream: h2c://h:1\nupstream.token: {header: X-Token, secret_file: s, alg: HS256, claims: {a: $sub, b: [1, {c: null}]}}\n",
+		"database: &a hunter2\nissuer: *a\n", "? hunter2\n: |-\n  x\n", "\ufeffdata: >\n hunter2\n", "cors: {origins: [\"https://a.example\"], max_age: 1h}\n",
+	} {
+		f.Add(seed)
+	}
+	dir := f.TempDir()
+	load := func(t *testing.T, name, text string) (*config.Config, error) {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return config.Load(config.Source{File: path})
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		cfg, err := load(t, "doorward.yaml", text)
+		if err != nil {
+			for _, p := range config.AsProblems(err) {
+				if strings.Contains(p.Error()+p.Hint, "hunter2") || strings.ContainsFunc(p.Error()+p.Hint, unicode.IsControl) {
+					t.Errorf("%q: %q", text, p)
+				}
+			}
+			return
+		}
+		again, err := load(t, "again.yaml", cfg.YAML())
+		if err != nil {
+			t.Fatalf("%q is printed as\n%s%v", text, cfg.YAML(), err)
+		}
+		for _, s := range config.Settings() {
+			if now, was := again.Text(s), cfg.Text(s); now != was && was != "redacted" {
+				t.Errorf("%q: %s is %q, and %q after it was printed", text, s.Key, was, now)
+			}
+		}
+	})
 }
