@@ -26,7 +26,7 @@ func TestPrune(t *testing.T) {
 		live := create(t, s, issuer.NewSession{Subject: "u_1", Handle: issuer.Digest{4}, Idle: 60 * day, Absolute: 60 * day})
 		_, err := s.EndSession(t.Context(), ended.ID, "logout", event)
 		must(t, err)
-		_, err = s.Reserve(t.Context(), [32]byte{1}, 1, time.Minute, event)
+		_, _, err = s.Reserve(t.Context(), [32]byte{1}, 1, time.Minute, event)
 		must(t, err)
 
 		const expiry = 11 * time.Minute // the longest token and the slack

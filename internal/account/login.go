@@ -69,7 +69,7 @@ func (e *ThrottledError) Unwrap() error { return ErrThrottled }
 // was looked at, and counts for nothing.
 func (p *People) Authenticate(ctx context.Context, b Beginner, name, text string, from Device, ev issuer.Event) (User, issuer.Attempt, error) {
 	t := p.turnOf(name, from)
-	leave, err := p.begin(ctx, t, ev)
+	leave, err := p.begin(ctx, &t, ev)
 	if err != nil {
 		return User{}, issuer.Attempt{}, err
 	}
@@ -118,7 +118,7 @@ func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, ne
 		return none, uncut, err
 	}
 	t := turn{key: sha256.Sum256([]byte("\x00change\x00" + id)), hasher: p.reserved}
-	leave, err := p.begin(ctx, t, ev)
+	leave, err := p.begin(ctx, &t, ev)
 	if err != nil {
 		return none, uncut, err
 	}
@@ -143,23 +143,25 @@ func (p *People) ChangePassword(ctx context.Context, b Beginner, id, current, ne
 // turn is one try of a password: the key under which it is counted, and who hashes it.
 type turn struct {
 	key    [32]byte
+	ends   time.Time // the window in which it was counted
 	hasher Hasher
 }
 
 // begin waits for the turn of a try and counts it, or refuses it. It is over when leave is called.
-func (p *People) begin(ctx context.Context, t turn, ev issuer.Event) (leave func(), err error) {
+func (p *People) begin(ctx context.Context, t *turn, ev issuer.Event) (leave func(), err error) {
 	leave, err = p.turns.take(ctx, t.key)
 	if err != nil {
 		return nil, err
 	}
 	ev.Kind, ev.Reason = EventLoginThrottled, ""
-	wait, err := p.throttle.Reserve(ctx, t.key, TryLimit, TryWindow, ev)
+	ends, wait, err := p.throttle.Reserve(ctx, t.key, TryLimit, TryWindow, ev)
 	switch {
 	case err != nil:
 		err = fmt.Errorf("count the try: %w", err)
 	case wait > 0:
 		err = &ThrottledError{RetryAfter: wait}
 	default:
+		t.ends = ends
 		return leave, nil
 	}
 	leave()
@@ -262,7 +264,7 @@ func (p *People) failed(ctx context.Context, why error, ev issuer.Event) error {
 // undecided gives back a try that failed before its password was judged, even if the caller has
 // gone away.
 func (p *People) undecided(ctx context.Context, t turn, why error) error {
-	return errors.Join(why, p.throttle.Release(context.WithoutCancel(ctx), t.key))
+	return errors.Join(why, p.throttle.Release(context.WithoutCancel(ctx), t.key, t.ends))
 }
 
 // rehash stores a stronger hash of the password that was just right. When that is

@@ -86,14 +86,16 @@ type Throttle interface {
 	// Reserve counts one try of key, unless limit tries are counted in its window
 	// already; then it returns how long until the window is over, always more than
 	// 0. That is longer than window if who opened it has read a later time: at most
-	// by 10 s. It returns 0 if the try was counted. The window begins with the first
+	// by 10 s. If the try was counted, wait is 0, and ends tells its window from
+	// others of key. The window begins with the first
 	// try that is counted. Concurrent calls are counted exactly. The first refusal in
 	// a window writes ev to the audit record, later ones write nothing: a flood of
 	// tries does not become a flood of records.
-	Reserve(ctx context.Context, key [32]byte, limit int, window time.Duration, ev issuer.Event) (time.Duration, error)
+	Reserve(ctx context.Context, key [32]byte, limit int, window time.Duration, ev issuer.Event) (ends time.Time, wait time.Duration, err error)
 
-	// Release gives back one counted try, whose password was never looked at.
-	Release(ctx context.Context, key [32]byte) error
+	// Release gives back one try, counted in the window that ends then, whose password
+	// was never looked at. It changes nothing if key has another window by now.
+	Release(ctx context.Context, key [32]byte, ends time.Time) error
 
 	// Clear forgets the tries of key.
 	Clear(ctx context.Context, key [32]byte) error

@@ -15,14 +15,13 @@ const waitMost = 10 * time.Second
 
 // Reserve counts one try of key. A window that would end clearly later than one that
 // begins now was opened by a clock that has gone back since; it counts as over.
-func (s *Store) Reserve(ctx context.Context, key [32]byte, limit int, window time.Duration, ev issuer.Event) (time.Duration, error) {
+func (s *Store) Reserve(ctx context.Context, key [32]byte, limit int, window time.Duration, ev issuer.Event) (ends time.Time, wait time.Duration, err error) {
 	if limit < 1 || window <= 0 {
-		return 0, errors.New("reserve try: limit and window must be positive")
+		return ends, 0, errors.New("reserve try: limit and window must be positive")
 	}
-	var wait time.Duration
-	err := s.write(ctx, "reserve try", func(ctx context.Context, tx Tx, now time.Time) error {
+	err = s.write(ctx, "reserve try", func(ctx context.Context, tx Tx, now time.Time) error {
 		wait = 0
-		var count int64
+		var until int64
 		err := tx.QueryRowContext(ctx, `
 			INSERT INTO tries (key, count, ends_at) VALUES ($1, 1, $3)
 			ON CONFLICT (key) DO UPDATE SET
@@ -30,26 +29,27 @@ func (s *Store) Reserve(ctx context.Context, key [32]byte, limit int, window tim
 				refused = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $5 THEN excluded.refused ELSE tries.refused END,
 				ends_at = CASE WHEN tries.ends_at <= $2 OR tries.ends_at > $5 THEN excluded.ends_at ELSE tries.ends_at END
 			WHERE tries.count < $4 OR tries.ends_at <= $2 OR tries.ends_at > $5
-			RETURNING count`, key[:], millis(now), millis(now)+inMillis(window), limit,
-			millis(now)+inMillis(window+waitMost)).Scan(&count)
+			RETURNING ends_at`, key[:], millis(now), millis(now)+inMillis(window), limit,
+			millis(now)+inMillis(window+waitMost)).Scan(&until)
+		ends = moment(until)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		wait, err = refuse(ctx, tx, now, key, ev)
 		return err
 	})
-	return wait, err
+	return ends, wait, err
 }
 
-// Release gives back one counted try. The last one takes its row along, so that a
+// Release gives back one try of a window. The last one takes its row along, so that a
 // flood of tries that nobody looked at leaves nothing behind.
-func (s *Store) Release(ctx context.Context, key [32]byte) error {
+func (s *Store) Release(ctx context.Context, key [32]byte, ends time.Time) error {
 	return s.write(ctx, "release try", func(ctx context.Context, tx Tx, _ time.Time) error {
-		gone, err := changedOne(tx.ExecContext(ctx, `DELETE FROM tries WHERE key = $1 AND count <= 1`, key[:]))
+		gone, err := changedOne(tx.ExecContext(ctx, `DELETE FROM tries WHERE key = $1 AND ends_at = $2 AND count <= 1`, key[:], millis(ends)))
 		if err != nil || gone {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE tries SET count = count - 1 WHERE key = $1`, key[:])
+		_, err = tx.ExecContext(ctx, `UPDATE tries SET count = count - 1 WHERE key = $1 AND ends_at = $2`, key[:], millis(ends))
 		return err
 	})
 }

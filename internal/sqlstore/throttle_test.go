@@ -15,25 +15,35 @@ var (
 
 func (f *fixture) reserve(key [32]byte, limit int) bool {
 	f.Helper()
-	wait, err := f.Reserve(f.Context(), key, limit, time.Hour, event)
+	_, counted := f.reserveUntil(key, limit)
+	return counted
+}
+
+// reserveUntil is reserve and returns when the window ends, too.
+func (f *fixture) reserveUntil(key [32]byte, limit int) (time.Time, bool) {
+	f.Helper()
+	ends, wait, err := f.Reserve(f.Context(), key, limit, time.Hour, event)
 	f.ok(err)
 	if wait < 0 || wait > time.Hour {
 		f.Fatalf("wait is %v", wait)
 	}
-	return wait == 0
+	return ends, wait == 0
 }
 
 func TestReserve(t *testing.T) {
 	t.Parallel()
 	f := open(t)
-	for i := range 5 {
+	ends, counted := f.reserveUntil(alice, 3)
+	f.same("try of alice", counted, true)
+	for i := 1; i < 5; i++ {
 		f.same("try of alice", f.reserve(alice, 3), i < 3)
 	}
-	f.same("try of bob", f.reserve(bob, 3), true)
+	bobs, counted := f.reserveUntil(bob, 3)
+	f.same("try of bob", counted, true)
 	// The first refusal of a window is on record, and no other.
 	f.same("events", len(f.audit()), 1)
 
-	f.ok(f.Release(t.Context(), alice))
+	f.ok(f.Release(t.Context(), alice, ends))
 	f.same("after a release", f.reserve(alice, 3), true)
 	f.same("and again", f.reserve(alice, 3), false)
 	f.ok(f.Clear(t.Context(), alice))
@@ -41,16 +51,16 @@ func TestReserve(t *testing.T) {
 		f.same("after a clear", f.reserve(alice, 3), i < 3)
 	}
 	f.same("events", len(f.audit()), 2)
-	f.ok(f.Release(t.Context(), [32]byte{9}), f.Clear(t.Context(), [32]byte{9}))
+	f.ok(f.Release(t.Context(), [32]byte{9}, ends), f.Clear(t.Context(), [32]byte{9}))
 	for range 9 {
-		f.ok(f.Release(t.Context(), bob))
+		f.ok(f.Release(t.Context(), bob, bobs))
 	}
 	for i := range 4 {
 		f.same("a release of nothing is no credit", f.reserve(bob, 3), i < 3)
 	}
 	for _, bad := range []error{
-		second(f.Reserve(t.Context(), bob, 0, time.Hour, event)),
-		second(f.Reserve(t.Context(), bob, 1, 0, event)),
+		third(f.Reserve(t.Context(), bob, 0, time.Hour, event)),
+		third(f.Reserve(t.Context(), bob, 1, 0, event)),
 	} {
 		if bad == nil {
 			t.Error("a limit or window of 0 is accepted")
@@ -58,7 +68,7 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-func second(_ time.Duration, err error) error { return err }
+func third(_ time.Time, _ time.Duration, err error) error { return err }
 
 // The window ends by the clock. One that was opened by a clock a day ahead is over.
 func TestReserveWindow(t *testing.T) {
@@ -67,7 +77,7 @@ func TestReserveWindow(t *testing.T) {
 		f := open(t)
 		reserve := func(want time.Duration) {
 			t.Helper()
-			wait, err := f.Reserve(t.Context(), alice, 2, 10*time.Minute, event)
+			_, wait, err := f.Reserve(t.Context(), alice, 2, 10*time.Minute, event)
 			if err != nil || wait != want {
 				t.Errorf("wait %v, %v; want %v", wait, err, want)
 			}
@@ -96,7 +106,7 @@ func TestReserveTogether(t *testing.T) {
 	f := open(t)
 	var admitted atomic.Int32
 	errs := together(100, func(int) error {
-		wait, err := f.Reserve(t.Context(), alice, 10, time.Hour, event)
+		_, wait, err := f.Reserve(t.Context(), alice, 10, time.Hour, event)
 		if wait == 0 && err == nil {
 			admitted.Add(1)
 		}
@@ -113,8 +123,8 @@ func TestReleaseLeavesNothing(t *testing.T) {
 	f := open(t)
 	for i := range 20 {
 		key := [32]byte{byte(i)}
-		f.reserve(key, 3)
-		f.ok(f.Release(t.Context(), key))
+		ends, _ := f.reserveUntil(key, 3)
+		f.ok(f.Release(t.Context(), key, ends))
 	}
 	var rows int
 	f.ok(f.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM tries`).Scan(&rows))

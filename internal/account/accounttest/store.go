@@ -99,6 +99,7 @@ var tests = []struct {
 	{"Attack_E06 tries survive a restart", testThrottleRestart},
 	{"a window ends", testThrottleWindow},
 	{"a try that is given back", testRelease},
+	{"a try that is given back late", testReleaseLate},
 	{"Standard_U15 tries that are forgotten", testClear},
 	{"Attack_E07 a device is known to its user alone", testDevice},
 	{"Attack_E07 a user has a bounded number of devices", testDeviceBound},

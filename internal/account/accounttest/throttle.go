@@ -10,14 +10,21 @@ const window = 10 * time.Minute
 // try counts a try of at most 10 and reports whether it was counted.
 func (f *fixture) try(ctx context.Context, s Store, name string) bool {
 	f.Helper()
-	wait, err := s.Reserve(ctx, keyOf(name), 10, window, event)
+	_, counted := f.tryUntil(ctx, s, name)
+	return counted
+}
+
+// tryUntil is try and returns when the window ends, too.
+func (f *fixture) tryUntil(ctx context.Context, s Store, name string) (time.Time, bool) {
+	f.Helper()
+	ends, wait, err := s.Reserve(ctx, keyOf(name), 10, window, event)
 	if err != nil {
 		f.Error(err)
 	}
 	if wait < 0 || wait > window+slack {
 		f.Errorf("again in %v, want up to %v", wait, window+slack)
 	}
-	return err == nil && wait == 0
+	return ends, err == nil && wait == 0
 }
 
 func testThrottle(f *fixture) {
@@ -29,7 +36,7 @@ func testThrottle(f *fixture) {
 	if !f.try(f.Context(), f.store, "bob") {
 		f.Error("the tries of one name count for another")
 	}
-	wait, err := f.store.Reserve(f.Context(), keyOf("ada"), 10, window, event)
+	_, wait, err := f.store.Reserve(f.Context(), keyOf("ada"), 10, window, event)
 	if err != nil || wait < window-time.Minute {
 		f.Errorf("again in %v, %v, want nearly %v", wait, err, window)
 	}
@@ -53,12 +60,17 @@ func testThrottleRestart(f *fixture) {
 
 func testThrottleWindow(f *fixture) {
 	key := keyOf("ada")
-	if wait, err := f.store.Reserve(f.Context(), key, 1, time.Millisecond, event); err != nil || wait != 0 {
+	if _, wait, err := f.store.Reserve(f.Context(), key, 1, time.Millisecond, event); err != nil || wait != 0 {
 		f.Fatalf("the first try: %v, %v", wait, err)
 	}
-	// The clock is a real one: a try is counted again within a few tries.
+	f.tryOnce(key, time.Millisecond)
+}
+
+// tryOnce counts a try of at most 1, once the window before it has ended. The clock is a real one.
+func (f *fixture) tryOnce(key [32]byte, window time.Duration) {
+	f.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
-		wait, err := f.store.Reserve(f.Context(), key, 1, time.Millisecond, event)
+		_, wait, err := f.store.Reserve(f.Context(), key, 1, window, event)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -71,11 +83,28 @@ func testThrottleWindow(f *fixture) {
 	}
 }
 
-func testRelease(f *fixture) {
-	for range 10 {
-		f.try(f.Context(), f.store, "ada")
+// A try that is given back late takes none from the window after its own.
+func testReleaseLate(f *fixture) {
+	key := keyOf("ada")
+	ends, wait, err := f.store.Reserve(f.Context(), key, 1, time.Millisecond, event)
+	if err != nil || wait != 0 {
+		f.Fatalf("the first try: %v, %v", wait, err)
 	}
-	if err := f.store.Release(f.Context(), keyOf("ada")); err != nil {
+	f.tryOnce(key, window)
+	if err := f.store.Release(f.Context(), key, ends); err != nil {
+		f.Fatal(err)
+	}
+	if _, wait, err := f.store.Reserve(f.Context(), key, 1, window, event); err != nil || wait == 0 {
+		f.Errorf("a second try is counted in the new window: %v", err)
+	}
+}
+
+func testRelease(f *fixture) {
+	var ends time.Time
+	for range 10 {
+		ends, _ = f.tryUntil(f.Context(), f.store, "ada")
+	}
+	if err := f.store.Release(f.Context(), keyOf("ada"), ends); err != nil {
 		f.Fatal(err)
 	}
 	if !f.try(f.Context(), f.store, "ada") {
@@ -85,7 +114,7 @@ func testRelease(f *fixture) {
 		f.Error("one try was given back and two were there")
 	}
 	for range 3 { // of a name without tries: nothing to give back
-		if err := f.store.Release(f.Context(), keyOf("bob")); err != nil {
+		if err := f.store.Release(f.Context(), keyOf("bob"), ends); err != nil {
 			f.Fatal(err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -56,7 +57,7 @@ func countTogether(t *testing.T, nodes []account.Throttle) {
 	var wg sync.WaitGroup
 	for i := range callers {
 		wg.Go(func() {
-			wait, err := nodes[i%len(nodes)].Reserve(t.Context(), key, limit, time.Hour, event)
+			ends, wait, err := nodes[i%len(nodes)].Reserve(t.Context(), key, limit, time.Hour, event)
 			if err != nil {
 				t.Error(err)
 			}
@@ -68,7 +69,7 @@ func countTogether(t *testing.T, nodes []account.Throttle) {
 			}
 			if i%2 == 0 {
 				held.Add(-1) // before the store hears of it, so that it is never more than what is counted
-				if err := nodes[(i+1)%len(nodes)].Release(t.Context(), key); err != nil {
+				if err := nodes[(i+1)%len(nodes)].Release(t.Context(), key, ends); err != nil {
 					t.Error(err)
 				}
 			}
@@ -81,7 +82,7 @@ func countTogether(t *testing.T, nodes []account.Throttle) {
 	left := int64(0)
 	for wait := time.Duration(0); wait == 0 && left <= limit; left++ {
 		var err error
-		if wait, err = nodes[0].Reserve(t.Context(), key, limit, time.Hour, event); err != nil {
+		if _, wait, err = nodes[0].Reserve(t.Context(), key, limit, time.Hour, event); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,11 +100,19 @@ type throttleModel struct {
 	db      *sql.DB
 	restart func(node int)
 	rows    map[string]*tries
+	held    []held // tries that may be given back
 }
 
 type tries struct {
 	count int
 	left  time.Duration // until the window ends
+	ends  time.Time     // by the store's clock
+}
+
+// held is a try that was counted in a window of a key.
+type held struct {
+	name string
+	ends time.Time
 }
 
 const (
@@ -126,14 +135,14 @@ func (m *throttleModel) node(t *rapid.T) account.Throttle {
 // Reserve is what happens most.
 func (m *throttleModel) Reserve(t *rapid.T) {
 	name, limit, window := keyNames.Draw(t, "key"), rapid.IntRange(1, 4).Draw(t, "limit"), windows.Draw(t, "window")
-	wait, err := m.node(t).Reserve(m.t.Context(), m.key(name), limit, window, event)
+	ends, wait, err := m.node(t).Reserve(m.t.Context(), m.key(name), limit, window, event)
 	if err != nil {
 		t.Fatal(err)
 	}
 	row, want := m.rows[name], time.Duration(0)
 	switch {
 	case row == nil || row.left <= 0 || row.left > window+slack:
-		m.rows[name] = &tries{1, window}
+		m.rows[name] = &tries{1, window, ends}
 	case row.count < limit:
 		row.count++
 	default:
@@ -142,21 +151,35 @@ func (m *throttleModel) Reserve(t *rapid.T) {
 	if wait > want || wait < 0 || (wait == 0) != (want == 0) || want-wait >= step {
 		t.Fatalf("Reserve(%s, %d, %v) waits %v, want %v", name, limit, window, wait, want)
 	}
+	if wait == 0 {
+		if !ends.Equal(m.rows[name].ends) {
+			t.Fatalf("Reserve(%s) counts in the window until %v, want %v", name, ends, m.rows[name].ends)
+		}
+		m.held = append(m.held, held{name, ends})
+	}
 }
 
 // ReserveAgain makes it happen more often.
 func (m *throttleModel) ReserveAgain(t *rapid.T) { m.Reserve(t) }
 
-// Release gives one back, and the last one with its window.
+// Release gives one back, and the last one with its window. One of an earlier window changes nothing.
 func (m *throttleModel) Release(t *rapid.T) {
-	name := keyNames.Draw(t, "key")
-	if err := m.node(t).Release(m.t.Context(), m.key(name)); err != nil {
+	if len(m.held) == 0 {
+		t.Skip("nothing to give back")
+	}
+	i := rapid.IntRange(0, len(m.held)-1).Draw(t, "try")
+	try := m.held[i]
+	m.held = slices.Delete(m.held, i, i+1)
+	if err := m.node(t).Release(m.t.Context(), m.key(try.name), try.ends); err != nil {
 		t.Fatal(err)
 	}
-	if row := m.rows[name]; row != nil && row.count > 1 {
+	row := m.rows[try.name]
+	switch {
+	case row == nil || !row.ends.Equal(try.ends):
+	case row.count > 1:
 		row.count--
-	} else {
-		delete(m.rows, name)
+	default:
+		delete(m.rows, try.name)
 	}
 }
 
@@ -172,8 +195,12 @@ func (m *throttleModel) Clear(t *rapid.T) {
 // Pass moves the clock, also back.
 func (m *throttleModel) Pass(t *rapid.T) {
 	by := step * time.Duration(rapid.SampledFrom([]int{-120, -6, -1, 1, 5, 6, 7, 119, 120}).Draw(t, "steps"))
+	for i := range m.held {
+		m.held[i].ends = m.held[i].ends.Add(-by)
+	}
 	for name, row := range m.rows {
 		row.left -= by
+		row.ends = row.ends.Add(-by)
 		key := m.key(name)
 		_, err := m.db.ExecContext(context.WithoutCancel(m.t.Context()), `UPDATE tries SET ends_at = ends_at - $2 WHERE key = $1`, key[:], by.Milliseconds())
 		if err != nil {
