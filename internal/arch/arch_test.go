@@ -48,7 +48,7 @@ var arrows = map[string][]string{
 	"internal/roster":              {"internal/account"},
 	"internal/inspect":             {"internal/account"},
 	"internal/backup":              {"issuer"},
-	"internal/audit":               {"internal/sid", "internal/spelling", "issuer"},
+	"internal/audit":               {"internal/sid", "internal/spelling", "internal/strict", "issuer"},
 	"internal/audit/audittest":     {"internal/audit"},
 	"internal/feed":                {"issuer"},
 	"sqlite":                       {"internal/sqlstore"},

@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/doorward/doorward/internal/strict"
 )
 
 const (
@@ -138,21 +139,30 @@ func (f *file) next() ([]byte, error) {
 // decoded reads a line. It is refused unless it says what Export writes of such a value, no more, no less and nothing twice:
 // nothing may stand in an export that verifies, for somebody to read there, and not be what was sealed.
 func decoded[J, V any](line []byte, value func(J) (V, error)) (V, error) {
+	var none V
 	var j J
-	err := json.Unmarshal(line, &j)
-	if err == nil {
-		said := jsontext.Value(bytes.Clone(line))
-		var written jsontext.Value
-		written, err = json.Marshal(j)
-		if err = errors.Join(err, said.Canonicalize(), written.Canonicalize()); err == nil && !bytes.Equal(said, written) {
-			err = errors.New("the line says something else than an export does")
-		}
-	}
-	if err != nil {
-		var none V
+	if err := errors.Join(strict.Object(line, 2, nil), json.Unmarshal(line, &j)); err != nil {
 		return none, err
 	}
+	written, err := json.Marshal(j)
+	if err != nil {
+		return none, err
+	}
+	var said, says map[string]any
+	if err := errors.Join(unmarshalExactly(line, &said), unmarshalExactly(written, &says)); err != nil {
+		return none, err
+	}
+	if !reflect.DeepEqual(said, says) {
+		return none, errors.New("the line says something else than an export does")
+	}
 	return value(j)
+}
+
+// unmarshalExactly decodes with every digit of a number.
+func unmarshalExactly(text []byte, into *map[string]any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode(into)
 }
 
 func (f *file) wrong(err error) error { return fmt.Errorf("line %d: %w", f.line, err) }
