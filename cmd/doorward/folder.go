@@ -31,9 +31,12 @@ func (f folder) mustExist() error {
 	if err := f.checkOwner(); err != nil {
 		return err
 	}
-	_, err := os.Stat(f.cfg.DatabasePath())
+	store, err := os.Stat(f.cfg.DatabasePath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return failed(err, "doorward serve makes one; --data names another folder", "there is no store in the data folder %s", f.cfg.Data)
+	}
+	if err == nil && store.Size() == 0 {
+		return failed(nil, "put a backup in its place, or doorward serve makes a new one", "the store %s is empty", f.cfg.DatabasePath())
 	}
 	return err
 }
@@ -64,9 +67,13 @@ func (f folder) checkOwner() error {
 	return err
 }
 
-// warn logs that the folder is open to other users. They can list its files, though not read them, and a group that may
-// write to the folder can replace them.
+// warn logs that a store was lost, and that the folder is open to other users. They can list its files, though not read
+// them, and a group that may write to the folder can replace them.
 func (f folder) warn(log *slog.Logger) {
+	if f.isEmptied() {
+		log.Warn("the store is gone or empty: a new one is begun, without users and sessions", "store", f.cfg.DatabasePath(),
+			"hint", "if there was one, stop doorward, put a backup in its place, and remove doorward.db-wal and doorward.db-shm")
+	}
 	info, err := os.Stat(f.cfg.Data)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		log.Warn("the data folder is open to other users", "data", f.cfg.Data, "mode", fmt.Sprintf("%#o", info.Mode().Perm()), "hint", "chmod 700 "+f.cfg.Data)
@@ -135,6 +142,17 @@ func (f folder) isNew() bool {
 	_, noKey := os.Stat(f.cfg.MasterKeyFile)
 	_, noStore := os.Stat(f.cfg.DatabasePath())
 	return errors.Is(noKey, fs.ErrNotExist) && errors.Is(noStore, fs.ErrNotExist)
+}
+
+// isEmptied reports whether the store is gone though a server has run on the folder, or has been cut to nothing. A first
+// start that was cut short may leave an empty one, too.
+func (f folder) isEmptied() bool {
+	store, err := os.Stat(f.cfg.DatabasePath())
+	if err == nil {
+		return store.Size() == 0
+	}
+	_, served := os.Stat(f.cfg.ServingPath())
+	return errors.Is(err, fs.ErrNotExist) && served == nil
 }
 
 // masterKeyOrNew reads the master key, or makes one where all is new. Several processes may do so at once.

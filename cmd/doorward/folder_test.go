@@ -99,6 +99,45 @@ func TestOpenFolderIsTold(t *testing.T) {
 	}
 }
 
+// A store that was lost is not replaced by a new one in silence.
+func TestLostStoreIsTold(t *testing.T) {
+	t.Parallel()
+	const told = "the store is gone or empty: a new one is begun"
+	dir := filepath.Join(t.TempDir(), "data")
+	store := filepath.Join(dir, "doorward.db")
+	start := func(want bool) {
+		t.Helper()
+		s, err := startServer(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+		if got := contains(s.logs.text(), told); got != want {
+			t.Errorf("told %v, want %v:\n%s", got, want, s.logs.text())
+		}
+	}
+	start(false)
+	start(false)
+	if err := os.Truncate(store, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, errs := command(t, exitFailed, "", "user", "list", "--data", dir)
+	if !contains(errs, "the store "+store+" is empty") {
+		t.Errorf("a command on an empty store: %s", errs)
+	}
+	if info, err := os.Stat(store); err != nil || info.Size() != 0 {
+		t.Errorf("a command made a store of it: %v", err)
+	}
+	start(true)
+	if err := os.Remove(store); err != nil {
+		t.Fatal(err)
+	}
+	start(true)
+	start(false)
+}
+
 // TestMasterKeyOnce makes one key from several processes that start at once.
 func TestMasterKeyOnce(t *testing.T) {
 	t.Parallel()
