@@ -7,8 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 const day = 24 * time.Hour
@@ -94,6 +96,9 @@ func (v list) node(n ast.Node) error {
 	words := []string{}
 	for _, item := range seq.Values {
 		s, ok := stringOf(item)
+		if !ok {
+			s, ok = joined(item)
+		}
 		if !ok {
 			return &misplaced{item, "", errors.New("want a list of texts; put each in quotes if it looks like something else")}
 		}
@@ -237,6 +242,21 @@ func stringOf(n ast.Node) (string, bool) {
 		return n.Value.Value, true
 	}
 	return "", false
+}
+
+// joined returns the text that the parser has taken apart at a colon, as it does with reports:read in brackets within
+// braces. In YAML a colon divides there only with a space after it, or after quotes (1.2.2 §7.4.2).
+func joined(n ast.Node) (string, bool) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok || len(m.Values) != 1 || m.Start.Type == token.MappingStartType {
+		return "", false
+	}
+	key, val := m.Values[0].Key.GetToken(), m.Values[0].Value.GetToken()
+	if key.Indicator != token.NotIndicator || val.Indicator != token.NotIndicator || key.Next == nil || key.Next.Next != val {
+		return "", false
+	}
+	s := strings.TrimLeft(key.Origin, " \t\r\n") + key.Next.Origin + strings.TrimRight(val.Origin, " \t\r\n")
+	return s, !strings.ContainsFunc(s, unicode.IsSpace)
 }
 
 // quote writes s as a double-quoted YAML scalar; the JSON form is one.
