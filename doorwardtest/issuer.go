@@ -81,10 +81,11 @@ func (i *Issuer) Verifier() *doorward.Verifier {
 
 // Token returns an access token that is made now and expires in 10 minutes. claims are added to
 // those that a token of Doorward has, and replace those of the same name; a value of nil removes
-// the claim. If exp is in the past, iat is 10 minutes before it:
+// the claim. exp, nbf, iat and auth_time may be a time.Time too, of which the whole seconds count. If exp
+// is in the past, iat is 10 minutes before it:
 //
 //	good := iss.Token(map[string]any{"sub": "ann", "scope": "orders:read"})
-//	late := iss.Token(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})
+//	late := iss.Token(map[string]any{"exp": time.Now().Add(-time.Hour)})
 func (i *Issuer) Token(claims map[string]any) string {
 	i.t.Helper()
 	return i.TokenOf(i.key(), "at+jwt", claims)
@@ -99,6 +100,12 @@ func (i *Issuer) TokenOf(key *jwt.Key, typ string, claims map[string]any) string
 		"iss": i.URL(), "sub": "user", "aud": i.URL(), "client_id": "doorward", "scope": "",
 		"iat": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(), "auth_time": now.Unix(),
 		"jti": rand.Text(), "sid": i.nextID(),
+	}
+	claims = maps.Clone(claims)
+	for _, name := range []string{"exp", "nbf", "iat", "auth_time"} {
+		if at, ok := claims[name].(time.Time); ok {
+			claims[name] = at.Unix() // encoding/json would write a text
+		}
 	}
 	if exp, ok := seconds(claims["exp"]); ok && exp <= now.Unix() {
 		all["iat"] = exp - 600 // the time at which such a token was made
