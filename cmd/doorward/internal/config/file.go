@@ -48,6 +48,11 @@ func (l layer) read(path string) {
 
 // parse applies the text of a file.
 func (l layer) parse(data []byte) {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		l.faults.add(l.name, "", "is UTF-16")
+		l.faults.hint("save it as UTF-8")
+		return
+	}
 	file, err := parser.ParseBytes(bytes.TrimPrefix(data, []byte("\ufeff")), 0) // the mark that editors on Windows put first
 	if err != nil {
 		l.syntax(err)
@@ -68,25 +73,14 @@ func (l layer) parse(data []byte) {
 var quoted = regexp.MustCompile(`"(\\.|[^"\\])*"`)
 
 func (l layer) syntax(err error) {
-	where, text := l.name, yaml.FormatError(err, false, false)
+	p := Problem{Where: l.name, Text: yaml.FormatError(err, false, false), source: err}
 	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
-		pos := e.GetToken().Position
-		where, text = fmt.Sprintf("%s:%d:%d", l.name, pos.Line, pos.Column), e.GetMessage()
+		var line, column int
+		p.Text, p.Hint, line, column = plainly(e.GetMessage(), e.GetToken())
+		p.Where = fmt.Sprintf("%s:%d:%d", l.name, line, column)
 	}
-	text = quoted.ReplaceAllStringFunc(text, func(s string) string { return quote(nameOnly(s[1 : len(s)-1])) })
-	text, hint := plainly(text)
-	*l.faults = append(*l.faults, Problem{Where: where, Text: text, Hint: hint, source: err})
-}
-
-// plainly puts what the parser says of the commonest faults into words for people.
-func plainly(text string) (plain, hint string) {
-	switch text {
-	case "found character '\t' that cannot start any token":
-		return "there is a tab before the text", "indent with spaces"
-	case "value is not allowed in this context", "non-map value is specified":
-		return text, "items of a list (- …) and names (key: …) do not stand side by side; routes.default and routes.case are written at the top level"
-	}
-	return text, ""
+	p.Text = quoted.ReplaceAllStringFunc(p.Text, func(s string) string { return quote(nameOnly(s[1 : len(s)-1])) })
+	*l.faults = append(*l.faults, p)
 }
 
 // mapping applies the members of n, whose keys continue prefix.
@@ -94,6 +88,9 @@ func (l layer) mapping(prefix string, n ast.Node) {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
 		l.faults.add(l.at(n), strings.TrimSuffix(prefix, "."), "want settings, each as key: value")
+		if s, isText := stringOf(n); isText && strings.Contains(s, ":") {
+			l.faults.hint(oneSpace)
+		}
 		return
 	}
 	for _, member := range m.Values {

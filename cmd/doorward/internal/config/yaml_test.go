@@ -40,3 +40,62 @@ func TestTextsWithColons(t *testing.T) {
 		}
 	}
 }
+
+// The commonest mistakes in YAML are told at their line, in words for people, with what to do.
+func TestMistakesInYAML(t *testing.T) {
+	t.Parallel()
+	const head = "doorward.yaml:"
+	tests := []struct{ name, file, want, hint string }{
+		{"a space too many", "listen: 127.0.0.1:1\nsession:\n  idle: 1d\n   absolute: 2d\n", "4:4: this line is indented too far", "the same column"},
+		{"a space too many after a comment", "session:\n  idle: 1d # a day\n   absolute: 2d\n", "3:4: the indentation of this line or of one above is wrong", "the same column"},
+		{"a space too many in a rule", "routes:\n- path: /\n   access: public\n", "3:4: this line is indented too far", "the same column"},
+		{"a key below a value", "listen: 127.0.0.1:1\n  audience: a\n", "2:3: this line is indented too far", "the same column"},
+		{"a space too few", "session:\n  idle: 1d\n absolute: 2d\n", "3:2: the indentation of this line or of one above is wrong", "the same column"},
+		{"the first line indented", " listen: 127.0.0.1:1\naudience: a\n", "2:1: the indentation of this line or of one above is wrong", "the same column"},
+		{"default below routes", "routes:\n  - {path: /}\n  default: deny\n", "3:3: the indentation", "routes.default and routes.case are written at the top level"},
+		{"an item among keys", "routes:\n  case: exact\n  - {path: /}\n", "3:3: an item of a list (- …) stands among keys", "at the top level"},
+		{"tab", "session:\n\tidle: 1d\n", "2:1: there is a tab", "indent with spaces"},
+		{"no space after a colon", "audience: a\nlisten:127.0.0.1:1\n", "2:1: want key: value", "a colon and a space"},
+		{"no space after the first colon", "listen:127.0.0.1:1\naudience: a\n", "1:1: want key: value", "a colon and a space"},
+		{"no space after the only colon", "listen:127.0.0.1:1\n", "1:1: want settings, each as key: value", "a colon and a space"},
+		{"no colon", "audience: a\nlisten=127.0.0.1:1\n", "2:1: want key: value", "a colon and a space"},
+		{"star in braces", "cors: {origins: *}\n", "1:17: * has a meaning of its own", "in quotes"},
+		{"star in a list", "cors:\n  origins: [*]\n", "2:13: * has a meaning of its own", "in quotes"},
+		{"star below", "cors:\n  origins:\n  - *\n", "3:5: * has a meaning of its own", "in quotes"},
+		{"at", "audience: @a\n", "1:11: @ cannot begin a value", "in quotes"},
+		{"percent", "audience: %a\n", "1:11: % has a meaning of its own", "in quotes"},
+		{"ampersand", "audience: &a\n", "1:11: & has a meaning of its own", "in quotes"},
+		{"bar", "audience: |a\n", "1:11: | and > begin a text of several lines", "in quotes"},
+		{"template", "audience: {{ a }}\n", "1:12: { begins keys and values", "in quotes"},
+		{"open quote", "audience: \"a\nlisten: 127.0.0.1:1\n", "1:11: this quote has no end", "the same quote"},
+		{"open bracket", "audiences: [a, b\nlisten: 127.0.0.1:1\n", "2:1: want , or ] before this", "] at its end"},
+		{"open bracket at the end", "audiences: [a, b\n", "1:12: this [ has no ]", "write ]"},
+		{"open brace", "session: {idle: 1d\nlisten: 127.0.0.1:1\n", "2:1: want , or } before this", "} at its end"},
+		{"open brace at the end", "session: {idle: 1d\n", "1:10: this { has no }", "write }"},
+		{"no comma", "audiences: [\"a\" \"b\"]\n", "1:17: want , or ] before this", "commas"},
+		{"brace too many", "session: {idle: 1d}}\n", "1:20: this follows a value that has ended already", "in quotes"},
+		{"text after quotes", "audience: \"a\" b\n", "1:15: this follows a value that has ended already", "in quotes"},
+		{"key twice", "session:\n  idle: 1d\n  idle: 2d\n", "3:3: mapping key \"idle\" already defined at [2:3]", ""},
+		{"list under a text", "audiences: a\n  - b\n", "2:6: audiences: want a list, such as [one, two]", ""},
+		{"colon in a value", "audience: a: b\n", "1:11: there is a colon with a space inside a value", "in quotes"},
+		{"backslash", "audience: \"a\\d\"\n", "1:14: there is a \\ in double quotes", "in single quotes"},
+		{"UTF-16", "\xff\xfel\x00", " is UTF-16", "UTF-8"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Load(config.Source{File: write(t, test.file)})
+			problems := config.AsProblems(err)
+			if len(problems) != 1 {
+				t.Fatalf("%d problems, want 1: %v", len(problems), err)
+			}
+			p := problems[0]
+			if _, place, _ := strings.Cut(p.Error(), head); !strings.HasPrefix(place, test.want) {
+				t.Errorf("%q, want %q", p.Error(), test.want)
+			}
+			if !strings.Contains(p.Hint, test.hint) || test.hint == "" && p.Hint != "" {
+				t.Errorf("hint %q, want %q", p.Hint, test.hint)
+			}
+		})
+	}
+}
