@@ -63,16 +63,9 @@ func (p schemePlace) find(r *http.Request) (string, error) {
 	if value == "" || err != nil {
 		return "", err
 	}
-	n := len(p.scheme)
-	if len(value) < n || !strings.EqualFold(value[:n], p.scheme) || len(value) > n && strict.TokenByte(value[n]) {
-		if listsScheme(value, p.scheme) {
-			return "", fmt.Errorf("%w: a list of credentials", ErrRequest)
-		}
-		return "", nil
-	}
-	token := strings.TrimLeft(value[n:], " ")
-	if token == "" || token == value[n:] {
-		return "", fmt.Errorf("%w: not one token after the scheme", ErrRequest)
+	token, err := strict.Credentials(value, p.scheme)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	return token, nil
 }
@@ -120,20 +113,4 @@ func onlyLine(r *http.Request, header string) (string, error) {
 	default:
 		return "", fmt.Errorf("%w: %d lines of the header %s", ErrTwoTokens, len(lines), header)
 	}
-}
-
-// listsScheme reports whether a list of credentials, which has no place in
-// this header (RFC 9110 §11.6.2), holds the scheme after its first element.
-func listsScheme(value, scheme string) bool {
-	_, rest, more := strings.Cut(value, ",")
-	for more {
-		var element string
-		element, rest, more = strings.Cut(rest, ",")
-		element = strings.Trim(element, " \t")
-		n := len(scheme)
-		if len(element) >= n && strings.EqualFold(element[:n], scheme) && (len(element) == n || !strict.TokenByte(element[n])) {
-			return true
-		}
-	}
-	return false
 }

@@ -14,6 +14,9 @@ import (
 // meets every need. The handler finds the claims with ClaimsFrom. Every other
 // request is answered here: there is no second middleware to forget.
 //
+// Require panics on a nil Need, as on every other that can never be met: it is called
+// where routes are set up.
+//
 // No request is exempt: an OPTIONS request needs a token like any other. A CORS
 // preflight carries none, so CORS middleware stands outside of Require and
 // answers preflights itself.
@@ -22,6 +25,9 @@ import (
 // forbid caching of what the handler answers, except after a token in the
 // query: then it sets Cache-Control: private (RFC 6750 §2.3).
 func (v *Verifier) Require(needs ...Need) func(http.Handler) http.Handler {
+	if slices.Contains(needs, nil) {
+		panic("doorward: Require was given a nil Need")
+	}
 	needs = slices.Clone(needs)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

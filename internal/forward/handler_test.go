@@ -174,7 +174,7 @@ func TestRefusalInTheLog(t *testing.T) {
 	})
 	w.ask(trusted, strings.ReplaceAll(nginx, "/orders/7?x=1", "/admin/7?x=1"))
 	for _, part := range []string{
-		` error=insufficient_scope reason="doorward: role missing: wants one of [admin], has [staff]" sub=u_alice sid=`,
+		` error=insufficient_scope reason="doorward: role missing: wants one of [\"admin\"], has [\"staff\"]" sub=u_alice sid=`,
 		" rule=/admin/** path=/admin/7 proxy=nginx\n",
 	} {
 		if !strings.Contains(logs.String(), part) {

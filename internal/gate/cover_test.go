@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/doorward/doorward/internal/gate"
 	"pgregory.net/rapid"
@@ -53,6 +54,27 @@ func TestRulesThatAreNeverReached(t *testing.T) {
 				t.Errorf("%v, want %q of the last rule", err, test.want)
 			}
 		})
+	}
+}
+
+// TestRulesThatNothingMeets: what no token can meet is a mistake in the configuration, and stops no server that runs.
+func TestRulesThatNothingMeets(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		route gate.Route
+		want  string
+	}{
+		{gate.Route{Path: "/a", Scope: []string{"b c"}}, `/a: scope ["b c"]: want words`},
+		{gate.Route{Path: "/a", Scope: []string{"b", `c"`}}, "want words"},
+		{gate.Route{Path: "/a", Scope: []string{"é"}}, "want words"},
+		{gate.Route{Path: "/a", Scope: []string{""}}, "is empty"},
+		{gate.Route{Path: "/a", Roles: []string{"b", ""}}, "is empty"},
+		{gate.Route{Path: "/a", Recent: time.Second - 1}, "less than a second"},
+	} {
+		err := gate.Config{Routes: []gate.Route{tt.route}}.Validate()
+		if _, ok := errors.AsType[*gate.RouteError](err); !ok || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: %v, want %s", tt.route, err, tt.want)
+		}
 	}
 }
 

@@ -44,11 +44,11 @@ func TestRefusalsInTheLog(t *testing.T) {
 	}{
 		{
 			"/Admin/a%20b?token=SECRET", "GET", alice, "/Admin/a%20b",
-			who(set.SessionID, "error", "insufficient_scope", "reason", "doorward: role missing: wants one of [admin chief], has [staff]", "rule", "/admin/**"),
+			who(set.SessionID, "error", "insufficient_scope", "reason", "doorward: role missing: wants one of [\"admin\" \"chief\"], has [\"staff\"]", "rule", "/admin/**"),
 		},
 		{
 			"/reports/7", "GET", alice, "/reports/7",
-			who(set.SessionID, "error", "insufficient_scope", "reason", "doorward: scope missing: wants [reports:read reports:sign], has [reports:read reports:write]", "rule", "/reports/**"),
+			who(set.SessionID, "error", "insufficient_scope", "reason", "doorward: scope missing: wants [\"reports:read\" \"reports:sign\"], has [\"reports:read\" \"reports:write\"]", "rule", "/reports/**"),
 		},
 		{"/x", "GET", bearer(ended.AccessToken), "/x", who(ended.SessionID, "error", "invalid_token", "reason", "doorward: token revoked", "rule", "default")},
 		{"/x?a=b", "GET", nil, "/x", map[string]any{"error": "missing_token", "reason": "doorward: no token", "rule": "default"}},

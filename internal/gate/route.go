@@ -128,10 +128,15 @@ func (r Route) validate() error {
 		return errors.New("forwarding a foreign Authorization needs access: public")
 	case r.Recent < 0 || r.Timeout < 0 || r.YoungWhenStale < 0:
 		return errors.New("a time is negative")
+	case r.Recent > 0 && r.Recent < time.Second:
+		return errors.New("recent is less than a second")
 	case r.WebSocket && len(r.Methods) > 0 && !slices.Contains(r.Methods, http.MethodGet):
 		return errors.New("websocket needs GET among the methods: every WebSocket begins with it")
 	case slices.Contains(r.Roles, "") || slices.Contains(r.Scope, ""):
 		return errors.New("a role or a word of the scope is empty")
+	}
+	if _, err := doorward.Scope(r.Scope).MarshalText(); err != nil {
+		return fmt.Errorf("scope %q: want words of printable ASCII without space, quote and backslash", r.Scope)
 	}
 	return checkMethods(r.Methods)
 }

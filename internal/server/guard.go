@@ -169,7 +169,7 @@ func checkAdmin(claims *doorward.Claims) error {
 	}
 	f := &endpoint.Failure{
 		Status: http.StatusForbidden, Code: "insufficient_scope", Description: "the role admin is needed",
-		Cause: fmt.Errorf("%w: wants %s, has %v", doorward.ErrRole, account.RoleAdmin, claims.Roles),
+		Cause: fmt.Errorf("%w: wants %q, has %q", doorward.ErrRole, account.RoleAdmin, claims.Roles),
 	}
 	if mustChange(claims) {
 		f.Description = "the initial password must be changed first: POST /password with current and new, then use the new token"

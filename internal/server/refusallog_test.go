@@ -68,7 +68,7 @@ func TestRefusalsInTheLog(t *testing.T) {
 		},
 		{
 			"no admin", w.do("GET", "/admin/v1/users", nil, bearer(one)), "insufficient_scope",
-			map[string]any{"reason": "doorward: role missing: wants admin, has [staff]", "sub": w.alice, "sid": me},
+			map[string]any{"reason": "doorward: role missing: wants \"admin\", has [\"staff\"]", "sub": w.alice, "sid": me},
 		},
 		{
 			"API key", w.do("GET", "/me", nil, bearer(key.text("key"))), "invalid_token",

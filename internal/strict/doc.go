@@ -6,8 +6,8 @@
 // UTF-8 and lone surrogates, and matches struct fields without regard to case. This package does none of that,
 // and it refuses without allocating memory, since what it refuses comes from strangers.
 //
-// It also checks the alphabets of HTTP credentials ([Token], [Token68], [Quotable]), compares media types, and reads a
-// [NumericDate].
+// It also reads HTTP [Credentials], checks their alphabets ([Token], [Token68], [Quotable]), compares media types, and
+// reads a [NumericDate].
 //
 // All functions are safe for concurrent use. The errors are fixed values; none quotes its input.
 package strict
@@ -29,5 +29,7 @@ var (
 	ErrDuplicate = errors.New("strict: two members of one JSON object have the same name")
 	ErrMembers   = errors.New("strict: too many members in a JSON object")
 	ErrDepth     = errors.New("strict: JSON nested too deep")
+	ErrList      = errors.New("strict: a list of credentials")
+	ErrSingle    = errors.New("strict: not one token after the scheme")
 	ErrTrailing  = errors.New("strict: something follows the JSON value")
 )
