@@ -83,6 +83,9 @@ func (l layer) syntax(err error) {
 	*l.faults = append(*l.faults, p)
 }
 
+// secretKey are the names under which other programs are given a secret to sign with.
+var secretKey = regexp.MustCompile(`(?i)^([a-z]+\.)?((master|jwt|signing|private|app|token|session)_?)?(secret|key|secret_?key)$`)
+
 // mapping applies the members of n, whose keys continue prefix.
 func (l layer) mapping(prefix string, n ast.Node) {
 	m, ok := n.(*ast.MappingNode)
@@ -117,6 +120,8 @@ func (l layer) member(key string, member *ast.MappingValueNode) {
 		l.faults.add(l.at(member.Key), nameOnly(key), "unknown key")
 		if near := nearest(key); near != "" {
 			l.faults.hint("did you mean " + near)
+		} else if secretKey.MatchString(key) {
+			l.faults.hint("Doorward makes its keys itself; where the master key is not in the data folder, master_key_file names its file")
 		}
 	}
 }
@@ -130,11 +135,9 @@ func (l layer) set(s Setting, n ast.Node) {
 		return
 	}
 	if err := s.bind(l.cfg).node(n); err != nil {
-		if part, ok := errors.AsType[*misplaced](err); ok {
-			l.faults.add(l.at(part.node), strings.TrimSuffix(s.Key+"."+part.name, "."), "%v", part.err)
-			return
+		for _, part := range inside(s.Key, n, err) {
+			l.faults.add(l.at(part.node), part.name, "%v", part.err)
 		}
-		l.faults.add(l.at(n), s.Key, "%v", err)
 		return
 	}
 	if s.Key == "routes" {

@@ -27,7 +27,35 @@ type misplaced struct {
 	err  error
 }
 
-func (m *misplaced) Error() string { return m.name + ": " + m.err.Error() }
+// faulty is everything that is wrong with the parts of a value.
+type faulty []misplaced
+
+func (f faulty) Error() string {
+	errs := make([]error, len(f))
+	for i, m := range f {
+		errs[i] = fmt.Errorf("%s: %w", m.name, m.err)
+	}
+	return errors.Join(errs...).Error()
+}
+
+func (f faulty) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+// inside returns the faults of err, which is of the value n of the part called name.
+func inside(name string, n ast.Node, err error) faulty {
+	parts, ok := errors.AsType[faulty](err)
+	if !ok {
+		return faulty{{n, name, err}}
+	}
+	for i := range parts {
+		parts[i].name = strings.Trim(name+"."+parts[i].name, ".")
+	}
+	return parts
+}
 
 var errFileOnly = errors.New("is set in the configuration file alone")
 
@@ -36,23 +64,19 @@ func (o object) parse(string) error { return errFileOnly }
 func (o object) node(n ast.Node) error {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
-		return &misplaced{n, "", errors.New("want names and values, such as {path: /, access: public}")}
+		return faulty{{n, "", fmt.Errorf("want names and values, such as {%s: …}", o[0].name)}}
 	}
+	var faults faulty
 	for _, pair := range m.Values {
 		name, ok := stringOf(pair.Key)
 		part := o.find(name)
 		if !ok || part == nil {
-			return &misplaced{pair.Key, "", fmt.Errorf("unknown key %q; want %s", nameOnly(name), orList(o.names()))}
-		}
-		if err := part.node(pair.Value); err != nil {
-			inner, ok := errors.AsType[*misplaced](err)
-			if !ok {
-				return &misplaced{pair.Value, name, err}
-			}
-			return &misplaced{inner.node, strings.TrimSuffix(name+"."+inner.name, "."), inner.err}
+			faults = append(faults, misplaced{pair.Key, "", fmt.Errorf("unknown key %q; want %s", nameOnly(name), orList(o.names()))})
+		} else if err := part.node(pair.Value); err != nil {
+			faults = append(faults, inside(name, pair.Value, err)...)
 		}
 	}
-	return nil
+	return faults.err()
 }
 
 func (o object) text() string { return o.yaml() }
@@ -124,14 +148,15 @@ func (v objects[T]) node(n ast.Node) error {
 		return errors.New("want a list, such as [{path: /, access: public}]")
 	}
 	all := make([]T, len(seq.Values))
+	var faults faulty
 	for i, item := range seq.Values {
 		v.mark(&all[i], item)
 		if err := v.form(&all[i]).node(item); err != nil {
-			return err
+			faults = append(faults, inside("", item, err)...)
 		}
 	}
 	*v.p = all
-	return nil
+	return faults.err()
 }
 
 func (v objects[T]) text() string {
@@ -163,7 +188,7 @@ func (v literals) node(n ast.Node) error {
 	for _, pair := range m.Values {
 		name, ok := stringOf(pair.Key)
 		if !ok {
-			return &misplaced{pair.Key, "", errors.New("want a name")}
+			return faulty{{pair.Key, "", errors.New("want a name")}}
 		}
 		switch value := pair.Value.(type) {
 		case *ast.StringNode:
@@ -175,7 +200,7 @@ func (v literals) node(n ast.Node) error {
 		case *ast.NullNode:
 			all[name] = nil
 		default:
-			return &misplaced{pair.Value, nameOnly(name), errors.New("want a text, a whole number, true, false or null")}
+			return faulty{{pair.Value, nameOnly(name), errors.New("want a text, a whole number, true, false or null")}}
 		}
 	}
 	*v.p = all

@@ -37,9 +37,9 @@ func (v text) parse(s string) error {
 }
 
 func (v text) node(n ast.Node) error {
-	s, ok := stringOf(n)
-	if !ok {
-		return errors.New("want a text; put it in quotes if it looks like something else")
+	s, err := textOf(n, v.check)
+	if err != nil {
+		return err
 	}
 	return v.parse(s)
 }
@@ -61,9 +61,9 @@ func (v secret) parse(s string) error {
 }
 
 func (v secret) node(n ast.Node) error {
-	s, ok := stringOf(n)
-	if !ok {
-		return errors.New("want a text; put it in quotes if it looks like something else")
+	s, err := textOf(n, v.check)
+	if err != nil {
+		return err
 	}
 	return v.parse(s)
 }
@@ -95,15 +95,12 @@ func (v list) node(n ast.Node) error {
 	}
 	words := []string{}
 	for _, item := range seq.Values {
-		s, ok := stringOf(item)
-		if !ok {
-			s, ok = joined(item)
+		s, err := textOf(item, v.check)
+		if err == nil {
+			err = v.check(s)
 		}
-		if !ok {
-			return &misplaced{item, "", errors.New("want a list of texts; put each in quotes if it looks like something else")}
-		}
-		if err := v.check(s); err != nil {
-			return &misplaced{item, "", err}
+		if err != nil {
+			return faulty{{item, "", err}}
 		}
 		words = append(words, s)
 	}
@@ -242,6 +239,30 @@ func stringOf(n ast.Node) (string, bool) {
 		return n.Value.Value, true
 	}
 	return "", false
+}
+
+// textOf returns the text that n is. Of what is none, and could not stand here as a text either, it says what check says.
+func textOf(n ast.Node, check func(string) error) (string, error) {
+	if s, ok := stringOf(n); ok {
+		return s, nil
+	}
+	if s, ok := joined(n); ok {
+		return s, nil
+	}
+	switch n.(type) {
+	case *ast.NullNode:
+		return "", errors.New("has no value")
+	case *ast.SequenceNode:
+		return "", errors.New("want a text, and no list")
+	case *ast.MappingNode:
+		return "", errors.New("want a text; put it in quotes if a colon is a part of it")
+	case *ast.AliasNode, *ast.AnchorNode, *ast.TagNode:
+		return "", errors.New("want a text; put it in quotes, since *, & and ! have a meaning of their own where a value begins")
+	}
+	if err := check(n.GetToken().Value); err != nil {
+		return "", err
+	}
+	return "", errors.New("want a text; put it in quotes")
 }
 
 // joined returns the text that the parser has taken apart at a colon, as it does with reports:read in brackets within

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ func TestTextsWithColons(t *testing.T) {
 	}
 	for _, scope := range []string{"[a: b]", "[\"a\":b]", "[a:\"b\"]", "[a :b]", "[a:\tb]", "[a:b: c]", "[a:{b: c}]", "[a:[b]]", "[{a:b, c:d}]", "[{a:b}]"} {
 		_, err := config.Load(config.Source{File: write(t, "routes: [{path: /, require: {scope: "+scope+"}}]\n")})
-		if err == nil || !strings.Contains(err.Error(), "routes.require.scope: want a list of texts") && !strings.Contains(err.Error(), "must be specified") {
+		if err == nil || !strings.Contains(err.Error(), "routes.require.scope: want a text") && !strings.Contains(err.Error(), "must be specified") {
 			t.Errorf("%s: %v", scope, err)
 		}
 	}
@@ -97,5 +98,62 @@ func TestMistakesInYAML(t *testing.T) {
 				t.Errorf("hint %q, want %q", p.Hint, test.hint)
 			}
 		})
+	}
+}
+
+// What a value should be is told at once, not first that it should be in quotes.
+func TestValuesOfAnotherType(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{
+		"listen: 8080\n":                                 "listen: want host:port, such as 127.0.0.1:8080",
+		"accounts.registration: true\n":                  "accounts.registration: want closed or open",
+		"trusted_proxies: [10]\n":                        "trusted_proxies: want addresses, or networks such as 10.0.0.0/8",
+		"audience: 12\n":                                 "audience: want a text; put it in quotes",
+		"issuer:\n  - https://a.example\n":               "issuer: want a text, and no list",
+		"audiences: [a: b]\n":                            "audiences: want a text; put it in quotes if a colon is a part of it",
+		"listen: *:8080\n":                               "listen: want a text; put it in quotes, since *, & and !",
+		"routes: [{path: }]\n":                           "routes.path: has no value",
+		"routes: [{path: /, require: [admin]}]\n":        "routes.require: want names and values, such as {roles: …}",
+		"routes: [/admin]\n":                             "routes: want names and values, such as {path: …}",
+		"upstream.token: x-access-token\n":               "upstream.token: want names and values, such as {header: …}",
+		"routes: [{path: /, cors: https://a.example}]\n": "routes.cors: want names and values, such as {origins: …}",
+	} {
+		_, err := config.Load(config.Source{File: write(t, file)})
+		ps := config.AsProblems(err)
+		if len(ps) != 1 || !strings.HasPrefix(ps[0].Key+": "+ps[0].Text, want) || ps[0].Hint != "" {
+			t.Errorf("%q: %v, want %q", file, err, want)
+		}
+	}
+}
+
+// Every rule that is wrong is told, and everything that is wrong with it.
+func TestEveryWrongRuleIsTold(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load(config.Source{File: write(t, "routes:\n  - {path: /a, access: nobody, timeout: 5}\n  - {path: /b}\n  - /c\n  - {path: /d, require: {roles: admin, role: x}}\n")})
+	got := make([]string, 0, 5)
+	for _, p := range config.AsProblems(err) {
+		p.Where = filepath.Base(p.Where)
+		got = append(got, p.Error())
+	}
+	want := []string{
+		"doorward.yaml:2:24: routes.access: want token, optional, public or deny",
+		"doorward.yaml:2:41: routes.timeout: want a duration with its unit, such as 90s, 10m, 12h or 14d",
+		"doorward.yaml:4:5: routes: want names and values, such as {path: …}",
+		"doorward.yaml:5:33: routes.require.roles: want a list, such as [one, two]",
+		"doorward.yaml:5:40: routes.require: unknown key \"role\"; want roles, scope or recent",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Who looks for the secret of other programs is told that there is none.
+func TestKeysOfOtherPrograms(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"secret", "jwt_secret", "master_key", "secret_key", "JWT_SECRET_KEY", "signing_key", "jwt.secret"} {
+		_, err := config.Load(config.Source{File: write(t, key+": x\n")})
+		if ps := config.AsProblems(err); len(ps) != 1 || !strings.Contains(ps[0].Hint, "master_key_file") {
+			t.Errorf("%s: %+v", key, ps)
+		}
 	}
 }
