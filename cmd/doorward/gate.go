@@ -65,17 +65,23 @@ func checkFiles(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	_, err = gateConfig(cfg)
-	if err == nil {
-		err = checkHidden(cfg)
+	var faults config.Problems
+	_, wrong := gateConfig(cfg)
+	_, missing := rootCAs(cfg)
+	for _, err := range []error{wrong, checkHidden(cfg), missing} {
+		problems := config.AsProblems(err)
+		if err != nil && problems == nil {
+			return err
+		}
+		faults = append(faults, problems...)
 	}
-	if err == nil {
-		_, err = rootCAs(cfg)
+	if len(faults) > 0 {
+		return faults
 	}
-	return err
+	return nil
 }
 
-// checkHidden refuses a rule for an address where Doorward itself answers, so that the gate is never asked. Where there are
+// checkHidden refuses rules for an address where Doorward itself answers, so that the gate is never asked. Where there are
 // trusted proxies they may ask about that address of another host.
 func checkHidden(cfg *config.Config) error {
 	if cfg.Upstream == "" || len(cfg.TrustedProxies) > 0 {
@@ -85,6 +91,7 @@ func checkHidden(cfg *config.Config) error {
 		Prefix: cfg.Prefix, Registration: cfg.Registration == "open", Clients: &account.Clients{}, Endpoints: apikey.Routes(nil, nil, nil, ""),
 		Upstream: http.NotFoundHandler(), ForwardAuth: &forward.Handler{},
 	}, cfg.Issuer)
+	var faults config.Problems
 	for _, route := range cfg.Routes {
 		base, below := strings.CutSuffix(route.Path, "/**")
 		path, err := url.PathUnescape(base)
@@ -95,7 +102,10 @@ func checkHidden(cfg *config.Config) error {
 		if !below && !hides(path+"/", below) {
 			hint += "; if the upstream's address is " + path + "/, write it so"
 		}
-		return config.Problems{{Where: route.Where, Key: "routes", Text: route.Path + ": is never reached: Doorward itself answers there", Hint: hint}}
+		faults = append(faults, config.Problem{Where: route.Where, Key: "routes", Text: route.Path + ": is never reached: Doorward itself answers there", Hint: hint})
+	}
+	if len(faults) > 0 {
+		return faults
 	}
 	return nil
 }
@@ -122,8 +132,12 @@ func gateConfig(cfg *config.Config) (gate.Config, error) {
 		return set, err
 	}
 	err = set.Validate()
-	if wrong, ok := errors.AsType[*gate.RouteError](err); ok {
-		return set, config.Problems{{Where: cfg.Routes[wrong.Index].Where, Key: "routes", Text: wrong.Err.Error()}}
+	if wrong, ok := errors.AsType[gate.RouteErrors](err); ok {
+		var faults config.Problems
+		for _, e := range wrong {
+			faults = append(faults, config.Problem{Where: cfg.Routes[e.Index].Where, Key: "routes", Text: e.Err.Error()})
+		}
+		return set, faults
 	}
 	if wrong, ok := errors.AsType[*gate.FieldError](err); ok {
 		return set, gateProblem(cfg, wrong)

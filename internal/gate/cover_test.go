@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -145,4 +146,28 @@ func reaches(choose func(wire, method string) int, path string, index int) bool 
 		}
 	}
 	return false
+}
+
+// Every rule that is wrong is in the error, with its own index. A rule that is wrong covers no other one.
+func TestEveryWrongRule(t *testing.T) {
+	t.Parallel()
+	err := gate.Config{Routes: []gate.Route{
+		{}, {Path: "/a/**"}, {Path: "/a/b"}, {Path: "/<c>"}, {Path: "/d", WebSocket: true, Methods: []string{"POST"}}, {Path: "/d"}, {Path: "/a"},
+	}}.Validate()
+	all, ok := errors.AsType[gate.RouteErrors](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	got := map[int]string{}
+	for _, e := range all {
+		got[e.Index], _, _ = strings.Cut(e.Err.Error(), ";")
+	}
+	want := map[int]string{
+		0: "rule: path is missing", 2: "/a/b: is never reached: whatever it fits falls under rule 2 (/a/**) before",
+		3: "/<c>: <name>, {name} and :name mean nothing here", 4: "/d: websocket needs GET among the methods: every WebSocket begins with it",
+		6: "/a: is never reached: whatever it fits falls under rule 2 (/a/**) before",
+	}
+	if !maps.Equal(want, got) {
+		t.Errorf("%v, want %v", got, want)
+	}
 }

@@ -89,6 +89,21 @@ func (e *RouteError) Error() string { return "gate: " + e.Err.Error() }
 // Unwrap returns what is wrong.
 func (e *RouteError) Unwrap() error { return e.Err }
 
+// RouteErrors is all rules that are wrong, in order.
+type RouteErrors []*RouteError
+
+// Error says what is wrong, a line for each.
+func (es RouteErrors) Error() string { return errors.Join(es.Unwrap()...).Error() }
+
+// Unwrap returns each of them.
+func (es RouteErrors) Unwrap() []error {
+	errs := make([]error, len(es))
+	for i, e := range es {
+		errs[i] = e
+	}
+	return errs
+}
+
 // FieldError says which field of a Config is wrong: its path, such as Names.Subject.
 type FieldError struct {
 	Field string
@@ -101,8 +116,8 @@ func (e *FieldError) Error() string { return "gate: Config." + e.Field + ": " + 
 // Unwrap returns what is wrong.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// Validate checks everything that can be checked without an issuer. Its error is a FieldError or a
-// RouteError.
+// Validate checks everything that can be checked without an issuer. Its error is a FieldError or
+// RouteErrors.
 func (c Config) Validate() error {
 	if c.Default != AccessToken && c.Default != AccessDeny {
 		return &FieldError{"Default", errors.New("want AccessToken or AccessDeny")}
@@ -117,6 +132,7 @@ func (c Config) Validate() error {
 		}
 	}
 	var rules []rule
+	var wrong RouteErrors
 	for i, route := range c.Routes {
 		r, err := newRule(route, c.ExactCase)
 		if err == nil {
@@ -129,9 +145,12 @@ func (c Config) Validate() error {
 			err = errors.New("the token and the upstream's own dialect cannot both be in Authorization")
 		}
 		if err != nil {
-			return &RouteError{i, fmt.Errorf("%s: %w", cmp.Or(route.Path, "rule"), err)}
+			wrong = append(wrong, &RouteError{i, fmt.Errorf("%s: %w", cmp.Or(route.Path, "rule"), err)})
 		}
-		rules = append(rules, r)
+		rules = append(rules, r) // also one that is wrong: the zero rule covers nothing
+	}
+	if wrong != nil {
+		return wrong
 	}
 	_, err := newDialect(c.Token, c.Names)
 	return err
