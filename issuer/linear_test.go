@@ -19,6 +19,7 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/postgrestest"
+	"github.com/doorward/doorward/internal/sqlstore/accounts"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/postgres"
 )
@@ -267,7 +268,7 @@ func TestLinearizable(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
 		store := openSQLite(t, filepath.Join(t.TempDir(), "doorward.db"))
-		checkHistories(t, linearWorld(t, store, store), rounds(25, 2000))
+		checkHistories(t, linearWorld(t, store, accounts.In(store.Store)), rounds(25, 2000))
 	})
 	t.Run("Postgres", func(t *testing.T) {
 		t.Parallel()
@@ -276,7 +277,7 @@ func TestLinearizable(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = store.Close() })
-		checkHistories(t, linearWorld(t, store, store), rounds(25, 1000))
+		checkHistories(t, linearWorld(t, store, accounts.In(store.Store)), rounds(25, 1000))
 	})
 }
 
@@ -343,7 +344,7 @@ func TestLinearizableFindsFaults(t *testing.T) {
 			t.Parallel()
 			store := openSQLite(t, filepath.Join(t.TempDir(), "doorward.db"))
 			fault.Store = store
-			w := linearWorld(t, fault, store)
+			w := linearWorld(t, fault, accounts.In(store.Store))
 			for range 200 {
 				if w.checkHistory(w.record(5, 12)) == porcupine.Illegal {
 					return

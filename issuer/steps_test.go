@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/sqlstore/accounts"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -90,7 +91,7 @@ var enders = []struct {
 		return w.RevokeSubject(w.t.Context(), "ada", issuer.Event{})
 	}},
 	{"password change", func(w *world, _ issuer.TokenSet) error {
-		cut, err := w.cfg.Store.(*steps).Store.(*sqlite.Store).SetPassword(w.t.Context(), "ada",
+		cut, err := accounts.In(w.cfg.Store.(*steps).Store.(*sqlite.Store).Store).SetPassword(w.t.Context(), "ada",
 			account.NewPassword{Hash: "new"}, issuer.Event{Kind: account.EventPasswordChange})
 		w.Apply(cut)
 		return err
@@ -128,7 +129,7 @@ func stepped(t *testing.T) (w, elsewhere *world, s *steps) {
 		s = &steps{Store: c.Store}
 		c.Store = s
 	})
-	_, err := s.Store.(*sqlite.Store).CreateUser(t.Context(), account.UserRow{ID: "ada", Name: "ada", Canonical: "ada", Hash: "old"}, issuer.Event{})
+	_, err := accounts.In(s.Store.(*sqlite.Store).Store).CreateUser(t.Context(), account.UserRow{ID: "ada", Name: "ada", Canonical: "ada", Hash: "old"}, issuer.Event{})
 	if err != nil {
 		t.Fatal(err)
 	}

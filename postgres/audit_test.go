@@ -10,20 +10,20 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
-	"github.com/doorward/doorward/postgres"
 )
 
 const insertAudit = `INSERT INTO audit (at, kind, actor, address, request_id, subject, session, reason)
 	VALUES (1, 'test', '', '', $1, '', '', '')`
 
 // nodes are processes on one database with one master key.
-func nodes(t *testing.T, n int) ([]*postgres.Store, []*audit.Sealer, *sql.DB, issuer.MasterKey) {
+func nodes(t *testing.T, n int) ([]*sqlstore.Ledger, []*audit.Sealer, *sql.DB, issuer.MasterKey) {
 	t.Helper()
 	url, master := template(t), issuer.GenerateMasterKey()
-	stores, sealers := make([]*postgres.Store, n), make([]*audit.Sealer, n)
+	stores, sealers := make([]*sqlstore.Ledger, n), make([]*audit.Sealer, n)
 	for i := range n {
-		stores[i] = open(t, url)
+		stores[i] = sqlstore.LedgerIn(open(t, url).Store)
 		var err error
 		if sealers[i], err = audit.NewSealer(audit.Config{Store: stores[i], MasterKey: master}); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/postgrestest"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/postgres"
 )
@@ -20,7 +21,7 @@ const feedCursor = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 func pages(t *testing.T, nodes [2]*postgres.Store, after issuer.Cursor, limit int, between func(page int)) (ids []string, last feed.Page) {
 	t.Helper()
 	for n := 0; ; n++ {
-		page, err := nodes[n%2].RevocationPage(t.Context(), after, limit)
+		page, err := sqlstore.FeedIn(nodes[n%2].Store).RevocationPage(t.Context(), after, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +92,7 @@ func TestRevocationStream(t *testing.T) {
 	url := template(t)
 	nodes, db := [2]*postgres.Store{open(t, url), open(t, url)}, raw(t, url)
 	const insert = `INSERT INTO revocations (kind, id, before, expires_at, recorded_at) VALUES ('session', $1, '', 0, 1)`
-	f := feed.New(nodes[0])
+	f := feed.New(sqlstore.FeedIn(nodes[0].Store))
 	cursor := issuer.Cursor("")
 	follow := func() {
 		page, err := nodes[0].RevocationsSince(t.Context(), cursor)
@@ -104,7 +105,7 @@ func TestRevocationStream(t *testing.T) {
 	follow()
 	late := begin(t, db, insert, "late")
 	exec(t, db, insert, "early")
-	start, err := nodes[1].RevocationPage(t.Context(), "", 10)
+	start, err := sqlstore.FeedIn(nodes[1].Store).RevocationPage(t.Context(), "", 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func TestRevocationStream(t *testing.T) {
 			end = issuer.Cursor(strings.TrimSpace(place))
 		}
 	}
-	if a, err := feed.New(nodes[1]).Read(t.Context(), end, time.Time{}); err != nil || a.Snapshot || len(a.Page.Entries) != 0 {
+	if a, err := feed.New(sqlstore.FeedIn(nodes[1].Store)).Read(t.Context(), end, time.Time{}); err != nil || a.Snapshot || len(a.Page.Entries) != 0 {
 		t.Errorf("after the last event's place: %+v, %v", a.Page, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/doorward/doorward/internal/audit/audittest"
 	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/postgres"
 )
@@ -47,7 +48,7 @@ func TestAudit(t *testing.T) {
 			url = template(t)
 			databases.Store(dir, url)
 		}
-		return open(t, url.(string)), raw(t, url.(string))
+		return sqlstoretest.In(open(t, url.(string)).Store), raw(t, url.(string))
 	})
 }
 
@@ -60,7 +61,7 @@ func TestThrottle(t *testing.T) {
 			url = template(t)
 			databases.Store(dir, url)
 		}
-		return open(t, url.(string)), raw(t, url.(string))
+		return sqlstoretest.In(open(t, url.(string)).Store), raw(t, url.(string))
 	})
 }
 
@@ -87,15 +88,15 @@ func TestAPIKeys(t *testing.T) {
 }
 
 // folders returns a function that opens the database of a folder.
-func folders() func(t *testing.T, dir string) *postgres.Store {
+func folders() func(t *testing.T, dir string) sqlstoretest.Whole {
 	var databases sync.Map // the URL of each folder's database
-	return func(t *testing.T, dir string) *postgres.Store {
+	return func(t *testing.T, dir string) sqlstoretest.Whole {
 		url, ok := databases.Load(filepath.Clean(dir))
 		if !ok {
 			url = template(t)
 			databases.Store(filepath.Clean(dir), url)
 		}
-		return open(t, url.(string))
+		return sqlstoretest.In(open(t, url.(string)).Store)
 	}
 }
 

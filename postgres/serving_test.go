@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/postgres"
 )
 
@@ -17,13 +18,13 @@ func TestServingTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			if err := nodes[i%2].SetServing(t.Context(), fmt.Sprintf("node: %d\n", i)); err != nil {
+			if err := sqlstore.SetServing(t.Context(), nodes[i%2].Store, fmt.Sprintf("node: %d\n", i)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	if text, err := nodes[0].Serving(t.Context()); err != nil || !strings.HasPrefix(text, "node: ") {
+	if text, err := sqlstore.Serving(t.Context(), nodes[0].Store); err != nil || !strings.HasPrefix(text, "node: ") {
 		t.Errorf("Serving = %q, %v", text, err)
 	}
 }

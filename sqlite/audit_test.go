@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -48,8 +49,9 @@ func TestAttack_H10_KillWhileSealing(t *testing.T) {
 // sealedAll verifies the record and looks for rows in it.
 func sealedAll(t *testing.T, path string, master issuer.MasterKey, requests map[string]bool) {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path)
+	file, err := sqlite.Open(t.Context(), path)
 	must(t, err)
+	s := sqlstore.LedgerIn(file.Store)
 	sealer, err := audit.NewSealer(audit.Config{Store: s, MasterKey: master})
 	must(t, err, sealer.Seal(t.Context()))
 	report, err := audit.Verify(t.Context(), s, master, nil, func(int64, int64) {})
@@ -71,7 +73,7 @@ func sealedAll(t *testing.T, path string, master issuer.MasterKey, requests map[
 	if left != 0 || report.Records < int64(len(requests)) {
 		t.Errorf("of %d rows that were acknowledged %d are not sealed once", len(requests), left)
 	}
-	must(t, s.Close())
+	must(t, file.Close())
 }
 
 // TestSealingChild is the child process of the test above.
@@ -82,7 +84,7 @@ func TestSealingChild(t *testing.T) {
 	}
 	master, err := issuer.ParseMasterKey(os.Getenv(sealEnv + "_KEY"))
 	must(t, err)
-	s := openAt(t, path)
+	s := sqlstore.LedgerIn(openAt(t, path).Store)
 	sealer, err := audit.NewSealer(audit.Config{Store: s, MasterKey: master})
 	must(t, err)
 	failed := make(chan error)

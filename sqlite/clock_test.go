@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/internal/sqlstore/accounts"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -26,7 +27,7 @@ func TestPrune(t *testing.T) {
 		live := create(t, s, issuer.NewSession{Subject: "u_1", Handle: issuer.Digest{4}, Idle: 60 * day, Absolute: 60 * day})
 		_, err := s.EndSession(t.Context(), ended.ID, "logout", event)
 		must(t, err)
-		_, _, err = s.Reserve(t.Context(), [32]byte{1}, 1, time.Minute, event)
+		_, _, err = accounts.In(s.Store).Reserve(t.Context(), [32]byte{1}, 1, time.Minute, event)
 		must(t, err)
 
 		const expiry = 11 * time.Minute // the longest token and the slack

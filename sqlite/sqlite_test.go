@@ -13,6 +13,7 @@ import (
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/audit/audittest"
 	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -29,7 +30,7 @@ func TestStore(t *testing.T) {
 func TestPeople(t *testing.T) {
 	t.Parallel()
 	accounttest.TestStore(t, func(t *testing.T, dir string) accounttest.Store {
-		return openAt(t, filepath.Join(dir, "doorward.db"))
+		return sqlstoretest.In(openAt(t, filepath.Join(dir, "doorward.db")).Store)
 	})
 }
 
@@ -37,7 +38,7 @@ func TestAudit(t *testing.T) {
 	t.Parallel()
 	audittest.TestStore(t, func(t *testing.T, dir string) (audit.Store, *sql.DB) {
 		path := filepath.Join(dir, "doorward.db")
-		return openAt(t, path), raw(t, path)
+		return sqlstoretest.In(openAt(t, path).Store), raw(t, path)
 	})
 }
 
@@ -45,7 +46,7 @@ func TestThrottle(t *testing.T) {
 	t.Parallel()
 	accounttest.TestThrottle(t, func(t *testing.T, dir string) (account.Throttle, *sql.DB) {
 		path := filepath.Join(dir, "doorward.db")
-		return openAt(t, path), raw(t, path)
+		return sqlstoretest.In(openAt(t, path).Store), raw(t, path)
 	})
 }
 
@@ -54,7 +55,7 @@ func TestSessionLimit(t *testing.T) {
 	accounttest.TestSessionLimit(t, func(t *testing.T, dir string) accounttest.Store {
 		s := openAt(t, filepath.Join(dir, "doorward.db"))
 		sqlstore.LimitSessions(s.Store, accounttest.SessionLimit)
-		return s
+		return sqlstoretest.In(s.Store)
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 // adminAPI makes the admin API of a configuration.
 func (n *node) adminAPI(cfg *config.Config, iss *issuer.Issuer) (*admin.Admin, error) {
 	return admin.New(admin.Config{
-		Issuer: iss, People: n.people, Clients: n.clients(), APIKeys: n.keys, Audit: n.store, MasterKey: n.master,
+		Issuer: iss, People: n.people, Clients: n.clients(), APIKeys: n.keys, Audit: n.store.audit, MasterKey: n.master,
 		NewIssuer: n.issuerOf, ExportHashes: cfg.ExportHashes, Prefix: cfg.Prefix,
 		Backups: n.copies,
 		Program: admin.Program{Version: readVersion(), Settings: settingsOf(cfg), Check: n.checkConfig},

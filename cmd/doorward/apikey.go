@@ -30,5 +30,5 @@ func (b *backend) apiKeys() *account.APIKeys {
 			audiences = append(audiences, name)
 		}
 	}
-	return account.NewAPIKeys(account.APIKeysConfig{Store: b.store, Audiences: audiences, Failures: limit(b.cfg.KeyFailures)})
+	return account.NewAPIKeys(account.APIKeysConfig{Store: b.store.accounts, Audiences: audiences, Failures: limit(b.cfg.KeyFailures)})
 }

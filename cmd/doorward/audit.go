@@ -13,7 +13,7 @@ func (a *app) auditCommand() *cobra.Command {
 		Shell: a.shell(),
 		Beside: func(cmd *cobra.Command, do func(context.Context, audits.Store) error) error {
 			return a.beside(cmd, func(ctx context.Context, b *backend) error {
-				return do(ctx, audits.Store{Store: b.store, People: b.people, Master: b.folder.masterKey})
+				return do(ctx, audits.Store{Store: b.store.audit, People: b.people, Master: b.folder.masterKey})
 			})
 		},
 		Progress: func() *progress.Bar { return a.progress("blocks verified") },

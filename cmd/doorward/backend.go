@@ -15,10 +15,10 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/internal/account"
-	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/move"
 	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/internal/sqlstore/accounts"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 	"github.com/doorward/doorward/password"
@@ -30,7 +30,7 @@ import (
 type backend struct {
 	cfg    *config.Config
 	folder folder
-	store  store
+	store  *store
 	hasher *password.Hasher
 	people *account.People
 	// breached is the file of breached passwords. It is nil if there is none or, with
@@ -40,35 +40,20 @@ type backend struct {
 	feed        *feed.Feed // of a server
 }
 
-// store is a *sqlite.Store or a *postgres.Store.
-type store interface {
+// database is a *sqlite.Store or a *postgres.Store.
+type database interface {
 	issuer.Store
-	audit.Store
-	feed.Source
-	accounts
-	Serving(ctx context.Context) (string, error)
-	SetServing(ctx context.Context, text string) error
 	Pools() map[string]sql.DBStats
 	ClockOffset() time.Duration
 	Close() error
 }
 
-// accounts is what a store keeps of people and programs.
-type accounts interface {
-	operators
-	account.BulkStore
-	account.ResetStore
-	account.DeviceStore
-	account.RoleStore
-	account.Throttle
-	account.ClientStore
-	account.APIKeyStore
-}
-
-// operators is what operators do with people.
-type operators interface {
-	account.Store
-	account.EditStore
+// store is a database with all that is in it.
+type store struct {
+	database
+	shared   *sqlstore.Store // under the database
+	accounts *accounts.Store
+	audit    *sqlstore.Ledger
 }
 
 // beside runs a command on the store beside a server, which may be running: it opens the store,
@@ -91,9 +76,9 @@ func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) erro
 }
 
 // besideStore calls do with the settings of the last serve, which a database holds itself.
-func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store store, do func(context.Context, *backend) error) error {
+func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store *store, do func(context.Context, *backend) error) error {
 	if cfg.OnPostgres() {
-		serving, err := store.Serving(cmd.Context())
+		serving, err := sqlstore.Serving(cmd.Context(), store.shared)
 		if err != nil {
 			return err
 		}
@@ -109,7 +94,7 @@ func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store store, d
 }
 
 // openStore opens the store of a configuration, unless a move of it has begun.
-func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store, error) {
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*store, error) {
 	if cfg.OnPostgres() {
 		s, err := openPostgres(ctx, cfg, log)
 		if err != nil {
@@ -126,26 +111,27 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 
 // prepareStore sets the limit of sessions of a store that was opened. A store that is being moved, or was moved to
 // another place, it closes and refuses.
-func prepareStore(ctx context.Context, s store, inner *sqlstore.Store, maxSessions int) (store, error) {
-	sqlstore.LimitSessions(inner, maxSessions)
-	err := move.CheckMoved(ctx, inner)
+func prepareStore(ctx context.Context, db database, shared *sqlstore.Store, maxSessions int) (*store, error) {
+	sqlstore.LimitSessions(shared, maxSessions)
+	err := move.CheckMoved(ctx, shared)
 	switch {
 	case err == nil:
-		return s, nil
+		return &store{db, shared, accounts.In(shared), sqlstore.LedgerIn(shared)}, nil
 	case errors.Is(err, move.ErrMoved):
 		err = failed(err, "--database names it; doorward migrate --back makes the folder usable again, as it was then", "the content of this data folder was moved to a database")
 	case errors.Is(err, move.ErrMoving):
 		err = failed(err, "run doorward migrate again: it goes on where it stopped; --back makes the folder usable again", "a move from a data folder to a database is not complete")
 	}
-	return nil, errors.Join(err, s.Close())
+	return nil, errors.Join(err, db.Close())
 }
 
-func newBackend(f folder, store store) (*backend, error) {
+func newBackend(f folder, store *store) (*backend, error) {
 	slots := max(2, runtime.GOMAXPROCS(0))
 	hasher := password.New(password.Config{Slots: slots, Reserved: slots / 2, Busy: besideHashes(slots)})
 	breached, breachedErr := openBreached(f.cfg)
+	kept := store.accounts
 	people, err := account.New(account.Config{
-		Store: store, Bulk: store, Resets: store, Devices: store, Edits: store, Roles: store, Throttle: store,
+		Store: kept, Bulk: kept, Resets: kept, Devices: kept, Edits: kept, Roles: kept, Throttle: kept,
 		Hasher: hasher, Reserved: hasher.Reserved(),
 		MinPassword: f.cfg.PasswordMinLength, ServiceNames: serviceNames(f.cfg), Breached: breached,
 	})

@@ -25,7 +25,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 		Args:    want("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.beside(cmd, func(ctx context.Context, b *backend) error {
-				file, ok := b.store.(*sqlite.Store)
+				file, ok := b.store.database.(*sqlite.Store)
 				if !ok {
 					return refused("pg_dump --schema=doorward, or the base backups of your PostgreSQL", "the store is a PostgreSQL database, which has tools of its own for that")
 				}
@@ -35,7 +35,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 				}
 				ev := event()
 				ev.Kind, ev.Reason = backup.EventMake, filepath.Base(args[0])
-				if err := b.store.Record(ctx, ev); err != nil { // A full disk is a reason for a copy on another one.
+				if err := b.store.audit.Record(ctx, ev); err != nil { // A full disk is a reason for a copy on another one.
 					a.note("this backup is not in the audit record: %v", err)
 				}
 				err := file.Backup(ctx, args[0])
@@ -55,7 +55,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 
 // backups are the copies that are made over HTTP, in the data folder; nil for a database.
 func (b *backend) backups() *backup.Folder {
-	file, ok := b.store.(*sqlite.Store)
+	file, ok := b.store.database.(*sqlite.Store)
 	if !ok {
 		return nil
 	}

@@ -19,5 +19,5 @@ func (a *app) clientCommand() *cobra.Command {
 }
 
 func (b *backend) clients() *account.Clients {
-	return account.NewClients(account.ClientsConfig{Store: b.store})
+	return account.NewClients(account.ClientsConfig{Store: b.store.accounts})
 }

@@ -7,7 +7,7 @@ import (
 
 // clockWatch tells the operator when this node's clock goes wrong, and when it is right again.
 type clockWatch struct {
-	store store
+	store database
 	log   *slog.Logger
 	wrong bool
 }

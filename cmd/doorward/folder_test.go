@@ -183,11 +183,15 @@ func TestAttack_G07(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Database = config.NewSecret("postgres://doorward:hunter2hunter2@db.example.com/doorward")
-	store, err := sqlite.Open(t.Context(), cfg.DatabasePath())
+	file, err := sqlite.Open(t.Context(), cfg.DatabasePath())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = store.Close() }()
+	defer func() { _ = file.Close() }()
+	store, err := prepareStore(t.Context(), file, file.Store, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	b, err := newBackend(f, store)
 	if err != nil {
 		t.Fatal(err)

@@ -5,10 +5,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/keys"
 	"github.com/doorward/doorward/internal/masterkey"
-	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
-	"github.com/doorward/doorward/postgres"
-	"github.com/doorward/doorward/sqlite"
 	"github.com/spf13/cobra"
 )
 
@@ -35,17 +32,9 @@ func (a *app) keyCommand() *cobra.Command {
 func (b *backend) keys(iss *issuer.Issuer) (keys.Store, error) {
 	master, err := b.folder.masterKey()
 	return keys.Store{
-		Issuer: iss, Audit: b.store, Master: master, MasterFile: b.cfg.MasterKeyFile,
+		Issuer: iss, Audit: b.store.audit, Master: master, MasterFile: b.cfg.MasterKeyFile,
 		ReplaceMaster: func(ctx context.Context, to issuer.MasterKey, ev issuer.Event) error {
-			return masterkey.Replace(ctx, sharedSQL(b.store), master, to, ev)
+			return masterkey.Replace(ctx, b.store.shared, master, to, ev)
 		},
 	}, err
-}
-
-// sharedSQL is what both kinds of store are made of.
-func sharedSQL(s store) *sqlstore.Store {
-	if file, ok := s.(*sqlite.Store); ok {
-		return file.Store
-	}
-	return s.(*postgres.Store).Store
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/postgres"
 )
 
@@ -54,13 +55,13 @@ func (b *backend) lastServing(ctx context.Context) (string, error) {
 	if !b.cfg.OnPostgres() {
 		return "", nil
 	}
-	return b.store.Serving(ctx)
+	return sqlstore.Serving(ctx, b.store.shared)
 }
 
 // leaveServing leaves the settings that commands beside this server need.
 func (b *backend) leaveServing(ctx context.Context, text string) error {
 	if b.cfg.OnPostgres() {
-		return b.store.SetServing(ctx, text)
+		return sqlstore.SetServing(ctx, b.store.shared, text)
 	}
 	path := b.cfg.ServingPath()
 	err := durable.Replace(path, text)

@@ -23,6 +23,7 @@ import (
 	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/internal/reference"
 	"github.com/doorward/doorward/internal/server"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
@@ -149,13 +150,13 @@ func (n *node) run(ctx context.Context) error {
 	if err := n.listenAdmin(ctx); err != nil {
 		return err
 	}
-	n.feed = feed.New(n.store)
+	n.feed = feed.New(sqlstore.FeedIn(n.store.shared))
 	iss, err := n.issuer(ctx, n.master, n.log)
 	if err != nil {
 		return err
 	}
 	n.sealer, err = audit.NewSealer(audit.Config{
-		Store: n.store, MasterKey: n.master, Retention: n.cfg.AuditRetention, KeyTTL: n.cfg.KeyLifetime, Logger: n.log,
+		Store: n.store.audit, MasterKey: n.master, Retention: n.cfg.AuditRetention, KeyTTL: n.cfg.KeyLifetime, Logger: n.log,
 	})
 	if err != nil {
 		return err
@@ -256,7 +257,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 	if err != nil {
 		return nil, nil, err
 	}
-	clients := account.NewClients(account.ClientsConfig{Store: n.store, Failures: limit(cfg.ClientFailures)})
+	clients := account.NewClients(account.ClientsConfig{Store: n.store.accounts, Failures: limit(cfg.ClientFailures)})
 	set := server.Config{
 		Admin: api.Routes(), AdminApart: cfg.AdminListen != "",
 		Issuer: iss, People: n.people, Clients: clients, Feed: n.feed, Audiences: cfg.Audiences,

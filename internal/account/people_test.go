@@ -16,6 +16,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
@@ -303,10 +304,11 @@ func hostileLines(t *testing.T) []string {
 // What the store says of a failure is not said again.
 func TestFailuresAreSaidOnce(t *testing.T) {
 	t.Parallel()
-	db := open(t, t.TempDir())
-	if err := db.Close(); err != nil {
+	file := openFile(t, t.TempDir())
+	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
+	db := sqlstoretest.In(file.Store)
 	people, err := account.New(account.Config{Store: db, Bulk: db, Edits: db, Roles: db, Throttle: db, Hasher: plain{}})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/account/accounttest"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/sqlite"
 )
 
@@ -16,7 +17,12 @@ func TestStore(t *testing.T) {
 }
 
 // open opens the store of a folder, which is closed when the test ends.
-func open(t *testing.T, dir string) *sqlite.Store {
+func open(t *testing.T, dir string) sqlstoretest.Whole {
+	t.Helper()
+	return sqlstoretest.In(openFile(t, dir).Store)
+}
+
+func openFile(t *testing.T, dir string) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "doorward.db"))
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/quota"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -26,7 +27,7 @@ const issuerURL = "https://auth.example"
 
 // watched is a store that counts what is asked of it about keys, and can be down.
 type watched struct {
-	*sqlite.Store
+	sqlstoretest.Whole
 	asked atomic.Int64
 	down  atomic.Bool
 	hold  chan struct{} // if not nil, every question waits until it is closed
@@ -40,7 +41,7 @@ func (s *watched) APIKey(ctx context.Context, id string) (account.APIKey, error)
 	if s.down.Load() {
 		return account.APIKey{}, issuer.ErrUnavailable
 	}
-	return s.Store.APIKey(ctx, id)
+	return s.Whole.APIKey(ctx, id)
 }
 
 type nobody struct{}
@@ -63,10 +64,11 @@ func newWorld(t *testing.T) *world {
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
-	w := &world{T: t, store: &watched{Store: db}}
+	whole := sqlstoretest.In(db.Store)
+	w := &world{T: t, store: &watched{Whole: whole}}
 	w.issuer, err = issuer.New(t.Context(), issuer.Config{Issuer: issuerURL, Store: db, MasterKey: issuer.GenerateMasterKey(), Subjects: nobody{}})
 	must(t, err)
-	_, err = db.CreateUser(t.Context(), account.UserRow{ID: "u_ada", Name: "Ada", Canonical: "ada", Hash: "$"}, issuer.Event{})
+	_, err = whole.CreateUser(t.Context(), account.UserRow{ID: "u_ada", Name: "Ada", Canonical: "ada", Hash: "$"}, issuer.Event{})
 	must(t, err)
 	w.keys = account.NewAPIKeys(account.APIKeysConfig{
 		Store: w.store, Audiences: []string{issuerURL, "orders"}, Failures: quota.Limits{Each: 3, All: 1000},

@@ -18,12 +18,12 @@ var hasty = []string{"bytes.Equal", "bytes.Compare", "reflect.DeepEqual", "slice
 
 // public are the files that may use them, and what it is that everybody may know there.
 var public = map[string]string{
-	"internal/audit/file.go":     "a line of an export and itself, written anew",
-	"internal/cutoff/value.go":   "sessions' public ids",
-	"internal/sqlstore/edits.go": "users and clients as an admin reads them, without hash and secret",
-	"internal/sqlstore/roles.go": "a role as an admin reads it",
-	"internal/strict/object.go":  "names of JSON members",
-	"jwt/internal/jwa/ecdsa.go":  "a number of a signature and the order of its curve",
+	"internal/audit/file.go":              "a line of an export and itself, written anew",
+	"internal/cutoff/value.go":            "sessions' public ids",
+	"internal/sqlstore/accounts/edits.go": "users and clients as an admin reads them, without hash and secret",
+	"internal/sqlstore/accounts/roles.go": "a role as an admin reads it",
+	"internal/strict/object.go":           "names of JSON members",
+	"jwt/internal/jwa/ecdsa.go":           "a number of a signature and the order of its curve",
 }
 
 // steady are the packages in which something secret is compared, each with what must compare it. Whatever else is

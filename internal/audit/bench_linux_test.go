@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -16,19 +17,17 @@ import (
 	"github.com/doorward/doorward/internal/account/accounttest"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/postgrestest"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 	"github.com/doorward/doorward/postgres"
 	"github.com/doorward/doorward/sqlite"
 )
 
-// benchStore is what a login needs, and the record.
-type benchStore interface {
-	issuer.Store
-	account.Store
-	account.Throttle
-	audit.Store
-	Close() error
+// benchStore is all that is in a database, and what closes it.
+type benchStore struct {
+	sqlstoretest.Whole
+	io.Closer
 }
 
 const (
@@ -126,7 +125,7 @@ func onFile(b *testing.B) benchStore {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return s
+	return benchStore{sqlstoretest.In(s.Store), s}
 }
 
 func onServer(b *testing.B) benchStore {
@@ -135,7 +134,7 @@ func onServer(b *testing.B) benchStore {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return s
+	return benchStore{sqlstoretest.In(s.Store), s}
 }
 
 // BenchmarkSeal is one block of as many records as a block has, durable when it returns: the work behind the writers.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/audit"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -39,11 +40,12 @@ func (a aged) SealAudit(ctx context.Context, newest string, seal func(audit.Head
 // exported is a record with a front that the retention has deleted, two keys and hostile text, and an export of it.
 func exported(t testing.TB) (issuer.MasterKey, audit.Report, string) {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
+	t.Cleanup(func() { _ = db.Close() })
+	s := sqlstore.LedgerIn(db.Store)
 	master := issuer.GenerateMasterKey()
 	sealer := func(store audit.Store, retention time.Duration) *audit.Sealer {
 		sealer, err := audit.NewSealer(audit.Config{Store: store, MasterKey: master, Retention: retention})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/gate"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -45,7 +46,7 @@ var everybody = people{
 type world struct {
 	*issuer.Issuer
 	t     testing.TB
-	store *sqlite.Store
+	store sqlstoretest.Whole
 }
 
 func newWorld(t testing.TB, adjust ...func(*issuer.Config)) *world {
@@ -73,7 +74,7 @@ func newWorldAlone(t testing.TB, adjust ...func(*issuer.Config)) *world {
 	}
 	iss, err := issuer.New(t.Context(), cfg)
 	must(t, err)
-	return &world{iss, t, store}
+	return &world{iss, t, sqlstoretest.In(store.Store)}
 }
 
 // login returns the tokens of a new session.

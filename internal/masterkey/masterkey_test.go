@@ -11,7 +11,7 @@ import (
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/masterkey"
 	"github.com/doorward/doorward/internal/postgrestest"
-	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 	"github.com/doorward/doorward/postgres"
@@ -35,28 +35,28 @@ func onEach(t *testing.T, f func(*testing.T, *world)) {
 		s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "doorward.db"))
 		must(t, err)
 		t.Cleanup(func() { must(t, s.Close()) })
-		f(t, fill(t, s.Store))
+		f(t, fill(t, sqlstoretest.In(s.Store)))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		s, err := postgres.Open(t.Context(), postgres.Config{URL: postgrestest.URL(t)})
 		must(t, err)
 		t.Cleanup(func() { must(t, s.Close()) })
-		f(t, fill(t, s.Store))
+		f(t, fill(t, sqlstoretest.In(s.Store)))
 	})
 }
 
 // world is a store with several keys of each kind, a session and a sealed record, and what runs on it.
 type world struct {
 	*testing.T
-	store    *sqlstore.Store
+	store    sqlstoretest.Whole
 	old, new issuer.MasterKey
 	issuer   *issuer.Issuer
 	sealer   *audit.Sealer // which makes a new key for each block
 	refresh  string
 }
 
-func fill(t *testing.T, store *sqlstore.Store) *world {
+func fill(t *testing.T, store sqlstoretest.Whole) *world {
 	t.Helper()
 	w := &world{T: t, store: store, old: issuer.GenerateMasterKey(), new: issuer.GenerateMasterKey()}
 	w.issuer = w.open(w.old)
@@ -126,7 +126,7 @@ func TestReplace(t *testing.T) {
 		if len(before.Ring.Keys) < 3 || len(before.Audit) < 2 {
 			t.Fatalf("there are too few keys: %+v", before)
 		}
-		must(t, masterkey.Replace(t.Context(), w.store, w.old, w.new, event))
+		must(t, masterkey.Replace(t.Context(), w.store.Store, w.old, w.new, event))
 
 		after := w.state()
 		if after.Ring.Rev <= before.Ring.Rev || after.Waiting != before.Waiting+1 {
@@ -155,7 +155,7 @@ func TestReplace(t *testing.T) {
 		must(t, err, sealer.Seal(t.Context()))
 		_, err = audit.Verify(t.Context(), w.store, w.new, nil, func(int64, int64) {})
 		must(t, err)
-		must(t, masterkey.Replace(t.Context(), w.store, w.new, w.old, event)) // back
+		must(t, masterkey.Replace(t.Context(), w.store.Store, w.new, w.old, event)) // back
 		w.open(w.old)
 	})
 }
@@ -165,7 +165,7 @@ func TestReplaceAllOrNothing(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, w *world) {
 		replace := func(from, to issuer.MasterKey) func() error {
-			return func() error { return masterkey.Replace(t.Context(), w.store, from, to, event) }
+			return func() error { return masterkey.Replace(t.Context(), w.store.Store, from, to, event) }
 		}
 		w.unchanged(issuer.ErrMasterKey, replace(w.new, w.old))
 		w.unchanged(issuer.ErrMasterKey, replace(w.old, issuer.MasterKey{}))
@@ -185,7 +185,7 @@ func TestReplaceAllOrNothing(t *testing.T) {
 func TestReplaceBesideOthers(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, w *world) {
-		must(t, masterkey.Replace(t.Context(), w.store, w.old, w.new, event))
+		must(t, masterkey.Replace(t.Context(), w.store.Store, w.old, w.new, event))
 		w.unchanged(issuer.ErrMasterKey, func() error {
 			_, err := w.issuer.RotateKey(t.Context(), event)
 			return err

@@ -86,7 +86,7 @@ func wantMoved(t *testing.T, db *sql.DB, columns string) {
 func TestMoveOneAtATime(t *testing.T) {
 	t.Parallel()
 	from := store(t)
-	if err := from.Record(t.Context(), issuer.Event{Kind: "test"}); err != nil {
+	if err := sqlstore.LedgerIn(from.Store).Record(t.Context(), issuer.Event{Kind: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	here, there, nowhere := store(t), store(t), store(t)
@@ -125,7 +125,7 @@ func TestMoveIsCompared(t *testing.T) {
 	t.Parallel()
 	from, used := store(t), store(t)
 	for _, s := range []*sqlite.Store{from, used} {
-		if err := s.Record(t.Context(), issuer.Event{Kind: "test"}); err != nil {
+		if err := sqlstore.LedgerIn(s.Store).Record(t.Context(), issuer.Event{Kind: "test"}); err != nil {
 			t.Fatal(err)
 		}
 	}

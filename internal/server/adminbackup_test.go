@@ -14,6 +14,7 @@ import (
 
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/backup"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -56,7 +57,7 @@ func TestAdminBackup(t *testing.T) {
 	}
 	copied, err := sqlite.Open(t.Context(), path)
 	must(t, err)
-	records, err := copied.SearchAudit(t.Context(), audit.Query{Actor: id, Kinds: []issuer.EventKind{backup.EventMake}})
+	records, err := sqlstore.LedgerIn(copied.Store).SearchAudit(t.Context(), audit.Query{Actor: id, Kinds: []issuer.EventKind{backup.EventMake}})
 	must(t, errors.Join(err, copied.Close()))
 	if len(records) != 1 || records[0].Reason != a.text("name") || records[0].Address != "127.0.0.1" || len(w.logs.about(records[0].RequestID)) == 0 {
 		t.Errorf("recorded %+v", records)
@@ -133,7 +134,7 @@ func TestAdminBackupFails(t *testing.T) {
 				return ctx.Err()
 			default:
 			}
-			return w.store.Backup(ctx, path)
+			return w.file.Backup(ctx, path)
 		})
 	})
 	ctx, giveUp := context.WithCancel(t.Context())

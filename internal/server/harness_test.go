@@ -28,6 +28,7 @@ import (
 	"github.com/doorward/doorward/internal/reference"
 	"github.com/doorward/doorward/internal/reference/referencetest"
 	"github.com/doorward/doorward/internal/server"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 	"github.com/doorward/doorward/sqlite"
@@ -61,8 +62,9 @@ type world struct {
 	issuer  *issuer.Issuer
 	people  *account.People
 	keys    *account.APIKeys
-	store   *sqlite.Store
-	dir     string // of the store
+	file    *sqlite.Store
+	store   sqlstoretest.Whole // of the file
+	dir     string             // of the store
 	logs    *logBuffer
 	address string // "" without a socket: requests go straight to the handler
 	alice   string // subject
@@ -95,13 +97,14 @@ func newWorld(t *testing.T, adjust ...func(*settings)) *world {
 	log := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	w.dir = t.TempDir()
-	w.store, err = sqlite.Open(t.Context(), filepath.Join(w.dir, "doorward.db"))
+	w.file, err = sqlite.Open(t.Context(), filepath.Join(w.dir, "doorward.db"))
 	must(t, err)
-	t.Cleanup(func() { must(t, w.store.Close()) })
+	t.Cleanup(func() { must(t, w.file.Close()) })
+	w.store = sqlstoretest.In(w.file.Store)
 	set := settings{
 		issuer: issuer.Config{Issuer: issuerURL, Store: w.store, MasterKey: key, Audiences: []string{otherName}, Username: true, Logger: log},
 		server: server.Config{Audiences: []string{otherName}, Logger: log},
-		hasher: password.Config{KeepMemory: true}, backups: backup.New(filepath.Join(w.dir, "backups"), w.store.Backup),
+		hasher: password.Config{KeepMemory: true}, backups: backup.New(filepath.Join(w.dir, "backups"), w.file.Backup),
 	}
 	for _, f := range adjust {
 		f(&set)

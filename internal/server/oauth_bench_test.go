@@ -21,41 +21,33 @@ import (
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/internal/server"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 	"github.com/doorward/doorward/postgres"
 	"github.com/doorward/doorward/sqlite"
 )
 
-// benchStore is what both stores are.
-type benchStore interface {
-	issuer.Store
-	feed.Source
-	account.Store
-	account.ResetStore
-	account.DeviceStore
-	account.Throttle
-	account.ClientStore
-}
-
 // BenchmarkOAuth measures a token by client_credentials, and an introspection, from the request to the answer but without a
 // socket, durable and with 32 callers at once. cpu-µs/op is the time of all processors of this process: a
 // database server is another one.
 func BenchmarkOAuth(b *testing.B) {
-	for name, open := range map[string]func() (benchStore, error){
-		"SQLite": func() (benchStore, error) {
+	for name, open := range map[string]func() (sqlstoretest.Whole, error){
+		"SQLite": func() (sqlstoretest.Whole, error) {
 			s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "doorward.db"))
-			if err == nil {
-				b.Cleanup(func() { _ = s.Close() })
+			if err != nil {
+				return sqlstoretest.Whole{}, err
 			}
-			return s, err
+			b.Cleanup(func() { _ = s.Close() })
+			return sqlstoretest.In(s.Store), nil
 		},
-		"Postgres": func() (benchStore, error) {
+		"Postgres": func() (sqlstoretest.Whole, error) {
 			s, err := postgres.Open(b.Context(), postgres.Config{URL: postgrestest.URL(b)})
-			if err == nil {
-				b.Cleanup(func() { _ = s.Close() })
+			if err != nil {
+				return sqlstoretest.Whole{}, err
 			}
-			return s, err
+			b.Cleanup(func() { _ = s.Close() })
+			return sqlstoretest.In(s.Store), nil
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -87,7 +79,7 @@ type benchWorld struct {
 	tokens   []string
 }
 
-func newBenchWorld(b *testing.B, store benchStore) *benchWorld {
+func newBenchWorld(b *testing.B, store sqlstoretest.Whole) *benchWorld {
 	b.Helper()
 	ok := func(err error) {
 		b.Helper()

@@ -280,7 +280,7 @@ func TestStoreGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.direct = true })
 	a := w.login("alice", aliceWord)
-	must(t, w.store.Close())
+	must(t, w.file.Close())
 	w.do("GET", "/readyz", nil).want(t, 503, "not_ready")
 	w.do("GET", "/livez", nil).want(t, 200, "")
 	for _, r := range []struct {

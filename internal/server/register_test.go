@@ -70,7 +70,7 @@ func TestRegister_Email(t *testing.T) {
 			t.Errorf("a token has the address: %s", payload)
 		}
 	}
-	must(t, w.store.Close())
+	must(t, w.file.Close())
 	if me := w.do("GET", "/me", nil, bearer(own.text("access_token"))).want(t, 200, ""); me.text("email") != "" || me.text("username") != "carol" {
 		t.Errorf("without the store /me says %s", me.body)
 	}

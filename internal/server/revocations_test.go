@@ -169,7 +169,7 @@ func TestRevocationsWithoutStore(t *testing.T) {
 	w := newWorld(t, func(s *settings) { s.direct = true })
 	_, orders := w.client("orders", account.ScopeRevocations)
 	w.ask(orders, "")
-	must(t, w.store.Close())
+	must(t, w.file.Close())
 	for _, accept := range []string{"application/json", "text/event-stream"} {
 		a := w.do("GET", "/revocations?after=a", nil, orders, header("Accept", accept))
 		if a.status != 503 || a.text("error") != "unavailable" || a.header.Get("Retry-After") == "" || a.object["entries"] != nil {

@@ -16,13 +16,13 @@ func (s *Store) CreateGrant(ctx context.Context, n issuer.NewGrant, ev issuer.Ev
 	if n.Subject == "" || n.ClientID == "" {
 		return "", time.Time{}, errors.New("create grant: Subject and ClientID are required")
 	}
-	if err := checkText(n.Subject, n.ClientID); err != nil {
+	if err := CheckText(n.Subject, n.ClientID); err != nil {
 		return "", time.Time{}, err
 	}
 	var id string
 	var at time.Time
 	err := s.write(ctx, "create grant", func(ctx context.Context, tx Tx, now time.Time) (err error) {
-		at = truncate(now)
+		at = Truncate(now)
 		if !n.NotAfter.IsZero() && n.NotAfter.Before(at.Add(time.Second)) {
 			return issuer.ErrInactive
 		}
@@ -33,7 +33,7 @@ func (s *Store) CreateGrant(ctx context.Context, n issuer.NewGrant, ev issuer.Ev
 		if err != nil {
 			return err
 		}
-		return record(ctx, tx, now, about(ev, n.Subject, id))
+		return Record(ctx, tx, now, About(ev, n.Subject, id))
 	})
 	if err != nil {
 		return "", time.Time{}, err
@@ -47,21 +47,21 @@ func (s *Store) EndClient(ctx context.Context, client string, ev issuer.Event) (
 	if client == "" {
 		return cut, issuer.ErrNotFound
 	}
-	if err := checkText(client); err != nil {
+	if err := CheckText(client); err != nil {
 		return cut, err
 	}
 	err := s.writeNews(ctx, "end client", func(ctx context.Context, tx Tx, now time.Time) (err error) {
-		if cut, err = endClient(ctx, tx, now, client); err != nil {
+		if cut, err = EndClient(ctx, tx, now, client); err != nil {
 			return err
 		}
-		return record(ctx, tx, now, about(ev, client, ""))
+		return Record(ctx, tx, now, About(ev, client, ""))
 	})
 	return cut, err
 }
 
-// endClient is EndClient as a part of a transaction. The cut-off alone ends sessions: there may
+// EndClient is EndClient as a part of a transaction. The cut-off alone ends sessions: there may
 // be any number.
-func endClient(ctx context.Context, tx Tx, now time.Time, client string) (doorward.Revocation, error) {
+func EndClient(ctx context.Context, tx Tx, now time.Time, client string) (doorward.Revocation, error) {
 	_, next, err := lockSubject(ctx, tx, now, client)
 	if err != nil {
 		return doorward.Revocation{}, err
@@ -78,7 +78,7 @@ func endClient(ctx context.Context, tx Tx, now time.Time, client string) (doorwa
 	if err != nil {
 		return doorward.Revocation{}, err
 	}
-	cut, _, err := cutOff(ctx, tx, now, doorward.KindClient, client, before)
+	cut, _, err := CutOff(ctx, tx, now, doorward.KindClient, client, before)
 	return cut, err
 }
 

@@ -22,23 +22,23 @@ func (s *Store) KeyRing(ctx context.Context) (issuer.KeyRing, error) {
 		ring.Keys, err = storedKeys(ctx, tx)
 		return err
 	})
-	return orNone(ring, err)
+	return OrNone(ring, err)
 }
 
 // SwapKeys replaces the ring if its revision is still rev.
 func (s *Store) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey, revoked []string, ev issuer.Event) error {
 	for _, k := range keys {
-		if err := checkText(k.ID, k.Purpose, string(k.Algorithm)); err != nil {
+		if err := CheckText(k.ID, k.Purpose, string(k.Algorithm)); err != nil {
 			return err
 		}
 	}
-	if err := checkText(revoked...); err != nil {
+	if err := CheckText(revoked...); err != nil {
 		return err
 	}
 	// Alone, since the revocation of a refresh key ends every session, also those in the
 	// making, and since a cut-off lives as long as the longest token of the keys.
 	return s.writeAlone(ctx, "swap keys", func(ctx context.Context, tx Tx, now time.Time) error {
-		swapped, err := changedOne(tx.ExecContext(ctx, `UPDATE ring SET rev = rev + 1 WHERE rev = $1`, rev))
+		swapped, err := ChangedOne(tx.ExecContext(ctx, `UPDATE ring SET rev = rev + 1 WHERE rev = $1`, rev))
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (s *Store) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey
 				return err
 			}
 		}
-		return record(ctx, tx, now, ev)
+		return Record(ctx, tx, now, ev)
 	})
 }
 
@@ -64,7 +64,7 @@ func (s *Store) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey
 // ends all sessions.
 func revokeKeys(ctx context.Context, tx Tx, now time.Time, ids []string) error {
 	for _, id := range ids {
-		if _, _, err := cutOff(ctx, tx, now, doorward.KindKey, id, ""); err != nil {
+		if _, _, err := CutOff(ctx, tx, now, doorward.KindKey, id, ""); err != nil {
 			return err
 		}
 		var purpose string
@@ -95,7 +95,7 @@ func endAll(ctx context.Context, tx Tx, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = cutOff(ctx, tx, now, doorward.KindAll, "", before)
+	_, _, err = CutOff(ctx, tx, now, doorward.KindAll, "", before)
 	return err
 }
 
@@ -108,7 +108,7 @@ func insertKey(ctx context.Context, tx Tx, k issuer.StoredKey) error {
 		INSERT INTO keys (id, purpose, algorithm, sealed, created_at, use_from, keep_until, access_ttl)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		k.ID, k.Purpose, string(k.Algorithm), sealed,
-		millis(k.CreatedAt), millis(k.UseFrom), millis(k.KeepUntil), inMillis(k.AccessTTL))
+		Millis(k.CreatedAt), Millis(k.UseFrom), Millis(k.KeepUntil), InMillis(k.AccessTTL))
 	return err
 }
 
@@ -128,7 +128,7 @@ func storedKeys(ctx context.Context, tx Tx) (keys []issuer.StoredKey, err error)
 			return nil, err
 		}
 		k.Algorithm = jwt.Algorithm(algorithm)
-		k.CreatedAt, k.UseFrom, k.KeepUntil = moment(created), moment(from), moment(until)
+		k.CreatedAt, k.UseFrom, k.KeepUntil = Moment(created), Moment(from), Moment(until)
 		k.AccessTTL = time.Duration(ttl) * time.Millisecond
 		keys = append(keys, k)
 	}

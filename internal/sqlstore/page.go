@@ -14,7 +14,15 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-var _ feed.Source = (*Store)(nil)
+// Feed is the record of cut-offs in the database of a Store, in pages. Its method may be called concurrently.
+type Feed struct {
+	store *Store
+}
+
+var _ feed.Source = (*Feed)(nil)
+
+// FeedIn returns the record of cut-offs in the database of a store.
+func FeedIn(s *Store) *Feed { return &Feed{s} }
 
 // pageBytes bounds the text of a page's entries. Their JSON stays below 1 MiB.
 const pageBytes = 512 << 10
@@ -22,14 +30,14 @@ const pageBytes = 512 << 10
 // RevocationPage returns the cut-offs recorded at or after the cursor in pages. A
 // sequence of pages notes the end of the record when it begins; what is recorded later and
 // sorts before a page that has been read is after that end.
-func (s *Store) RevocationPage(ctx context.Context, after issuer.Cursor, limit int) (feed.Page, error) {
+func (f *Feed) RevocationPage(ctx context.Context, after issuer.Cursor, limit int) (feed.Page, error) {
 	if limit < 1 {
 		return feed.Page{}, errors.New("read revocations: a page of nothing")
 	}
 	var page feed.Page
-	err := s.read(ctx, "read revocations", func(ctx context.Context, tx Tx, now time.Time) error {
+	err := f.store.read(ctx, "read revocations", func(ctx context.Context, tx Tx, now time.Time) error {
 		page = feed.Page{}
-		at, err := s.pageAt(ctx, tx, after)
+		at, err := f.store.pageAt(ctx, tx, after)
 		if err != nil {
 			return err
 		}
@@ -51,7 +59,7 @@ func (s *Store) RevocationPage(ctx context.Context, after issuer.Cursor, limit i
 		}
 		return nil
 	})
-	return orNone(page, err)
+	return OrNone(page, err)
 }
 
 // place is where a page of a sequence begins.
@@ -108,7 +116,7 @@ func (p place) rows(ctx context.Context, tx Tx, now time.Time, limit int) (list 
 		if err := rows.Scan(&r.position, &kind, &r.cut.ID, &r.cut.Before, &expires); err != nil {
 			return nil, err
 		}
-		r.cut.Kind, r.cut.ExpiresAt = doorward.Kind(kind), moment(expires)
+		r.cut.Kind, r.cut.ExpiresAt = doorward.Kind(kind), Moment(expires)
 		list = append(list, r)
 	}
 	return list, rows.Err()
@@ -133,7 +141,7 @@ func parsePage(text issuer.Cursor) (place, bool) {
 	position, errPosition := strconv.ParseInt(parts[2], 10, 64)
 	row, errRow := base64.RawURLEncoding.DecodeString(parts[3])
 	names := strings.Split(string(row), "\x00")
-	if errors.Join(errFrom, errPosition, errRow) != nil || len(names) != 3 || from[0] < 0 || checkText(names...) != nil {
+	if errors.Join(errFrom, errPosition, errRow) != nil || len(names) != 3 || from[0] < 0 || CheckText(names...) != nil {
 		return place{}, false
 	}
 	return place{end: issuer.Cursor(parts[0]), from: Place{From: from[0], Also: from[1:]}, last: &pageRow{

@@ -2,13 +2,11 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/doorward/doorward"
-	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/sid"
 	"github.com/doorward/doorward/issuer"
 )
@@ -45,14 +43,14 @@ func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (issu
 		page.Entries, err = cutOffs(ctx, tx, `WHERE `+where+` ORDER BY position, kind, id, before`, args...)
 		return err
 	})
-	return orNone(page, err)
+	return OrNone(page, err)
 }
 
 // unread selects the entries that a reader at this place has not read: all that have not
 // expired if it has read nothing.
 func (p Place) unread(now time.Time) (where string, args []any) {
 	if p.From == 0 {
-		return `(expires_at = 0 OR expires_at > $1)`, []any{millis(now)}
+		return `(expires_at = 0 OR expires_at > $1)`, []any{Millis(now)}
 	}
 	where, args = `(position >= $1`, []any{p.From}
 	for i, position := range p.Also {
@@ -102,14 +100,14 @@ func (s *Store) pruneRevocations(ctx context.Context) (int64, bool, error) {
 	return s.prune(ctx, "prune revocations", func(now time.Time) (string, []any) {
 		return `DELETE FROM revocations WHERE (kind, id, before) IN (
 			SELECT kind, id, before FROM revocations WHERE expires_at > 0 AND expires_at < $1 LIMIT $2)`,
-			[]any{millis(now.Add(-sweepAfter)), pruneBatch}
+			[]any{Millis(now.Add(-sweepAfter)), pruneBatch}
 	})
 }
 
 func (s *Store) pruneTries(ctx context.Context) (int64, bool, error) {
 	return s.prune(ctx, "prune tries", func(now time.Time) (string, []any) {
 		return `DELETE FROM tries WHERE key IN (SELECT key FROM tries WHERE ends_at <= $1 LIMIT $2)`,
-			[]any{millis(now), pruneBatch}
+			[]any{Millis(now), pruneBatch}
 	})
 }
 
@@ -139,14 +137,14 @@ func (s *Store) sessionSweep() func(context.Context) (int64, bool, error) {
 			return tx.QueryRowContext(ctx, `
 				SELECT COALESCE(MAX(id), '') FROM (
 					SELECT id FROM sessions WHERE id > $1 AND id < $4 AND (`+over+`) ORDER BY id LIMIT $3) AS batch`,
-				after, millis(now.Add(-sessionsKept)), pruneBatch, sid.First(now.Add(-sessionsKept))).Scan(&last)
+				after, Millis(now.Add(-sessionsKept)), pruneBatch, sid.First(now.Add(-sessionsKept))).Scan(&last)
 		})
 		if err != nil || last == "" {
 			return 0, false, err
 		}
 		err = s.write(ctx, "prune sessions", func(ctx context.Context, tx Tx, now time.Time) error {
 			r, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id > $1 AND id <= $3 AND (`+over+`)`,
-				after, millis(now.Add(-sessionsKept)), last)
+				after, Millis(now.Add(-sessionsKept)), last)
 			if err != nil {
 				return err
 			}
@@ -158,10 +156,10 @@ func (s *Store) sessionSweep() func(context.Context) (int64, bool, error) {
 	}
 }
 
-// cutOff records a cut-off, and returns it and whether it is new. One of the same
+// CutOff records a cut-off, and returns it and whether it is new. One of the same
 // kind, id and before is left as it is and returned. Those of the kinds key and all never
 // expire: of the sessions that ended by the latter no row says so.
-func cutOff(ctx context.Context, tx Tx, now time.Time, kind doorward.Kind, id, before string) (doorward.Revocation, bool, error) {
+func CutOff(ctx context.Context, tx Tx, now time.Time, kind doorward.Kind, id, before string) (doorward.Revocation, bool, error) {
 	cut := doorward.Revocation{Kind: kind, ID: id, Before: before}
 	var err error
 	if kind != doorward.KindKey && kind != doorward.KindAll {
@@ -169,10 +167,10 @@ func cutOff(ctx context.Context, tx Tx, now time.Time, kind doorward.Kind, id, b
 			return doorward.Revocation{}, false, err
 		}
 	}
-	isNew, err := changedOne(tx.ExecContext(ctx, `
+	isNew, err := ChangedOne(tx.ExecContext(ctx, `
 		INSERT INTO revocations (kind, id, before, expires_at, recorded_at)
 		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (kind, id, before) DO NOTHING`,
-		string(kind), id, before, millis(cut.ExpiresAt), millis(now)))
+		string(kind), id, before, Millis(cut.ExpiresAt), Millis(now)))
 	if err != nil || isNew {
 		return cut, isNew, err
 	}
@@ -180,7 +178,7 @@ func cutOff(ctx context.Context, tx Tx, now time.Time, kind doorward.Kind, id, b
 	err = tx.QueryRowContext(ctx, `
 		SELECT expires_at FROM revocations WHERE kind = $1 AND id = $2 AND before = $3`,
 		string(kind), id, before).Scan(&expires)
-	cut.ExpiresAt = moment(expires)
+	cut.ExpiresAt = Moment(expires)
 	return cut, false, err
 }
 
@@ -198,13 +196,13 @@ func expiry(ctx context.Context, tx Tx, now time.Time, cut doorward.Revocation) 
 		return time.Time{}, err
 	}
 	lapse, err := lastLapse(ctx, tx, cut)
-	return moment(max(millis(now)+longest, used+longest, lapse)).Add(slack), err
+	return Moment(max(Millis(now)+longest, used+longest, lapse)).Add(slack), err
 }
 
 // lastLapse is when the last session lapses that the cut-off of a client ends: their rows do not say so,
-// and without the cut-off they would be live again. An API key has no sessions.
+// and without the cut-off they would be live again.
 func lastLapse(ctx context.Context, tx Tx, cut doorward.Revocation) (at int64, err error) {
-	if cut.Kind != doorward.KindClient || account.IsAPIKeyID(cut.ID) {
+	if cut.Kind != doorward.KindClient {
 		return 0, nil
 	}
 	const last = `SELECT COALESCE(MAX(absolute_end), 0) FROM sessions WHERE client_id = $1`
@@ -239,16 +237,8 @@ func cutOffs(ctx context.Context, tx Tx, where string, args ...any) (cuts []door
 			return nil, err
 		}
 		cuts = append(cuts, doorward.Revocation{
-			Kind: doorward.Kind(kind), ID: id, Before: before, ExpiresAt: moment(expires),
+			Kind: doorward.Kind(kind), ID: id, Before: before, ExpiresAt: Moment(expires),
 		})
 	}
 	return cuts, rows.Err()
-}
-
-// found returns absent for a query that found no row, and err otherwise.
-func found(err, absent error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return absent
-	}
-	return err
 }

@@ -10,14 +10,14 @@ import (
 const metaServing = "serving" // a row of meta
 
 // Serving returns the text that SetServing stored last, "" if there is none.
-func (s *Store) Serving(ctx context.Context) (text string, err error) {
+func Serving(ctx context.Context, s *Store) (text string, err error) {
 	text, _, err = Meta(ctx, s, metaServing)
 	return text, err
 }
 
 // SetServing stores the settings with which a server runs, for commands on other machines.
-func (s *Store) SetServing(ctx context.Context, text string) error {
-	if err := checkText(text); err != nil {
+func SetServing(ctx context.Context, s *Store, text string) error {
+	if err := CheckText(text); err != nil {
 		return err
 	}
 	return SetMeta(ctx, s, metaServing, metaServing, text)

@@ -23,28 +23,28 @@ func (s *Store) endSurplus(ctx context.Context, tx Tx, now time.Time, made issue
 	if s.maxSessions < 1 {
 		return 0, nil
 	}
-	surplus, err := scanTexts(ctx, tx, `
+	surplus, err := ScanTexts(ctx, tx, `
 		SELECT id FROM sessions WHERE subject = $1 AND id <> $2 AND ended_at = 0 AND idle_end > $3 AND absolute_end > $3
 			AND NOT EXISTS (SELECT 1 FROM revocations AS c WHERE `+covering+`)
 		ORDER BY last_used_at DESC, id DESC LIMIT $4 OFFSET $5`,
-		made.Subject, made.ID, millis(now), maxSurplus, s.maxSessions-1)
+		made.Subject, made.ID, Millis(now), maxSurplus, s.maxSessions-1)
 	if err != nil {
 		return 0, err
 	}
 	for _, id := range surplus {
-		ended, err := changedOne(tx.ExecContext(ctx, `UPDATE sessions SET ended_at = $2, end_reason = $3, rev = rev + 1 WHERE id = $1 AND `+notOver,
-			id, millis(now), issuer.ReasonLimit))
+		ended, err := ChangedOne(tx.ExecContext(ctx, `UPDATE sessions SET ended_at = $2, end_reason = $3, rev = rev + 1 WHERE id = $1 AND `+notOver,
+			id, Millis(now), issuer.ReasonLimit))
 		if err != nil {
 			return 0, err
 		}
 		if !ended {
 			continue // Somebody else has ended it meanwhile, and said so.
 		}
-		if _, _, err := cutOff(ctx, tx, now, doorward.KindSession, id, ""); err != nil {
+		if _, _, err := CutOff(ctx, tx, now, doorward.KindSession, id, ""); err != nil {
 			return 0, err
 		}
 		ev.Kind, ev.Session, ev.Reason = issuer.EventSessionEnd, id, issuer.ReasonLimit
-		if err := record(ctx, tx, now, about(ev, made.Subject, "")); err != nil {
+		if err := Record(ctx, tx, now, About(ev, made.Subject, "")); err != nil {
 			return 0, err
 		}
 	}

@@ -59,7 +59,7 @@ func (s *Store) CreateSession(ctx context.Context, n issuer.NewSession, ev issue
 		if err != nil {
 			return err
 		}
-		if err := record(ctx, tx, now, about(ev, n.Subject, id)); err != nil {
+		if err := Record(ctx, tx, now, About(ev, n.Subject, id)); err != nil {
 			return err
 		}
 		surplus, err = s.endSurplus(ctx, tx, now, created, ev)
@@ -79,14 +79,14 @@ func (s *Store) SessionByHandle(ctx context.Context, handle issuer.Digest) (issu
 	var session issuer.Session
 	var at time.Time
 	err := s.read(ctx, "read session", func(ctx context.Context, tx Tx, now time.Time) (err error) {
-		at = truncate(now)
+		at = Truncate(now)
 		session, err = scanCovered(tx.QueryRowContext(ctx,
 			`SELECT `+sessionColumns+`, `+coveredAt+` FROM sessions WHERE handle = $1`, handle[:]))
 		if err == nil && session.State.HeldSince.After(at) { // It changed after the clock was read, and was then seen.
 			now, err = s.engine.Now(ctx, tx)
-			at = truncate(now)
+			at = Truncate(now)
 		}
-		return found(err, issuer.ErrNotFound)
+		return OrAbsent(err, issuer.ErrNotFound)
 	})
 	if err != nil {
 		return issuer.Session{}, time.Time{}, err
@@ -97,7 +97,7 @@ func (s *Store) SessionByHandle(ctx context.Context, handle issuer.Digest) (issu
 // SwapSession writes the change if the session's Rev is still rev. It returns
 // ErrNotFound if there is no such session.
 func (s *Store) SwapSession(ctx context.Context, id string, rev int64, ch issuer.Change, ev issuer.Event) (issuer.Session, time.Time, error) {
-	if err := checkText(id, ch.End); err != nil {
+	if err := CheckText(id, ch.End); err != nil {
 		return issuer.Session{}, time.Time{}, err
 	}
 	var session issuer.Session
@@ -107,16 +107,16 @@ func (s *Store) SwapSession(ctx context.Context, id string, rev int64, ch issuer
 		write = s.writeNews
 	}
 	err := write(ctx, "swap session", func(ctx context.Context, tx Tx, now time.Time) (err error) {
-		at = truncate(now)
+		at = Truncate(now)
 		if session, err = updateSession(ctx, tx, now, id, rev, ch); err != nil {
 			return err
 		}
 		if ch.End != "" {
-			if _, _, err := cutOff(ctx, tx, now, doorward.KindSession, id, ""); err != nil {
+			if _, _, err := CutOff(ctx, tx, now, doorward.KindSession, id, ""); err != nil {
 				return err
 			}
 		}
-		return record(ctx, tx, now, about(ev, session.Subject, id))
+		return Record(ctx, tx, now, About(ev, session.Subject, id))
 	})
 	if err != nil {
 		return issuer.Session{}, time.Time{}, err
@@ -131,33 +131,33 @@ func (s *Store) EndSession(ctx context.Context, id, reason string, ev issuer.Eve
 	if id == "" {
 		return cut, issuer.ErrNotFound
 	}
-	if err := checkText(id, reason); err != nil {
+	if err := CheckText(id, reason); err != nil {
 		return cut, err
 	}
 	err := s.writeNews(ctx, "end session", func(ctx context.Context, tx Tx, now time.Time) error {
 		var subject string
 		err := tx.QueryRowContext(ctx, `
 			UPDATE sessions SET ended_at = $2, end_reason = $3, rev = rev + 1
-			WHERE id = $1 AND `+notOver+` RETURNING subject`, id, millis(now), reason).Scan(&subject)
+			WHERE id = $1 AND `+notOver+` RETURNING subject`, id, Millis(now), reason).Scan(&subject)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		ended := err == nil
 		var isNew bool
-		if cut, isNew, err = cutOff(ctx, tx, now, doorward.KindSession, id, ""); err != nil {
+		if cut, isNew, err = CutOff(ctx, tx, now, doorward.KindSession, id, ""); err != nil {
 			return err
 		}
 		if !ended && !isNew {
 			return nil
 		}
-		return record(ctx, tx, now, about(ev, subject, id))
+		return Record(ctx, tx, now, About(ev, subject, id))
 	})
 	return cut, err
 }
 
 // Sessions lists sessions, newest first.
 func (s *Store) Sessions(ctx context.Context, q issuer.SessionQuery) ([]issuer.Session, error) {
-	if err := checkText(q.ID, q.Subject, q.Before); err != nil {
+	if err := CheckText(q.ID, q.Subject, q.Before); err != nil {
 		return nil, err
 	}
 	var sessions []issuer.Session
@@ -177,7 +177,7 @@ func (s *Store) Sessions(ctx context.Context, q issuer.SessionQuery) ([]issuer.S
 		}
 		return rows.Err()
 	})
-	return orNone(sessions, err)
+	return OrNone(sessions, err)
 }
 
 // selection is the statement of a query. Each condition that selects nothing is
@@ -199,7 +199,7 @@ func selection(q issuer.SessionQuery, now time.Time) (string, []any) {
 		where(`id < $%d`, q.Before)
 	}
 	if q.Live {
-		where(`ended_at = 0 AND idle_end > $%[1]d AND absolute_end > $%[1]d`, millis(now))
+		where(`ended_at = 0 AND idle_end > $%[1]d AND absolute_end > $%[1]d`, Millis(now))
 		query += ` AND NOT EXISTS (SELECT 1 FROM revocations AS c WHERE ` + covering + `)`
 	}
 	limit := q.Limit
@@ -220,7 +220,7 @@ func checkNew(n issuer.NewSession) error {
 	if _, err := n.Scope.MarshalText(); err != nil {
 		return fmt.Errorf("create session: %w", err)
 	}
-	return checkText(n.Subject, n.ClientID, n.Audience, string(n.Claims))
+	return CheckText(n.Subject, n.ClientID, n.Audience, string(n.Claims))
 }
 
 func insertSession(ctx context.Context, tx Tx, now time.Time, id string, n issuer.NewSession) (issuer.Session, error) {
@@ -234,7 +234,7 @@ func insertSession(ctx context.Context, tx Tx, now time.Time, id string, n issue
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14)
 		RETURNING `+sessionColumns,
 		id, n.Handle[:], n.Subject, n.Epoch, n.ClientID, n.Scope.String(), n.Audience, string(n.Claims),
-		millis(authTime), millis(now), inMillis(n.Idle), millis(now)+inMillis(n.Idle), millis(now)+inMillis(n.Absolute), n.AllScopes))
+		Millis(authTime), Millis(now), InMillis(n.Idle), Millis(now)+InMillis(n.Idle), Millis(now)+InMillis(n.Absolute), n.AllScopes))
 }
 
 // updateSession is the compare-and-swap. A session that has ended stays ended, for its first
@@ -255,7 +255,7 @@ func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int
 			THEN CAST($9 AS BIGINT) ELSE last_used_at END,
 		idle_end = CASE WHEN CAST($10 AS BIGINT) = 1 THEN CAST($9 AS BIGINT) + idle ELSE idle_end END`
 	args := []any{
-		id, rev, int64(st.Generation), millis(st.HeldSince), st.LateRun, st.Late, st.Mixed, st.Quiet, millis(now), used,
+		id, rev, int64(st.Generation), Millis(st.HeldSince), st.LateRun, st.Late, st.Mixed, st.Quiet, Millis(now), used,
 	}
 	// SQLite writes the index of live sessions anew wherever ended_at is set, to the same value too.
 	if ch.End != "" {
@@ -274,12 +274,10 @@ func updateSession(ctx context.Context, tx Tx, now time.Time, id string, rev int
 	if err == nil {
 		err = issuer.ErrConflict
 	}
-	return issuer.Session{}, found(err, issuer.ErrNotFound)
+	return issuer.Session{}, OrAbsent(err, issuer.ErrNotFound)
 }
 
-type scanner interface{ Scan(...any) error }
-
-func scanSession(row scanner, more ...any) (issuer.Session, error) {
+func scanSession(row Scanner, more ...any) (issuer.Session, error) {
 	var s issuer.Session
 	var handle []byte
 	var scope, claims string
@@ -299,10 +297,10 @@ func scanSession(row scanner, more ...any) (issuer.Session, error) {
 	if claims != "" {
 		s.Claims = json.RawMessage(claims)
 	}
-	s.AuthTime, s.CreatedAt, s.LastUsedAt = moment(authTime), moment(created), moment(used)
+	s.AuthTime, s.CreatedAt, s.LastUsedAt = Moment(authTime), Moment(created), Moment(used)
 	s.Idle = time.Duration(idle) * time.Millisecond
-	s.IdleEnd, s.AbsoluteEnd, s.EndedAt = moment(idleEnd), moment(absoluteEnd), moment(ended)
-	s.State.HeldSince = moment(held)
+	s.IdleEnd, s.AbsoluteEnd, s.EndedAt = Moment(idleEnd), Moment(absoluteEnd), Moment(ended)
+	s.State.HeldSince = Moment(held)
 	return s, nil
 }
 
@@ -310,7 +308,7 @@ func scanSession(row scanner, more ...any) (issuer.Session, error) {
 // it. A cut-off of all comes only from the removal of a refresh key. An end in the row itself
 // comes first, whatever the times say: of two transactions the later one may have read the clock
 // first.
-func scanCovered(row scanner) (issuer.Session, error) {
+func scanCovered(row Scanner) (issuer.Session, error) {
 	var covered, withAll int64
 	s, err := scanSession(row, &covered, &withAll)
 	if err != nil {
@@ -319,7 +317,7 @@ func scanCovered(row scanner) (issuer.Session, error) {
 	if covered == 0 || !s.EndedAt.IsZero() {
 		return s, nil
 	}
-	s.EndedAt, s.EndReason = moment(covered), issuer.ReasonAdmin
+	s.EndedAt, s.EndReason = Moment(covered), issuer.ReasonAdmin
 	if withAll == covered {
 		s.EndReason = issuer.ReasonKeyRemoved
 	}

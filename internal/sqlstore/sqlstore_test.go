@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -17,7 +18,7 @@ var event = issuer.Event{Kind: "test", Actor: "cli:root", Address: "192.0.2.1", 
 // fixture is a new store and, beside it, a look at its tables.
 type fixture struct {
 	*testing.T
-	*sqlite.Store
+	sqlstoretest.Whole
 	db *sql.DB
 }
 
@@ -37,7 +38,7 @@ func open(t *testing.T) *fixture {
 			t.Error(err)
 		}
 	})
-	return &fixture{T: t, Store: s, db: db}
+	return &fixture{T: t, Whole: sqlstoretest.In(s.Store), db: db}
 }
 
 // audit returns the events on record, oldest first.

@@ -10,11 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
-	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/clock"
 	"github.com/doorward/doorward/issuer"
@@ -77,19 +74,15 @@ type Tx interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// Store implements issuer.Store, account.Store and account.Throttle on an [Engine].
+// Store implements issuer.Store on an [Engine]. What else Doorward keeps in the same database has types of its own, since
+// the methods of a Store are those of the public sqlite.Store and postgres.Store.
 type Store struct {
 	engine      Engine
 	clock       clock.Other
 	maxSessions int // of one subject at once; 0 is any number
 }
 
-var (
-	_ issuer.Store      = (*Store)(nil)
-	_ account.Store     = (*Store)(nil)
-	_ account.Throttle  = (*Store)(nil)
-	_ account.BulkStore = (*Store)(nil)
-)
+var _ issuer.Store = (*Store)(nil)
 
 // New returns a Store on a database whose schema [Migrate] has brought up to date.
 func New(engine Engine) *Store {
@@ -133,15 +126,6 @@ func (s *Store) read(ctx context.Context, what string, f func(context.Context, T
 // process's is fast. It is 0 before the first reading, and where the two are one clock.
 func (s *Store) ClockOffset() time.Duration { return s.clock.Ahead() }
 
-// orNone returns v, or its zero value with an error: what a failed transaction has left in v means nothing.
-func orNone[T any](v T, err error) (T, error) {
-	if err != nil {
-		var none T
-		return none, err
-	}
-	return v, nil
-}
-
 // ErrOccupied says that a store that should be filled with the content of another is not empty.
 var ErrOccupied = errors.New("the database to move to is in use by Doorward already")
 
@@ -161,17 +145,22 @@ func Moved(ctx context.Context, s *Store) error {
 	})
 }
 
-// Read runs f in a reading transaction of the store, for package move.
+// Read runs f in a reading transaction of the store, which has read the clock.
 func Read(ctx context.Context, s *Store, what string, f func(context.Context, Tx, time.Time) error) error {
 	return s.read(ctx, what, f)
 }
 
-// Write runs f in a writing transaction of the store, for package move.
+// Write runs f in a writing transaction of the store, which has read the clock.
 func Write(ctx context.Context, s *Store, what string, f func(context.Context, Tx, time.Time) error) error {
 	return s.write(ctx, what, f)
 }
 
-// WriteAlone runs f in a transaction of the store while nobody else writes, for package move.
+// WriteNews is Write for revocations and keys: whoever waits in WaitChange is told.
+func WriteNews(ctx context.Context, s *Store, what string, f func(context.Context, Tx, time.Time) error) error {
+	return s.writeNews(ctx, what, f)
+}
+
+// WriteAlone runs f in a transaction of the store while nobody else writes.
 func WriteAlone(ctx context.Context, s *Store, what string, f func(context.Context, Tx, time.Time) error) error {
 	return s.writeAlone(ctx, what, f)
 }
@@ -189,65 +178,27 @@ func (s *Store) run(ctx context.Context, in runner, what string, f func(context.
 	if err == nil {
 		return nil
 	}
-	if !isDomainError(err) {
+	if !isDecided(err) {
 		err = fmt.Errorf("%w: %w", issuer.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// isDomainError reports whether an error is about the data or the caller. Any other
-// error means that the database failed.
-func isDomainError(err error) bool {
+// Decided marks an error that a transaction's function returns: it says something about the data or the caller. Any
+// other means that the database failed.
+func Decided(err error) error { return decided{err} }
+
+type decided struct{ error }
+
+func (d decided) Unwrap() error { return d.error }
+
+// isDecided reports whether an error does not mean that the database failed.
+func isDecided(err error) bool {
+	if _, ok := errors.AsType[decided](err); ok {
+		return true
+	}
 	return slices.ContainsFunc([]error{
 		issuer.ErrNotFound, issuer.ErrConflict, issuer.ErrEpoch, issuer.ErrInactive,
-		account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient, account.ErrClientSecrets, account.ErrNoSecret, account.ErrLastSecret,
-		account.ErrNoRole, account.ErrRoleThere, account.ErrRoleBounds, account.ErrLastAdmin,
-		account.ErrNoAPIKey, account.ErrAPIKeyBounds, account.ErrAPIKeyScope,
 		audit.ErrBroken, ErrOccupied, context.Canceled, context.DeadlineExceeded,
 	}, func(known error) bool { return errors.Is(err, known) })
-}
-
-// checkText refuses what one of the databases would not store.
-func checkText(texts ...string) error {
-	for _, t := range texts {
-		if !utf8.ValidString(t) || strings.IndexByte(t, 0) >= 0 {
-			return ErrText
-		}
-	}
-	return nil
-}
-
-// millis is how a time is stored: 0 for the zero time.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-// moment is the time that millis stored.
-func moment(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
-
-// truncate gives a time the precision that a stored one has.
-func truncate(t time.Time) time.Time {
-	return moment(millis(t))
-}
-
-// inMillis rounds up, so that nothing is kept for less time than was asked.
-func inMillis(d time.Duration) int64 {
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
-}
-
-// changedOne reports whether a statement changed a row.
-func changedOne(r sql.Result, err error) (bool, error) {
-	if err != nil {
-		return false, err
-	}
-	n, err := r.RowsAffected()
-	return n > 0, err
 }

@@ -13,7 +13,7 @@ import (
 
 // Epoch returns how often all sessions of the subject were ended.
 func (s *Store) Epoch(ctx context.Context, subject string) (int64, error) {
-	if err := checkText(subject); err != nil {
+	if err := CheckText(subject); err != nil {
 		return 0, err
 	}
 	var epoch int64
@@ -30,20 +30,20 @@ func (s *Store) Epoch(ctx context.Context, subject string) (int64, error) {
 // EndSubject ends every session of the subject, live or in the making.
 func (s *Store) EndSubject(ctx context.Context, subject, reason string, ev issuer.Event) (doorward.Revocation, error) {
 	var cut doorward.Revocation
-	if err := checkText(subject, reason); err != nil {
+	if err := CheckText(subject, reason); err != nil {
 		return cut, err
 	}
 	err := s.writeNews(ctx, "end subject", func(ctx context.Context, tx Tx, now time.Time) (err error) {
-		if cut, err = endSubject(ctx, tx, now, subject, reason); err != nil {
+		if cut, err = EndSubject(ctx, tx, now, subject, reason); err != nil {
 			return err
 		}
-		return record(ctx, tx, now, about(ev, subject, ""))
+		return Record(ctx, tx, now, About(ev, subject, ""))
 	})
 	return cut, err
 }
 
-// endSubject is EndSubject as a part of a transaction.
-func endSubject(ctx context.Context, tx Tx, now time.Time, subject, reason string) (doorward.Revocation, error) {
+// EndSubject is EndSubject as a part of a transaction.
+func EndSubject(ctx context.Context, tx Tx, now time.Time, subject, reason string) (doorward.Revocation, error) {
 	none := doorward.Revocation{}
 	_, before, err := lockSubject(ctx, tx, now, subject)
 	if err != nil {
@@ -55,11 +55,11 @@ func endSubject(ctx context.Context, tx Tx, now time.Time, subject, reason strin
 	}
 	_, err = tx.ExecContext(ctx, `
 		UPDATE sessions SET ended_at = $2, end_reason = $3, rev = rev + 1
-		WHERE subject = $1 AND `+notOver, subject, millis(now), reason)
+		WHERE subject = $1 AND `+notOver, subject, Millis(now), reason)
 	if err != nil {
 		return none, err
 	}
-	cut, _, err := cutOff(ctx, tx, now, doorward.KindSubject, subject, before)
+	cut, _, err := CutOff(ctx, tx, now, doorward.KindSubject, subject, before)
 	return cut, err
 }
 

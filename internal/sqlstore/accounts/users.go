@@ -1,4 +1,4 @@
-package sqlstore
+package accounts
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -20,11 +21,11 @@ func (s *Store) CreateUser(ctx context.Context, row account.UserRow, ev issuer.E
 	if row.ID == "" || row.Canonical == "" {
 		return account.User{}, errors.New("create user: no ID or no name")
 	}
-	if err := checkText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Email, row.Hash})...); err != nil {
+	if err := sqlstore.CheckText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Email, row.Hash})...); err != nil {
 		return account.User{}, err
 	}
 	var user account.User
-	err := s.write(ctx, "create user", func(ctx context.Context, tx Tx, now time.Time) error {
+	err := s.write(ctx, "create user", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		if err := lockPeople(ctx, tx); err != nil {
 			return err
 		}
@@ -42,7 +43,7 @@ func (s *Store) CreateUser(ctx context.Context, row account.UserRow, ev issuer.E
 			return err
 		}
 		user = created.User
-		return record(ctx, tx, now, row.Made(ev))
+		return sqlstore.Record(ctx, tx, now, row.Made(ev))
 	})
 	return user, err
 }
@@ -79,10 +80,10 @@ func (s *Store) Credential(ctx context.Context, id string) (account.Credential, 
 
 // SetPassword replaces the password and ends every session and the reset link of the user.
 func (s *Store) SetPassword(ctx context.Context, id string, p account.NewPassword, ev issuer.Event) (doorward.Revocation, error) {
-	if err := checkText(p.Hash, p.Old); err != nil {
+	if err := sqlstore.CheckText(p.Hash, p.Old); err != nil {
 		return doorward.Revocation{}, err
 	}
-	return s.endUser(ctx, "set password", id, &ev, func(ctx context.Context, tx Tx, now time.Time) error {
+	return s.endUser(ctx, "set password", id, &ev, func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		if err := setHash(ctx, tx, now, id, p); err != nil {
 			return err
 		}
@@ -91,43 +92,43 @@ func (s *Store) SetPassword(ctx context.Context, id string, p account.NewPasswor
 }
 
 // setHash is what every change of a password writes.
-func setHash(ctx context.Context, tx Tx, now time.Time, id string, p account.NewPassword) error {
+func setHash(ctx context.Context, tx sqlstore.Tx, now time.Time, id string, p account.NewPassword) error {
 	if p.MustChange { // and nobody makes the user an admin meanwhile
 		if err := lockPeople(ctx, tx); err != nil {
 			return err
 		}
 	}
-	set, err := changedOne(tx.ExecContext(ctx, `
+	set, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `
 		UPDATE users SET hash = $3, must_change = $4, password_changed_at = $6, password_expires_at = CASE
 			WHEN $4 AND EXISTS (SELECT 1 FROM user_roles WHERE user_id = $1 AND role = $7) THEN CAST($5 AS BIGINT) ELSE 0 END
 		WHERE id = $1 AND (hash = $2 OR $2 = '')`,
-		id, p.Old, p.Hash, p.MustChange, expiryAfter(now, p.Lifetime), millis(now), account.RoleAdmin))
+		id, p.Old, p.Hash, p.MustChange, expiryAfter(now, p.Lifetime), sqlstore.Millis(now), account.RoleAdmin))
 	return missed(ctx, tx, id, set, err)
 }
 
 // ReplaceHash stores another hash of the same password.
 func (s *Store) ReplaceHash(ctx context.Context, id, old, hash string, ev issuer.Event) error {
-	if err := checkText(id, old, hash); err != nil {
+	if err := sqlstore.CheckText(id, old, hash); err != nil {
 		return err
 	}
-	return s.write(ctx, "replace hash", func(ctx context.Context, tx Tx, now time.Time) error {
-		set, err := changedOne(tx.ExecContext(ctx, `UPDATE users SET hash = $3 WHERE id = $1 AND hash = $2`, id, old, hash))
+	return s.write(ctx, "replace hash", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
+		set, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `UPDATE users SET hash = $3 WHERE id = $1 AND hash = $2`, id, old, hash))
 		if err := missed(ctx, tx, id, set, err); err != nil {
 			return err
 		}
-		return record(ctx, tx, now, about(ev, id, ""))
+		return sqlstore.Record(ctx, tx, now, sqlstore.About(ev, id, ""))
 	})
 }
 
 // SetDisabled disables or enables the user.
 func (s *Store) SetDisabled(ctx context.Context, id string, disabled bool, ev issuer.Event) (doorward.Revocation, error) {
-	set := func(ctx context.Context, tx Tx, now time.Time) error {
+	set := func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		if disabled {
 			if err := lockAdmin(ctx, tx, now, id); err != nil {
 				return err
 			}
 		}
-		there, err := changedOne(tx.ExecContext(ctx, `UPDATE users SET disabled = $2 WHERE id = $1`, id, disabled))
+		there, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `UPDATE users SET disabled = $2 WHERE id = $1`, id, disabled))
 		if err := missed(ctx, tx, id, there, err); err != nil || !disabled {
 			return err
 		}
@@ -136,24 +137,24 @@ func (s *Store) SetDisabled(ctx context.Context, id string, disabled bool, ev is
 	if disabled {
 		return s.endUser(ctx, "disable user", id, &ev, set)
 	}
-	if err := checkText(id); err != nil {
+	if err := sqlstore.CheckText(id); err != nil {
 		return doorward.Revocation{}, err
 	}
-	return doorward.Revocation{}, s.write(ctx, "enable user", func(ctx context.Context, tx Tx, now time.Time) error {
+	return doorward.Revocation{}, s.write(ctx, "enable user", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		if err := set(ctx, tx, now); err != nil {
 			return err
 		}
-		return record(ctx, tx, now, about(ev, id, ""))
+		return sqlstore.Record(ctx, tx, now, sqlstore.About(ev, id, ""))
 	})
 }
 
 // DeleteUser removes the user and ends every session of theirs.
 func (s *Store) DeleteUser(ctx context.Context, id string, ev issuer.Event) (doorward.Revocation, error) {
-	return s.endUser(ctx, "delete user", id, &ev, func(ctx context.Context, tx Tx, now time.Time) error {
+	return s.endUser(ctx, "delete user", id, &ev, func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		if err := lockAdmin(ctx, tx, now, id); err != nil {
 			return err
 		}
-		there, err := changedOne(tx.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id))
+		there, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id))
 		if err := missed(ctx, tx, id, there, err); err != nil {
 			return err
 		}
@@ -163,31 +164,31 @@ func (s *Store) DeleteUser(ctx context.Context, id string, ev issuer.Event) (doo
 
 // endUser changes a user and ends their sessions in one transaction. change may still
 // write to the event.
-func (s *Store) endUser(ctx context.Context, what, id string, ev *issuer.Event, change func(context.Context, Tx, time.Time) error) (cut doorward.Revocation, err error) {
-	if err := checkText(id); err != nil {
+func (s *Store) endUser(ctx context.Context, what, id string, ev *issuer.Event, change func(context.Context, sqlstore.Tx, time.Time) error) (cut doorward.Revocation, err error) {
+	if err := sqlstore.CheckText(id); err != nil {
 		return cut, err
 	}
 	reason := issuer.ReasonAdmin
 	if ev.Kind == account.EventPasswordChange {
 		reason = issuer.ReasonPassword
 	}
-	err = s.writeNews(ctx, what, func(ctx context.Context, tx Tx, now time.Time) (err error) {
+	err = s.writeNews(ctx, what, func(ctx context.Context, tx sqlstore.Tx, now time.Time) (err error) {
 		if err := change(ctx, tx, now); err != nil {
 			return err
 		}
-		if cut, err = endSubject(ctx, tx, now, id, reason); err != nil {
+		if cut, err = sqlstore.EndSubject(ctx, tx, now, id, reason); err != nil {
 			return err
 		}
-		return record(ctx, tx, now, about(*ev, id, ""))
+		return sqlstore.Record(ctx, tx, now, sqlstore.About(*ev, id, ""))
 	})
-	return orNone(cut, err)
+	return sqlstore.OrNone(cut, err)
 }
 
 func (s *Store) credential(ctx context.Context, where, value string) (c account.Credential, err error) {
-	if err := checkText(value); err != nil {
+	if err := sqlstore.CheckText(value); err != nil {
 		return c, err
 	}
-	err = s.read(ctx, "read user", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
+	err = s.read(ctx, "read user", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) (err error) {
 		c, err = oneUser(ctx, tx, where, value)
 		return err
 	})
@@ -195,13 +196,13 @@ func (s *Store) credential(ctx context.Context, where, value string) (c account.
 }
 
 // lockPeople lets only one transaction at a time make users or change users and their roles.
-func lockPeople(ctx context.Context, tx Tx) error {
+func lockPeople(ctx context.Context, tx sqlstore.Tx) error {
 	_, err := tx.ExecContext(ctx, `UPDATE meta SET value = '' WHERE name = 'users'`)
 	return err
 }
 
 // checkFirst refuses a user who must be the first and is not. The transaction holds lockPeople.
-func checkFirst(ctx context.Context, tx Tx, first bool) error {
+func checkFirst(ctx context.Context, tx sqlstore.Tx, first bool) error {
 	if !first {
 		return nil
 	}
@@ -215,13 +216,13 @@ func checkFirst(ctx context.Context, tx Tx, first bool) error {
 	return nil
 }
 
-func insertUser(ctx context.Context, tx Tx, now time.Time, row account.UserRow) error {
-	made, err := changedOne(tx.ExecContext(ctx, `
+func insertUser(ctx context.Context, tx sqlstore.Tx, now time.Time, row account.UserRow) error {
+	made, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `
 		INSERT INTO users (id, name, canonical, email, hash, disabled, must_change,
 			password_expires_at, password_changed_at, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT (canonical) DO NOTHING`,
 		row.ID, row.Name, row.Canonical, row.Email, row.Hash, row.Disabled, row.MustChange,
-		expiryAfter(now, row.Lifetime), millis(now)))
+		expiryAfter(now, row.Lifetime), sqlstore.Millis(now)))
 	if err != nil {
 		return err
 	}
@@ -231,7 +232,7 @@ func insertUser(ctx context.Context, tx Tx, now time.Time, row account.UserRow) 
 	return insertRoles(ctx, tx, row.ID, slices.Compact(slices.Sorted(slices.Values(row.Roles))))
 }
 
-func insertRoles(ctx context.Context, tx Tx, id string, roles []string) error {
+func insertRoles(ctx context.Context, tx sqlstore.Tx, id string, roles []string) error {
 	for _, role := range roles {
 		_, err := tx.ExecContext(ctx, `INSERT INTO user_roles (user_id, role) VALUES ($1, $2)`, id, role)
 		if err != nil {
@@ -246,12 +247,12 @@ func expiryAfter(now time.Time, lifetime time.Duration) int64 {
 	if lifetime <= 0 {
 		return 0
 	}
-	return millis(now) + inMillis(lifetime)
+	return sqlstore.Millis(now) + sqlstore.InMillis(lifetime)
 }
 
 // missed returns why a change of a user has changed no row: there is no such user, or the password hash
 // is another one. It returns err, which may be nil, if one was changed.
-func missed(ctx context.Context, tx Tx, id string, changed bool, err error) error {
+func missed(ctx context.Context, tx sqlstore.Tx, id string, changed bool, err error) error {
 	if err != nil || changed {
 		return err
 	}
@@ -260,10 +261,10 @@ func missed(ctx context.Context, tx Tx, id string, changed bool, err error) erro
 	if err == nil {
 		return account.ErrConflict
 	}
-	return found(err, account.ErrNotFound)
+	return sqlstore.OrAbsent(err, account.ErrNotFound)
 }
 
-func oneUser(ctx context.Context, tx Tx, where, value string) (account.Credential, error) {
+func oneUser(ctx context.Context, tx sqlstore.Tx, where, value string) (account.Credential, error) {
 	list, err := scanUsers(ctx, tx, `
 		SELECT `+userColumns+` FROM users AS u LEFT JOIN user_roles AS r ON r.user_id = u.id
 		WHERE `+where+` ORDER BY r.role`, value)
@@ -277,7 +278,7 @@ func oneUser(ctx context.Context, tx Tx, where, value string) (account.Credentia
 }
 
 // scanUsers reads one row per user and role.
-func scanUsers(ctx context.Context, tx Tx, query string, args ...any) (list []account.Credential, err error) {
+func scanUsers(ctx context.Context, tx sqlstore.Tx, query string, args ...any) (list []account.Credential, err error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -292,7 +293,7 @@ func scanUsers(ctx context.Context, tx Tx, query string, args ...any) (list []ac
 		if err != nil {
 			return nil, err
 		}
-		u.PasswordExpiresAt, u.PasswordChangedAt, u.CreatedAt = moment(expires), moment(changed), moment(created)
+		u.PasswordExpiresAt, u.PasswordChangedAt, u.CreatedAt = sqlstore.Moment(expires), sqlstore.Moment(changed), sqlstore.Moment(created)
 		if len(list) == 0 || list[len(list)-1].User.ID != u.ID {
 			list = append(list, c)
 		}

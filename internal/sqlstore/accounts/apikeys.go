@@ -1,4 +1,4 @@
-package sqlstore
+package accounts
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -26,10 +27,10 @@ func (s *Store) CreateAPIKey(ctx context.Context, row account.APIKeyRow, ev issu
 	if row.ID == "" || row.Name == "" {
 		return key, errors.New("create API key: no ID or no name")
 	}
-	if err := checkText(slices.Concat(row.Scope, row.Audiences, []string{row.ID, row.Owner, row.Name})...); err != nil {
+	if err := sqlstore.CheckText(slices.Concat(row.Scope, row.Audiences, []string{row.ID, row.Owner, row.Name})...); err != nil {
 		return key, err
 	}
-	err := s.write(ctx, "create API key", func(ctx context.Context, tx Tx, now time.Time) error {
+	err := s.write(ctx, "create API key", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		if err := lockOwner(ctx, tx, row.Owner); err != nil {
 			return err
 		}
@@ -42,24 +43,24 @@ func (s *Store) CreateAPIKey(ctx context.Context, row account.APIKeyRow, ev issu
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO api_keys (`+apiKeyColumns+`, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9)`,
 			row.ID, row.Owner, row.Name, row.Scope.String(), row.Everything, strings.Join(row.Audiences, " "),
-			millis(now), expiryAfter(now, row.Lifetime), row.Digest[:])
+			sqlstore.Millis(now), expiryAfter(now, row.Lifetime), row.Digest[:])
 		if err != nil {
 			return err
 		}
 		if key, err = oneAPIKey(ctx, tx, row.ID); err != nil {
 			return err
 		}
-		return record(ctx, tx, now, aboutKey(ev, key))
+		return sqlstore.Record(ctx, tx, now, aboutKey(ev, key))
 	})
-	return orNone(key, err)
+	return sqlstore.OrNone(key, err)
 }
 
 // APIKey returns the key with this ID.
 func (s *Store) APIKey(ctx context.Context, id string) (key account.APIKey, err error) {
-	if checkText(id) != nil {
+	if sqlstore.CheckText(id) != nil {
 		return key, account.ErrNoAPIKey
 	}
-	err = s.read(ctx, "read API key", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
+	err = s.read(ctx, "read API key", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) (err error) {
 		key, err = oneAPIKey(ctx, tx, id)
 		return err
 	})
@@ -69,11 +70,11 @@ func (s *Store) APIKey(ctx context.Context, id string) (key account.APIKey, err 
 // APIKeyCredential returns the key with this ID, and what its owner is and has.
 func (s *Store) APIKeyCredential(ctx context.Context, id string) (account.APIKeyCredential, error) {
 	var c account.APIKeyCredential
-	if checkText(id) != nil {
+	if sqlstore.CheckText(id) != nil {
 		return c, account.ErrNoAPIKey
 	}
-	err := s.read(ctx, "read API key", func(ctx context.Context, tx Tx, now time.Time) (err error) {
-		c = account.APIKeyCredential{Now: truncate(now)}
+	err := s.read(ctx, "read API key", func(ctx context.Context, tx sqlstore.Tx, now time.Time) (err error) {
+		c = account.APIKeyCredential{Now: sqlstore.Truncate(now)}
 		if c.Key, err = oneAPIKey(ctx, tx, id); err != nil {
 			return err
 		}
@@ -88,15 +89,15 @@ func (s *Store) APIKeyCredential(ctx context.Context, id string) (account.APIKey
 		}
 		return err
 	})
-	return orNone(c, err)
+	return sqlstore.OrNone(c, err)
 }
 
 // APIKeys lists keys in the byte order of their IDs.
 func (s *Store) APIKeys(ctx context.Context, q account.APIKeyQuery) (list []account.APIKey, err error) {
-	if err := checkText(q.After, q.Owner); err != nil {
+	if err := sqlstore.CheckText(q.After, q.Owner); err != nil {
 		return nil, err
 	}
-	err = s.read(ctx, "list API keys", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
+	err = s.read(ctx, "list API keys", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) (err error) {
 		list, err = scanAPIKeys(ctx, tx, `WHERE id > $1 AND (owner = $2 OR $2 = '') ORDER BY id LIMIT $3`,
 			q.After, q.Owner, pageLimit(account.Query{Limit: q.Limit}))
 		return err
@@ -106,12 +107,12 @@ func (s *Store) APIKeys(ctx context.Context, q account.APIKeyQuery) (list []acco
 
 // UseAPIKey notes that a key was used.
 func (s *Store) UseAPIKey(ctx context.Context, id string) error {
-	if checkText(id) != nil {
+	if sqlstore.CheckText(id) != nil {
 		return nil
 	}
-	return s.write(ctx, "use API key", func(ctx context.Context, tx Tx, now time.Time) error {
+	return s.write(ctx, "use API key", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		_, err := tx.ExecContext(ctx, `UPDATE api_keys SET used_at = $2 WHERE id = $1 AND used_at <= $3`,
-			id, millis(now), millis(now.Add(-account.APIKeyUseStep)))
+			id, sqlstore.Millis(now), sqlstore.Millis(now.Add(-account.APIKeyUseStep)))
 		return err
 	})
 }
@@ -119,10 +120,10 @@ func (s *Store) UseAPIKey(ctx context.Context, id string) error {
 // RevokeAPIKey ends a key and every token made from it.
 func (s *Store) RevokeAPIKey(ctx context.Context, id, owner string, ev issuer.Event) (doorward.Revocation, error) {
 	var cut doorward.Revocation
-	if checkText(id, owner) != nil {
+	if sqlstore.CheckText(id, owner) != nil {
 		return cut, account.ErrNoAPIKey
 	}
-	err := s.writeNews(ctx, "revoke API key", func(ctx context.Context, tx Tx, now time.Time) error {
+	err := s.writeNews(ctx, "revoke API key", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		key, err := oneAPIKey(ctx, tx, id)
 		if err != nil {
 			return err
@@ -133,17 +134,17 @@ func (s *Store) RevokeAPIKey(ctx context.Context, id, owner string, ev issuer.Ev
 		cut, err = revokeAPIKey(ctx, tx, now, key, ev)
 		return err
 	})
-	return orNone(cut, err)
+	return sqlstore.OrNone(cut, err)
 }
 
 // RevokeAPIKeys does so with every live key of an owner.
 func (s *Store) RevokeAPIKeys(ctx context.Context, owner string, ev issuer.Event) (cuts []doorward.Revocation, err error) {
-	if err := checkText(owner); err != nil {
+	if err := sqlstore.CheckText(owner); err != nil {
 		return nil, err
 	}
-	err = s.writeNews(ctx, "revoke API keys", func(ctx context.Context, tx Tx, now time.Time) error {
+	err = s.writeNews(ctx, "revoke API keys", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		cuts = nil
-		list, err := scanAPIKeys(ctx, tx, `WHERE owner = $1 AND `+liveKey+` ORDER BY id`, owner, millis(now))
+		list, err := scanAPIKeys(ctx, tx, `WHERE owner = $1 AND `+liveKey+` ORDER BY id`, owner, sqlstore.Millis(now))
 		if err != nil {
 			return err
 		}
@@ -158,35 +159,35 @@ func (s *Store) RevokeAPIKeys(ctx context.Context, owner string, ev issuer.Event
 		}
 		return nil
 	})
-	return orNone(cuts, err)
+	return sqlstore.OrNone(cuts, err)
 }
 
 // revokeAPIKey ends a key unless somebody has.
-func revokeAPIKey(ctx context.Context, tx Tx, now time.Time, key account.APIKey, ev issuer.Event) (doorward.Revocation, error) {
-	ended, err := changedOne(tx.ExecContext(ctx, `UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0`, key.ID, millis(now)))
+func revokeAPIKey(ctx context.Context, tx sqlstore.Tx, now time.Time, key account.APIKey, ev issuer.Event) (doorward.Revocation, error) {
+	ended, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0`, key.ID, sqlstore.Millis(now)))
 	if err != nil || !ended {
 		return doorward.Revocation{}, err
 	}
-	cut, err := endClient(ctx, tx, now, key.ID)
+	cut, err := sqlstore.EndClient(ctx, tx, now, key.ID)
 	if err != nil {
 		return doorward.Revocation{}, err
 	}
-	return cut, record(ctx, tx, now, aboutKey(ev, key))
+	return cut, sqlstore.Record(ctx, tx, now, aboutKey(ev, key))
 }
 
 // dropAPIKeys removes the keys of an owner who is deleted. The owner's own cut-off ends
 // the tokens.
-func dropAPIKeys(ctx context.Context, tx Tx, owner string) error {
+func dropAPIKeys(ctx context.Context, tx sqlstore.Tx, owner string) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM api_keys WHERE owner = $1`, owner)
 	return err
 }
 
 // lockOwner lets one transaction at a time make keys of an owner, so that the bound is exact.
-func lockOwner(ctx context.Context, tx Tx, owner string) error {
+func lockOwner(ctx context.Context, tx sqlstore.Tx, owner string) error {
 	if strings.HasPrefix(owner, account.ClientIDPrefix) {
 		return lockClient(ctx, tx, owner)
 	}
-	there, err := changedOne(tx.ExecContext(ctx, `UPDATE users SET disabled = disabled WHERE id = $1`, owner))
+	there, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `UPDATE users SET disabled = disabled WHERE id = $1`, owner))
 	if err == nil && !there {
 		err = account.ErrNotFound
 	}
@@ -194,7 +195,7 @@ func lockOwner(ctx context.Context, tx Tx, owner string) error {
 }
 
 // ownerOf returns a user or a client, and the scope that they have.
-func ownerOf(ctx context.Context, tx Tx, owner string) (user account.User, client account.Client, scope doorward.Scope, err error) {
+func ownerOf(ctx context.Context, tx sqlstore.Tx, owner string) (user account.User, client account.Client, scope doorward.Scope, err error) {
 	if strings.HasPrefix(owner, account.ClientIDPrefix) {
 		client, err = bareClient(ctx, tx, owner)
 		return user, client, client.Scope, err
@@ -204,7 +205,7 @@ func ownerOf(ctx context.Context, tx Tx, owner string) (user account.User, clien
 }
 
 // checkOwnerHas returns ErrAPIKeyScope for a scope that the owner does not have.
-func checkOwnerHas(ctx context.Context, tx Tx, row account.APIKeyRow) error {
+func checkOwnerHas(ctx context.Context, tx sqlstore.Tx, row account.APIKeyRow) error {
 	_, _, scope, err := ownerOf(ctx, tx, row.Owner)
 	if err != nil {
 		return err
@@ -218,9 +219,9 @@ func checkOwnerHas(ctx context.Context, tx Tx, row account.APIKeyRow) error {
 }
 
 // boundAPIKeys makes room for one key more.
-func boundAPIKeys(ctx context.Context, tx Tx, now time.Time, owner string) error {
+func boundAPIKeys(ctx context.Context, tx sqlstore.Tx, now time.Time, owner string) error {
 	var live int
-	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM api_keys WHERE owner = $1 AND `+liveKey, owner, millis(now)).Scan(&live)
+	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM api_keys WHERE owner = $1 AND `+liveKey, owner, sqlstore.Millis(now)).Scan(&live)
 	if err != nil {
 		return err
 	}
@@ -230,7 +231,7 @@ func boundAPIKeys(ctx context.Context, tx Tx, now time.Time, owner string) error
 	_, err = tx.ExecContext(ctx, `
 		DELETE FROM api_keys WHERE owner = $1 AND NOT (`+liveKey+`) AND id NOT IN (
 			SELECT id FROM api_keys WHERE owner = $1 AND NOT (`+liveKey+`) ORDER BY created_at DESC, id LIMIT $3)`,
-		owner, millis(now), account.MaxAPIKeys)
+		owner, sqlstore.Millis(now), account.MaxAPIKeys)
 	return err
 }
 
@@ -239,10 +240,10 @@ func aboutKey(ev issuer.Event, key account.APIKey) issuer.Event {
 	if ev.Reason == "" {
 		ev.Reason = key.ID
 	}
-	return about(ev, key.Owner, "")
+	return sqlstore.About(ev, key.Owner, "")
 }
 
-func oneAPIKey(ctx context.Context, tx Tx, id string) (account.APIKey, error) {
+func oneAPIKey(ctx context.Context, tx sqlstore.Tx, id string) (account.APIKey, error) {
 	list, err := scanAPIKeys(ctx, tx, `WHERE id = $1`, id)
 	if err == nil && len(list) == 0 {
 		err = account.ErrNoAPIKey
@@ -253,7 +254,7 @@ func oneAPIKey(ctx context.Context, tx Tx, id string) (account.APIKey, error) {
 	return list[0], nil
 }
 
-func scanAPIKeys(ctx context.Context, tx Tx, where string, args ...any) (list []account.APIKey, err error) {
+func scanAPIKeys(ctx context.Context, tx sqlstore.Tx, where string, args ...any) (list []account.APIKey, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT `+apiKeyColumns+` FROM api_keys `+where, args...)
 	if err != nil {
 		return nil, err
@@ -270,7 +271,7 @@ func scanAPIKeys(ctx context.Context, tx Tx, where string, args ...any) (list []
 			return nil, err
 		}
 		k.Audiences = strings.Fields(audiences)
-		k.CreatedAt, k.ExpiresAt, k.UsedAt, k.RevokedAt = moment(created), moment(expires), moment(used), moment(revoked)
+		k.CreatedAt, k.ExpiresAt, k.UsedAt, k.RevokedAt = sqlstore.Moment(created), sqlstore.Moment(expires), sqlstore.Moment(used), sqlstore.Moment(revoked)
 		list = append(list, k)
 	}
 	return list, rows.Err()

@@ -1,4 +1,4 @@
-package sqlstore
+package accounts
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -21,14 +22,14 @@ func (s *Store) CreateClient(ctx context.Context, row account.ClientRow, ev issu
 	if row.ID == "" || row.Name == "" {
 		return account.Client{}, errors.New("create client: no ID or no name")
 	}
-	if err := checkText(slices.Concat(row.Scope, row.Audiences, []string{row.ID, row.Name})...); err != nil {
+	if err := sqlstore.CheckText(slices.Concat(row.Scope, row.Audiences, []string{row.ID, row.Name})...); err != nil {
 		return account.Client{}, err
 	}
 	var client account.Client
-	err := s.write(ctx, "create client", func(ctx context.Context, tx Tx, now time.Time) error {
-		made, err := changedOne(tx.ExecContext(ctx, `
+	err := s.write(ctx, "create client", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
+		made, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `
 			INSERT INTO clients (`+clientColumns+`) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING`,
-			row.ID, row.Name, row.Scope.String(), strings.Join(row.Audiences, " "), false, millis(now)))
+			row.ID, row.Name, row.Scope.String(), strings.Join(row.Audiences, " "), false, sqlstore.Millis(now)))
 		if err != nil {
 			return err
 		}
@@ -36,7 +37,7 @@ func (s *Store) CreateClient(ctx context.Context, row account.ClientRow, ev issu
 			return account.ErrNameTaken
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO client_secrets (client_id, digest, created_at) VALUES ($1, $2, $3)`,
-			row.ID, row.Secret[:], millis(now))
+			row.ID, row.Secret[:], sqlstore.Millis(now))
 		if err != nil {
 			return err
 		}
@@ -44,18 +45,18 @@ func (s *Store) CreateClient(ctx context.Context, row account.ClientRow, ev issu
 			return err
 		}
 		ev.Reason = client.GrantText()
-		return record(ctx, tx, now, about(ev, row.ID, ""))
+		return sqlstore.Record(ctx, tx, now, sqlstore.About(ev, row.ID, ""))
 	})
-	return orNone(client, err)
+	return sqlstore.OrNone(client, err)
 }
 
 // Client returns the client with this ID or name.
 func (s *Store) Client(ctx context.Context, idOrName string) (account.Client, error) {
 	var client account.Client
-	if checkText(idOrName) != nil {
+	if sqlstore.CheckText(idOrName) != nil {
 		return client, account.ErrNoClient
 	}
-	err := s.read(ctx, "read client", func(ctx context.Context, tx Tx, now time.Time) (err error) {
+	err := s.read(ctx, "read client", func(ctx context.Context, tx sqlstore.Tx, now time.Time) (err error) {
 		client, err = oneClient(ctx, tx, now, idOrName)
 		return err
 	})
@@ -65,10 +66,10 @@ func (s *Store) Client(ctx context.Context, idOrName string) (account.Client, er
 // ClientCredential returns the client with this ID and its secrets.
 func (s *Store) ClientCredential(ctx context.Context, id string) (account.ClientCredential, error) {
 	var c account.ClientCredential
-	if checkText(id) != nil {
+	if sqlstore.CheckText(id) != nil {
 		return c, account.ErrNoClient
 	}
-	err := s.read(ctx, "read client", func(ctx context.Context, tx Tx, now time.Time) (err error) {
+	err := s.read(ctx, "read client", func(ctx context.Context, tx sqlstore.Tx, now time.Time) (err error) {
 		c = account.ClientCredential{}
 		if c.Client, err = bareClient(ctx, tx, id); err != nil {
 			return err
@@ -79,17 +80,17 @@ func (s *Store) ClientCredential(ctx context.Context, id string) (account.Client
 		}
 		return err
 	})
-	return orNone(c, err)
+	return sqlstore.OrNone(c, err)
 }
 
 // Clients lists clients in the byte order of their names.
 func (s *Store) Clients(ctx context.Context, q account.Query) (list []account.Client, err error) {
-	if err := checkText(q.After); err != nil {
+	if err := sqlstore.CheckText(q.After); err != nil {
 		return nil, err
 	}
-	err = s.read(ctx, "list clients", func(ctx context.Context, tx Tx, now time.Time) error {
+	err = s.read(ctx, "list clients", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		list = nil
-		ids, err := scanTexts(ctx, tx, `SELECT id FROM clients WHERE name > $1 ORDER BY name LIMIT $2`, q.After, pageLimit(q))
+		ids, err := sqlstore.ScanTexts(ctx, tx, `SELECT id FROM clients WHERE name > $1 ORDER BY name LIMIT $2`, q.After, pageLimit(q))
 		for _, id := range ids {
 			client, err := oneClient(ctx, tx, now, id)
 			if err != nil {
@@ -116,9 +117,9 @@ func (s *Store) EndClientTokens(ctx context.Context, id string, ev issuer.Event)
 
 // DeleteClient removes the client with its secrets and its API keys, and ends its tokens.
 func (s *Store) DeleteClient(ctx context.Context, id string, ev issuer.Event) ([]doorward.Revocation, error) {
-	return s.changeClient(ctx, "delete client", id, true, ev, func(ctx context.Context, tx Tx) (bool, error) {
+	return s.changeClient(ctx, "delete client", id, true, ev, func(ctx context.Context, tx sqlstore.Tx) (bool, error) {
 		// First the client and then its keys, as where one is made: then none is made in between.
-		gone, err := changedOne(tx.ExecContext(ctx, `DELETE FROM clients WHERE id = $1`, id))
+		gone, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `DELETE FROM clients WHERE id = $1`, id))
 		if err != nil {
 			return false, err
 		}
@@ -127,19 +128,21 @@ func (s *Store) DeleteClient(ctx context.Context, id string, ev issuer.Event) ([
 }
 
 // clientRow is a change by one statement.
-func clientRow(query string, args ...any) func(context.Context, Tx) (bool, error) {
-	return func(ctx context.Context, tx Tx) (bool, error) { return changedOne(tx.ExecContext(ctx, query, args...)) }
+func clientRow(query string, args ...any) func(context.Context, sqlstore.Tx) (bool, error) {
+	return func(ctx context.Context, tx sqlstore.Tx) (bool, error) {
+		return sqlstore.ChangedOne(tx.ExecContext(ctx, query, args...))
+	}
 }
 
 // changeClient makes one change of a client and, if ends is set, ends its tokens. change reports whether there is such a
 // client.
 func (s *Store) changeClient(
-	ctx context.Context, what, id string, ends bool, ev issuer.Event, change func(context.Context, Tx) (bool, error),
+	ctx context.Context, what, id string, ends bool, ev issuer.Event, change func(context.Context, sqlstore.Tx) (bool, error),
 ) (cuts []doorward.Revocation, err error) {
-	if checkText(id) != nil {
+	if sqlstore.CheckText(id) != nil {
 		return nil, account.ErrNoClient
 	}
-	err = s.writeNews(ctx, what, func(ctx context.Context, tx Tx, now time.Time) error {
+	err = s.writeNews(ctx, what, func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		cuts = nil
 		changed, err := change(ctx, tx)
 		if err != nil {
@@ -153,33 +156,33 @@ func (s *Store) changeClient(
 				return err
 			}
 		}
-		return record(ctx, tx, now, about(ev, id, ""))
+		return sqlstore.Record(ctx, tx, now, sqlstore.About(ev, id, ""))
 	})
 	return cuts, err
 }
 
 // endTokensOf ends what a client was granted: its own tokens by the name of the client, and those
 // of its API keys, which are clients of other names, by that of the subject.
-func endTokensOf(ctx context.Context, tx Tx, now time.Time, id string) ([]doorward.Revocation, error) {
-	client, err := endClient(ctx, tx, now, id)
+func endTokensOf(ctx context.Context, tx sqlstore.Tx, now time.Time, id string) ([]doorward.Revocation, error) {
+	client, err := sqlstore.EndClient(ctx, tx, now, id)
 	if err != nil {
 		return nil, err
 	}
-	subject, _, err := cutOff(ctx, tx, now, doorward.KindSubject, id, client.Before)
+	subject, _, err := sqlstore.CutOff(ctx, tx, now, doorward.KindSubject, id, client.Before)
 	return []doorward.Revocation{client, subject}, err
 }
 
 // lockClient lets nobody else change the client until the transaction ends. It returns ErrNoClient if
 // there is none.
-func lockClient(ctx context.Context, tx Tx, id string) error {
-	there, err := changedOne(tx.ExecContext(ctx, `UPDATE clients SET disabled = disabled WHERE id = $1`, id))
+func lockClient(ctx context.Context, tx sqlstore.Tx, id string) error {
+	there, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `UPDATE clients SET disabled = disabled WHERE id = $1`, id))
 	if err == nil && !there {
 		err = account.ErrNoClient
 	}
 	return err
 }
 
-func oneClient(ctx context.Context, tx Tx, now time.Time, idOrName string) (account.Client, error) {
+func oneClient(ctx context.Context, tx sqlstore.Tx, now time.Time, idOrName string) (account.Client, error) {
 	c, err := scanClient(tx.QueryRowContext(ctx, `SELECT `+clientColumns+` FROM clients WHERE id = $1 OR name = $1`, idOrName))
 	if err != nil {
 		return account.Client{}, err
@@ -192,21 +195,21 @@ func oneClient(ctx context.Context, tx Tx, now time.Time, idOrName string) (acco
 }
 
 // bareClient returns the client with this ID, without its secrets.
-func bareClient(ctx context.Context, tx Tx, id string) (account.Client, error) {
+func bareClient(ctx context.Context, tx sqlstore.Tx, id string) (account.Client, error) {
 	return scanClient(tx.QueryRowContext(ctx, `SELECT `+clientColumns+` FROM clients WHERE id = $1`, id))
 }
 
-func scanClient(row scanner) (account.Client, error) {
+func scanClient(row sqlstore.Scanner) (account.Client, error) {
 	var c account.Client
 	var scope, audiences string
 	var created int64
 	err := row.Scan(&c.ID, &c.Name, &scope, &audiences, &c.Disabled, &created)
 	if err != nil {
-		return account.Client{}, found(err, account.ErrNoClient)
+		return account.Client{}, sqlstore.OrAbsent(err, account.ErrNoClient)
 	}
 	if c.Scope, err = doorward.ParseScope(scope); err != nil {
 		return account.Client{}, err
 	}
-	c.Audiences, c.CreatedAt = strings.Fields(audiences), moment(created)
+	c.Audiences, c.CreatedAt = strings.Fields(audiences), sqlstore.Moment(created)
 	return c, nil
 }

@@ -1,4 +1,4 @@
-package sqlstore
+package accounts
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -23,12 +24,12 @@ func (s *Store) EditUser(ctx context.Context, id string, e account.UserEdit, ev 
 	if e.Roles != nil {
 		words = append(words, *e.Roles...)
 	}
-	if err := checkText(words...); err != nil {
+	if err := sqlstore.CheckText(words...); err != nil {
 		return account.User{}, doorward.Revocation{}, err
 	}
 	var user account.User
 	var cut doorward.Revocation
-	err := s.writeNews(ctx, "edit user", func(ctx context.Context, tx Tx, now time.Time) (err error) {
+	err := s.writeNews(ctx, "edit user", func(ctx context.Context, tx sqlstore.Tx, now time.Time) (err error) {
 		was, err := lockUser(ctx, tx, id)
 		if err != nil {
 			return err
@@ -48,12 +49,12 @@ func (s *Store) EditUser(ctx context.Context, id string, e account.UserEdit, ev 
 			cut = doorward.Revocation{}
 			return nil
 		}
-		cut, err = endSubject(ctx, tx, now, id, issuer.ReasonAdmin)
+		cut, err = sqlstore.EndSubject(ctx, tx, now, id, issuer.ReasonAdmin)
 		if err != nil || !e.End {
 			return err
 		}
 		ev.Kind, ev.Reason = issuer.EventSubjectEnd, issuer.ReasonAdmin
-		return record(ctx, tx, now, about(ev, id, ""))
+		return sqlstore.Record(ctx, tx, now, sqlstore.About(ev, id, ""))
 	})
 	if err != nil {
 		return account.User{}, doorward.Revocation{}, err
@@ -62,7 +63,7 @@ func (s *Store) EditUser(ctx context.Context, id string, e account.UserEdit, ev 
 }
 
 // lockUser reads a user whom nobody else changes until the transaction ends.
-func lockUser(ctx context.Context, tx Tx, id string) (account.User, error) {
+func lockUser(ctx context.Context, tx sqlstore.Tx, id string) (account.User, error) {
 	if err := lockPeople(ctx, tx); err != nil {
 		return account.User{}, err
 	}
@@ -75,13 +76,13 @@ func lockUser(ctx context.Context, tx Tx, id string) (account.User, error) {
 }
 
 // editUser writes what an edit changes, and an event for each part.
-func editUser(ctx context.Context, tx Tx, now time.Time, user account.User, e account.UserEdit, ev issuer.Event) (_ account.User, err error) {
+func editUser(ctx context.Context, tx sqlstore.Tx, now time.Time, user account.User, e account.UserEdit, ev issuer.Event) (_ account.User, err error) {
 	if e.Roles != nil && !slices.Equal(account.Change{Add: *e.Roles}.Of(nil), user.Roles) {
 		if user, err = changeRoles(ctx, tx, now, user.ID, account.Change{Replace: true, To: *e.Roles}); err != nil {
 			return user, err
 		}
 		ev.Kind, ev.Reason = account.EventUserRoles, strings.Join(user.Roles, ",")
-		if err := record(ctx, tx, now, about(ev, user.ID, "")); err != nil {
+		if err := sqlstore.Record(ctx, tx, now, sqlstore.About(ev, user.ID, "")); err != nil {
 			return user, err
 		}
 	}
@@ -91,7 +92,7 @@ func editUser(ctx context.Context, tx Tx, now time.Time, user account.User, e ac
 		}
 		user.Email = *e.Email
 		ev.Kind, ev.Reason = account.EventUserEmail, ""
-		if err := record(ctx, tx, now, about(ev, user.ID, "")); err != nil {
+		if err := sqlstore.Record(ctx, tx, now, sqlstore.About(ev, user.ID, "")); err != nil {
 			return user, err
 		}
 	}
@@ -109,12 +110,12 @@ func editUser(ctx context.Context, tx Tx, now time.Time, user account.User, e ac
 		return user, err
 	}
 	user.Disabled = *e.Disabled
-	return user, record(ctx, tx, now, about(ev, user.ID, ""))
+	return user, sqlstore.Record(ctx, tx, now, sqlstore.About(ev, user.ID, ""))
 }
 
 // EditClient changes a client that is still as an operator saw it.
 func (s *Store) EditClient(ctx context.Context, id string, e account.ClientEdit, ev issuer.Event) (account.Client, []doorward.Revocation, error) {
-	if checkText(id) != nil {
+	if sqlstore.CheckText(id) != nil {
 		return account.Client{}, nil, account.ErrNoClient
 	}
 	var words []string
@@ -124,12 +125,12 @@ func (s *Store) EditClient(ctx context.Context, id string, e account.ClientEdit,
 	if e.Audiences != nil {
 		words = append(words, *e.Audiences...)
 	}
-	if err := checkText(words...); err != nil {
+	if err := sqlstore.CheckText(words...); err != nil {
 		return account.Client{}, nil, err
 	}
 	var client account.Client
 	var cuts []doorward.Revocation
-	err := s.writeNews(ctx, "edit client", func(ctx context.Context, tx Tx, now time.Time) error {
+	err := s.writeNews(ctx, "edit client", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		if err := lockClient(ctx, tx, id); err != nil {
 			return err
 		}
@@ -162,7 +163,7 @@ func sameClient(a, b account.Client) bool {
 }
 
 // editClient writes what an edit changes, and an event for each part.
-func editClient(ctx context.Context, tx Tx, now time.Time, was account.Client, e account.ClientEdit, ev issuer.Event) (account.Client, error) {
+func editClient(ctx context.Context, tx sqlstore.Tx, now time.Time, was account.Client, e account.ClientEdit, ev issuer.Event) (account.Client, error) {
 	is := was
 	if e.Scope != nil {
 		is.Scope = *e.Scope
@@ -193,7 +194,7 @@ func editClient(ctx context.Context, tx Tx, now time.Time, was account.Client, e
 		if ev.Kind == account.EventClientSet {
 			ev.Reason = is.GrantText()
 		}
-		if err := record(ctx, tx, now, about(ev, was.ID, "")); err != nil {
+		if err := sqlstore.Record(ctx, tx, now, sqlstore.About(ev, was.ID, "")); err != nil {
 			return was, err
 		}
 	}

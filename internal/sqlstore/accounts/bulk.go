@@ -1,4 +1,4 @@
-package sqlstore
+package accounts
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -17,12 +18,12 @@ func (s *Store) CreateUsers(ctx context.Context, rows []account.UserRow, dry boo
 		if row.ID == "" || row.Canonical == "" {
 			return nil, errors.New("create users: no ID or no name")
 		}
-		if err := checkText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Email, row.Hash})...); err != nil {
+		if err := sqlstore.CheckText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Email, row.Hash})...); err != nil {
 			return nil, err
 		}
 	}
 	verdicts := make([]error, len(rows))
-	each := func(ctx context.Context, tx Tx, now time.Time) (err error) {
+	each := func(ctx context.Context, tx sqlstore.Tx, now time.Time) (err error) {
 		for i, row := range rows {
 			if verdicts[i], err = present(ctx, tx, row); err != nil {
 				return err
@@ -33,7 +34,7 @@ func (s *Store) CreateUsers(ctx context.Context, rows []account.UserRow, dry boo
 			if err := insertUser(ctx, tx, now, row); err != nil {
 				return err
 			}
-			if err := record(ctx, tx, now, row.Made(ev)); err != nil {
+			if err := sqlstore.Record(ctx, tx, now, row.Made(ev)); err != nil {
 				return err
 			}
 		}
@@ -42,7 +43,7 @@ func (s *Store) CreateUsers(ctx context.Context, rows []account.UserRow, dry boo
 	if dry {
 		return verdicts, s.read(ctx, "look for users", each)
 	}
-	return verdicts, s.write(ctx, "create users", func(ctx context.Context, tx Tx, now time.Time) error {
+	return verdicts, s.write(ctx, "create users", func(ctx context.Context, tx sqlstore.Tx, now time.Time) error {
 		if err := lockPeople(ctx, tx); err != nil {
 			return err
 		}
@@ -52,10 +53,10 @@ func (s *Store) CreateUsers(ctx context.Context, rows []account.UserRow, dry boo
 
 // Credentials lists users with their hashes.
 func (s *Store) Credentials(ctx context.Context, q account.Query) (list []account.Credential, err error) {
-	if err := checkText(q.After); err != nil {
+	if err := sqlstore.CheckText(q.After); err != nil {
 		return nil, err
 	}
-	err = s.read(ctx, "list users", func(ctx context.Context, tx Tx, _ time.Time) error {
+	err = s.read(ctx, "list users", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		list, err = scanUsers(ctx, tx, `
 			SELECT `+userColumns+` FROM (
 				SELECT id, name, canonical, email, hash, disabled, must_change,
@@ -64,12 +65,12 @@ func (s *Store) Credentials(ctx context.Context, q account.Query) (list []accoun
 			LEFT JOIN user_roles AS r ON r.user_id = u.id ORDER BY u.canonical, r.role`, q.After, pageLimit(q))
 		return err
 	})
-	return orNone(list, err)
+	return sqlstore.OrNone(list, err)
 }
 
 // present returns why a row cannot be inserted, or nil if it can: the canonical name is taken, or
 // the roles are too many.
-func present(ctx context.Context, tx Tx, row account.UserRow) (verdict, err error) {
+func present(ctx context.Context, tx sqlstore.Tx, row account.UserRow) (verdict, err error) {
 	var hash string
 	err = tx.QueryRowContext(ctx, `SELECT hash FROM users WHERE canonical = $1`, row.Canonical).Scan(&hash)
 	switch {
