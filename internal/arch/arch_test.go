@@ -58,7 +58,7 @@ var arrows = map[string][]string{
 	"internal/postgrestest":          {},
 	"internal/sqlstore":              {"internal/sqlstore/ledger", "internal/sid", "internal/clock", "internal/audit", "internal/feed", "issuer"},
 	"internal/sqlstore/accounts":     {"internal/sqlstore", "internal/account"},
-	"internal/sqlstore/sqlstoretest": {"internal/sqlstore/accounts"},
+	"internal/sqlstore/sqlstoretest": {"internal/sqlstore/accounts", "sqlite"},
 	"internal/sqlstore/ledger":       {"internal/audit"},
 	"doorwardtest":                   {"issuer", core, "jwt", "internal/storetest"},
 	"internal/storetest":             {"issuer", core, "jwt"},

@@ -18,7 +18,7 @@ func TestAudit(t *testing.T) {
 	ctx := t.Context()
 	n := issuer.NewSession{Subject: "u_1", Idle: time.Hour, Absolute: time.Hour}
 	session, err := f.CreateSession(ctx, n, event)
-	f.ok(err)
+	f.OK(err)
 	record := func(subject, session string) issuer.Event {
 		ev := event
 		ev.Subject, ev.Session = subject, session
@@ -81,9 +81,9 @@ func TestAudit(t *testing.T) {
 	}
 	seen := 0
 	for _, step := range steps {
-		f.ok(step.do())
-		events := f.audit()
-		f.same(step.name, append([]issuer.Event(nil), events[seen:]...), step.want)
+		f.OK(step.do())
+		events := f.Audit()
+		f.Same(step.name, append([]issuer.Event(nil), events[seen:]...), step.want)
 		seen = len(events)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	driver "modernc.org/sqlite"
 
 	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -41,8 +42,8 @@ func TestAttack_H09_KilledUpgrade(t *testing.T) {
 func killUpgrade(t *testing.T, before int64, index string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "doorward.db")
-	f := &fixture{T: t, db: rawAt(t, path)}
-	f.ok(sqlstore.MigrateTo(t.Context(), f.db, sqlstore.SQLite, before))
+	f := &fixture{&sqlstoretest.Fixture{T: t, DB: rawAt(t, path)}}
+	f.OK(sqlstore.MigrateTo(t.Context(), f.DB, sqlstore.SQLite, before))
 	f.exec(`PRAGMA journal_mode = WAL`)
 	f.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
 		INSERT INTO sessions SELECT printf('s%05d', 1000 - i), randomblob(32), 'u' || (i / 3), i + 1, printf('%03000d', i), 'scope' || i, 'aud' || i,
@@ -54,20 +55,20 @@ func killUpgrade(t *testing.T, before int64, index string) {
 	if out, err := child.CombinedOutput(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("the upgrade ended by itself: %v\n%s", err, out)
 	}
-	f.same("version", f.text(`SELECT MAX(version_id) FROM schema_migrations`), fmt.Sprintln(before))
-	f.same("index", f.text(`SELECT name FROM sqlite_schema WHERE name = '`+index+`'`), "")
-	f.same("digest of the rows", sha256.Sum256([]byte(f.text(`SELECT * FROM sessions ORDER BY id`))), sha256.Sum256([]byte(rows)))
+	f.Same("version", f.text(`SELECT MAX(version_id) FROM schema_migrations`), fmt.Sprintln(before))
+	f.Same("index", f.text(`SELECT name FROM sqlite_schema WHERE name = '`+index+`'`), "")
+	f.Same("digest of the rows", sha256.Sum256([]byte(f.text(`SELECT * FROM sessions ORDER BY id`))), sha256.Sum256([]byte(rows)))
 
 	s, err := sqlite.Open(t.Context(), path)
-	f.ok(err)
+	f.OK(err)
 	defer s.Close()
-	f.same("digest of the rows afterwards", sha256.Sum256([]byte(f.text(`SELECT * FROM sessions ORDER BY id`))), sha256.Sum256([]byte(rows)))
+	f.Same("digest of the rows afterwards", sha256.Sum256([]byte(f.text(`SELECT * FROM sessions ORDER BY id`))), sha256.Sum256([]byte(rows)))
 	const schema = `SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name`
-	f.same("schema", f.text(schema), open(t).text(schema))
-	f.same("check", f.text(`PRAGMA integrity_check`), "ok\n")
+	f.Same("schema", f.text(schema), open(t).text(schema))
+	f.Same("check", f.text(`PRAGMA integrity_check`), "ok\n")
 	list, err := s.Sessions(t.Context(), issuer.SessionQuery{Subject: "u7"})
-	f.ok(err)
-	f.same("sessions of a subject", len(list), 3)
+	f.OK(err)
+	f.Same("sessions of a subject", len(list), 3)
 }
 
 // Attack_H09: of two processes that bring a file up to date the second may come to a migration that the first has made
@@ -78,14 +79,14 @@ func TestAttack_H09_NoMigrationTwice(t *testing.T) {
 	const schema, newest = `SELECT type, name, sql FROM sqlite_schema ORDER BY type, name`, `SELECT MAX(version_id) FROM schema_migrations`
 	before := f.text(schema)
 	last, err := strconv.ParseInt(strings.TrimSpace(f.text(newest)), 10, 64)
-	f.ok(err)
+	f.OK(err)
 	for version := last; version > 0; version-- {
 		f.exec(fmt.Sprint(`DELETE FROM schema_migrations WHERE version_id >= `, version))
-		if err := sqlstore.MigrateTo(t.Context(), f.db, sqlstore.SQLite, version); err == nil {
+		if err := sqlstore.MigrateTo(t.Context(), f.DB, sqlstore.SQLite, version); err == nil {
 			t.Errorf("migration %d can be made twice", version)
 		}
-		f.same("newest", f.text(newest), fmt.Sprintln(version-1))
-		f.same("schema", f.text(schema), before)
+		f.Same("newest", f.text(newest), fmt.Sprintln(version-1))
+		f.Same("schema", f.text(schema), before)
 	}
 	if last < 10 {
 		t.Errorf("%d migrations were tried", last)
@@ -132,15 +133,15 @@ func rawAt(t *testing.T, path string) *sql.DB {
 
 func (f *fixture) exec(query string) {
 	f.Helper()
-	_, err := f.db.ExecContext(f.Context(), query)
-	f.ok(err)
+	_, err := f.DB.ExecContext(f.Context(), query)
+	f.OK(err)
 }
 
 // text returns the rows of a query, one a line.
 func (f *fixture) text(query string) string {
 	f.Helper()
-	rows, err := f.db.QueryContext(f.Context(), query)
-	f.ok(err)
+	rows, err := f.DB.QueryContext(f.Context(), query)
+	f.OK(err)
 	defer rows.Close()
 	columns, err := rows.Columns()
 	var b strings.Builder
@@ -152,6 +153,6 @@ func (f *fixture) text(query string) string {
 		err = rows.Scan(into...)
 		fmt.Fprintln(&b, row...)
 	}
-	f.ok(errors.Join(err, rows.Err()))
+	f.OK(errors.Join(err, rows.Err()))
 	return b.String()
 }

@@ -17,7 +17,7 @@ func (f *fixture) end(from, to int) (ids []string) {
 	for i := from; i < to; i++ {
 		ids = append(ids, fmt.Sprintf("s%04d", i))
 		_, err := f.EndSession(f.Context(), ids[len(ids)-1], "test", event)
-		f.ok(err)
+		f.OK(err)
 	}
 	return ids
 }
@@ -28,7 +28,7 @@ func (f *fixture) pages(after issuer.Cursor, limit int, between func()) (ids []s
 	f.Helper()
 	for {
 		page, err := f.RevocationPage(f.Context(), after, limit)
-		f.ok(err)
+		f.OK(err)
 		if len(page.Entries) > limit || page.More && (len(page.Entries) == 0 || page.Next == after) {
 			f.Fatalf("%d entries, more %v, next %q after %q", len(page.Entries), page.More, page.Next, after)
 		}
@@ -54,7 +54,7 @@ func TestRevocationPages(t *testing.T) {
 	want := f.end(0, 25)
 	for _, limit := range []int{1, 7, 24, 25, 26, 1000} {
 		got, last := f.pages("", limit, nothing)
-		f.same(fmt.Sprint("a snapshot by ", limit), got, want)
+		f.Same(fmt.Sprint("a snapshot by ", limit), got, want)
 		if !last.Snapshot || last.Lineage == "" {
 			t.Errorf("snapshot %v, lineage %q", last.Snapshot, last.Lineage)
 		}
@@ -66,12 +66,12 @@ func TestRevocationPages(t *testing.T) {
 	_, end := f.pages("", 10, nothing)
 	more := f.end(25, 40)
 	got, last := f.pages(end.Next, 4, nothing)
-	f.same("news in pages", got, more)
+	f.Same("news in pages", got, more)
 	if last.Snapshot {
 		t.Error("news are told as a snapshot")
 	}
 	_, whole := f.pages("", 1000, nothing)
-	f.same("the end of both", last.Next, whole.Next)
+	f.Same("the end of both", last.Next, whole.Next)
 }
 
 // What is revoked while the pages are read comes in one of them or after the last.
@@ -109,14 +109,14 @@ func TestRevocationPageOfAnotherHistory(t *testing.T) {
 	want := f.end(0, 5)
 	other.end(100, 110)
 	page, err := other.RevocationPage(t.Context(), "", 3)
-	f.ok(err)
+	f.OK(err)
 	_, end := other.pages("", 100, nothing)
 	for _, cursor := range []issuer.Cursor{
 		page.Next, end.Next, "x", "~", "~~~", "a~0~1~", end.Next + "~0~9", end.Next + "~1~1~AAAA", "a~1~99999999999999999999~AAAA",
 		issuer.Cursor(strings.Repeat("a", 1000)),
 	} {
 		got, last := f.pages(cursor, 100, nothing)
-		f.same(fmt.Sprintf("after %.40q", cursor), got, want)
+		f.Same(fmt.Sprintf("after %.40q", cursor), got, want)
 		if !last.Snapshot {
 			t.Errorf("after %.40q: not told as a snapshot", cursor)
 		}
@@ -132,14 +132,14 @@ func TestRevocationPageKinds(t *testing.T) {
 	f := open(t)
 	f.end(0, 1)
 	_, err := f.EndSubject(t.Context(), "u_1", "test", event)
-	f.ok(err)
-	f.ok(f.SwapKeys(t.Context(), 0, nil, []string{"kid"}, event))
+	f.OK(err)
+	f.OK(f.SwapKeys(t.Context(), 0, nil, []string{"kid"}, event))
 	all, err := f.RevocationsSince(t.Context(), "")
-	f.ok(err)
+	f.OK(err)
 	page, err := f.RevocationPage(t.Context(), "", 100)
-	f.ok(err)
-	f.same("entries", page.Entries, all.Entries)
-	f.same("next", page.Next, all.Next)
+	f.OK(err)
+	f.Same("entries", page.Entries, all.Entries)
+	f.Same("next", page.Next, all.Next)
 	if len(all.Entries) != 3 || all.Entries[2].Kind != doorward.KindKey {
 		t.Errorf("entries %+v", all.Entries)
 	}

@@ -1,4 +1,4 @@
-package sqlstore_test
+package accounts_test
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 )
 
 var (
@@ -23,7 +25,7 @@ func (f *fixture) reserve(key [32]byte, limit int) bool {
 func (f *fixture) reserveUntil(key [32]byte, limit int) (time.Time, bool) {
 	f.Helper()
 	ends, wait, err := f.Reserve(f.Context(), key, limit, time.Hour, event)
-	f.ok(err)
+	f.OK(err)
 	if wait < 0 || wait > time.Hour {
 		f.Fatalf("wait is %v", wait)
 	}
@@ -34,29 +36,29 @@ func TestReserve(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	ends, counted := f.reserveUntil(alice, 3)
-	f.same("try of alice", counted, true)
+	f.Same("try of alice", counted, true)
 	for i := 1; i < 5; i++ {
-		f.same("try of alice", f.reserve(alice, 3), i < 3)
+		f.Same("try of alice", f.reserve(alice, 3), i < 3)
 	}
 	bobs, counted := f.reserveUntil(bob, 3)
-	f.same("try of bob", counted, true)
+	f.Same("try of bob", counted, true)
 	// The first refusal of a window is on record, and no other.
-	f.same("events", len(f.audit()), 1)
+	f.Same("events", len(f.Audit()), 1)
 
-	f.ok(f.Release(t.Context(), alice, ends))
-	f.same("after a release", f.reserve(alice, 3), true)
-	f.same("and again", f.reserve(alice, 3), false)
-	f.ok(f.Clear(t.Context(), alice))
+	f.OK(f.Release(t.Context(), alice, ends))
+	f.Same("after a release", f.reserve(alice, 3), true)
+	f.Same("and again", f.reserve(alice, 3), false)
+	f.OK(f.Clear(t.Context(), alice))
 	for i := range 4 {
-		f.same("after a clear", f.reserve(alice, 3), i < 3)
+		f.Same("after a clear", f.reserve(alice, 3), i < 3)
 	}
-	f.same("events", len(f.audit()), 2)
-	f.ok(f.Release(t.Context(), [32]byte{9}, ends), f.Clear(t.Context(), [32]byte{9}))
+	f.Same("events", len(f.Audit()), 2)
+	f.OK(f.Release(t.Context(), [32]byte{9}, ends), f.Clear(t.Context(), [32]byte{9}))
 	for range 9 {
-		f.ok(f.Release(t.Context(), bob, bobs))
+		f.OK(f.Release(t.Context(), bob, bobs))
 	}
 	for i := range 4 {
-		f.same("a release of nothing is no credit", f.reserve(bob, 3), i < 3)
+		f.Same("a release of nothing is no credit", f.reserve(bob, 3), i < 3)
 	}
 	for _, bad := range []error{
 		third(f.Reserve(t.Context(), bob, 0, time.Hour, event)),
@@ -94,10 +96,10 @@ func TestReserveWindow(t *testing.T) {
 			reserve(0)
 			reserve(10 * time.Minute)
 			reserve(10 * time.Minute)
-			_, err := f.db.ExecContext(t.Context(), `UPDATE tries SET ends_at = ends_at + 86400000`)
-			f.ok(err)
+			_, err := f.DB.ExecContext(t.Context(), `UPDATE tries SET ends_at = ends_at + 86400000`)
+			f.OK(err)
 		}
-		f.same("events, one for each window", len(f.audit()), 3)
+		f.Same("events, one for each window", len(f.Audit()), 3)
 	})
 }
 
@@ -105,16 +107,16 @@ func TestReserveTogether(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	var admitted atomic.Int32
-	errs := together(100, func(int) error {
+	errs := sqlstoretest.Together(100, func(int) error {
 		_, wait, err := f.Reserve(t.Context(), alice, 10, time.Hour, event)
 		if wait == 0 && err == nil {
 			admitted.Add(1)
 		}
 		return err
 	})
-	f.ok(errors.Join(errs...))
-	f.same("admitted", admitted.Load(), int32(10))
-	f.same("events", len(f.audit()), 1)
+	f.OK(errors.Join(errs...))
+	f.Same("admitted", admitted.Load(), int32(10))
+	f.Same("events", len(f.Audit()), 1)
 }
 
 // A flood of tries that are all given back leaves no row.
@@ -124,9 +126,9 @@ func TestReleaseLeavesNothing(t *testing.T) {
 	for i := range 20 {
 		key := [32]byte{byte(i)}
 		ends, _ := f.reserveUntil(key, 3)
-		f.ok(f.Release(t.Context(), key, ends))
+		f.OK(f.Release(t.Context(), key, ends))
 	}
 	var rows int
-	f.ok(f.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM tries`).Scan(&rows))
-	f.same("rows", rows, 0)
+	f.OK(f.DB.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM tries`).Scan(&rows))
+	f.Same("rows", rows, 0)
 }

@@ -1,4 +1,4 @@
-package sqlstore_test
+package accounts_test
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/sqlstore"
+	"github.com/doorward/doorward/internal/sqlstore/sqlstoretest"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -19,7 +20,7 @@ func (f *fixture) addUser(name string, roles ...string) account.User {
 	user, err := f.CreateUser(f.Context(), account.UserRow{
 		ID: "u_" + name, Name: name, Canonical: name, Roles: roles, Hash: "hash of " + name,
 	}, event)
-	f.ok(err)
+	f.OK(err)
 	return user
 }
 
@@ -37,18 +38,18 @@ func TestCreateUser(t *testing.T) {
 			MustChange: true, PasswordExpiresAt: now.Add(day), PasswordChangedAt: now, CreatedAt: now,
 		}
 		created, err := f.CreateUser(t.Context(), row, event)
-		f.ok(err)
-		f.same("created", created, want)
+		f.OK(err)
+		f.Same("created", created, want)
 		byID, err := f.User(t.Context(), "u_1")
-		f.ok(err)
-		f.same("by ID", byID, want)
+		f.OK(err)
+		f.Same("by ID", byID, want)
 		byName, err := f.UserByName(t.Context(), "ann")
-		f.ok(err)
-		f.same("by name", byName, want)
+		f.OK(err)
+		f.Same("by name", byName, want)
 		credential, err := f.Credential(t.Context(), "u_1")
-		f.ok(err)
-		f.same("credential", credential, account.Credential{User: want, Hash: "h"})
-		f.same("given roles", row.Roles, []string{"editor", "admin", "editor"})
+		f.OK(err)
+		f.Same("credential", credential, account.Credential{User: want, Hash: "h"})
+		f.Same("given roles", row.Roles, []string{"editor", "admin", "editor"})
 	})
 }
 
@@ -83,8 +84,8 @@ func TestCreateUserRefuses(t *testing.T) {
 		}
 	}
 	users, err := f.Users(t.Context(), account.Query{})
-	f.ok(err)
-	f.same("users", len(users), 1)
+	f.OK(err)
+	f.Same("users", len(users), 1)
 }
 
 // What no store can hold is the caller's fault, not the database's.
@@ -92,7 +93,7 @@ func TestEditClientRefusesText(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	_, err := f.CreateClient(t.Context(), account.ClientRow{ID: "dwc_1", Name: "jobs"}, event)
-	f.ok(err)
+	f.OK(err)
 	for _, e := range []account.ClientEdit{{Scope: &doorward.Scope{"a\x00"}}, {Audiences: &[]string{"https://a\xff"}}} {
 		if _, _, err := f.EditClient(t.Context(), "dwc_1", e, event); !errors.Is(err, sqlstore.ErrText) || errors.Is(err, issuer.ErrUnavailable) {
 			t.Errorf("%+v: %v, want ErrText alone", e, err)
@@ -103,7 +104,7 @@ func TestEditClientRefusesText(t *testing.T) {
 func TestCreateFirstUserOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
-	errs := together(10, func(i int) error {
+	errs := sqlstoretest.Together(10, func(i int) error {
 		_, err := f.CreateUser(t.Context(), account.UserRow{ID: fmt.Sprint("u_", i), Canonical: fmt.Sprint("admin", i), First: true}, event)
 		return err
 	})
@@ -112,10 +113,10 @@ func TestCreateFirstUserOnce(t *testing.T) {
 		if err == nil {
 			made++
 		} else {
-			f.fails(err, account.ErrNotEmpty)
+			f.Fails(err, account.ErrNotEmpty)
 		}
 	}
-	f.same("made", made, 1)
+	f.Same("made", made, 1)
 }
 
 func TestUsers(t *testing.T) {
@@ -128,17 +129,17 @@ func TestUsers(t *testing.T) {
 	q := account.Query{Limit: 4}
 	for {
 		page, err := f.Users(t.Context(), q)
-		f.ok(err)
+		f.OK(err)
 		if len(page) == 0 {
 			break
 		}
 		for _, u := range page {
 			got = append(got, u.Canonical)
-			f.same("roles of "+u.Name, u.Roles, []string{"r1", "r2"})
+			f.Same("roles of "+u.Name, u.Roles, []string{"r1", "r2"})
 		}
 		q.After = page[len(page)-1].Canonical
 	}
-	f.same("names", got, []string{"_", "a", "ab", "b", "z", "é"})
+	f.Same("names", got, []string{"_", "a", "ab", "b", "z", "é"})
 }
 
 // Each method that ends sessions does so in the transaction that changes the user.
@@ -165,31 +166,31 @@ func TestChangesThatEndSessions(t *testing.T) {
 			user, other := f.addUser("ann"), f.addUser("bob")
 			n := issuer.NewSession{Subject: user.ID, Idle: time.Hour, Absolute: time.Hour}
 			session, err := f.CreateSession(t.Context(), n, event)
-			f.ok(err)
+			f.OK(err)
 
 			cut, err := tt.change(f, user.ID)
-			f.ok(err)
+			f.OK(err)
 			if cut.Kind != doorward.KindSubject || cut.ID != user.ID || cut.Before <= session.ID {
 				t.Errorf("cut-off %+v does not cover %s", cut, session.ID)
 			}
 			page, err := f.RevocationsSince(t.Context(), "")
-			f.ok(err)
-			f.same("log", page.Entries, []doorward.Revocation{cut})
+			f.OK(err)
+			f.Same("log", page.Entries, []doorward.Revocation{cut})
 			read, at, err := f.SessionByHandle(t.Context(), session.Handle)
-			f.ok(err)
-			f.same("live", read.Live(at), false)
-			f.same("reason", read.EndReason, issuer.ReasonAdmin)
+			f.OK(err)
+			f.Same("live", read.Live(at), false)
+			f.Same("reason", read.EndReason, issuer.ReasonAdmin)
 			// A login that read the password before is refused, also when the user is gone.
 			n.Handle = issuer.Digest{1}
 			_, err = f.CreateSession(t.Context(), n, event)
-			f.fails(err, issuer.ErrEpoch)
+			f.Fails(err, issuer.ErrEpoch)
 
 			_, err = tt.change(f, "u_nobody")
-			f.fails(err, account.ErrNotFound)
+			f.Fails(err, account.ErrNotFound)
 			for id, want := range map[string]int64{user.ID: 1, other.ID: 0, "u_nobody": 0} {
 				epoch, err := f.Epoch(t.Context(), id)
-				f.ok(err)
-				f.same("epoch of "+id, epoch, want)
+				f.OK(err)
+				f.Same("epoch of "+id, epoch, want)
 			}
 		})
 	}
@@ -205,31 +206,31 @@ func TestSetPassword(t *testing.T) {
 			_, err := f.SetPassword(t.Context(), user.ID, p, event)
 			return err
 		}
-		f.fails(set(account.NewPassword{Hash: "h2", Old: "another"}), account.ErrConflict)
-		f.ok(set(account.NewPassword{Hash: "h2", Old: "hash of ann", MustChange: true, Lifetime: day}))
+		f.Fails(set(account.NewPassword{Hash: "h2", Old: "another"}), account.ErrConflict)
+		f.OK(set(account.NewPassword{Hash: "h2", Old: "hash of ann", MustChange: true, Lifetime: day}))
 		credential, err := f.Credential(t.Context(), user.ID)
-		f.ok(err)
+		f.OK(err)
 		want := user
 		want.MustChange = true
 		want.PasswordChangedAt, want.PasswordExpiresAt = time.Now().UTC(), time.Now().UTC().Add(day)
-		f.same("set by an operator", credential, account.Credential{User: want, Hash: "h2"})
+		f.Same("set by an operator", credential, account.Credential{User: want, Hash: "h2"})
 
-		f.ok(set(account.NewPassword{Hash: "h3"}))
+		f.OK(set(account.NewPassword{Hash: "h3"}))
 		credential, err = f.Credential(t.Context(), user.ID)
-		f.ok(err)
+		f.OK(err)
 		want.MustChange, want.PasswordExpiresAt = false, time.Time{}
-		f.same("changed", credential, account.Credential{User: want, Hash: "h3"})
+		f.Same("changed", credential, account.Credential{User: want, Hash: "h3"})
 
 		time.Sleep(time.Hour)
-		f.ok(f.ReplaceHash(t.Context(), user.ID, "h3", "h4", event))
-		f.fails(f.ReplaceHash(t.Context(), user.ID, "h3", "h5", event), account.ErrConflict)
-		f.fails(f.ReplaceHash(t.Context(), "u_nobody", "h3", "h5", event), account.ErrNotFound)
+		f.OK(f.ReplaceHash(t.Context(), user.ID, "h3", "h4", event))
+		f.Fails(f.ReplaceHash(t.Context(), user.ID, "h3", "h5", event), account.ErrConflict)
+		f.Fails(f.ReplaceHash(t.Context(), "u_nobody", "h3", "h5", event), account.ErrNotFound)
 		credential, err = f.Credential(t.Context(), user.ID)
-		f.ok(err)
-		f.same("rehashed", credential, account.Credential{User: want, Hash: "h4"})
+		f.OK(err)
+		f.Same("rehashed", credential, account.Credential{User: want, Hash: "h4"})
 		epoch, err := f.Epoch(t.Context(), user.ID)
-		f.ok(err)
-		f.same("epoch", epoch, int64(2))
+		f.OK(err)
+		f.Same("epoch", epoch, int64(2))
 	})
 }
 
@@ -240,29 +241,29 @@ func TestDisableEnableDelete(t *testing.T) {
 	set := func(disabled bool) doorward.Revocation {
 		t.Helper()
 		cut, err := f.SetDisabled(t.Context(), user.ID, disabled, event)
-		f.ok(err)
+		f.OK(err)
 		read, err := f.User(t.Context(), user.ID)
-		f.ok(err)
-		f.same("disabled", read.Disabled, disabled)
+		f.OK(err)
+		f.Same("disabled", read.Disabled, disabled)
 		return cut
 	}
 	first, second := set(true), set(true)
 	if first.Before >= second.Before {
 		t.Errorf("disabling again: %+v after %+v", second, first)
 	}
-	f.same("enabling ends", set(false), doorward.Revocation{})
+	f.Same("enabling ends", set(false), doorward.Revocation{})
 	_, err := f.SetDisabled(t.Context(), "u_nobody", false, event)
-	f.fails(err, account.ErrNotFound)
+	f.Fails(err, account.ErrNotFound)
 
 	_, err = f.DeleteUser(t.Context(), user.ID, event)
-	f.ok(err)
+	f.OK(err)
 	_, err = f.User(t.Context(), user.ID)
-	f.fails(err, account.ErrNotFound)
+	f.Fails(err, account.ErrNotFound)
 	_, err = f.UserByName(t.Context(), "ann")
-	f.fails(err, account.ErrNotFound)
+	f.Fails(err, account.ErrNotFound)
 	_, err = f.CreateUser(t.Context(), account.UserRow{ID: "u_new", Canonical: "ann"}, event)
-	f.ok(err)
+	f.OK(err)
 	again, err := f.User(t.Context(), "u_new")
-	f.ok(err)
-	f.same("roles of the new one", len(again.Roles), 0)
+	f.OK(err)
+	f.Same("roles of the new one", len(again.Roles), 0)
 }
