@@ -60,6 +60,10 @@ func (a *app) checkConfig(cmd *cobra.Command, _ []string) error {
 	for _, name := range config.Unknown(os.Environ()) {
 		a.note("the environment variable %s means nothing here", name)
 	}
+	if p := cfg.Exposed(); p != nil {
+		a.note("warning: %v", p)
+		a.note("hint: %s", p.Hint)
+	}
 	if err := (folder{a, cfg}).checkNamed(); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func checkFiles(cfg *config.Config) error {
 	var faults config.Problems
 	_, wrong := gateConfig(cfg)
 	_, missing := rootCAs(cfg)
-	for _, err := range []error{wrong, checkHidden(cfg), missing} {
+	for _, err := range []error{checkApplied(cfg), wrong, checkHidden(cfg), missing} {
 		problems := config.AsProblems(err)
 		if err != nil && problems == nil {
 			return err
@@ -79,6 +79,15 @@ func checkFiles(cfg *config.Config) error {
 		return faults
 	}
 	return nil
+}
+
+// checkApplied refuses rules that nobody is judged by.
+func checkApplied(cfg *config.Config) error {
+	if len(cfg.Routes) == 0 || cfg.Upstream != "" || len(cfg.TrustedProxies) > 0 {
+		return nil
+	}
+	return cfg.Problem("routes", "name the API in upstream or, where a proxy asks about requests (forward-auth), the proxy in trusted_proxies",
+		"mean nothing without upstream or trusted_proxies")
 }
 
 // checkHidden refuses rules for an address where Doorward itself answers, so that the gate is never asked. Where there are
@@ -213,7 +222,7 @@ func rootCAs(cfg *config.Config) (*x509.CertPool, error) {
 func readSmall(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, withoutPath(err))
+		return nil, fmt.Errorf("%s: %w", config.Tried(path), withoutPath(err))
 	}
 	defer func() { _ = f.Close() }()
 	const most = 1 << 20

@@ -206,7 +206,7 @@ func TestGatePage(t *testing.T) {
 	for _, block := range blocks {
 		text, _, _ := strings.Cut(block, "```")
 		file := filepath.Join(folder, "doorward.yaml")
-		writeFile(t, file, strings.ReplaceAll(text, "app-secret", filepath.Join(folder, "app-secret")))
+		writeFile(t, file, strings.ReplaceAll(text, "/etc/doorward/app-secret", filepath.Join(folder, "app-secret")))
 		command(t, 0, "", "config", "check", "--config", file, "--data", filepath.Join(folder, "doorward-data"))
 	}
 }
@@ -341,5 +341,20 @@ func TestStrayLines(t *testing.T) {
 		if !json.Valid([]byte(line)) || strings.Contains(line, "hunter2") {
 			t.Errorf("in the log: %s", line)
 		}
+	}
+}
+
+// The log says what the rules are for, also where there is no upstream.
+func TestServeSaysWhatRulesAreFor(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "doorward.yaml")
+	writeFile(t, file, "trusted_proxies: [127.0.0.1]\nroutes.default: deny\nroutes:\n  - {path: /a}\n  - {path: /b}\n")
+	s := serve(t, filepath.Join(t.TempDir(), "data"), "--config", file)
+	if logs := s.logs.text(); !strings.Contains(logs, `"msg":"answering forward-auth","routes":2,"default":"deny"`) {
+		t.Errorf("the log has no line about the rules:\n%s", logs)
+	}
+	plain, _ := serveEmpty(t)
+	if logs := plain.logs.text(); strings.Contains(logs, "forward-auth") {
+		t.Errorf("without trusted_proxies:\n%s", logs)
 	}
 }

@@ -80,6 +80,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*confi
 	for _, name := range config.Unknown(os.Environ()) {
 		log.Warn("this environment variable means nothing here", "name", name)
 	}
+	if p := cfg.Exposed(); p != nil {
+		log.Warn("a secret is open to other users", "err", p.Error(), "hint", p.Hint)
+	}
 	f := folder{a, cfg}
 	if err := checkFiles(cfg); err != nil {
 		return err
@@ -178,6 +181,9 @@ func (n *node) run(ctx context.Context) error {
 	defer r.follow(ctx)()
 	if proxy != nil {
 		n.log.Info("guarding", "upstream", n.cfg.Upstream, "routes", len(n.cfg.Routes), "hidden", srv.Paths())
+	}
+	if proxy == nil && len(n.cfg.TrustedProxies) > 0 {
+		n.log.Info("answering forward-auth", "routes", len(n.cfg.Routes), "default", n.cfg.RoutesDefault)
 	}
 	n.log.Info("serving", "url", n.cfg.URL(n.address), "issuer", n.cfg.Issuer, storeAttr(n.cfg), "version", readVersion().Version)
 	return n.work(ctx, iss, srv, ln)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -50,7 +51,7 @@ func (c *Config) CheckSecrets() error {
 	c.checkSecret(&faults, "tls.key", c.TLSKey)
 	c.checkSecret(&faults, "database_file", c.DatabaseFile)
 	if c.UpstreamToken != nil {
-		c.checkSecret(&faults, "upstream.token", c.UpstreamToken.SecretFile)
+		c.checkSecret(&faults, "upstream.token.secret_file", c.UpstreamToken.SecretFile)
 	}
 	return faults.err()
 }
@@ -73,7 +74,7 @@ func SecretFile(path string, forbidden fs.FileMode) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s: %w", path, errors.Unwrap(err))
+		return fmt.Errorf("%s: %w", Tried(path), errors.Unwrap(err))
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is not a file", path)
 	case info.Mode().Perm()&forbidden != 0:
@@ -82,6 +83,14 @@ func SecretFile(path string, forbidden fs.FileMode) error {
 		return fmt.Errorf("%s is empty", path)
 	}
 	return nil
+}
+
+// Tried is where a file was looked for. A relative name is below the working directory, which for a service is often /.
+func Tried(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
 }
 
 func (c *Config) checkListener(faults *Problems) {

@@ -90,6 +90,7 @@ type Config struct {
 	// Inactive is answers of /oauth/introspect; its Network is one client.
 	Inactive Failures
 
+	file   string // that was read; "" for none
 	origin map[string]string
 }
 

@@ -146,6 +146,12 @@ func (l layer) set(s Setting, n ast.Node) {
 		}
 	}
 	l.cfg.origin[s.Key] = l.at(n)
+	if m, ok := n.(*ast.MappingNode); ok {
+		for _, part := range m.Values {
+			name, _ := stringOf(part.Key)
+			l.cfg.origin[s.Key+"."+name] = l.at(part.Value)
+		}
+	}
 }
 
 // nested refuses settings that stand below one that has a value of its own: default below routes for routes.default.

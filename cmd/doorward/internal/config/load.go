@@ -39,7 +39,7 @@ func Load(src Source) (*Config, error) {
 		faults.add("DOORWARD_CONFIG", "", "is empty")
 		faults.hint(unsetIt)
 	}
-	if src.File != "" {
+	if cfg.file = src.File; src.File != "" {
 		layer{cfg, src.File, func(Setting) bool { return true }, &faults}.read(src.File)
 	}
 	cfg.fromEnvironment(env, &faults)
