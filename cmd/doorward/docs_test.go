@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -83,6 +84,12 @@ func TestPythonOfStart(t *testing.T) {
 	check.Stdin = strings.NewReader(token)
 	if out, err := check.CombinedOutput(); err != nil || string(out) != "admin\n" {
 		t.Errorf("%v\n%s", err, out)
+	}
+	_, rest, _ := strings.Cut(token, ".")
+	check = exec.CommandContext(t.Context(), python, "-c", script)
+	check.Stdin = strings.NewReader(base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA","typ":"doorward-assertion+jwt"}`)) + "." + rest)
+	if out, err := check.CombinedOutput(); err == nil || !contains(string(out), "InvalidTokenError: not an access token") {
+		t.Errorf("what is no access token: %v\n%s", err, out)
 	}
 }
 

@@ -86,6 +86,43 @@ func TestGate(t *testing.T) {
 	}
 }
 
+// TestBrowsersOfGate: a second server on the same store, without the API, has the cookie mode, and its tokens pass the gate.
+func TestBrowsersOfGate(t *testing.T) {
+	t.Parallel()
+	const issuer, page = "http://127.0.0.1:8080", "https://app.example.com"
+	dir, file := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "login.yaml")
+	gate := serve(t, dir, "--issuer", issuer, "--upstream", upstream(t))
+	writeFile(t, file, "issuer: "+issuer+"\ncors.credentials: ["+page+"]\n")
+	login := serve(t, dir, "--config", file)
+	command(t, 0, "a good password of alice\n", "user", "add", "alice", "--password-stdin", "--data", dir)
+	ask := func(path, body, cookie string) answer {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, login.url+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{"Content-Type": {"application/json"}, "Origin": {page}, "Sec-Fetch-Site": {"same-site"}, "Cookie": {cookie}}
+		got, err := exchange(req)
+		if err != nil || got.status != http.StatusOK || got.header.Get("Access-Control-Allow-Credentials") != "true" {
+			t.Fatalf("%s: %v, %+v", path, err, got)
+		}
+		return got
+	}
+	first := ask("/login", `{"username":"alice","password":"a good password of alice","cookie":true}`, "")
+	var cookie string
+	for _, line := range first.header.Values("Set-Cookie") {
+		if pair, _, _ := strings.Cut(line, ";"); strings.HasPrefix(pair, "__Host-dw_refresh=") {
+			cookie = pair
+		}
+	}
+	second := ask("/refresh", `{}`, cookie)
+	for _, token := range []string{first.member("access_token"), second.member("access_token")} {
+		if got := must(t, 200, "GET", gate.url+"/orders", token, ""); got.member("user") != "alice" {
+			t.Errorf("the API got %s", got.body)
+		}
+	}
+}
+
 func writeFile(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
