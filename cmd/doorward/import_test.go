@@ -203,7 +203,7 @@ func TestImportDocument(t *testing.T) {
 	}
 	s := serve(t, filepath.Join(folder, "doorward-data"))
 	text := typed(t, "docs/import.md", folder, strings.TrimPrefix(s.url, "http://"))
-	for _, want := range []string{"3 rows: 3 would be added", "3 rows: 3 added", `"access_token"`, "2 rows: 2 added", "1 rows: 1 added", "holds 7 users"} {
+	for _, want := range []string{"3 rows: 3 would be added", "3 rows: 3 added", `"access_token"`, "2 rows: 2 added", "1 row: 1 added", "holds 7 users"} {
 		if !contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}

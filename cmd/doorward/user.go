@@ -49,7 +49,10 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 			if err != nil {
 				return explain(err)
 			}
-			return a.printPassword(u, secret, *stdin, *asJSON)
+			if err := a.printPassword(u, secret, *stdin, *asJSON); err != nil || len(u.Roles) == 0 || *asJSON {
+				return err
+			}
+			return a.roles().NoteRoles(ctx, b.people, u, nil)
 		})
 	}
 	return cmd

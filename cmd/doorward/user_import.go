@@ -80,6 +80,9 @@ func (f importFlags) open(ctx context.Context) (source roster.Reader, place stri
 	switch {
 	case path == "":
 		return nil, "", misused("doorward user import --help", "--from is missing")
+	case strings.Contains(path, "://") || isTable && strings.HasPrefix(path, "//"):
+		return nil, "", misused("write the table to a .csv or .jsonl file with the database's own program; for SQLite it is --from sqlite:app.db",
+			"--from is the URL of a database, and should be a file")
 	case isTable && f.table == "":
 		return nil, "", misused("sqlite3 "+path+" .tables", "--table is missing")
 	case !isTable && f.table != "":
@@ -155,6 +158,13 @@ func (a *app) tellRow(place string, row *roster.RowError, asJSON bool) error {
 	return err
 }
 
+func rows(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
+
 func (a *app) summarise(s roster.Sum, asJSON bool) error {
 	if asJSON {
 		if err := json.NewEncoder(a.out).Encode(s); err != nil {
@@ -165,7 +175,7 @@ func (a *app) summarise(s roster.Sum, asJSON bool) error {
 		if s.DryRun {
 			done = "would be added"
 		}
-		a.note("%d rows: %d %s, %d here already, %d in conflict, %d refused", s.Rows, s.Added, done, s.Present, s.Conflict, s.Refused)
+		a.note("%s: %d %s, %d here already, %d in conflict, %d refused", rows(s.Rows), s.Added, done, s.Present, s.Conflict, s.Refused)
 		for _, scheme := range slices.Sorted(maps.Keys(s.Schemes)) {
 			a.note("  %d with %s", s.Schemes[scheme], scheme)
 		}
@@ -174,7 +184,7 @@ func (a *app) summarise(s roster.Sum, asJSON bool) error {
 		a.note("%d of the hashes are one cheap digest: until their owners have logged in, whoever gets hold of the database guesses them fast", weak)
 	}
 	if s.Conflict+s.Refused > 0 {
-		return refused("", "%d of %d rows were not taken", s.Conflict+s.Refused, s.Rows)
+		return refused("", "%d of %s not taken", s.Conflict+s.Refused, rows(s.Rows))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/spelling"
 	"github.com/spf13/cobra"
 )
 
@@ -61,10 +62,21 @@ each token instead.`,
 			if err != nil {
 				return s.explain(err)
 			}
+			s.noteScope(c)
 			return s.printSecret(c, secret, *asJSON)
 		})
 	}
 	return cmd
+}
+
+// noteScope says which words of a scope are nearly those that are about Doorward itself.
+func (s Shell) noteScope(c account.Client) {
+	own := []string{account.ScopeRevocations, account.ScopeIntrospect}
+	for _, word := range c.Scope {
+		if near := spelling.Nearest(strings.ToLower(word), own, 3); near != "" && near != word {
+			s.Note("the scope %s means nothing to Doorward; did you mean %s?", word, near)
+		}
+	}
 }
 
 // printSecret prints what is printed only once.

@@ -42,6 +42,7 @@ for its next token; those that it has stay as they are until they expire, unless
 			if err != nil {
 				return s.explain(err)
 			}
+			s.noteScope(c)
 			s.Note("client %s: scope %s, audiences %s", c.Name, orDash(c.Scope.String()), orDash(strings.Join(c.Audiences, " ")))
 			return nil
 		})(cmd, args)

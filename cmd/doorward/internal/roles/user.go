@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/spelling"
 	"github.com/spf13/cobra"
 )
 
@@ -84,16 +85,45 @@ func (s Shell) setRoles(ctx context.Context, people *account.People, was account
 			s.Note("user %s did not have the role %q", u.Name, role)
 		}
 	}
-	scope, err := people.ScopeOf(ctx, u.ID)
-	if err != nil {
-		return s.Explain(err)
+	if err := s.NoteRoles(ctx, people, u, was.Roles); err != nil {
+		return err
 	}
-	s.Note("user %s has the roles %s, and %s", u.Name, orDash(strings.Join(u.Roles, ",")), orNone(scope.String()))
 	if u.AdminWaits() {
 		s.Note("their password was generated: it works until %s, and they have no admin rights until they change it", u.PasswordExpiresAt.UTC().Format(time.RFC3339))
 	}
 	if endSessions {
 		s.Note("all their sessions have ended")
+	}
+	return nil
+}
+
+// NoteRoles says which roles a user has, which scope these give, and which that the user did not have before nobody has
+// defined.
+func (s Shell) NoteRoles(ctx context.Context, people *account.People, u account.User, before []string) error {
+	scope, err := people.ScopeOf(ctx, u.ID)
+	if err != nil {
+		return s.Explain(err)
+	}
+	s.Note("user %s has the roles %s, and %s", u.Name, orDash(strings.Join(u.Roles, ",")), orNone(scope.String()))
+	list, err := all(ctx, people)
+	if err != nil {
+		return s.Explain(err)
+	}
+	defined := []string{account.RoleAdmin}
+	for _, r := range list {
+		if !r.CreatedAt.IsZero() {
+			defined = append(defined, r.Name)
+		}
+	}
+	for _, role := range u.Roles {
+		if slices.Contains(defined, role) || slices.Contains(before, role) {
+			continue
+		}
+		meant := ""
+		if near := spelling.Nearest(role, defined, 2); near != "" {
+			meant = "; did you mean " + near + "?"
+		}
+		s.Note("the role %s is not defined: it is a word in the token, and gives no scope%s", role, meant)
 	}
 	return nil
 }
