@@ -116,7 +116,7 @@ func TestImportOnTerminal(t *testing.T) {
 	if err := cmd.Run(); err == nil {
 		t.Error("no error for rows that were refused")
 	}
-	if err := eventually(func() bool { return seen.shows("were not taken") }); err != nil {
+	if err := eventually(func() bool { return seen.shows("rows not taken") }); err != nil {
 		t.Fatalf("%v: %q", err, seen.text.String())
 	}
 	seen.mu.Lock()
