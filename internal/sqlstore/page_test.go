@@ -2,13 +2,16 @@ package sqlstore_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/feed"
+	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/sqlite"
 )
 
 // end records cut-offs of sessions and returns their ids.
@@ -143,4 +146,47 @@ func TestRevocationPageKinds(t *testing.T) {
 	if len(all.Entries) != 3 || all.Entries[2].Kind != doorward.KindKey {
 		t.Errorf("entries %+v", all.Entries)
 	}
+}
+
+// FuzzRevocationPage: whatever a service sends as its cursor, it comes to the end of the record, and to nothing that is not
+// in it.
+func FuzzRevocationPage(f *testing.F) {
+	db, err := sqlite.Open(f.Context(), filepath.Join(f.TempDir(), "doorward.db"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = db.Close() })
+	store, known := sqlstore.FeedIn(db.Store), map[string]bool{}
+	for i := range 5 {
+		id := fmt.Sprint("s", i)
+		if _, err := db.EndSession(f.Context(), id, "test", event); err != nil {
+			f.Fatal(err)
+		}
+		known[id] = true
+	}
+	first, err := store.RevocationPage(f.Context(), "", 2)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []issuer.Cursor{"", first.Next, first.Next + "~0", "~~~", "x.1.0", issuer.Cursor(first.Lineage + ".9.9"), issuer.Cursor(first.Lineage + ".2.0~0~1~AAAA")} {
+		f.Add(string(seed))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		cursor := issuer.Cursor(text)
+		for range len(known) + 1 {
+			page, err := store.RevocationPage(t.Context(), cursor, 2)
+			if err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+			for _, e := range page.Entries {
+				if !known[e.ID] {
+					t.Fatalf("%q: %+v", text, e)
+				}
+			}
+			if cursor = page.Next; !page.More {
+				return
+			}
+		}
+		t.Fatalf("%q: there is always more", text)
+	})
 }
