@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
 )
 
 // What the documents tell people to type is typed here, block by block in one shell.
@@ -57,6 +59,58 @@ func TestDocuments(t *testing.T) {
 				rest = after
 			}
 		})
+	}
+}
+
+// The table of docs/operate.md has every setting, and nothing that is none.
+func TestDocumentsHaveEverySetting(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(page), "\n| key | default | what it does |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	listed := map[string]bool{}
+	for line := range strings.Lines(table) {
+		for i, word := range strings.Split(strings.Split(line, "|")[1], "`") {
+			if i%2 == 1 {
+				listed[word] = true
+			}
+		}
+	}
+	if !found || len(listed) < 50 {
+		t.Fatalf("the table has %d settings", len(listed))
+	}
+	for _, s := range config.Settings() {
+		if !listed[s.Key] && !strings.Contains(table, "`"+s.Key+": ") {
+			t.Errorf("the table does not have %s", s.Key)
+		}
+		delete(listed, s.Key)
+	}
+	for key := range listed {
+		t.Errorf("%s is no setting", key)
+	}
+}
+
+// What the unit of docs/operate.md says, systemd knows, and it takes from the service what that does not need.
+func TestDocumentsUnitOfSystemd(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Skip("systemd-analyze is not here")
+	}
+	page, err := os.ReadFile("../../docs/operate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, unit, found := strings.Cut(string(page), "```ini\n")
+	unit, _, _ = strings.Cut(unit, "```")
+	file := filepath.Join(t.TempDir(), "doorward.service")
+	writeFile(t, file, unit)
+	const most = "20" // tenths
+	out, err := exec.CommandContext(t.Context(), "systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold="+most, file).CombinedOutput()
+	if err != nil || !found || strings.Contains(string(out), "Unknown") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
