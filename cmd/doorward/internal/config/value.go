@@ -277,7 +277,7 @@ func joined(n ast.Node) (string, bool) {
 		return "", false
 	}
 	s := strings.TrimLeft(key.Origin, " \t\r\n") + key.Next.Origin + strings.TrimRight(val.Origin, " \t\r\n")
-	return s, !strings.ContainsFunc(s, unicode.IsSpace)
+	return s, !strings.HasSuffix(s, ":") && !strings.ContainsFunc(s, unicode.IsSpace)
 }
 
 // quote writes s as a double-quoted YAML scalar; the JSON form is one.

@@ -34,7 +34,7 @@ func TestTextsWithColons(t *testing.T) {
 			}
 		}
 	}
-	for _, scope := range []string{"[a: b]", "[\"a\":b]", "[a:\"b\"]", "[a :b]", "[a:\tb]", "[a:b: c]", "[a:{b: c}]", "[a:[b]]", "[{a:b, c:d}]", "[{a:b}]"} {
+	for _, scope := range []string{"[a: b]", "[\"a\":b]", "[a:\"b\"]", "[a :b]", "[a:\tb]", "[a:b: c]", "[a:{b: c}]", "[a:[b]]", "[{a:b, c:d}]", "[{a:b}]", "[a::]"} {
 		_, err := config.Load(config.Source{File: write(t, "routes: [{path: /, require: {scope: "+scope+"}}]\n")})
 		if err == nil || !strings.Contains(err.Error(), "routes.require.scope: want a text") && !strings.Contains(err.Error(), "must be specified") {
 			t.Errorf("%s: %v", scope, err)
