@@ -125,8 +125,8 @@ func (d decoder) scope(value []byte) error {
 	if err := d.text(&words, "scope", value); err != nil {
 		return err
 	}
-	scope, err := appendScope(d.claims.room.scope[:0], words)
-	if err != nil {
+	scope, ok := strict.AppendScope(d.claims.room.scope[:0], words)
+	if !ok {
 		return &claimError{"scope", "is not a list of words separated by single spaces"}
 	}
 	d.claims.Scope = slices.Clip(scope)

@@ -59,7 +59,7 @@ type schemePlace struct{ header, scheme string }
 func (p schemePlace) Extract(r *http.Request) (string, error) { return extractChecked(p, r) }
 
 func (p schemePlace) find(r *http.Request) (string, error) {
-	value, err := onlyLine(r, p.header)
+	value, err := only(r.Header[p.header], "lines of the header", p.header)
 	if value == "" || err != nil {
 		return "", err
 	}
@@ -83,7 +83,9 @@ type headerPlace struct{ header string }
 
 func (p headerPlace) Extract(r *http.Request) (string, error) { return extractChecked(p, r) }
 
-func (p headerPlace) find(r *http.Request) (string, error) { return onlyLine(r, p.header) }
+func (p headerPlace) find(r *http.Request) (string, error) {
+	return only(r.Header[p.header], "lines of the header", p.header)
+}
 
 func (p headerPlace) place() (string, error) {
 	if !strict.Token(p.header) {
@@ -104,13 +106,10 @@ func extractChecked(p inHeader, r *http.Request) (string, error) {
 	return token, err
 }
 
-func onlyLine(r *http.Request, header string) (string, error) {
-	switch lines := r.Header[header]; len(lines) {
-	case 0:
-		return "", nil
-	case 1:
-		return lines[0], nil
-	default:
-		return "", fmt.Errorf("%w: %d lines of the header %s", ErrTwoTokens, len(lines), header)
+// only returns the one value, or "" if there is none.
+func only(values []string, what, name string) (string, error) {
+	if len(values) > 1 {
+		return "", fmt.Errorf("%w: %d %s %q", ErrTwoTokens, len(values), what, name)
 	}
+	return strings.Join(values, ""), nil
 }

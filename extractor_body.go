@@ -38,7 +38,7 @@ func (p formPlace) Extract(r *http.Request) (string, error) {
 		return "", nil
 	}
 	if r.PostForm != nil { // a handler further out has read the body
-		return onlyValue(r.PostForm, p.name)
+		return only(r.PostForm[p.name], "values of", p.name)
 	}
 	body, err := readBody(r)
 	if err != nil {
@@ -48,7 +48,7 @@ func (p formPlace) Extract(r *http.Request) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: the form cannot be read", ErrRequest)
 	}
-	return onlyValue(form, p.name)
+	return only(form[p.name], "values of", p.name)
 }
 
 func (p formPlace) place() (string, error) { return fieldPlace("form field", p.name) }
@@ -90,7 +90,7 @@ func (p queryPlace) Extract(r *http.Request) (string, error) {
 	if err != nil && strings.Contains(r.URL.RawQuery, p.name) {
 		return "", fmt.Errorf("%w: the query cannot be read", ErrRequest)
 	}
-	return onlyValue(values, p.name)
+	return only(values[p.name], "values of", p.name)
 }
 
 func (p queryPlace) place() (string, error) { return fieldPlace("query parameter", p.name) }
@@ -101,17 +101,6 @@ func fieldPlace(kind, name string) (string, error) {
 		return "", fmt.Errorf("the %s has no name", kind)
 	}
 	return kind + " " + name, nil
-}
-
-func onlyValue(values url.Values, name string) (string, error) {
-	switch found := values[name]; len(found) {
-	case 0:
-		return "", nil
-	case 1:
-		return found[0], nil
-	default:
-		return "", fmt.Errorf("%w: %d values of %q", ErrTwoTokens, len(found), name)
-	}
 }
 
 func readBody(r *http.Request) ([]byte, error) {

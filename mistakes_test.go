@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,15 +110,5 @@ func TestCheckOfHeadersAlone(t *testing.T) {
 				t.Errorf("token %q, type %q: %v, %+v; want %v", token, typ, claims, refusal, wantErr)
 			}
 		}
-	}
-}
-
-func TestRefuseWithoutError(t *testing.T) {
-	t.Parallel()
-	s := newSubject(t, jwt.EdDSA, nil)
-	w := httptest.NewRecorder()
-	s.v.Refuse(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody), nil)
-	if w.Code != http.StatusServiceUnavailable {
-		t.Errorf("status %d, want 503", w.Code)
 	}
 }

@@ -73,7 +73,7 @@ func (n loginNeed) unmet(c *Claims) *Refusal {
 	if !c.AuthTime.IsZero() && age <= time.Duration(n) && age >= -clockSkew {
 		return nil
 	}
-	return newRefusal(ErrLoginAge, param{"max_age", strconv.FormatInt(int64(time.Duration(n)/time.Second), 10)})
+	return newRefusal(ErrLoginAge, "max_age", strconv.FormatInt(int64(time.Duration(n)/time.Second), 10))
 }
 
 var errNilNeed = fmt.Errorf("%w: the route has a nil Need", ErrRole)
@@ -88,7 +88,7 @@ func unmetNeed(needs []Need, c *Claims) *Refusal {
 		}
 		if refusal := n.unmet(c); refusal != nil {
 			if errors.Is(refusal.Err, ErrScope) {
-				refusal.params = []param{{"scope", wholeScope(needs).String()}}
+				refusal.params = []string{"scope", wholeScope(needs).String()}
 			}
 			return refusal
 		}

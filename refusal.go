@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -14,21 +15,25 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/internal/cause"
+	"github.com/doorward/doorward/internal/challenge"
 	"github.com/doorward/doorward/internal/peek"
 	"github.com/doorward/doorward/jwt"
 )
 
 // Refusal is why a request was refused and how it is answered.
 type Refusal struct {
-	// Status is 400, 401, 403, 413 or 503.
+	// Status is 400, 401, 403, 413 or 503, and with an error of others ([Verifier.Refuse]) any.
 	Status int
 	// Code is the stable word in the body: invalid_request, invalid_token,
 	// insufficient_scope (RFC 6750 §3.1), insufficient_user_authentication (RFC 9470),
-	// missing_token, cross_origin, too_large or unavailable. The challenge of
-	// missing_token carries no code (RFC 6750 §3.1, last paragraph).
+	// missing_token, cross_origin, too_large or unavailable; with an error of others also
+	// server_error or what it says. The challenge of missing_token carries no code (RFC 6750
+	// §3.1, last paragraph).
 	Code string
 	// Description is for people. It tells an outsider nothing that helps to forge a token.
 	Description string
+	// Reason is one more word for the client, such as issuer.RefreshReason. "" leaves it out.
+	Reason string
 	// Header holds Cache-Control: no-store and, where they apply, WWW-Authenticate and Retry-After.
 	Header http.Header
 	// Err is the precise reason: for logs and decisions, never for the client.
@@ -36,11 +41,8 @@ type Refusal struct {
 	// RequestID names the request in the answer and in the log.
 	RequestID string
 
-	params []param // of the challenge
+	params []string // of the challenge: names and values in turn
 }
-
-// param is one attribute of a challenge. Its value needs no escapes.
-type param struct{ name, value string }
 
 // Values of Refusal.Code.
 const (
@@ -52,6 +54,7 @@ const (
 	codeCrossOrigin = "cross_origin"
 	codeTooLarge    = "too_large"
 	codeUnavailable = "unavailable"
+	codeServer      = "server_error"
 )
 
 // The three texts about a token.
@@ -62,6 +65,11 @@ const (
 )
 
 const textUnavailable = "tokens cannot be checked at the moment"
+
+const textServer = "the request could not be answered; the log has the reason under this request id"
+
+// reasonUnknown is the verdict on an error that is not in the table: to be safe, nobody is let in.
+const reasonUnknown = "unknown"
 
 const defaultRealm = "api"
 
@@ -105,22 +113,26 @@ var verdicts = []verdict{
 	{ErrScope, "scope", 403, codeScope, "the token does not have the scope"},
 	{ErrRole, "role", 403, codeScope, "the token does not have the role"},
 	{ErrLoginAge, "login_age", 401, codeLogin, "a more recent login is required"},
+	{ErrScopeSyntax, "scope_syntax", 400, "invalid_scope", "scope must be words with one space between them"},
+	{context.Canceled, "canceled", 503, codeUnavailable, "the request was given up"},
+	{context.DeadlineExceeded, "timeout", 503, codeUnavailable, "the answer took too long"},
 }
 
 // WriteRefusal answers with the status, the headers and the one error shape:
-// {"error", "error_description", "request_id"}. It makes a request id if there is
+// {"error", "error_description", "reason", "request_id"}, without an empty reason. It makes a request id if there is
 // none, and a challenge for a 401 that has none (RFC 9110 §15.5.2).
 func WriteRefusal(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
 	id := cmp.Or(refusal.RequestID, requestID(r.Context()))
 	body, _ := json.Marshal(struct { // strings always encode
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
+		Reason      string `json:"reason,omitempty"`
 		RequestID   string `json:"request_id"`
-	}{refusal.Code, refusal.Description, id})
+	}{refusal.Code, refusal.Description, refusal.Reason, id})
 	h := w.Header()
 	maps.Copy(h, refusal.Header)
 	if refusal.Status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
-		h.Set("WWW-Authenticate", challenge(defaultRealm, nil))
+		h.Set("WWW-Authenticate", challenge.Bearer(defaultRealm))
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -129,9 +141,31 @@ func WriteRefusal(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
 }
 
 // newRefusal applies the verdict on err.
-func newRefusal(err error, params ...param) *Refusal {
+func newRefusal(err error, params ...string) *Refusal {
 	v := verdictOn(err)
 	return &Refusal{Status: v.status, Code: v.code, Description: v.text, Err: err, params: params}
+}
+
+// answerTo is newRefusal for an error that may be of others. It tells the observer of those
+// that are not.
+func (v *Verifier) answerTo(err error) *Refusal {
+	if verdictOn(err).reason != reasonUnknown {
+		v.observed(err, false)
+		return newRefusal(err)
+	}
+	var own interface{ Refusal() *Refusal }
+	if !errors.As(err, &own) {
+		err = fmt.Errorf("doorward: Refuse has no answer to this error: give it a method Refusal, or answer it yourself: %w", err)
+		return &Refusal{Status: 500, Code: codeServer, Description: textServer, Err: err}
+	}
+	refusal := *own.Refusal()
+	header := http.Header{"Cache-Control": {"no-store"}}
+	if refusal.Status == http.StatusUnauthorized {
+		header.Set("WWW-Authenticate", challenge.Bearer(v.realm))
+	}
+	maps.Copy(header, refusal.Header)
+	refusal.Err, refusal.Header = err, header
+	return &refusal
 }
 
 func verdictOn(err error) verdict {
@@ -140,7 +174,7 @@ func verdictOn(err error) verdict {
 			return v
 		}
 	}
-	return verdict{reason: "unknown", status: 503, code: codeUnavailable, text: textUnavailable}
+	return verdict{reason: reasonUnknown, status: 503, code: codeUnavailable, text: textUnavailable}
 }
 
 // finish completes the refusal with what its answer needs, and logs it. c, which may be
@@ -150,7 +184,9 @@ func (v *Verifier) finish(refusal *Refusal, r *http.Request, c *Claims) {
 		refusal.Err = cause.With(refusal.Err, "sub", c.Subject, "sid", c.SessionID, "client_id", c.ClientID, "jti", c.ID, "kid", c.KeyID)
 	}
 	refusal.RequestID = requestID(r.Context())
-	refusal.Header = v.refusalHeader(refusal)
+	if refusal.Header == nil {
+		refusal.Header = v.refusalHeader(refusal)
+	}
 	v.log(r, refusal)
 }
 
@@ -169,35 +205,24 @@ func (v *Verifier) refusalHeader(refusal *Refusal) http.Header {
 	h := http.Header{"Cache-Control": {"no-store"}}
 	switch refusal.Code {
 	case codeRequest, codeToken, codeScope, codeLogin:
-		h.Set("WWW-Authenticate", challenge(v.realm, append([]param{
-			{"error", refusal.Code}, {"error_description", refusal.Description},
-		}, refusal.params...)))
+		params := append([]string{"error", refusal.Code, "error_description", refusal.Description}, refusal.params...)
+		h.Set("WWW-Authenticate", challenge.Bearer(v.realm, params...))
 	case codeMissing:
-		h.Set("WWW-Authenticate", challenge(v.realm, nil))
+		h.Set("WWW-Authenticate", challenge.Bearer(v.realm))
 	case codeUnavailable:
 		h.Set("Retry-After", retryAfter)
 	}
 	return h
 }
 
-// challenge writes RFC 6750 §3. All values are ours or the configuration's and
-// hold no quote, so none needs an escape.
-func challenge(realm string, params []param) string {
-	var b strings.Builder
-	b.WriteString(`Bearer realm="` + realm + `"`)
-	for _, p := range params {
-		if p.value != "" {
-			b.WriteString(`, ` + p.name + `="` + p.value + `"`)
-		}
-	}
-	return b.String()
-}
-
 // log writes the one record of a refusal. It holds the path but never the
 // query, where a token may be.
 func (v *Verifier) log(r *http.Request, refusal *Refusal) {
 	level := slog.LevelInfo
-	if refusal.Status >= 500 {
+	switch {
+	case refusal.Code == codeServer:
+		level = slog.LevelError
+	case refusal.Status >= 500:
 		level = slog.LevelWarn
 	}
 	if !v.logger.Enabled(r.Context(), level) {

@@ -62,13 +62,18 @@ func (v *Verifier) Token(r *http.Request) (string, error) {
 	return t.raw, nil
 }
 
-// Refuse answers a request that a handler of yours refuses for one of this package's
-// errors as Require would: the same status, challenge, body and log record. Any other
-// error is answered with 503.
+// Refuse answers a request that a handler of yours refuses, and logs why. The error may be
+// any that a handler gets, from [Verifier.Token] or from an issuer's Login, Refresh and Logout:
+//
+//   - An error of this package or of jwt is answered as Require would: the same status,
+//     challenge, body and log record.
+//   - An error with a method Refusal() *Refusal, as those of package issuer have, and as
+//     yours may, is answered as that says. Cache-Control: no-store and, for a 401, a challenge
+//     are added to its Header where it has none.
+//   - Any other error is a fault of this program: 500 server_error.
 func (v *Verifier) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	err = cmp.Or(err, errors.New("doorward: Refuse was called without an error"))
-	v.observed(err, false)
-	v.refuse(w, r, newRefusal(err), nil)
+	v.refuse(w, r, v.answerTo(err), nil)
 }
 
 // Check decides on a request as Require does or, if optional is set, as Optional does. It

@@ -19,7 +19,11 @@ type Scope []string
 // double, leading and trailing spaces and all bytes outside
 // %x21 / %x23-5B / %x5D-7E are refused with ErrScopeSyntax.
 func ParseScope(s string) (Scope, error) {
-	return appendScope(nil, s)
+	words, ok := strict.AppendScope(nil, s)
+	if !ok {
+		return nil, ErrScopeSyntax
+	}
+	return words, nil
 }
 
 // Has reports whether word is one of the scope's words. The comparison is
@@ -36,7 +40,7 @@ func (s Scope) String() string {
 // MarshalText returns the text form, or ErrScopeSyntax if a word could not be
 // read back.
 func (s Scope) MarshalText() ([]byte, error) {
-	if slices.ContainsFunc(s, func(word string) bool { return !scopeWord(word) }) {
+	if slices.ContainsFunc(s, func(word string) bool { return !strict.ScopeWord(word) }) {
 		return nil, ErrScopeSyntax
 	}
 	return []byte(s.String()), nil
@@ -50,20 +54,4 @@ func (s *Scope) UnmarshalText(text []byte) error {
 	}
 	*s = parsed
 	return nil
-}
-
-func appendScope(dst Scope, s string) (Scope, error) {
-	for rest, more := s, s != ""; more; {
-		var word string
-		word, rest, more = strings.Cut(rest, " ")
-		if !scopeWord(word) {
-			return nil, ErrScopeSyntax
-		}
-		dst = append(dst, word)
-	}
-	return dst, nil
-}
-
-func scopeWord(word string) bool {
-	return word != "" && strict.Quotable(word) && strings.IndexByte(word, ' ') < 0
 }

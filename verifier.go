@@ -72,8 +72,8 @@ type Config struct {
 	// begins and ceases to matter. It never gets a token. Nil means slog.Default().
 	Logger *slog.Logger
 	// Observe, if set, is called once for each request that Require, Optional or
-	// Check decides on, and once for each call of Verify and Refuse. It may be
-	// called concurrently.
+	// Check decides on, and once for each call of Verify and each of Refuse with an
+	// error of this package or of jwt. It may be called concurrently.
 	Observe func(Outcome)
 	// CacheSize bounds, in bytes, the memory for verified tokens with asymmetric
 	// signatures. 0 means 16 MiB, a negative value turns the cache off.

@@ -76,8 +76,9 @@ var arrows = map[string][]string{
 	"internal/wellknown":             {},
 	"internal/opaque":                {"internal/strict"},
 	"internal/assertion":             {"jwt"},
-	core:                             {"jwt", "internal/peek", "internal/cutoff", "internal/tokencache", "internal/cause", "internal/requestid"},
+	core:                             {"jwt", "internal/peek", "internal/cutoff", "internal/tokencache", "internal/cause", "internal/challenge", "internal/requestid"},
 	"internal/cause":                 {},
+	"internal/challenge":             {},
 	"internal/cutoff":                {},
 	"internal/tokencache":            {},
 	"jwt":                            {"internal/strict"},
@@ -94,7 +95,7 @@ func forTests(dir string) bool { return strings.HasSuffix(dir, "test") || first(
 var outside = []string{"examples", "bench"}
 
 // standardOnly lists the packages that import no other module, so that their users get none either.
-var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/origin", "internal/opaque", "internal/assertion", "internal/rotation", "internal/sid", "internal/wellknown", "internal/cutoff", "internal/tokencache", "internal/cause", "internal/requestid", "jwt", core, remote, "issuer"}
+var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/origin", "internal/opaque", "internal/assertion", "internal/rotation", "internal/sid", "internal/wellknown", "internal/cutoff", "internal/tokencache", "internal/cause", "internal/challenge", "internal/requestid", "jwt", core, remote, "issuer"}
 
 // ban keeps the packages in from using a package (use without a dot at its end) or one of its names.
 type ban struct {

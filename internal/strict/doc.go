@@ -7,7 +7,7 @@
 // and it refuses without allocating memory, since what it refuses comes from strangers.
 //
 // It also reads HTTP [Credentials], checks their alphabets ([Token], [Token68], [Quotable]), compares media types, and
-// reads a [NumericDate].
+// reads scopes ([AppendScope]) and a [NumericDate].
 //
 // All functions are safe for concurrent use. The errors are fixed values; none quotes its input.
 package strict
