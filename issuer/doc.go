@@ -13,17 +13,18 @@
 // the keys; without it the tokens of this process are refused as stale
 // after [Config.MaxStaleness].
 //
-// What an API answers to the errors, in the order in which to ask:
+// What doorward.Verifier.Refuse answers to the errors. A program that writes its answers itself should answer the same,
+// since clients rely on it:
 //
-//	ErrTooMany                              429 too_many_requests, Retry-After: 60
-//	ErrScope, doorward.ErrScopeSyntax       400 invalid_scope
-//	ErrAudience                             400 invalid_target
-//	ErrEpoch, ErrInactive from Begin, Login 401 invalid_credentials
-//	ErrEpoch, ErrInactive from Grant        401 invalid_client
-//	ErrInvalidGrant from Refresh            400 invalid_grant, with RefreshReason
-//	ErrToken from Logout                    401 invalid_token
-//	ErrTwoCookies                           400 invalid_request
-//	ErrUnavailable                          503 unavailable
-//	context.Canceled                        nothing: the client has gone
-//	anything else                           500 server_error
+//	ErrTooMany                                        429 too_many_requests, Retry-After: 60
+//	ErrScope, doorward.ErrScopeSyntax                 400 invalid_scope
+//	ErrAudience                                       400 invalid_target
+//	ErrCredentials, ErrEpoch                          401 invalid_credentials
+//	ErrEpoch, ErrInactive from Grant                  401 invalid_client
+//	ErrToken from Logout, except of a refresh token   401 invalid_token
+//	ErrInvalidGrant otherwise                         400 invalid_grant, and RefreshReason as reason
+//	ErrTwoCookies                                     400 invalid_request
+//	ErrUnavailable                                    503 unavailable, Retry-After: 5
+//	context.Canceled, context.DeadlineExceeded        503 unavailable, if anybody still reads it
+//	anything else                                     500 server_error, and the log has the error
 package issuer

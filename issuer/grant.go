@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -53,7 +54,7 @@ func (i *Issuer) BeginGrant(ctx context.Context, subject, client string) (Attemp
 // were ended since BeginGrant.
 func (i *Issuer) Grant(ctx context.Context, a Attempt, req GrantRequest) (TokenSet, error) {
 	if !req.Holder.Active || a.client == "" {
-		return TokenSet{}, ErrInactive
+		return TokenSet{}, fmt.Errorf("%w: %w", errHolder, ErrInactive)
 	}
 	scope, err := narrow(req.Holder.Scope, req.Scope)
 	if err != nil {
@@ -74,6 +75,9 @@ func (i *Issuer) Grant(ctx context.Context, a Attempt, req GrantRequest) (TokenS
 	sid, now, err := i.cfg.Store.CreateGrant(ctx, NewGrant{
 		Subject: a.subject, Epoch: a.epoch, ClientID: a.client, ClientEpoch: a.clientEpoch, NotAfter: req.NotAfter,
 	}, ev)
+	if errors.Is(err, ErrEpoch) || errors.Is(err, ErrInactive) {
+		err = fmt.Errorf("%w: %w", errHolder, err)
+	}
 	if err != nil {
 		return TokenSet{}, err
 	}

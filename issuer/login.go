@@ -3,7 +3,6 @@ package issuer
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/opaque"
+	"github.com/doorward/doorward/internal/payload"
 )
 
 // Attempt is a login or a grant that has begun. It carries the subject's epoch: if all
@@ -48,7 +48,7 @@ type LoginRequest struct {
 // subject exists is checked by Login.
 func (i *Issuer) Begin(ctx context.Context, subject string) (Attempt, error) {
 	if subject == "" {
-		return Attempt{}, fmt.Errorf("begin login: %w", ErrInactive)
+		return Attempt{}, fmt.Errorf("begin login: %w", errNotLetIn)
 	}
 	epoch, err := i.cfg.Store.Epoch(ctx, subject)
 	if err != nil {
@@ -62,7 +62,7 @@ func (i *Issuer) Begin(ctx context.Context, subject string) (Attempt, error) {
 // [ErrClaims], or [ErrEpoch] if all sessions of the subject were ended since Begin. When
 // it returns tokens, the session is durable.
 func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenSet, error) {
-	subject, err := i.activeSubject(ctx, a.subject)
+	subject, err := i.activeSubject(ctx, a.subject, errNotLetIn)
 	if err != nil {
 		return TokenSet{}, err
 	}
@@ -74,9 +74,9 @@ func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenS
 	if err != nil {
 		return TokenSet{}, err
 	}
-	claims, err := encodeClaims(req.Claims)
+	claims, err := payload.EncodeExtra(req.Claims)
 	if err != nil {
-		return TokenSet{}, err
+		return TokenSet{}, fmt.Errorf("%w: %w", ErrClaims, err)
 	}
 	handle := opaque.NewHandle()
 	refresh, absolute := &opaque.Token{Handle: handle}, i.cfg.AbsoluteTTL
@@ -95,10 +95,11 @@ func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenS
 	return i.mint(grant{session, subject, scope, audience, session.CreatedAt}, refresh)
 }
 
-func (i *Issuer) activeSubject(ctx context.Context, id string) (Subject, error) {
+// activeSubject returns the subject, or the error inactive if it is not active.
+func (i *Issuer) activeSubject(ctx context.Context, id string, inactive error) (Subject, error) {
 	subject, err := i.cfg.Subjects.Subject(ctx, id)
 	if errors.Is(err, ErrNotFound) || err == nil && !subject.Active {
-		return Subject{}, ErrInactive
+		return Subject{}, inactive
 	}
 	if err != nil {
 		return Subject{}, fmt.Errorf("ask for subject: %w", err)
@@ -134,18 +135,4 @@ func narrow(granted, asked doorward.Scope) (doorward.Scope, error) {
 		}
 	}
 	return asked, nil
-}
-
-func encodeClaims(claims map[string]any) (json.RawMessage, error) {
-	if len(claims) == 0 {
-		return nil, nil
-	}
-	if err := checkClaims(claims); err != nil {
-		return nil, err
-	}
-	raw, err := json.Marshal(claims)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrClaims, err)
-	}
-	return raw, nil
 }

@@ -140,7 +140,7 @@ func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req Refr
 	if err != nil {
 		return grant{}, err
 	}
-	subject, err := i.activeSubject(ctx, s.Subject)
+	subject, err := i.activeSubject(ctx, s.Subject, ErrInactive)
 	if err != nil {
 		return grant{}, err
 	}

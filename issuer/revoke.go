@@ -95,9 +95,6 @@ func (i *Issuer) SessionOf(ctx context.Context, token string) (s Session, live b
 	return s, s.Live(now) && (outcome == rotation.Again || outcome == rotation.Rotate), nil
 }
 
-// errStranger is what ErrToken is besides: a refusal of Refresh, and a jwt.ErrKey.
-var errStranger = errors.Join(ErrInvalidGrant, jwt.ErrKey)
-
 // sessionOfAccessToken asks only that this issuer signed the token, not that it is still
 // good: whoever held it may end its session.
 func (i *Issuer) sessionOfAccessToken(ctx context.Context, token string) (sid, subject string, err error) {
@@ -111,7 +108,7 @@ func (i *Issuer) sessionOfAccessToken(ctx context.Context, token string) (sid, s
 		Session string `json:"sid"`
 	}
 	if err := verified.Decode(&claims); err != nil || claims.Issuer != i.cfg.Issuer || claims.Session == "" {
-		return "", "", ErrToken
+		return "", "", fmt.Errorf("%w: %w", ErrToken, doorward.ErrIssuer)
 	}
 	return claims.Session, claims.Subject, nil
 }

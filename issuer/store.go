@@ -19,10 +19,10 @@ var (
 	// ErrEpoch says that every session of the subject was ended between Begin
 	// and Login, for example by a change of password, or every token of the subject
 	// or the client between BeginGrant and Grant.
-	ErrEpoch = errors.New("issuer: the subject's sessions were ended during the login")
+	ErrEpoch = refused("issuer: the subject's sessions were ended during the login", 401, "invalid_credentials", textCredentials)
 	// ErrUnavailable says that the database failed or could not be reached, so that
 	// nothing is known. A Store wraps it in every error that is not about its data.
-	ErrUnavailable = errors.New("issuer: the store is not available")
+	ErrUnavailable = refused("issuer: the store is not available", 503, "unavailable", "the store does not answer; try again shortly", "Retry-After", "5")
 )
 
 // Store keeps sessions, revocations and keys. It is three interfaces, split by

@@ -3,7 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net/http"
 
 	"github.com/doorward/doorward"
@@ -13,49 +13,59 @@ import (
 
 // api is the endpoints that make, renew and end sessions.
 type api struct {
-	users  *users
-	issuer *issuer.Issuer
+	users    *users
+	issuer   *issuer.Issuer
+	verifier *doorward.Verifier
 }
 
-func (a *api) login(w http.ResponseWriter, r *http.Request) {
+// handler passes every error of h on to the verifier, which knows what to answer and logs it.
+func (a *api) handler(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			a.verifier.Refuse(w, r, err)
+		}
+	}
+}
+
+func (a *api) login(w http.ResponseWriter, r *http.Request) error {
 	var req struct{ Username, Password string }
 	if err := read(w, r, &req); err != nil {
-		refuse(w, r, err)
-		return
+		return err
 	}
 	attempt, err := a.users.authenticate(r.Context(), a.issuer, req.Username, req.Password)
 	if err != nil {
-		refuse(w, r, err)
-		return
+		return explain(err)
 	}
 	tokens, err := a.issuer.Login(r.Context(), attempt, issuer.LoginRequest{})
-	answer(w, r, tokens, err)
+	return answer(w, tokens, err)
 }
 
-func (a *api) refresh(w http.ResponseWriter, r *http.Request) {
+func (a *api) refresh(w http.ResponseWriter, r *http.Request) error {
 	var req struct {
 		RefreshToken string `json:"refresh_token"`
 	}
 	if err := read(w, r, &req); err != nil {
-		refuse(w, r, err)
-		return
+		return err
 	}
 	tokens, err := a.issuer.Refresh(r.Context(), req.RefreshToken, issuer.RefreshRequest{})
-	answer(w, r, tokens, err)
+	return answer(w, tokens, err)
 }
 
 // logout takes the access token, also one that has expired, or the refresh token. Either
 // ends the whole session, and the second time is as good as the first.
-func (a *api) logout(w http.ResponseWriter, r *http.Request) {
-	token, err := doorward.BearerHeader().Extract(r)
-	if err == nil {
-		err = a.issuer.Logout(r.Context(), token, issuer.Event{})
-	}
+func (a *api) logout(w http.ResponseWriter, r *http.Request) error {
+	token, err := a.verifier.Token(r)
 	if err != nil {
-		refuse(w, r, err)
-		return
+		return err
+	}
+	if token == "" {
+		return doorward.ErrNoToken
+	}
+	if err := a.issuer.Logout(r.Context(), token, issuer.Event{}); err != nil {
+		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // orders is what the API is for. Nobody reaches it without the scope orders:read.
@@ -64,55 +74,49 @@ func orders(w http.ResponseWriter, r *http.Request) {
 	write(w, map[string]any{"subject": claims.Subject, "orders": []string{"42 apples", "7 pears"}})
 }
 
-func answer(w http.ResponseWriter, r *http.Request, tokens issuer.TokenSet, err error) {
+func answer(w http.ResponseWriter, tokens issuer.TokenSet, err error) error {
 	if err != nil {
-		refuse(w, r, err)
-		return
+		return err
 	}
 	_ = tokens.Respond(w) // The client may be gone; nobody is left to tell.
+	return nil
 }
 
-var errBody = errors.New("the body is not the JSON object that is wanted here")
+// refusal is an error of this program with its answer, for which Verifier.Refuse asks. Those of
+// Doorward have theirs already.
+type refusal doorward.Refusal
 
-// refusals says what a client reads for each error; the first that fits counts.
-var refusals = []struct {
-	err        error
-	status     int
-	code, text string
-}{
-	{errBody, 400, "invalid_request", "the body is not the JSON object that is wanted here"},
-	{doorward.ErrRequest, 400, "invalid_request", "malformed credentials"},
-	{doorward.ErrTwoTokens, 400, "invalid_request", "more than one token in the request"},
-	{password.ErrMismatch, 401, "invalid_credentials", "wrong username or password"},
-	{password.ErrTooLong, 401, "invalid_credentials", "wrong username or password"},
-	{issuer.ErrEpoch, 401, "invalid_credentials", "wrong username or password"},
-	{password.ErrBusy, 503, "unavailable", "too many logins at once; try again"},
-	{issuer.ErrTooMany, 429, "too_many_requests", "this session is refreshed too often"},
-	{issuer.ErrInvalidGrant, 401, "invalid_token", "log in again"},
-}
+func (e *refusal) Error() string { return "embedded: " + e.Description }
 
-// refuse answers in the one shape that the verifier's own refusals have. What is
-// not in the table is a fault of this program: the log has it, the client does not.
-func refuse(w http.ResponseWriter, r *http.Request, err error) {
-	refusal := &doorward.Refusal{Status: 500, Code: "server_error", Description: "try again later", Err: err}
-	for _, known := range refusals {
-		if errors.Is(err, known.err) {
-			refusal.Status, refusal.Code, refusal.Description = known.status, known.code, known.text
-			break
-		}
+// Refusal returns what the client reads.
+func (e *refusal) Refusal() *doorward.Refusal { return (*doorward.Refusal)(e) }
+
+var (
+	errBody = &refusal{Status: 400, Code: "invalid_request", Description: "the body is not the JSON object that is wanted here"}
+	errBusy = &refusal{
+		Status: 503, Code: "busy", Description: "too many logins at once; try again shortly",
+		Header: http.Header{"Retry-After": {"2"}},
 	}
-	if refusal.Status == http.StatusInternalServerError {
-		slog.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
+)
+
+// explain says what the client reads of a password. A wrong one, an unknown name and an inactive
+// user, of whom issuer.Login tells, have one answer.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, password.ErrMismatch), errors.Is(err, password.ErrTooLong), errors.Is(err, password.ErrText):
+		return fmt.Errorf("%w: %w", issuer.ErrCredentials, err)
+	case errors.Is(err, password.ErrBusy):
+		return fmt.Errorf("%w: %w", errBusy, err)
 	}
-	doorward.WriteRefusal(w, r, refusal)
+	return err
 }
 
 // read decodes a small JSON body.
 func read(w http.ResponseWriter, r *http.Request, into any) error {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<10))
 	decoder.DisallowUnknownFields()
-	if decoder.Decode(into) != nil {
-		return errBody
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("%w: %w", errBody, err)
 	}
 	return nil
 }

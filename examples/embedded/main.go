@@ -73,16 +73,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out, "listening on", url)
-	return serve(ctx, listener, iss, routes(&api{people, iss}, verifier))
+	return serve(ctx, listener, iss, routes(&api{people, iss, verifier}))
 }
 
 // routes is the whole API: three endpoints that deal in tokens, one that asks for one.
-func routes(a *api, v *doorward.Verifier) http.Handler {
+func routes(a *api) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /login", a.login)
-	mux.HandleFunc("POST /refresh", a.refresh)
-	mux.HandleFunc("POST /logout", a.logout)
-	mux.Handle("GET /orders", v.Require(doorward.HasScope("orders:read"))(http.HandlerFunc(orders)))
+	mux.HandleFunc("POST /login", a.handler(a.login))
+	mux.HandleFunc("POST /refresh", a.handler(a.refresh))
+	mux.HandleFunc("POST /logout", a.handler(a.logout))
+	mux.Handle("GET /orders", a.verifier.Require(doorward.HasScope("orders:read"))(http.HandlerFunc(orders)))
 	return mux
 }
 

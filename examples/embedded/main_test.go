@@ -6,13 +6,20 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/doorwardtest"
+	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
 
@@ -42,9 +49,79 @@ func TestEmbedded(t *testing.T) {
 	c.want(t, "POST /logout", nil, 204, "")
 	c.want(t, "POST /logout", nil, 204, "")
 	c.want(t, "GET /orders", nil, 401, "invalid_token")
-	c.want(t, "POST /refresh", map[string]any{"refresh_token": second["refresh_token"]}, 401, "invalid_token")
+	got := c.want(t, "POST /refresh", map[string]any{"refresh_token": second["refresh_token"]}, 400, "invalid_grant")
+	if got["reason"] != "logout" {
+		t.Errorf("reason %q, want logout", got["reason"])
+	}
+	c.want(t, "POST /refresh", map[string]any{"refresh_token": "nonsense"}, 400, "invalid_grant")
 	c.bearer = "nonsense"
 	c.want(t, "POST /logout", nil, 401, "invalid_token")
+	c.bearer = ""
+	c.want(t, "POST /logout", nil, 401, "missing_token")
+}
+
+// TestInactive asks whether an answer tells a stranger that the password of somebody who may not log in is right.
+func TestInactive(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	c := start(t, folder)
+	tokens := c.want(t, "POST /login", map[string]string{"username": "alice", "password": c.password}, 200, "")
+	db, err := sql.Open("sqlite", filepath.Join(folder, "users.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `UPDATE users SET active = FALSE WHERE name = 'alice'`); err != nil {
+		t.Fatal(err)
+	}
+	var answers []string
+	for _, guess := range []map[string]string{
+		{"username": "alice", "password": c.password},
+		{"username": "alice", "password": "wrong"},
+		{"username": "nobody", "password": "wrong"},
+		{"username": "alice", "password": strings.Repeat("long", 1000)},
+	} {
+		got := c.want(t, "POST /login", guess, 401, "invalid_credentials")
+		delete(got, "request_id")
+		answers = append(answers, fmt.Sprint(got))
+	}
+	if len(slices.Compact(answers)) != 1 {
+		t.Errorf("answers differ: %q", answers)
+	}
+	got := c.want(t, "POST /refresh", map[string]any{"refresh_token": tokens["refresh_token"]}, 400, "invalid_grant")
+	if got["reason"] != "subject_inactive" {
+		t.Errorf("reason %q, want subject_inactive", got["reason"])
+	}
+}
+
+// TestAnswers asks what a client reads of errors that no request of another test makes.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	cfg := doorwardtest.NewIssuer(t).Config()
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	verifier, err := doorward.NewVerifier(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &api{verifier: verifier}
+	for _, tt := range []struct {
+		err               error
+		status            int
+		code, reads, wait string
+	}{
+		{explain(password.ErrBusy), 503, "busy", "too many logins", "2"},
+		{explain(password.ErrText), 401, "invalid_credentials", "is wrong", ""},
+		{explain(errors.New("no such table")), 500, "server_error", "the log has the reason", ""},
+		{issuer.ErrUnavailable, 503, "unavailable", "the store does not answer", "5"},
+		{issuer.ErrTooMany, 429, "too_many_requests", "too often", "60"},
+		{context.Canceled, 503, "unavailable", "given up", "5"},
+	} {
+		w := httptest.NewRecorder()
+		a.handler(func(http.ResponseWriter, *http.Request) error { return tt.err })(w, httptest.NewRequest(http.MethodPost, "/login", http.NoBody))
+		if body := w.Body.String(); w.Code != tt.status || w.Header().Get("Retry-After") != tt.wait || !strings.Contains(body, `"error":"`+tt.code+`"`) || !strings.Contains(body, tt.reads) {
+			t.Errorf("%v: %d %s, Retry-After %q; want %d %s, %s", tt.err, w.Code, body, w.Header().Get("Retry-After"), tt.status, tt.code, tt.wait)
+		}
+	}
 }
 
 // TestScope takes a role from someone who is logged in.
@@ -87,7 +164,7 @@ func TestRestart(t *testing.T) {
 	if again.password != "" {
 		t.Error("a second start made another user")
 	}
-	again.want(t, "POST /refresh", map[string]any{"refresh_token": tokens["refresh_token"]}, 401, "invalid_token")
+	again.want(t, "POST /refresh", map[string]any{"refresh_token": tokens["refresh_token"]}, 400, "invalid_grant")
 	again.want(t, "POST /login", map[string]string{"username": "alice", "password": c.password}, 200, "")
 }
 

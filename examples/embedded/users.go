@@ -32,7 +32,8 @@ const schema = `CREATE TABLE IF NOT EXISTS users (
 	id            TEXT PRIMARY KEY,
 	name          TEXT NOT NULL UNIQUE,
 	password_hash TEXT NOT NULL,
-	role          TEXT NOT NULL
+	role          TEXT NOT NULL,
+	active        BOOLEAN NOT NULL DEFAULT TRUE
 )`
 
 // openUsers opens the table. A new one gets a first user, whose password is printed once.
@@ -79,17 +80,18 @@ func (u *users) add(ctx context.Context, name, text, role string) error {
 }
 
 // Subject is what the issuer asks at each login and refresh: a role that changed takes
-// effect there, and who is gone is refused.
+// effect there, and who is gone or not active is refused.
 func (u *users) Subject(ctx context.Context, id string) (issuer.Subject, error) {
 	var name, role string
-	err := u.db.QueryRowContext(ctx, `SELECT name, role FROM users WHERE id = $1`, id).Scan(&name, &role)
+	var active bool
+	err := u.db.QueryRowContext(ctx, `SELECT name, role, active FROM users WHERE id = $1`, id).Scan(&name, &role, &active)
 	if errors.Is(err, sql.ErrNoRows) {
 		return issuer.Subject{}, issuer.ErrNotFound
 	}
 	if err != nil {
 		return issuer.Subject{}, err
 	}
-	return issuer.Subject{Active: true, Name: name, Roles: []string{role}, Scope: scopes[role]}, nil
+	return issuer.Subject{Active: active, Name: name, Roles: []string{role}, Scope: scopes[role]}, nil
 }
 
 // authenticate checks a password. The login begins before the hash is read, so that

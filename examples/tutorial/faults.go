@@ -55,6 +55,7 @@ var faults = []fault{
 
 	{password.ErrMismatch, 401, "", "Bad username or password", "Invalid credentials!"},
 	{password.ErrTooLong, 401, "", "Bad username or password", "Invalid credentials!"},
+	{issuer.ErrCredentials, 401, "", "Bad username or password", "Invalid credentials!"}, // the user is gone since
 	{issuer.ErrEpoch, 401, "", "Bad username or password", "Invalid credentials!"},
 	{password.ErrBusy, 503, "", "Too many logins at once; try again", ""},
 

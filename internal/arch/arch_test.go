@@ -63,12 +63,13 @@ var arrows = map[string][]string{
 	"doorwardtest":                   {"issuer", core, "jwt", "internal/storetest"},
 	"internal/storetest":             {"issuer", core, "jwt"},
 	remote:                           {core, "jwt", "internal/strict", "internal/clock"},
-	"issuer":                         {core, "internal/seal", "internal/quota", "internal/opaque", "internal/assertion", "internal/rotation", "internal/wellknown"},
+	"issuer":                         {core, "internal/seal", "internal/quota", "internal/opaque", "internal/assertion", "internal/rotation", "internal/payload", "internal/wellknown"},
 	"internal/seal":                  {},
 	"internal/quota":                 {},
 	"internal/origin":                {},
 	"internal/peek":                  {},
 	"internal/requestid":             {},
+	"internal/payload":               {},
 	"internal/rotation":              {},
 	"internal/sid":                   {},
 	"internal/spelling":              {},
@@ -95,7 +96,7 @@ func forTests(dir string) bool { return strings.HasSuffix(dir, "test") || first(
 var outside = []string{"examples", "bench"}
 
 // standardOnly lists the packages that import no other module, so that their users get none either.
-var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/origin", "internal/opaque", "internal/assertion", "internal/rotation", "internal/sid", "internal/wellknown", "internal/cutoff", "internal/tokencache", "internal/cause", "internal/challenge", "internal/requestid", "jwt", core, remote, "issuer"}
+var standardOnly = []string{"internal/strict", "internal/seal", "internal/quota", "internal/origin", "internal/opaque", "internal/assertion", "internal/rotation", "internal/payload", "internal/sid", "internal/wellknown", "internal/cutoff", "internal/tokencache", "internal/cause", "internal/challenge", "internal/requestid", "jwt", core, remote, "issuer"}
 
 // ban keeps the packages in from using a package (use without a dot at its end) or one of its names.
 type ban struct {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/challenge"
 	"github.com/doorward/doorward/internal/feed"
-	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/password"
 )
 
@@ -66,20 +66,17 @@ func InvalidRequest(description string, cause error) error {
 	return &Failure{Status: http.StatusBadRequest, Code: "invalid_request", Description: description, Cause: cause}
 }
 
-// known says what the client reads for the errors of other packages. The first that errors.Is
-// finds counts.
+// known says what the client reads for the errors of other packages, if they do not say it themselves as those of
+// issuer do. The first that errors.Is finds counts.
 var known = []struct {
 	err     error
 	failure Failure
 }{
-	{account.ErrClient, Failure{ // Before ErrEpoch, which it may wrap.
+	{account.ErrClient, Failure{
 		Status: http.StatusUnauthorized, Code: "invalid_client", Description: "the client credentials are wrong",
 		Challenge: basicChallenge,
 	}},
 	{account.ErrCredentials, Failure{
-		Status: http.StatusUnauthorized, Code: "invalid_credentials", Description: "the user name or the password is wrong",
-	}},
-	{issuer.ErrEpoch, Failure{
 		Status: http.StatusUnauthorized, Code: "invalid_credentials", Description: "the user name or the password is wrong",
 	}},
 	{account.ErrReset, Failure{
@@ -101,26 +98,8 @@ var known = []struct {
 	{password.ErrText, Failure{
 		Status: http.StatusBadRequest, Code: "invalid_request", Description: "the password is not text in UTF-8",
 	}},
-	{issuer.ErrScope, Failure{
-		Status: http.StatusBadRequest, Code: "invalid_scope", Description: "a scope was asked for that the user does not have",
-	}},
 	{doorward.ErrScopeSyntax, Failure{
 		Status: http.StatusBadRequest, Code: "invalid_scope", Description: "scope must be words with one space between them (RFC 6749 section 3.3)",
-	}},
-	{issuer.ErrAudience, Failure{
-		Status: http.StatusBadRequest, Code: "invalid_target", Description: "this server makes no tokens for that audience",
-	}},
-	{issuer.ErrTooMany, Failure{
-		Status: http.StatusTooManyRequests, Code: "too_many_requests", Description: "this session is refreshed too often", RetryAfter: time.Minute,
-	}},
-	{issuer.ErrTwoCookies, Failure{
-		Status: http.StatusBadRequest, Code: "invalid_request", Description: "the refresh cookie came twice, or with a space in its name",
-	}},
-	{issuer.ErrInvalidGrant, Failure{
-		Status: http.StatusBadRequest, Code: "invalid_grant", Description: "the refresh token is not valid; log in again",
-	}},
-	{issuer.ErrUnavailable, Failure{
-		Status: http.StatusServiceUnavailable, Code: "unavailable", Description: "the store does not answer; try again shortly", RetryAfter: 5 * time.Second,
 	}},
 	{context.Canceled, Failure{
 		Status: http.StatusServiceUnavailable, Code: "unavailable", Description: "the request was given up", RetryAfter: time.Second,
@@ -146,11 +125,13 @@ func FailureOf(err error) *Failure {
 		if errors.Is(err, k.err) {
 			f := k.failure
 			f.Cause = err
-			if errors.Is(k.err, issuer.ErrInvalidGrant) { // No other refusal tells who is disabled.
-				f.Reason = issuer.RefreshReason(err)
-			}
 			return &f
 		}
+	}
+	var own interface{ Refusal() *doorward.Refusal } // After known: ErrClient may wrap issuer.ErrEpoch.
+	if errors.As(err, &own) {
+		r := own.Refusal()
+		return &Failure{Status: r.Status, Code: r.Code, Description: r.Description, Reason: r.Reason, Header: r.Header, Cause: err}
 	}
 	return &Failure{Status: http.StatusInternalServerError, Code: "server_error", Description: textServerError, Cause: err}
 }
@@ -158,5 +139,5 @@ func FailureOf(err error) *Failure {
 // Challenge is WWW-Authenticate (RFC 6750 §3). Both texts are constants of ours
 // without quote and backslash.
 func Challenge(code, description string) string {
-	return `Bearer realm="` + Realm + `", error="` + code + `", error_description="` + description + `"`
+	return challenge.Bearer(Realm, "error", code, "error_description", description)
 }
