@@ -67,6 +67,28 @@ func exchanged(r *http.Request, v *doorward.Verifier, secret *jwt.Key, iss *issu
 	return iss.Login(r.Context(), attempt, issuer.LoginRequest{AuthTime: time.Unix(int64(claims.Issued), 0)})
 }
 
+// user is a row of your table.
+type user struct {
+	Active bool
+	Tenant string
+	Roles  []string
+}
+
+// people is your table, by an id that is random and never given to somebody else.
+type people map[string]user
+
+// Subject returns what the tokens of a user say.
+func (p people) Subject(_ context.Context, id string) (issuer.Subject, error) {
+	u, ok := p[id]
+	if !ok {
+		return issuer.Subject{}, issuer.ErrNotFound
+	}
+	return issuer.Subject{
+		Active: u.Active, Roles: u.Roles, Scope: doorward.Scope{"orders:read"},
+		Claims: map[string]any{"tenant": u.Tenant},
+	}, nil
+}
+
 func bearer(t *testing.T, token string) *http.Request {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
@@ -105,6 +127,61 @@ func home(t *testing.T) (mux *http.ServeMux, iss *issuer.Issuer, v *doorward.Ver
 	})
 	check(err)
 	return http.NewServeMux(), iss, v
+}
+
+func TestDocsTenant(t *testing.T) {
+	t.Parallel()
+	table := people{"u_1": {Active: true, Tenant: "red"}, "u_2": {Active: true}, "u_3": {Tenant: "red"}}
+	iss, err := issuer.New(t.Context(), issuer.Config{
+		Issuer: testIssuer, Store: doorwardtest.NewStore(), MasterKey: issuer.GenerateMasterKey(), Subjects: table,
+	})
+	check(err)
+	v, err := doorward.NewVerifier(doorward.Config{
+		Issuer: testIssuer, Audience: testIssuer, Keys: iss.Keys(), Revocations: iss.Revocations(), Logger: quiet(),
+	})
+	check(err)
+	handler := v.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims, _ := doorward.ClaimsFrom(r.Context())
+		var tenant string
+		if _, err := claims.Extra("tenant", &tenant); err != nil || tenant == "" {
+			v.Refuse(w, r, fmt.Errorf("%w: no tenant in the token", doorward.ErrRole)) // 403
+			return
+		}
+		fmt.Fprint(w, tenant)
+	}))
+	login := func(w http.ResponseWriter, r *http.Request, id string, chosen map[string]any) (issuer.TokenSet, bool) {
+		attempt, err := iss.Begin(r.Context(), id)
+		var tokens issuer.TokenSet
+		if err == nil {
+			tokens, err = iss.Login(r.Context(), attempt, issuer.LoginRequest{Claims: chosen})
+		}
+		if err != nil {
+			v.Refuse(w, r, err)
+		}
+		return tokens, err == nil
+	}
+	for _, tt := range []struct {
+		id, tenant, want string
+		status           int
+	}{
+		{"u_1", "", "red", 200},
+		{"u_1", "blue", "red", 200},
+		{"u_2", "", "insufficient_scope", 403},
+		{"u_3", "", "invalid_credentials", 401},
+		{"u_4", "", "invalid_credentials", 401},
+		{"", "", "invalid_credentials", 401},
+	} {
+		w := httptest.NewRecorder()
+		if tokens, ok := login(w, bearer(t, "x"), tt.id, map[string]any{"tenant": tt.tenant}); ok {
+			handler.ServeHTTP(w, bearer(t, tokens.AccessToken))
+		}
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) {
+			t.Errorf("%q: %d %s, want %d %s", tt.id, w.Code, w.Body, tt.status, tt.want)
+		}
+	}
+	if _, ok := login(httptest.NewRecorder(), bearer(t, "x"), "u_1", map[string]any{"roles": "admin"}); ok {
+		t.Error("the session has a claim that only the issuer sets")
+	}
 }
 
 func TestDocsKeysForOthers(t *testing.T) {
@@ -191,8 +268,16 @@ func TestDocsFromGolangJWT(t *testing.T) {
 		bare + "x":                                          jwt.ErrSignature,
 		"":                                                  doorward.ErrRequest,
 	} {
-		if _, err := exchanged(bearer(t, bad), v, secret, iss); !errors.Is(err, wantErr) {
+		_, err := exchanged(bearer(t, bad), v, secret, iss)
+		if !errors.Is(err, wantErr) {
 			t.Errorf("%q: error is %v, want %v", bad, err, wantErr)
+		}
+		w, want := httptest.NewRecorder(), 401
+		if bad == "" {
+			want = 400
+		}
+		if v.Refuse(w, bearer(t, bad), err); w.Code != want {
+			t.Errorf("%q: %d, want %d", bad, w.Code, want)
 		}
 	}
 }
@@ -209,8 +294,8 @@ func TestDocsOfGo(t *testing.T) {
 		has[strings.TrimSpace(line)] = true
 	}
 	blocks := strings.Split(string(text), "```go\n")[1:]
-	if len(blocks) != 6 {
-		t.Errorf("docs/go.md has %d Go blocks, want 6", len(blocks))
+	if len(blocks) != 8 {
+		t.Errorf("docs/go.md has %d Go blocks, want 8", len(blocks))
 	}
 	for _, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")

@@ -14,16 +14,6 @@ import (
 	"github.com/doorward/doorward/sqlite"
 )
 
-// everyone is a table of users: it knows Ada.
-type everyone struct{}
-
-func (everyone) Subject(_ context.Context, id string) (issuer.Subject, error) {
-	if id != "ada" {
-		return issuer.Subject{}, issuer.ErrNotFound
-	}
-	return issuer.Subject{Active: true, Scope: doorward.Scope{"orders:read"}}, nil
-}
-
 func check(err error) {
 	if err != nil {
 		panic(err)
@@ -37,7 +27,8 @@ func Example_loginAndLogout() {
 	check(err)
 	defer func() { check(os.RemoveAll(folder)) }()
 	path := folder + "/app.db"
-	key, people, mux := issuer.GenerateMasterKey(), everyone{}, http.NewServeMux()
+	const id = "4CQ2XN7EZP"
+	key, people, mux := issuer.GenerateMasterKey(), people{id: {Active: true}}, http.NewServeMux()
 	orders := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		claims, _ := doorward.ClaimsFrom(r.Context())
 		fmt.Fprintln(w, "orders of", claims.Subject)
@@ -56,7 +47,7 @@ func Example_loginAndLogout() {
 	check(err)
 	mux.Handle("GET /orders", v.Require(doorward.HasScope("orders:read"))(orders))
 
-	attempt, err := iss.Begin(ctx, "ada") // then check her password
+	attempt, err := iss.Begin(ctx, id) // of a user; then check the password
 	check(err)
 	tokens, err := iss.Login(ctx, attempt, issuer.LoginRequest{})
 	check(err)
@@ -76,7 +67,7 @@ func Example_loginAndLogout() {
 	stop() // before the folder is removed, into which Run may write
 	check(store.Close())
 	// Output:
-	// 200 orders of ada
+	// 200 orders of 4CQ2XN7EZP
 	// doorward: token revoked
 }
 
