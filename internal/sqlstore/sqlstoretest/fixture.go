@@ -48,7 +48,7 @@ func (f *Fixture) Audit() (events []issuer.Event) {
 	rows, err := f.DB.QueryContext(f.Context(), `
 		SELECT kind, actor, address, request_id, subject, session, reason FROM audit ORDER BY seq`)
 	f.OK(err)
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var e issuer.Event
 		f.OK(rows.Scan(&e.Kind, &e.Actor, &e.Address, &e.RequestID, &e.Subject, &e.Session, &e.Reason))
