@@ -58,8 +58,8 @@ func (i *Issuer) Begin(ctx context.Context, subject string) (Attempt, error) {
 }
 
 // Login makes a session for a subject whose password, or other proof, the caller
-// has checked since [Issuer.Begin]. It returns [ErrInactive], [ErrScope], [ErrAudience],
-// [ErrClaims], or [ErrEpoch] if all sessions of the subject were ended since Begin. When
+// has checked since [Issuer.Begin]. It returns [ErrInactive], which is an [ErrCredentials]
+// then, [ErrScope], [ErrAudience], [ErrClaims], or [ErrEpoch] if all sessions of the subject were ended since Begin. When
 // it returns tokens, the session is durable.
 func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenSet, error) {
 	subject, err := i.activeSubject(ctx, a.subject, errNotLetIn)
