@@ -97,7 +97,7 @@ func TestDocumentsHaveEverySetting(t *testing.T) {
 func TestDocumentsUnitOfSystemd(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		t.Skip("systemd-analyze is not here")
+		t.Skip("systemd-analyze is not here: run make deps")
 	}
 	page, err := os.ReadFile("../../docs/operate.md")
 	if err != nil {
