@@ -21,7 +21,7 @@ func FuzzQuestion(f *testing.F) {
 	f.Fuzz(func(t *testing.T, wire string) {
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(wire)))
 		if err != nil {
-			t.SkipNow()
+			return
 		}
 		r.RemoteAddr = trusted
 		asked := r.URL.RequestURI()

@@ -19,9 +19,7 @@ func FuzzDecide(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
-		if !passes(t, g, routes, target) {
-			t.SkipNow()
-		}
+		passes(t, g, routes, target)
 	})
 }
 
