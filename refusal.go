@@ -154,12 +154,15 @@ func (v *Verifier) answerTo(err error) *Refusal {
 		return newRefusal(err)
 	}
 	var own interface{ Refusal() *Refusal }
-	if !errors.As(err, &own) {
-		err = fmt.Errorf("doorward: Refuse has no answer to this error: give it a method Refusal, or answer it yourself: %w", err)
+	var answer *Refusal
+	if errors.As(err, &own) {
+		answer = own.Refusal()
+	}
+	if answer == nil || answer.Status < 400 || answer.Status > 599 {
+		err = fmt.Errorf("doorward: Refuse has no answer to this error: give it a method Refusal, with a status from 400 to 599, or answer it yourself: %w", err)
 		return &Refusal{Status: 500, Code: codeServer, Description: textServer, Err: err}
 	}
-	refusal := *own.Refusal()
-	header := http.Header{"Cache-Control": {"no-store"}}
+	refusal, header := *answer, http.Header{"Cache-Control": {"no-store"}}
 	if refusal.Status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", challenge.Bearer(v.realm))
 	}

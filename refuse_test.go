@@ -82,6 +82,11 @@ type answered struct{ refusal doorward.Refusal }
 func (answered) Error() string                { return "shop: sold out" }
 func (e answered) Refusal() *doorward.Refusal { return &e.refusal }
 
+type silent struct{}
+
+func (silent) Error() string              { return "shop: closed" }
+func (silent) Refusal() *doorward.Refusal { return nil }
+
 // An error of others is answered as it says, and otherwise as a fault of the program, never as tokens that cannot be
 // checked. What is known of a token comes before what an error says of itself.
 func TestRefuseErrorsOfOthers(t *testing.T) {
@@ -121,14 +126,38 @@ func TestRefuseErrorsOfOthers(t *testing.T) {
 			`"error":"server_error","error_description":"the request could not be answered; the log has the reason under this request id"`,
 			http.Header{"Cache-Control": {"no-store"}},
 			"ERROR",
-			"doorward: Refuse has no answer to this error: give it a method Refusal, or answer it yourself: shop: no such table",
+			"doorward: Refuse has no answer to this error: give it a method Refusal, with a status from 400 to 599, or answer it yourself: shop: no such table",
 		},
 		{
 			"none", nil, 500,
 			`"error":"server_error","error_description":"the request could not be answered; the log has the reason under this request id"`,
 			http.Header{"Cache-Control": {"no-store"}},
 			"ERROR",
-			"doorward: Refuse has no answer to this error: give it a method Refusal, or answer it yourself: Refuse was called without an error",
+			"doorward: Refuse has no answer to this error: give it a method Refusal, with a status from 400 to 599, or answer it yourself: Refuse was called without an error",
+		},
+		{
+			"a success of another",
+			answered{doorward.Refusal{Status: 200}},
+			500,
+			`"error":"server_error","error_description":"the request could not be answered; the log has the reason under this request id"`,
+			http.Header{"Cache-Control": {"no-store"}},
+			"ERROR", "doorward: Refuse has no answer to this error: give it a method Refusal, with a status from 400 to 599, or answer it yourself: shop: sold out",
+		},
+		{
+			"no status of another",
+			answered{},
+			500,
+			`"error":"server_error","error_description":"the request could not be answered; the log has the reason under this request id"`,
+			http.Header{"Cache-Control": {"no-store"}},
+			"ERROR", "doorward: Refuse has no answer to this error: give it a method Refusal, with a status from 400 to 599, or answer it yourself: shop: sold out",
+		},
+		{
+			"nothing of another",
+			silent{},
+			500,
+			`"error":"server_error","error_description":"the request could not be answered; the log has the reason under this request id"`,
+			http.Header{"Cache-Control": {"no-store"}},
+			"ERROR", "doorward: Refuse has no answer to this error: give it a method Refusal, with a status from 400 to 599, or answer it yourself: shop: closed",
 		},
 		{
 			"stale for a reason of others", fmt.Errorf("%w: %w", doorward.ErrStale, soldOut), 503,

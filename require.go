@@ -68,8 +68,9 @@ func (v *Verifier) Token(r *http.Request) (string, error) {
 //   - An error of this package or of jwt is answered as Require would: the same status,
 //     challenge, body and log record.
 //   - An error with a method Refusal() *Refusal, as those of package issuer have, and as
-//     yours may, is answered as that says. Cache-Control: no-store and, for a 401, a challenge
-//     are added to its Header where it has none.
+//     yours may, is answered as that says, with a status from 400 to 599. Cache-Control: no-store
+//     and, for a 401, a challenge are added to its Header where it has none. Of several such
+//     errors the outermost counts, and of those joined the first.
 //   - Any other error is a fault of this program: 500 server_error.
 func (v *Verifier) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	err = cmp.Or(err, errors.New("doorward: Refuse was called without an error"))

@@ -73,7 +73,7 @@ type Config struct {
 	Logger *slog.Logger
 	// Observe, if set, is called once for each request that Require, Optional or
 	// Check decides on, and once for each call of Verify and each of Refuse with an
-	// error of this package or of jwt. It may be called concurrently.
+	// error of this package or of jwt, or of a request that was given up. It may be called concurrently.
 	Observe func(Outcome)
 	// CacheSize bounds, in bytes, the memory for verified tokens with asymmetric
 	// signatures. 0 means 16 MiB, a negative value turns the cache off.

@@ -14,8 +14,8 @@
 // the keys; without it the tokens of this process are refused as stale
 // after [Config.MaxStaleness].
 //
-// What doorward.Verifier.Refuse answers to the errors, in the order in which to ask. A program that writes its answers
-// itself should answer the same, since clients rely on it:
+// What doorward.Verifier.Refuse answers to the errors; of several in one, the outermost counts. A program that writes its
+// answers itself should ask in this order and answer the same, since clients rely on it:
 //
 //	ErrTooMany                                        429 too_many_requests, Retry-After: 60
 //	ErrScope, doorward.ErrScopeSyntax                 400 invalid_scope

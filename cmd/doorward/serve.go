@@ -137,7 +137,6 @@ type node struct {
 	keys    *account.APIKeys
 	sealer  *audit.Sealer
 	copies  *backup.Folder // of the store; nil for a database
-	left    string         // for commands beside this server
 }
 
 func (n *node) run(ctx context.Context) error {
@@ -199,23 +198,16 @@ func (n *node) takeOver(ctx context.Context) error {
 		n.log.Warn("the last serve on this store had another issuer: its access tokens are refused here, and several servers need one --issuer",
 			"last", issuer, "issuer", n.cfg.Issuer)
 	}
-	n.left = last
 	n.leave(ctx, n.cfg)
 	return nil
 }
 
-// leave leaves what commands beside this server need, unless it is there. The server itself does not need it: on a full
-// disk it checks tokens all the same.
+// leave leaves what commands beside this server need. The server itself does not need it: on a full disk it checks tokens
+// all the same.
 func (n *node) leave(ctx context.Context, cfg *config.Config) {
-	text := cfg.Serving()
-	if text == n.left {
-		return
-	}
-	if err := n.leaveServing(ctx, text); err != nil {
+	if err := n.leaveServing(ctx, cfg.Serving()); err != nil {
 		n.log.Warn("the settings cannot be left for the commands beside this server, which use those of an earlier one", "err", err, "hint", "SIGHUP tries again")
-		return
 	}
-	n.left = text
 }
 
 // work serves until ctx ends. Streams end then, too, but the issuer follows the store until

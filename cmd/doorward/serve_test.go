@@ -326,6 +326,14 @@ func TestHangupReachesCommands(t *testing.T) {
 	if errs := sent(); !contains(errs, s.url+"/door/password/reset\n") {
 		t.Errorf("after SIGHUP: %s", errs)
 	}
+	// Another server has left its own meanwhile.
+	writeFile(t, filepath.Join(s.dir, "serving.yaml"), "server: {prefix: /other}\n")
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if err := eventually(func() bool { return contains(sent(), s.url+"/door/password/reset\n") }); err != nil {
+		t.Error(err)
+	}
 }
 
 // A server that cannot leave its settings, as on a full disk, serves all the same, and leaves them when it can.

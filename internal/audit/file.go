@@ -97,7 +97,12 @@ func (f *file) read() (*Record, error) {
 	switch head.Type {
 	case "key":
 		var k StoredKey
-		if k, err = decoded(line, keyJSON.key); err == nil && len(f.keys) < mostKeys {
+		k, err = decoded(line, keyJSON.key)
+		switch n := len(f.keys); {
+		case err != nil || n == mostKeys:
+		case n > 0 && k.Number <= f.keys[n-1].Number:
+			err = errors.New("a key that is there already")
+		default:
 			f.keys = append(f.keys, k)
 		}
 	case "block":
@@ -111,8 +116,8 @@ func (f *file) read() (*Record, error) {
 		}
 	case "end":
 		f.end, err = decoded(line, endJSON.head)
-		if f.ended = true; err == nil && f.lines.Scan() {
-			err = errors.New("there are lines after the end")
+		if f.ended = true; err == nil && (f.lines.Scan() || f.lines.Err() != nil) {
+			err = errors.New("there is something after the end")
 		}
 	default:
 		err = errors.New("a line of no known type")
@@ -137,25 +142,34 @@ func (f *file) next() ([]byte, error) {
 }
 
 // decoded reads a line. It is refused unless it says what Export writes of such a value, no more, no less and nothing twice:
-// nothing may stand in an export that verifies, for somebody to read there, and not be what was sealed.
+// nothing may stand in an export that verifies, for somebody to read there, and not be what was sealed. Only when a key was
+// made is sealed nowhere.
 func decoded[J, V any](line []byte, value func(J) (V, error)) (V, error) {
 	var none V
 	var j J
-	if err := errors.Join(strict.Object(line, 2, nil), json.Unmarshal(line, &j)); err != nil {
+	if err := json.Unmarshal(line, &j); err != nil {
 		return none, err
 	}
-	written, err := json.Marshal(j)
-	if err != nil {
+	var written bytes.Buffer
+	if err := writeLine(&written, j); err != nil {
 		return none, err
 	}
-	var said, says map[string]any
-	if err := errors.Join(unmarshalExactly(line, &said), unmarshalExactly(written, &says)); err != nil {
-		return none, err
-	}
-	if !reflect.DeepEqual(said, says) {
-		return none, errors.New("the line says something else than an export does")
+	if again := bytes.TrimSuffix(written.Bytes(), []byte("\n")); !bytes.Equal(line, again) {
+		if err := checkSame(line, again); err != nil {
+			return none, err
+		}
 	}
 	return value(j)
+}
+
+// checkSame compares two lines, of which somebody may have changed the spaces, the order and the escapes of one.
+func checkSame(line, written []byte) error {
+	var said, says map[string]any
+	err := errors.Join(strict.Object(line, 2, nil), unmarshalExactly(line, &said), unmarshalExactly(written, &says))
+	if err == nil && !reflect.DeepEqual(said, says) {
+		err = errors.New("the line says something else than an export does")
+	}
+	return err
 }
 
 // unmarshalExactly decodes with every digit of a number.

@@ -174,7 +174,14 @@ func TestExportCut(t *testing.T) {
 // Nothing can be written into an export for somebody to read there, and still verify.
 func TestExportOfMoreThanWasSealed(t *testing.T) {
 	t.Parallel()
-	master, _, text := exported(t)
+	master, want, text := exported(t)
+	if got, err := verifyText(t, master, strings.ReplaceAll(text, `,"actor"`, " , \"actor\"")); err != nil || got != want {
+		t.Errorf("with spaces: %+v, %v", got, err)
+	}
+	key := text[strings.Index(text, `{"type":"key"`):]
+	key, _, _ = strings.Cut(key, "{\"type\":\"block\"")
+	at := text[strings.Index(text, `"at":"`):]
+	at, _, _ = strings.Cut(at, "Z")
 	for name, change := range map[string][2]string{
 		"a result that is not the kind's": {`"result":"done"`, `"result":"refused"`},
 		"no result":                       {`"result":"done",`, ``},
@@ -185,6 +192,10 @@ func TestExportOfMoreThanWasSealed(t *testing.T) {
 		"a member more":                   {`"actor":"1"`, `"actor":"1","note":"checked"`},
 		"a member more of the anchor":     {`"proof":`, `"note":"checked","proof":`},
 		"two objects on a line":           {`"block":8}`, `"block":8}{}`},
+		"much after the end":              {``, strings.Repeat("x", 1<<20)},
+		"a key twice":                     {key, key + key},
+		"a time with a comma":             {at, strings.Replace(at, ".", ",", 1)},
+		"a head with a space":             {`"head":"`, `"head":" `},
 		"a line after the end":            {``, `{"type":"record","seq":1000,"kind":"login","actor":"admin"}` + "\n"},
 	} {
 		changed := strings.Replace(text, change[0], change[1], 1)

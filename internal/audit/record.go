@@ -36,7 +36,7 @@ const (
 	Refused Result = "refused"
 )
 
-// Result follows from the kind. It is Refused if the kind ends in _failed, _throttled or
+// Result follows from the kind, and stays what it is for a kind: exports say it, and are refused where they say another. It is Refused if the kind ends in _failed, _throttled or
 // _refused, or if a session was ended because of a reused token or a rolled-back store.
 func (r Record) Result() Result {
 	switch r.Kind {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 )
 
@@ -20,7 +21,7 @@ func (c *Config) UseDatabase(url, flag string) {
 // not. It is for a warning: a server that has run with the file goes on.
 func (c *Config) Exposed() *Problem {
 	info, err := os.Stat(c.file)
-	if err != nil || info.Mode().Perm()&0o007 == 0 || !strings.HasPrefix(c.origin["database"], c.file+":") || !holdsPassword(c.Database.reveal()) {
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o007 == 0 || !strings.HasPrefix(c.origin["database"], c.file+":") || !holdsPassword(c.Database.reveal()) {
 		return nil
 	}
 	return &Problem{

@@ -16,6 +16,7 @@ const (
 // plain is what the parser says of the commonest faults, and the same for people. Of several that fit the first counts.
 var plain = []struct{ parser, text, hint string }{
 	{"found character '\t' that cannot start any token", "there is a tab before the text", "indent with spaces"},
+	{"tab character cannot use as a map key directly", "there is a tab before the text", "indent with spaces"},
 	{"value is not allowed in this context", "the indentation of this line or of one above is wrong", inColumn},
 	{"mapping value is not allowed in this context", "there is a colon with a space inside a value", inQuotes},
 	{"non-map value is specified", "want key: value", oneSpace},

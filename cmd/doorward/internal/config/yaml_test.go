@@ -55,6 +55,7 @@ func TestMistakesInYAML(t *testing.T) {
 		{"the first line indented", " listen: 127.0.0.1:1\naudience: a\n", "2:1: the indentation of this line or of one above is wrong", "the same column"},
 		{"default below routes", "routes:\n  - {path: /}\n  default: deny\n", "3:3: the indentation", "routes.default and routes.case are written at the top level"},
 		{"an item among keys", "routes:\n  case: exact\n  - {path: /}\n", "3:3: an item of a list (- …) stands among keys", "at the top level"},
+		{"tab first", "\tissuer: x\n", "1:7: there is a tab", "indent with spaces"},
 		{"tab", "session:\n\tidle: 1d\n", "2:1: there is a tab", "indent with spaces"},
 		{"no space after a colon", "audience: a\nlisten:127.0.0.1:1\n", "2:1: want key: value", "a colon and a space"},
 		{"no space after the first colon", "listen:127.0.0.1:1\naudience: a\n", "1:1: want key: value", "a colon and a space"},
