@@ -461,6 +461,7 @@ func FuzzLoad(f *testing.F) {
 		"listen: 127.0.0.1:0\nissuer: \"https://auth.example\" # x\nsession: {idle: 7d}\n",
 		"routes:\n- path: /a/**\n  roles: [x]\n  recent: 5m\nroutes.default: token\nupstream: http://127.0.0.1:5000\n",
 		"upstream: h2c://h:1\nupstream.token: {header: X-Token, secret_file: s, alg: HS256, claims: {a: $sub, b: [1, {c: null}]}}\n",
+		"listen: \"a\\eb:1\"\n", "upstream: http://h:1\nroutes: [{path: \"/\\e[31m\", forward_token: true}]\n",
 		"database: &a hunter2\nissuer: *a\n", "? hunter2\n: |-\n  x\n", "\ufeffdata: >\n hunter2\n", "cors: {origins: [\"https://a.example\"], max_age: 1h}\n", "routes: [{path: /, require: {scope: [a:b, c:1, hunter2:*]}}]\n",
 	} {
 		f.Add(seed)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Problem is one fault of the configuration. It never quotes the value of a
@@ -40,7 +41,15 @@ func (ps Problems) Error() string {
 }
 
 func (ps *Problems) add(where, key, format string, args ...any) {
-	*ps = append(*ps, Problem{Where: where, Key: key, Text: fmt.Sprintf(format, args...)})
+	*ps = append(*ps, Problem{Where: where, Key: key, Text: strings.Map(visible, fmt.Sprintf(format, args...))})
+}
+
+// visible replaces what a terminal would obey: the text of a fault may name what was set.
+func visible(r rune) rune {
+	if unicode.IsControl(r) {
+		return unicode.ReplacementChar
+	}
+	return r
 }
 
 func (ps *Problems) hint(hint string) { (*ps)[len(*ps)-1].Hint = hint }
