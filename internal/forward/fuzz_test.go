@@ -24,8 +24,8 @@ func FuzzQuestion(f *testing.F) {
 			return
 		}
 		r.RemoteAddr = trusted
-		asked := r.URL.RequestURI()
-		uri := strings.TrimPrefix(asked, path+"envoy")
+		address, _, _ := strings.Cut(r.RequestURI, "?")
+		uri := strings.TrimPrefix(r.RequestURI, path+"envoy")
 		for _, name := range []string{"X-Original-Uri", "X-Forwarded-Uri"} {
 			if value := r.Header.Get(name); value != "" {
 				uri = value
@@ -35,7 +35,7 @@ func FuzzQuestion(f *testing.F) {
 		w.asked.ServeHTTP(answer, r.WithContext(t.Context()))
 		code := answer.Code
 		understood := []int{200, 401, 403}
-		if !strings.HasPrefix(asked, path+"nginx") {
+		if address != path+"nginx" {
 			understood = append(understood, 302, 400, 404, 405, 429, 500, 503)
 		}
 		if !slices.Contains(understood, code) {
