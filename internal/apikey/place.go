@@ -7,6 +7,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/account"
+	"github.com/doorward/doorward/internal/endpoint"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -74,7 +75,7 @@ func Refuse(err error) *doorward.Refusal {
 		r.Status, r.Code, r.Description = http.StatusBadRequest, "invalid_request", "more than one token in the request"
 	case errors.Is(err, account.ErrAPIKey), errors.Is(err, issuer.ErrAudience):
 		r.Status, r.Code, r.Description = http.StatusUnauthorized, "invalid_token", "API key not valid"
-		r.Header.Set("WWW-Authenticate", `Bearer realm="doorward", error="invalid_token", error_description="API key not valid"`)
+		r.Header.Set("WWW-Authenticate", endpoint.Challenge("invalid_token", "API key not valid"))
 	case errors.Is(err, account.ErrAPIKeyThrottled):
 		r.Status, r.Code, r.Description = http.StatusTooManyRequests, "too_many_requests", "too many wrong API keys, or this one too often; wait, then try again"
 		r.Header.Set("Retry-After", "60")

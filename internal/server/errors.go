@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/cause"
+	"github.com/doorward/doorward/internal/challenge"
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
@@ -43,7 +44,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Challenge != "" {
 		h.Set("WWW-Authenticate", f.Challenge)
 	} else if f.Status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", `Bearer realm="`+endpoint.Realm+`"`)
+		h.Set("WWW-Authenticate", challenge.Bearer(endpoint.Realm))
 	}
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))

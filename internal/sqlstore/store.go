@@ -1,7 +1,8 @@
-// Package sqlstore keeps sessions, revocations, keys and people in an SQL
-// database. Its statements are written once, in the SQL that SQLite and Postgres
-// have in common; it imports no driver. What differs between the two is an
-// [Engine], which the packages sqlite and postgres provide.
+// Package sqlstore keeps sessions, revocations and keys in an SQL database, and
+// hands it on to those who keep other things there: people, by package accounts,
+// and the audit record, by package ledger. Statements are written once, in the
+// SQL that SQLite and Postgres have in common; no driver is imported. What differs
+// between the two is an [Engine], which the packages sqlite and postgres provide.
 package sqlstore
 
 import (
