@@ -179,6 +179,9 @@ func (s *Store) run(ctx context.Context, in runner, what string, f func(context.
 	if err == nil {
 		return nil
 	}
+	if gone := ctx.Err(); gone != nil { // The driver may say only that it was interrupted.
+		err = fmt.Errorf("%w: %w", gone, err)
+	}
 	if !isDecided(err) {
 		err = fmt.Errorf("%w: %w", issuer.ErrUnavailable, err)
 	}
