@@ -254,6 +254,15 @@ func (f *front) spoofed(t *testing.T) {
 			t.Errorf("%s reaches the API: %d", name, got.status)
 		}
 	}
+	// By these an API in Python would take /open/admin/users for /admin/users.
+	for _, name := range []string{"SCRIPT_NAME", "Script_Name", "PATH_INFO", "X-Script-Name", "X_SCRIPT_NAME", "X-Script_Name", "Daphne-Root-Path"} {
+		got, seen := f.send("GET", "/open/admin/users", bearing("", name, "/open"))
+		if got.status != 200 || seen == nil {
+			t.Errorf("%s closes an open path: %d %s", name, got.status, got.body)
+		} else if seen.Header.Get(name) != "" || len(seen.Header[name]) > 0 {
+			t.Errorf("%s reaches the API: %v", name, seen.Header)
+		}
+	}
 	got, seen := f.send("GET", "/orders", bearing(f.alice, "X-Forwarded-For", "192.0.2.1", "X-Forwarded-Proto", "gopher", "X-Forwarded-Host", "evil.example"))
 	if got.status != 200 || strings.Contains(seen.Header.Get("X-Forwarded-For"), "192.0.2.1") || seen.Header.Get("X-Forwarded-Proto") != "http" ||
 		seen.Header.Get("X-Forwarded-Host") != strings.TrimPrefix(f.url, "http://") {

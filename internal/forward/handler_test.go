@@ -229,6 +229,7 @@ func TestQuestionsThatContradict(t *testing.T) {
 		{"Caddy asks as nginx", caddy, line("forward-auth/caddy", "forward-auth/nginx"), 403},
 		{"disguised", traefik, line("User-Agent", "Doorward_Subject: u_admin\nUser-Agent"), 400},
 		{"disguised with dots", traefik, line("User-Agent", "doorward.roles: admin\nUser-Agent"), 400},
+		{"Attack_C10 disguised path", traefik, line("User-Agent", "SCRIPT_NAME: /open\nUser-Agent"), 400},
 		{"Attack_C06 in its own name", traefik, line("User-Agent", "Doorward-Roles: admin\nUser-Agent"), 200},
 		{"unknown proxy", caddy, line("forward-auth/caddy", "forward-auth/squid"), 404},
 		{"a path after a name", caddy, line("forward-auth/caddy", "forward-auth/caddy/x"), 404},

@@ -59,15 +59,15 @@ func answerHeaders(cfg Config) []string {
 }
 
 // Disguised returns the name of a header that some upstreams take for one of the gate's own although it is
-// spelled differently, such as Doorward_Subject or Doorward.Subject, or "" if there is none. A proxy that
-// overwrites the gate's headers would let such a header pass.
+// spelled differently, such as Doorward_Subject or Doorward.Subject, or for one of another path, such as SCRIPT_NAME,
+// or "" if there is none. A proxy that overwrites the gate's headers would let such a header pass.
 func (g *Guard) Disguised(h http.Header) string {
 	for name := range h {
 		if isPlainName(name) || len(name) > maxName {
 			continue
 		}
 		folded := foldName(name)
-		if strings.HasPrefix(folded, "doorward-") || slices.ContainsFunc(g.answerHeaders, func(own string) bool { return foldName(own) == folded }) {
+		if strings.HasPrefix(folded, "doorward-") || hasName(rebases, folded) || slices.ContainsFunc(g.answerHeaders, func(own string) bool { return foldName(own) == folded }) {
 			return name
 		}
 	}

@@ -24,6 +24,10 @@ var always = []string{
 	"Http2-Settings", "Proxy-Authorization", "Proxy-Connection",
 }
 
+// rebases are headers by which servers of Python and their middleware take the beginning off the path, as gunicorn, daphne
+// and the ReverseProxied of many Flask apps do: /open/admin becomes /admin after it was decided on. They have no other use.
+var rebases = []string{"Script-Name", "Path-Info", "X-Script-Name", "Daphne-Root-Path"}
+
 // written are headers in which browsers, proxies and HTTP itself say something of their own, and spoken are the beginnings
 // of the names of more. In one of them a token or a key would be taken for that, and that for a token.
 var (
@@ -40,7 +44,7 @@ var (
 // isWritten reports whether something else than a token or a key stands in a header.
 func (h header) isWritten() bool {
 	name := foldName(h.name)
-	return hasName(written, name) || hasName(always, name) || hasName(overrides, name) ||
+	return hasName(written, name) || hasName(always, name) || hasName(rebases, name) || hasName(overrides, name) ||
 		slices.ContainsFunc(spoken, func(prefix string) bool { return strings.HasPrefix(name, foldName(prefix)) })
 }
 
@@ -62,7 +66,7 @@ func newDropSet(cfg Config, methods bool) dropSet {
 		owned:    map[string]bool{},
 		cookie:   cfg.TokenCookie,
 	}
-	names := append(cfg.Names.owned(), always...)
+	names := slices.Concat(cfg.Names.owned(), always, rebases)
 	for _, name := range cfg.Names.owned() {
 		d.owned[http.CanonicalHeaderKey(name)] = true
 	}
