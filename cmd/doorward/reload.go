@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/gate"
@@ -24,18 +21,20 @@ type reloader struct {
 // follow reloads at each SIGHUP, in a goroutine. The function that it returns ends the
 // goroutine and waits for it.
 func (r *reloader) follow(ctx context.Context) func() {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	done := make(chan struct{})
+	end, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for range hangups {
-			r.reload(ctx)
+		for {
+			select {
+			case <-r.hangups:
+				r.reload(ctx)
+			case <-end:
+				return
+			}
 		}
 	}()
 	return func() {
-		signal.Stop(hangups)
-		close(hangups)
+		close(end)
 		<-done
 	}
 }

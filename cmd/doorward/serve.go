@@ -58,21 +58,25 @@ folder of one machine; give them the same --issuer.`,
   doorward serve --database postgres://doorward@db.example.com/doorward --issuer https://auth.example.com`,
 		Args: want(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// From here on: SIGHUP ends a process that does not ask for it, and systemd takes that end for a wanted one.
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
 			cfg, err := a.load(cmd, false, "")
 			if err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return a.serve(ctx, cfg, func() (*config.Config, error) { return a.load(cmd, false, "") })
+			return a.serve(ctx, cfg, hangups, func() (*config.Config, error) { return a.load(cmd, false, "") })
 		},
 	}
 	addFlags(cmd, serveSettings...)
 	return cmd
 }
 
-// serve runs until ctx ends. read reads the configuration again.
-func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*config.Config, error)) error {
+// serve runs until ctx ends. At each of hangups it reads the configuration again, with read.
+func (a *app) serve(ctx context.Context, cfg *config.Config, hangups <-chan os.Signal, read func() (*config.Config, error)) error {
 	defer runtime.KeepAlive(heapRoom())
 	level := &slog.LevelVar{}
 	log := newLogger(a.errs, cfg, level)
@@ -115,7 +119,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, read func() (*confi
 	if b.breachedErr != nil {
 		return errors.Join(b.breachedErr, store.Close())
 	}
-	n := &node{app: a, backend: b, log: log, level: level, tls: tlsConfig, read: read, master: key}
+	n := &node{app: a, backend: b, log: log, level: level, tls: tlsConfig, hangups: hangups, read: read, master: key}
 	return errors.Join(n.run(ctx), b.close(), store.Close())
 }
 
@@ -132,6 +136,7 @@ type node struct {
 	address       string       // of the listener
 	adminListener net.Listener // nil without one of its own
 
+	hangups <-chan os.Signal               // ask for read; one may have come before the server was ready for it
 	read    func() (*config.Config, error) // the configuration, again
 	streams *gate.Streams                  // that are open to the upstream
 	keys    *account.APIKeys

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -301,6 +302,41 @@ func TestHangup(t *testing.T) {
 		t.Error(err)
 	}
 	must(t, 200, "GET", s.url+"/readyz", "", "")
+}
+
+// A SIGHUP that comes before the server is ready, as from a reload right after a restart, ends nothing.
+func TestHangupAtStart(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	key := filepath.Join(t.TempDir(), "master.key")
+	command(t, 0, "", "key", "new-master", key)
+	cmd := exec.CommandContext(t.Context(), binary, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir())
+	cmd.Env = append(clean(os.Environ()), "DOORWARD_MASTER_KEY_FILE="+key, "DOORWARD_DATABASE=postgres://u@"+ln.Addr().String()+"/d?sslmode=disable")
+	var errs output
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := ln.Accept() // It waits for what this database says.
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for _, closed := range []io.Closer{conn, ln} {
+		if err := closed.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !contains(errs.String(), "doorward: error: ") {
+		t.Errorf("%v, and it says %q", cmd.ProcessState, errs.String())
+	}
 }
 
 // What a server reads again, commands beside it know.
