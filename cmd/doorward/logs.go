@@ -8,18 +8,27 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/spool"
 	"github.com/lmittmann/tint"
 )
 
-// newLogger writes records of level and above to w: JSON for machines, text for a terminal.
-func newLogger(w io.Writer, cfg *config.Config, level *slog.LevelVar) *slog.Logger {
+// newLogger returns a logger that writes records of level and above to w: JSON for machines, text for a terminal. No
+// request waits for whoever reads them; what must not be lost is in the audit record. The function writes what still waits, before
+// the process ends.
+func newLogger(w io.Writer, cfg *config.Config, level *slog.LevelVar) (*slog.Logger, func()) {
 	setLevel(level, cfg)
 	terminal := isTerminal(w)
-	if cfg.LogFormat == "text" || cfg.LogFormat == "auto" && terminal {
-		colour := terminal && os.Getenv("NO_COLOR") == ""
-		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: !colour}))
+	to := func(w io.Writer) *slog.Logger {
+		if cfg.LogFormat == "text" || cfg.LogFormat == "auto" && terminal {
+			colour := terminal && os.Getenv("NO_COLOR") == ""
+			return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: !colour}))
+		}
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	lines := spool.New(w, func(lost int) {
+		to(w).Error("lines of the log are lost: whoever reads it was too slow", "lines", lost)
+	})
+	return to(lines), lines.Close
 }
 
 // setLevel makes level what cfg says; what cfg cannot say leaves it as it is.

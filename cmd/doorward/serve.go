@@ -79,7 +79,8 @@ folder of one machine; give them the same --issuer.`,
 func (a *app) serve(ctx context.Context, cfg *config.Config, hangups <-chan os.Signal, read func() (*config.Config, error)) error {
 	defer runtime.KeepAlive(heapRoom())
 	level := &slog.LevelVar{}
-	log := newLogger(a.errs, cfg, level)
+	log, flush := newLogger(a.errs, cfg, level)
+	defer flush()
 	catchStrays(log)
 	for _, name := range config.Unknown(os.Environ()) {
 		log.Warn("this environment variable means nothing here", "name", name)
