@@ -17,7 +17,7 @@ import (
 func TestLogReaderStalls(t *testing.T) {
 	t.Parallel()
 	const requests = 5000 // of two lines each, more than the pipe and the spool together hold
-	s, reader := serveLoggingTo(t)
+	s, reader, _ := serveLoggingTo(t)
 	for range requests {
 		if got, err := call("GET", s.url+"/protected", "not.a.token", ""); err != nil || got.status != 401 {
 			t.Fatalf("%d, %v", got.status, err)
@@ -55,8 +55,23 @@ func TestLogReaderStalls(t *testing.T) {
 	}
 }
 
+// Whoever reads the log ends, as the journal or the other end of a shell's pipe can. The server goes on, and ends in good order.
+func TestLogReaderEnds(t *testing.T) {
+	t.Parallel()
+	s, _, out := serveLoggingTo(t)
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		must(t, 401, "GET", s.url+"/protected", "not.a.token", "")
+	}
+	if err := s.stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
 // serveLoggingTo starts a server whose log only the test reads, from the line after "serving" on.
-func serveLoggingTo(t *testing.T) (*process, *bufio.Reader) {
+func serveLoggingTo(t *testing.T) (*process, *bufio.Reader, io.Closer) {
 	t.Helper()
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -86,5 +101,5 @@ func serveLoggingTo(t *testing.T) (*process, *bufio.Reader) {
 			s.url = record.URL
 		}
 	}
-	return s, reader
+	return s, reader, out
 }

@@ -62,6 +62,7 @@ folder of one machine; give them the same --issuer.`,
 			hangups := make(chan os.Signal, 1)
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
+			signal.Ignore(syscall.SIGPIPE) // Otherwise the next line of the log would end it if whoever reads the log is gone.
 			cfg, err := a.load(cmd, false, "")
 			if err != nil {
 				return err
