@@ -2,7 +2,7 @@
 -- compared byte by byte.
 
 -- +goose Up
-
+-- +goose StatementBegin
 -- Facts about the whole database. lineage names this history of it. usable_from is
 -- the oldest schema that a program must know to use this one. A row without a use
 -- of its own is there to be locked.
@@ -120,3 +120,4 @@ CREATE TABLE tries (
     refused BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX tries_end ON tries (ends_at);
+-- +goose StatementEnd

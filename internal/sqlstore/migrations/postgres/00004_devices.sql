@@ -1,5 +1,5 @@
 -- +goose Up
-
+-- +goose StatementBegin
 -- Devices that have logged in as a user. digest is the SHA-256 of what a device keeps.
 -- used_at is created_at until the device came back.
 CREATE TABLE devices (
@@ -9,3 +9,4 @@ CREATE TABLE devices (
     used_at    BIGINT           NOT NULL
 );
 CREATE INDEX devices_user ON devices (user_id);
+-- +goose StatementEnd

@@ -1,5 +1,5 @@
 -- +goose Up
-
+-- +goose StatementBegin
 -- Keys with which users and clients call without a login. owner is the id of the one or of
 -- the other. digest is the SHA-256 of the key. scope and audiences are words, one space
 -- between two; everything stands for all that the owner has. expires_at is 0 for never,
@@ -18,3 +18,4 @@ CREATE TABLE api_keys (
     revoked_at BIGINT           NOT NULL
 );
 CREATE INDEX api_keys_owner ON api_keys (owner, id);
+-- +goose StatementEnd

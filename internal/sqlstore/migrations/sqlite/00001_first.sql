@@ -2,7 +2,7 @@
 -- compared byte by byte.
 
 -- +goose Up
-
+-- +goose StatementBegin
 -- "door" in ASCII: tells a file of ours from one of another program.
 PRAGMA application_id = 1685024626;
 
@@ -119,3 +119,4 @@ CREATE TABLE tries (
     refused INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tries_end ON tries (ends_at);
+-- +goose StatementEnd

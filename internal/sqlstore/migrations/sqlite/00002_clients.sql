@@ -1,5 +1,5 @@
 -- +goose Up
-
+-- +goose StatementBegin
 -- Programs with a credential of their own. scope and audiences are the words that
 -- they may be granted, one space between two.
 CREATE TABLE clients (
@@ -18,3 +18,4 @@ CREATE TABLE client_secrets (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (client_id, digest)
 ) STRICT, WITHOUT ROWID;
+-- +goose StatementEnd

@@ -1,5 +1,5 @@
 -- +goose Up
-
+-- +goose StatementBegin
 -- The oldest schema that a program must know to use this one.
 INSERT INTO meta (name, value) VALUES ('usable_from', '1');
 
@@ -9,3 +9,4 @@ CREATE TABLE resets (
     digest     BLOB    NOT NULL UNIQUE,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- +goose StatementEnd

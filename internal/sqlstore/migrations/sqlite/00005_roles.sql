@@ -1,5 +1,5 @@
 -- +goose Up
-
+-- +goose StatementBegin
 -- A role is a set of scopes. A role of a user that is not here has none.
 CREATE TABLE roles (
     name       TEXT    NOT NULL PRIMARY KEY,
@@ -16,3 +16,4 @@ CREATE INDEX user_roles_role ON user_roles (role, user_id);
 
 -- Whether the login named no scope, so that the session has what its subject has.
 ALTER TABLE sessions ADD COLUMN all_scopes INTEGER NOT NULL DEFAULT 0;
+-- +goose StatementEnd

@@ -1,5 +1,5 @@
 -- +goose Up
-
+-- +goose StatementBegin
 -- The block that a row of the audit record is sealed in, 0 for none. It never changes again.
 ALTER TABLE audit ADD COLUMN block INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX audit_block ON audit (block, seq);
@@ -37,3 +37,4 @@ CREATE TABLE audit_keys (
     sealed     BLOB    NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
+-- +goose StatementEnd

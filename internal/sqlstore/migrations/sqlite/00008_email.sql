@@ -1,5 +1,5 @@
 -- +goose Up
-
+-- +goose StatementBegin
 -- The e-mail address of a user, empty if none is known. Several may have the same.
 ALTER TABLE users ADD COLUMN email TEXT NOT NULL DEFAULT '';
 
@@ -12,3 +12,4 @@ WHERE id IN (
             WHERE kind IN ('user_add', 'password_set', 'password_change', 'password_reset', 'user_register', 'user_import')
             GROUP BY subject))
     AND id NOT IN (SELECT user_id FROM user_roles WHERE role = 'admin');
+-- +goose StatementEnd

@@ -1,5 +1,5 @@
 -- +goose Up
-
+-- +goose StatementBegin
 -- Sessions get row numbers. The pages on the way to a row hold numbers then, some hundreds each, not
 -- whole rows, of which a page holds fourteen: among a million sessions a refresh reads a third less.
 CREATE TABLE session_rows (
@@ -35,3 +35,4 @@ ALTER TABLE session_rows RENAME TO sessions;
 CREATE INDEX sessions_subject ON sessions (subject, id);
 CREATE INDEX sessions_live ON sessions (subject, id) WHERE ended_at = 0;
 CREATE INDEX sessions_client ON sessions (client_id, absolute_end) WHERE ended_at = 0 AND client_id <> 'doorward';
+-- +goose StatementEnd
