@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -107,3 +108,37 @@ func TestAttack_C16_SlowClients(t *testing.T) {
 type forever struct{}
 
 func (forever) Read(p []byte) (int, error) { return len(p), nil }
+
+// TestIdleConnection gives up a connection to the API before the API does: a request that met the API's close on its
+// way would be lost.
+func TestIdleConnection(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer ln.Close()
+	closed := make(chan error, 1)
+	go func() {
+		conn, err := ln.Accept()
+		if err != nil {
+			closed <- err
+			return
+		}
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		if _, err := http.ReadRequest(in); err != nil {
+			closed <- err
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second)) // as long as Node waits
+		_, err = in.ReadByte()
+		closed <- err
+	}()
+	f := newFront(newWorld(t), public, nil, func(c *gate.ProxyConfig) { c.Upstream.URL = "http://" + ln.Addr().String() })
+	if res, text := f.call("GET", "/", nil); res.StatusCode != 204 {
+		t.Fatalf("%d %s", res.StatusCode, text)
+	}
+	if err := <-closed; !errors.Is(err, io.EOF) {
+		t.Errorf("the API lost patience first: %v", err)
+	}
+}
