@@ -22,8 +22,8 @@ FUZZTIME ?= 1m
 # What others compute in memory of their own is not watched by the race detector, which takes half of the time there: SQLite,
 # translated from C, in memory that the detector does not see anyhow, and Argon2.
 UNWATCHED = modernc.org/sqlite/lib modernc.org/libc/... golang.org/x/crypto/argon2
-# The race detector is C.
-RACE = env CGO_ENABLED=1 go test -race $(foreach p,$(UNWATCHED),-gcflags=$(p)=-race=false)
+# The race detector is C. Nobody debugs these programs: what a debugger reads (DWARF) is left out, a quarter of the linker's work.
+RACE = env CGO_ENABLED=1 go test -race -ldflags=-w $(foreach p,$(UNWATCHED),-gcflags=$(p)=-race=false)
 
 # Servers under test run a binary built without the race detector, and without C, as the release files are.
 export DOORWARD_BINARY = $(BUILD)/doorward

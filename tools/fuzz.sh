@@ -16,7 +16,7 @@ folders=$(grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | s
 
 compiling=
 for folder in $folders; do
-	go test -c -vet=off $guidance -o "$build/$folder/fuzz.test" "$folder" >&2 &
+	go test -c -vet=off -ldflags=-w $guidance -o "$build/$folder/fuzz.test" "$folder" >&2 &
 	compiling="$compiling $!"
 done
 failed=0

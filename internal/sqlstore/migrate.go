@@ -16,8 +16,8 @@ import (
 // ErrNewer says that a later version of doorward has changed the schema.
 var ErrNewer = errors.New("this data was written by a newer doorward")
 
-// Each file is one text to goose, which would look for the end of each statement in 4 MiB of memory
-// for each line; the databases find it by themselves.
+// Each file is one statement to goose, which would look for the ends of statements in 4 MiB of memory
+// for each line; the databases find them by themselves.
 //
 //go:embed migrations
 var migrations embed.FS
