@@ -133,6 +133,10 @@ func TestPlainHTTPOverTLS(t *testing.T) {
 	if err != nil || got.status != 400 {
 		t.Errorf("%+v, %v", got, err)
 	}
+	// Anybody can make such lines: they are no warnings.
+	if err := eventually(func() bool { return contains(s.logs.text(), `"level":"INFO","msg":"http: TLS handshake error from `) }); err != nil {
+		t.Errorf("%v\n%s", err, s.logs.text())
+	}
 	if out, _ := os.ReadFile(filepath.Join(s.dir, "serving.yaml")); !contains(string(out), `issuer: "https://127.0.0.1:`) {
 		t.Errorf("the issuer is not https:\n%s", out)
 	}

@@ -1,10 +1,12 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -50,10 +52,23 @@ func (s *Server) limited(h http.Handler) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    2 * headerLimit,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ErrorLog:          log.New(notices{s.log}, "", 0),
 
 		DisableGeneralOptionsHandler: true,
 	}
+}
+
+// notices logs what net/http says. A handshake that fails is the doing of whoever connected, such as a health check that
+// says nothing or a scan of ports, and no reason to wake anybody.
+type notices struct{ log *slog.Logger }
+
+func (n notices) Write(line []byte) (int, error) {
+	level := slog.LevelWarn
+	if bytes.HasPrefix(line, []byte("http: TLS handshake error")) {
+		level = slog.LevelInfo
+	}
+	n.log.Log(context.Background(), level, string(bytes.TrimSpace(line)))
+	return len(line), nil
 }
 
 // Serve answers on l until ctx ends, then stops: /readyz turns to 503, no more
