@@ -23,13 +23,18 @@ import (
 // writePair writes a certificate for 127.0.0.1 and for hosts with this serial number, and its key.
 func writePair(t *testing.T, certFile, keyFile string, serial int64, hosts ...string) {
 	t.Helper()
+	writePairUntil(t, certFile, keyFile, serial, time.Now().Add(time.Hour), hosts...)
+}
+
+func writePairUntil(t *testing.T, certFile, keyFile string, serial int64, end time.Time, hosts ...string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "doorward test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: end,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: hosts,
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -115,6 +120,36 @@ func TestAttack_H15(t *testing.T) {
 	}
 	if contains(s.logs.text(), "PRIVATE") {
 		t.Error("the log holds a key")
+	}
+}
+
+// A certificate that has expired is told once, at the start as later.
+func TestCertificateExpires(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writePairUntil(t, certFile, keyFile, 1, time.Now().Add(-time.Minute))
+	s := serve(t, filepath.Join(dir, "data"), "--tls-cert", certFile, "--tls-key", keyFile)
+	presents := func(serial int64) func() bool {
+		return func() bool {
+			got, err := handshake(strings.TrimPrefix(s.url, "https://"), &tls.Config{})
+			return err == nil && got == serial
+		}
+	}
+	told := func() int { return strings.Count(s.logs.text(), "the certificate has expired, and clients refuse it") }
+	if told() != 1 {
+		t.Fatalf("at the start it is told %d times:\n%s", told(), s.logs.text())
+	}
+	writePairUntil(t, certFile, keyFile, 2, time.Now().Add(time.Second))
+	if err := eventually(presents(2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := eventually(func() bool { return presents(2)() && told() == 2 }); err != nil {
+		t.Fatalf("%v\n%s", err, s.logs.text())
+	}
+	writePair(t, certFile, keyFile, 3)
+	if err := eventually(presents(3)); err != nil || told() != 2 {
+		t.Errorf("%v\n%s", err, s.logs.text())
 	}
 }
 

@@ -26,6 +26,7 @@ type Files struct {
 	pair    *tls.Certificate
 	stamp   [2]stamp // of pair, or of the last pair that was refused
 	checked time.Time
+	told    bool // that pair has expired
 }
 
 // stamp tells two states of a file apart.
@@ -46,6 +47,7 @@ func Load(certFile, keyFile string, log *slog.Logger) (*Files, error) {
 		return nil, fmt.Errorf("%w: %w", ErrPair, err)
 	}
 	f.pair = &pair
+	f.judge()
 	return f, nil
 }
 
@@ -60,6 +62,7 @@ func (f *Files) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if time.Since(f.checked) >= time.Second {
 		f.checked = time.Now()
 		f.refresh()
+		f.judge()
 	}
 	return f.pair, nil
 }
@@ -76,8 +79,17 @@ func (f *Files) refresh() {
 		f.log.Error("the new certificate is not used, the old one stays", "err", err)
 		return
 	}
-	f.pair = &pair
+	f.pair, f.told = &pair, false
 	f.log.Info("the certificate was read again", "not_after", pair.Leaf.NotAfter)
+}
+
+// judge says once that the pair in use has expired: of a client that refuses it, the log has a line without the reason. Callers
+// hold mu, or have made f.
+func (f *Files) judge() {
+	if until := f.pair.Leaf.NotAfter; !f.told && time.Now().After(until) {
+		f.told = true
+		f.log.Error("the certificate has expired, and clients refuse it", "file", f.certFile, "not_after", until)
+	}
 }
 
 func (f *Files) look() ([2]stamp, error) {
