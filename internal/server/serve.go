@@ -73,7 +73,7 @@ func (n notices) Write(line []byte) (int, error) {
 
 // Serve answers on l until ctx ends, then stops: /readyz turns to 503, no more
 // connections are accepted, and requests under way may finish within
-// Config.Grace. It closes l. It returns nil after a stop in which every request finished.
+// Config.Grace. It closes l. It returns nil after a stop, also if requests were cut off: one slow client makes no failure.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return s.serve(ctx, l, s.HTTPServer(), s.cfg.Connections)
 }
@@ -119,8 +119,13 @@ func (s *Server) serve(ctx context.Context, l net.Listener, server *http.Server,
 func (s *Server) stop(ctx context.Context, server *http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Grace)
 	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("stop: requests were cut off after %s: %w", s.cfg.Grace, err), server.Close())
+	err := server.Shutdown(ctx)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.log.Warn("requests were cut off", "after", s.cfg.Grace.String())
+		err = nil
+	}
+	return errors.Join(err, server.Close())
 }
