@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 	"testing"
@@ -119,6 +120,26 @@ func fill(t *testing.T, store *postgres.Store) {
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// In parameters a space is %20 and a plus sign is itself, as with libpq and not as in forms.
+func TestURLParameters(t *testing.T) {
+	t.Parallel()
+	base := postgrestest.URL(t)
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: base + "&application_name=one%20node+more&options=-c%20work_mem%3D1234kB"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	db, err := sql.Open("pgx", base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var named int
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'one node+more'").Scan(&named); err != nil || named == 0 {
+		t.Errorf("%d connections have the name, %v", named, err)
 	}
 }
 

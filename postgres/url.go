@@ -26,7 +26,7 @@ func connection(cfg Config) (*pgx.ConnConfig, error) {
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Opaque != "" {
 		return nil, fmt.Errorf("%w: want postgres://user@host:5432/name", ErrURL)
 	}
-	query, err := url.ParseQuery(u.RawQuery)
+	query, err := url.ParseQuery(strings.ReplaceAll(u.RawQuery, "+", "%2B")) // In these URLs a plus sign is one (PostgreSQL documentation, 34.1.1.2).
 	if err != nil {
 		return nil, fmt.Errorf("%w: the parameters after ? are not understood", ErrURL)
 	}
@@ -55,7 +55,7 @@ func connection(cfg Config) (*pgx.ConnConfig, error) {
 
 // parse parses a URL without a password, so that no error can hold one.
 func parse(u *url.URL, query url.Values) (*pgx.ConnConfig, error) {
-	u.RawQuery = query.Encode()
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
 	conn, err := pgx.ParseConfig(u.String())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrURL, err)
