@@ -38,7 +38,8 @@ const (
 // state before it.
 type engine struct {
 	db        *sql.DB
-	size      int
+	reserved  *sql.DB // of one connection
+	size      int     // of both together
 	listener  *listener
 	announcer *announcer
 }
@@ -56,7 +57,12 @@ func (e *engine) WriteAlone(ctx context.Context, f func(context.Context, sqlstor
 
 // Read runs f on one snapshot.
 func (e *engine) Read(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
-	return e.run(ctx, beginRead, f)
+	return e.run(ctx, e.db, beginRead, f)
+}
+
+// ReadReserved is Read on a connection that is there for such reads alone.
+func (e *engine) ReadReserved(ctx context.Context, f func(context.Context, sqlstore.Tx) error) error {
+	return e.run(ctx, e.reserved, beginRead, f)
 }
 
 // Now returns the clock of the database when the transaction began.
@@ -80,7 +86,7 @@ func (e *engine) TryLock(ctx context.Context, tx sqlstore.Tx) (free bool, err er
 func (e *engine) close() error {
 	e.announcer.close()
 	e.listener.close()
-	return e.db.Close()
+	return errors.Join(e.db.Close(), e.reserved.Close())
 }
 
 func (e *engine) notify() {
@@ -92,7 +98,7 @@ func (e *engine) notify() {
 func (e *engine) write(ctx context.Context, begin string, f func(context.Context, sqlstore.Tx) error) error {
 	const attempts = 5
 	for attempt := range attempts {
-		err := e.run(ctx, begin, f)
+		err := e.run(ctx, e.db, begin, f)
 		if !canRetry(err) || attempt == attempts-1 {
 			return err
 		}
@@ -107,17 +113,17 @@ func (e *engine) write(ctx context.Context, begin string, f func(context.Context
 	return nil
 }
 
-// run runs f in one transaction. If ctx is cancelled while run waits for a connection, it gives up. A
+// run runs f in one transaction, on a connection of db. If ctx is cancelled while run waits for a connection, it gives up. A
 // transaction that has begun is seen through, since to cancel a statement would cost the connection. The
 // deadline of ctx counts all the same: a caller with one does not wait for a database that hangs.
-func (e *engine) run(ctx context.Context, begin string, f func(context.Context, sqlstore.Tx) error) error {
+func (e *engine) run(ctx context.Context, db *sql.DB, begin string, f func(context.Context, sqlstore.Tx) error) error {
 	end, theirs := time.Now().Add(transactionTimeout), false
 	if sooner, ok := ctx.Deadline(); ok && sooner.Before(end) {
 		end, theirs = sooner, true
 	}
 	seen, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
 	defer cancel()
-	tx, err := e.begin(ctx, seen, begin)
+	tx, err := e.begin(ctx, seen, db, begin)
 	if err == nil {
 		err = tx.run(seen, f)
 	}
@@ -132,9 +138,9 @@ func (e *engine) run(ctx context.Context, begin string, f func(context.Context, 
 
 // begin begins a transaction. It tries one connection after the other, since all of the pool may
 // be dead after a restart of the server.
-func (e *engine) begin(ctx, seen context.Context, statement string) (*transaction, error) {
+func (e *engine) begin(ctx, seen context.Context, db *sql.DB, statement string) (*transaction, error) {
 	for attempt := 0; ; attempt++ {
-		conn, err := e.acquire(ctx)
+		conn, err := acquire(ctx, db)
 		if err != nil {
 			return nil, err
 		}
@@ -149,13 +155,13 @@ func (e *engine) begin(ctx, seen context.Context, statement string) (*transactio
 	}
 }
 
-func (e *engine) acquire(ctx context.Context) (*sql.Conn, error) {
+func acquire(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	limited, cancel := context.WithTimeout(ctx, acquireTimeout)
 	defer cancel()
-	conn, err := e.db.Conn(limited)
+	conn, err := db.Conn(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		return nil, noAnswer(errFull, err)
 	}

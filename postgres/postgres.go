@@ -59,8 +59,8 @@ type Config struct {
 	// (verify-full). The modes allow and prefer are refused there: anyone on the way could
 	// switch TLS off.
 	URL string `json:"-"`
-	// Connections is how many connections are open at most, beside the one that listens.
-	// 0 means [DefaultConnections]; the least is 2.
+	// Connections is how many connections are open at most, beside the one that listens. On one of them
+	// only revocations and keys are read, which so wait for nobody. 0 means [DefaultConnections]; the least is 2.
 	Connections int
 	// Logger gets warnings, of a connection without TLS or a server that may lose what it
 	// acknowledged, and a record when the schema is brought up to date. Nil discards them.
@@ -113,7 +113,7 @@ func (s *Store) Close() error {
 
 // Pools returns the state of the connections, beside the one that listens.
 func (s *Store) Pools() map[string]sql.DBStats {
-	return map[string]sql.DBStats{"all": s.engine.db.Stats()}
+	return map[string]sql.DBStats{"shared": s.engine.db.Stats(), "reserved": s.engine.reserved.Stats()}
 }
 
 func openEngine(ctx context.Context, cfg Config, conn *pgx.ConnConfig) (*engine, error) {
@@ -132,7 +132,7 @@ func openEngine(ctx context.Context, cfg Config, conn *pgx.ConnConfig) (*engine,
 	} {
 		conn.RuntimeParams[name] = fmt.Sprint(limit.Milliseconds())
 	}
-	e := &engine{db: openPool(conn, size), size: size, listener: newListener(conn)}
+	e := &engine{db: openPool(conn, size-1), reserved: openPool(conn, 1), size: size, listener: newListener(conn)}
 	e.announcer = &announcer{send: e.notify}
 	if err := e.Read(ctx, e.probe); err != nil {
 		return nil, errors.Join(err, e.close())

@@ -15,7 +15,7 @@ import (
 // KeyRing returns all keys, by ID, and the revision that SwapKeys wants.
 func (s *Store) KeyRing(ctx context.Context) (issuer.KeyRing, error) {
 	var ring issuer.KeyRing
-	err := s.read(ctx, "read keys", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
+	err := s.readFirst(ctx, "read keys", func(ctx context.Context, tx Tx, _ time.Time) (err error) {
 		if err := tx.QueryRowContext(ctx, `SELECT rev FROM ring`).Scan(&ring.Rev); err != nil {
 			return err
 		}

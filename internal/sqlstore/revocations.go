@@ -33,7 +33,7 @@ type Rester interface {
 // that is not of this history counts as the zero cursor.
 func (s *Store) RevocationsSince(ctx context.Context, after issuer.Cursor) (issuer.RevocationPage, error) {
 	var page issuer.RevocationPage
-	err := s.read(ctx, "read revocations", func(ctx context.Context, tx Tx, now time.Time) error {
+	err := s.readFirst(ctx, "read revocations", func(ctx context.Context, tx Tx, now time.Time) error {
 		place, err := s.engine.Resume(ctx, tx, after)
 		if err != nil {
 			return err

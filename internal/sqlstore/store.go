@@ -114,13 +114,31 @@ func (s *Store) announced(err error) error {
 
 // read runs f in a reading transaction that has read the clock.
 func (s *Store) read(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
+	return s.readBy(ctx, s.engine.Read, what, f)
+}
+
+// readFirst is read for what every process needs at all times.
+func (s *Store) readFirst(ctx context.Context, what string, f func(context.Context, Tx, time.Time) error) error {
+	if r, ok := s.engine.(Reserver); ok {
+		return s.readBy(ctx, r.ReadReserved, what, f)
+	}
+	return s.read(ctx, what, f)
+}
+
+func (s *Store) readBy(ctx context.Context, in runner, what string, f func(context.Context, Tx, time.Time) error) error {
 	asked := time.Now()
-	return s.run(ctx, s.engine.Read, what, func(ctx context.Context, tx Tx, now time.Time) error {
+	return s.run(ctx, in, what, func(ctx context.Context, tx Tx, now time.Time) error {
 		if time.Since(asked) < time.Second {
 			s.clock.Read(now, asked)
 		}
 		return f(ctx, tx, now)
 	})
+}
+
+// Reserver is an [Engine] with a connection for short reads that wait for no other caller. What was revoked is read on it,
+// and the keys: a table that somebody has locked, so that all other connections wait for it, must not stop the checks of tokens.
+type Reserver interface {
+	ReadReserved(ctx context.Context, f func(context.Context, Tx) error) error
 }
 
 // ClockOffset is how far the store's clock is ahead of this process's, to half a second; below zero where this
