@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
@@ -217,7 +218,7 @@ func (n *node) leave(ctx context.Context, cfg *config.Config) {
 	}
 }
 
-// work serves until ctx ends. Streams end then, too, but the issuer follows the store until
+// work serves until ctx ends and the server has drained. Streams end then, too, but the issuer follows the store until
 // the last request is answered.
 func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server, ln net.Listener) error {
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -225,11 +226,11 @@ func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server,
 	go func() { done <- iss.Run(following) }()
 	var sealing sync.WaitGroup
 	sealing.Go(func() { n.sealer.Run(following) })
-	serving, end := context.WithCancel(ctx)
+	serving, end := n.drained(ctx, srv)
 	var streaming sync.WaitGroup
 	streaming.Go(func() { n.streams.Run(serving) })
 	streaming.Go(func() { n.keys.Run(serving) })
-	err := n.serveAll(ctx, srv, ln)
+	err := n.serveAll(serving, srv, ln)
 	end()
 	stop()
 	err = errors.Join(err, <-done)
@@ -239,6 +240,17 @@ func (n *node) work(ctx context.Context, iss *issuer.Issuer, srv *server.Server,
 		n.log.Info("stopped")
 	}
 	return err
+}
+
+// drained returns a context that outlasts ctx by the time in which load balancers learn from /readyz that they must send no more.
+// Until then whoever comes is served. The function ends it at once.
+func (n *node) drained(ctx context.Context, srv *server.Server) (context.Context, context.CancelFunc) {
+	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		srv.Drain()
+		time.AfterFunc(n.cfg.Drain, end)
+	})
+	return serving, end
 }
 
 // server makes the endpoints and, where there is an upstream, the gate before it.

@@ -279,6 +279,32 @@ func TestAttack_H13(t *testing.T) {
 			t.Errorf("exit code: %v", err)
 		}
 	})
+	t.Run("load balancers have time to see it", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		file := filepath.Join(dir, "doorward.yaml")
+		writeFile(t, file, "server.drain: 3s\n")
+		s := serve(t, filepath.Join(dir, "data"), "--config", file)
+		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := eventually(func() bool {
+			got, err := call("GET", s.url+"/readyz", "", "")
+			return err == nil && got.status == 503
+		}); err != nil {
+			t.Fatalf("/readyz: %v", err)
+		}
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatalf("no connection is accepted any more: %v", err)
+		}
+		_ = conn.Close()
+		must(t, 200, "GET", s.url+"/.well-known/jwks.json", "", "")
+		if err := s.stop(); err != nil {
+			t.Errorf("exit code: %v", err)
+		}
+	})
 	t.Run("no rotation is lost", func(t *testing.T) {
 		t.Parallel()
 		flags := rotating(t, "3")

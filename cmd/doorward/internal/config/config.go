@@ -63,9 +63,10 @@ type Config struct {
 	TokensCookie        string // a cookie that may carry the access token to the upstream
 	TrustedProxies      []string
 
-	Prefix            string // of Doorward's own endpoints
-	TokenField        string // second name of the access token in the answer of /login
-	LoginPage         string // where forward-auth sends browsers
+	Prefix            string        // of Doorward's own endpoints
+	Drain             time.Duration // how long the server goes on when it is to stop
+	TokenField        string        // second name of the access token in the answer of /login
+	LoginPage         string        // where forward-auth sends browsers
 	LoginHosts        []string
 	CORSOrigins       []string
 	CORSCredentials   []string

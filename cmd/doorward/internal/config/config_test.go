@@ -77,7 +77,7 @@ keys:
 audit: {retention: 30d}
 tls: {cert: a.pem, key: b.pem}
 insecure_http: false
-server: {prefix: /auth}
+server: {prefix: /auth, drain: 5s}
 login: {token_field: token, page: /login.html, hosts: [app.example.com, "app.example.com:8443"]}
 cors:
   origins: ["https://app.example.com"]

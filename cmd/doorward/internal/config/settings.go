@@ -178,6 +178,10 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.Prefix, isPrefix} },
 	},
 	{
+		Key: "server.drain", Usage: "how long connections are still accepted after SIGTERM, while /readyz says 503",
+		bind: func(c *Config) value { return span{&c.Drain, 0, 5 * time.Minute} },
+	},
+	{
 		Key: "login.token_field", Usage: "second name of the access token in the answer of /login",
 		bind: func(c *Config) value { return text{&c.TokenField, isMember} },
 	},
