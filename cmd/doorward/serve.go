@@ -138,6 +138,7 @@ type node struct {
 
 	address       string       // of the listener
 	adminListener net.Listener // nil without one of its own
+	connections   int          // open at once, at most
 
 	hangups <-chan os.Signal               // ask for read; one may have come before the server was ready for it
 	read    func() (*config.Config, error) // the configuration, again
@@ -173,6 +174,7 @@ func (n *node) run(ctx context.Context) error {
 	}
 	n.streams = gate.NewStreams(iss, n.log)
 	n.keys, n.copies = n.apiKeys(), n.backups()
+	n.connections = n.affordable()
 	srv, proxy, err := n.server(n.cfg, iss)
 	if err != nil {
 		return err
@@ -194,6 +196,18 @@ func (n *node) run(ctx context.Context) error {
 	}
 	n.log.Info("serving", "url", n.cfg.URL(n.address), "issuer", n.cfg.Issuer, storeAttr(n.cfg), "version", readVersion().Version)
 	return n.work(ctx, iss, srv, ln)
+}
+
+// affordable is limits.connections, or half of the files that this process may have open. The other half is for the store and
+// the upstream, which must not fail because many strangers connect.
+func (n *node) affordable() int {
+	files := openFiles()
+	if n.cfg.Connections <= files/2 {
+		return n.cfg.Connections
+	}
+	n.log.Warn("fewer connections are accepted than limits.connections says, since this process may not have so many files open",
+		"connections", files/2, "files", files, "hint", "raise LimitNOFILE= of the systemd unit, or ulimit -n")
+	return files / 2
 }
 
 // takeOver compares the settings with those that the last serve left, and leaves its own.
@@ -281,7 +295,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 		MaxStaleness: cfg.MaxStaleness, YoungWhenStale: cfg.YoungWhenStale(), ClockOffset: n.store.ClockOffset,
 		RecentLogin: cfg.RecentLogin, Prefix: cfg.Prefix, TokenField: cfg.TokenField, TokenHeader: cfg.TokensHeader,
 		Registration: cfg.Registration == "open", Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.metrics.observer(),
-		TLS: n.tls, Connections: cfg.Connections, Logger: n.log,
+		TLS: n.tls, Connections: n.connections, Logger: n.log,
 		ForwardAuth: others, PublishLead: cfg.PublishLead, Assertions: cfg.ForwardAuth(), APIKeys: n.keys, KeyTokens: keys, Endpoints: apikey.Routes(n.keys, n.people, iss, cfg.Prefix),
 		TrustedProxies: cfg.Networks(), Limits: server.Limits{
 			Login: limit(cfg.LoginFailures), Refresh: limit(cfg.RefreshFailures),
