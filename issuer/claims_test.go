@@ -1,7 +1,9 @@
 package issuer_test
 
 import (
+	"encoding/json"
 	"errors"
+	"sort"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
+	"github.com/doorward/doorward/jwt"
 )
 
 // level writes itself as JSON, as types of a program's own do.
@@ -169,8 +172,8 @@ func TestRefreshWithRefusedClaims(t *testing.T) {
 	onEachStore(t, func(t *testing.T, newWorld worlds) {
 		w := newWorld(t, func(c *issuer.Config) { c.StrictRefresh = true })
 		set := w.login("ada")
-		w.people.set("ada", issuer.Subject{Active: true, Claims: map[string]any{"sub": "root"}})
-		for range 3 {
+		for _, claims := range []map[string]any{{"sub": "root"}, {"team": func() {}}, {"team": strings.Repeat("a", 6<<10)}} {
+			w.people.set("ada", issuer.Subject{Active: true, Claims: claims})
 			time.Sleep(time.Minute)
 			w.wantRefreshError(set.RefreshToken, issuer.ErrClaims)
 		}
@@ -179,6 +182,51 @@ func TestRefreshWithRefusedClaims(t *testing.T) {
 			t.Errorf("another session, %s", next.SessionID)
 		}
 	})
+}
+
+// What no token can say is a mistake of the program: its error says nothing of a token that came, and leaves no session
+// behind. The longest token that there can be is made.
+func TestClaimsThatNoTokenHolds(t *testing.T) {
+	t.Parallel()
+	for _, alg := range []jwt.Algorithm{jwt.EdDSA, jwt.RS256} {
+		w := newWorld(t, func(c *issuer.Config) { c.Algorithm, c.Username = alg, true })
+		role := func(size int) issuer.Subject {
+			return issuer.Subject{Active: true, Roles: []string{strings.Repeat("r", size)}}
+		}
+		var set issuer.TokenSet
+		longest := sort.Search(jwt.MaxSize, func(size int) bool {
+			w.people.set("eve", role(size+1))
+			next, err := w.loginWith("eve", issuer.LoginRequest{})
+			if err == nil {
+				set = next
+			} else if !errors.Is(err, issuer.ErrClaims) {
+				t.Errorf("%s: %v, want ErrClaims", alg, err)
+			}
+			return err != nil
+		})
+		if got := len(set.AccessToken); got < jwt.MaxSize-2 {
+			t.Errorf("%s: the longest token has %d bytes", alg, got)
+		}
+		for name, subject := range map[string]issuer.Subject{
+			"roles": role(longest + 100),
+			"scope": {Active: true, Scope: doorward.Scope{strings.Repeat("s", longest+100)}},
+			"name":  {Active: true, Name: strings.Repeat("n", longest+100)},
+			"twice": {Active: true, Claims: map[string]any{"team": json.RawMessage(`{"a":1,"a":2}`)}},
+			"func":  {Active: true, Claims: map[string]any{"team": func() {}}},
+		} {
+			w.people.set(name, subject)
+			_, login := w.loginWith(name, issuer.LoginRequest{})
+			_, grant := w.grant(name, client, issuer.GrantRequest{Holder: subject})
+			for _, err := range []error{login, grant} {
+				if !errors.Is(err, issuer.ErrClaims) || errors.Is(err, jwt.ErrMalformed) {
+					t.Errorf("%s, %s: %v, want ErrClaims", alg, name, err)
+				}
+			}
+			if list, err := w.Sessions(t.Context(), issuer.SessionQuery{Subject: name}); err != nil || len(list) != 0 {
+				t.Errorf("%s, %s: %d sessions, %v", alg, name, len(list), err)
+			}
+		}
+	}
 }
 
 // A word of the subject's that is no scope would be two in the token, or more. It is a mistake of the program, not of the

@@ -22,8 +22,9 @@ var (
 	ErrScope = refused("issuer: scope not granted", 400, "invalid_scope", "a scope was asked for that the user does not have")
 	// ErrAudience says that a token was asked for an audience that is not configured (RFC 8707 §2, invalid_target).
 	ErrAudience = refused("issuer: unknown audience", 400, "invalid_target", "this server makes no tokens for that audience")
-	// ErrClaims says that extra claims are not a JSON object or name a claim that the issuer sets itself.
-	ErrClaims = errors.New("issuer: extra claims not allowed")
+	// ErrClaims says that no access token can say what was asked for: extra claims cannot be written as JSON or name a claim
+	// that the issuer sets itself, or the token, with its roles and scope, would be longer than jwt.MaxSize.
+	ErrClaims = errors.New("issuer: claims not allowed")
 	// ErrTooMany says that a session was refreshed too often within a minute. Nothing has changed.
 	ErrTooMany = refused("issuer: too many refreshes of one session", 429, "too_many_requests", "this session is refreshed too often", "Retry-After", "60")
 	// ErrToken says that a token was not made by this issuer, or was made with a key that it no longer has. It is

@@ -64,7 +64,8 @@ func (i *Issuer) Grant(ctx context.Context, a Attempt, req GrantRequest) (TokenS
 	if err != nil {
 		return TokenSet{}, err
 	}
-	if err := checkClaims(req.Holder.Claims); err != nil {
+	session := Session{Subject: a.subject, ClientID: a.client, AbsoluteEnd: req.NotAfter}
+	if err := i.check(grant{session, req.Holder, scope, audience, time.Now()}); err != nil {
 		return TokenSet{}, err
 	}
 	ev := req.Event
@@ -81,7 +82,7 @@ func (i *Issuer) Grant(ctx context.Context, a Attempt, req GrantRequest) (TokenS
 	if err != nil {
 		return TokenSet{}, err
 	}
-	session := Session{ID: sid, Subject: a.subject, ClientID: a.client, AbsoluteEnd: req.NotAfter}
+	session.ID = sid
 	return i.mint(grant{session, req.Holder, scope, audience, now}, nil)
 }
 

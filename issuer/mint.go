@@ -8,11 +8,7 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/opaque"
 	"github.com/doorward/doorward/internal/payload"
-	"github.com/doorward/doorward/jwt"
 )
-
-// tokenType is the typ of access tokens (RFC 9068 §2.1).
-const tokenType = "at+jwt"
 
 // grant is what one access token says.
 type grant struct {
@@ -30,14 +26,10 @@ func (i *Issuer) mint(g grant, refresh *opaque.Token) (TokenSet, error) {
 	if end := g.session.AbsoluteEnd; !end.IsZero() && expires.After(end) {
 		expires = end.Truncate(time.Second)
 	}
-	claims, err := i.claims(g, id, expires)
-	if err != nil {
-		return TokenSet{}, err
-	}
 	ring := i.ring.Load()
-	access, err := jwt.Sign(ring.signer(g.now), tokenType, claims)
+	access, err := i.token(g, id, expires).Sign(ring.signer(g.now), g.session.Claims, g.subject.Claims)
 	if err != nil {
-		return TokenSet{}, fmt.Errorf("sign access token: %w", err)
+		return TokenSet{}, fmt.Errorf("session %s: %w", g.session.ID, err)
 	}
 	set := TokenSet{
 		AccessToken: access, TokenType: "Bearer", ExpiresIn: expires.Sub(g.now.Truncate(time.Second)),
@@ -50,8 +42,17 @@ func (i *Issuer) mint(g grant, refresh *opaque.Token) (TokenSet, error) {
 	return set, nil
 }
 
-// claims are those of RFC 9068 §2.2, the session's own, and the extra ones.
-func (i *Issuer) claims(g grant, id string, expires time.Time) (map[string]any, error) {
+// check returns ErrClaims if no token can say what g wants. It is asked before anything is written for the token.
+func (i *Issuer) check(g grant) error {
+	err := i.token(g, "", g.now).Check(i.ring.Load().signer(g.now), g.session.Claims, g.subject.Claims)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrClaims, err)
+	}
+	return nil
+}
+
+// token is the issuer's own claims: those of RFC 9068 §2.2 and the session's.
+func (i *Issuer) token(g grant, id string, expires time.Time) payload.Token {
 	t := payload.Token{
 		Issuer: i.cfg.Issuer, Subject: g.session.Subject, Audience: g.audience, ID: id,
 		ClientID: g.session.ClientID, SessionID: g.session.ID,
@@ -61,18 +62,7 @@ func (i *Issuer) claims(g grant, id string, expires time.Time) (map[string]any, 
 	if i.cfg.Username {
 		t.Username = g.subject.Name
 	}
-	claims, err := t.Claims(g.session.Claims, g.subject.Claims)
-	if err != nil {
-		return nil, fmt.Errorf("read claims of session %s: %w", g.session.ID, err)
-	}
-	return claims, nil
-}
-
-func checkClaims(claims map[string]any) error {
-	if err := payload.CheckExtra(claims); err != nil {
-		return fmt.Errorf("%w: %w", ErrClaims, err)
-	}
-	return nil
+	return t
 }
 
 func earlier(a, b time.Time) time.Time {

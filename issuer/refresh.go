@@ -145,7 +145,11 @@ func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req Refr
 		return grant{}, err
 	}
 	scope, err := narrow(stillGranted(s, subject.Scope), req.Scope)
-	return grant{session: s, subject: subject, scope: scope, audience: audience, now: now}, err
+	if err != nil {
+		return grant{}, err
+	}
+	g := grant{s, subject, scope, audience, now}
+	return g, i.check(g)
 }
 
 // reportLapse logs that a session was used after it had lapsed. Nothing else tells of such an

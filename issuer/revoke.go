@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/payload"
 	"github.com/doorward/doorward/internal/rotation"
 	"github.com/doorward/doorward/jwt"
 )
@@ -98,7 +99,7 @@ func (i *Issuer) SessionOf(ctx context.Context, token string) (s Session, live b
 // sessionOfAccessToken asks only that this issuer signed the token, not that it is still
 // good: whoever held it may end its session.
 func (i *Issuer) sessionOfAccessToken(ctx context.Context, token string) (sid, subject string, err error) {
-	verified, err := jwt.Verify(ctx, token, i.Keys(), tokenType)
+	verified, err := jwt.Verify(ctx, token, i.Keys(), payload.Type)
 	if err != nil {
 		return "", "", fmt.Errorf("%w: %w", ErrToken, err)
 	}

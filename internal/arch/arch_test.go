@@ -69,7 +69,7 @@ var arrows = map[string][]string{
 	"internal/origin":                {},
 	"internal/peek":                  {},
 	"internal/requestid":             {},
-	"internal/payload":               {},
+	"internal/payload":               {"jwt"},
 	"internal/rotation":              {},
 	"internal/sid":                   {},
 	"internal/spelling":              {},

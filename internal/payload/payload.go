@@ -2,11 +2,18 @@
 package payload
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
+
+	"github.com/doorward/doorward/jwt"
 )
+
+// Type is the typ of access tokens (RFC 9068 §2.1).
+const Type = "at+jwt"
 
 // reserved are the claims that only the issuer sets.
 var reserved = map[string]bool{
@@ -15,8 +22,8 @@ var reserved = map[string]bool{
 	"preferred_username": true, "cnf": true, "act": true,
 }
 
-// CheckExtra returns an error if claims that a program adds name one that only the issuer sets.
-func CheckExtra(claims map[string]any) error {
+// checkExtra returns an error if claims that a program adds name one that only the issuer sets.
+func checkExtra(claims map[string]any) error {
 	for name := range claims {
 		if reserved[name] {
 			return fmt.Errorf("%q is set by the issuer", name)
@@ -30,7 +37,7 @@ func EncodeExtra(claims map[string]any) (json.RawMessage, error) {
 	if len(claims) == 0 {
 		return nil, nil
 	}
-	if err := CheckExtra(claims); err != nil {
+	if err := checkExtra(claims); err != nil {
 		return nil, err
 	}
 	return json.Marshal(claims)
@@ -44,6 +51,45 @@ type Token struct {
 	Scope                         string
 	Roles                         []string
 	Username                      string
+}
+
+// Check returns an error if no token can say what t does, or if the subject's claims name one that only the issuer sets. It
+// is asked before anything is written for the token, also before there is a SessionID. A signature of key is made only
+// where the token is so long that its length matters.
+func (t Token) Check(key *jwt.Key, session json.RawMessage, subject map[string]any) error {
+	if err := checkExtra(subject); err != nil {
+		return err
+	}
+	t.ID = cmp.Or(t.ID, "JTIJTIJTIJTIJTIJTIJTIJTIJT") // as long as that of rand.Text
+	t.SessionID = cmp.Or(t.SessionID, "00000000-0000-7000-8000-000000000000")
+	token, err := t.Sign(quick(), session, subject)
+	if err == nil && len(token) > jwt.MaxSize/2 {
+		_, err = t.Sign(key, session, subject)
+	}
+	return err
+}
+
+// quick returns a key whose signatures cost little and are no longer than those of an issuer's key.
+var quick = sync.OnceValue(func() *jwt.Key {
+	key, err := jwt.GenerateKey(jwt.HS256)
+	if err != nil {
+		panic(err) // only for an algorithm that is not known
+	}
+	return key
+})
+
+// Sign returns the access token that says t and what [Token.Claims] adds. Its errors are none of package jwt: those say
+// something about a token that came, and would be answered so.
+func (t Token) Sign(key *jwt.Key, session json.RawMessage, subject map[string]any) (string, error) {
+	claims, err := t.Claims(session, subject)
+	if err != nil {
+		return "", err
+	}
+	token, err := jwt.Sign(key, Type, claims)
+	if err != nil {
+		return "", fmt.Errorf("sign access token: %s", err.Error())
+	}
+	return token, nil
 }
 
 // Claims returns the claims of t together with those that the program has added: to the session, as [EncodeExtra] wrote
