@@ -46,7 +46,11 @@ func (i *Issuer) RevokeSession(ctx context.Context, sid string, ev Event) error 
 
 // RevokeSubject ends every session of a subject, and every login of it that has begun.
 // Their reason is [ReasonEverywhere] if ev.Actor is the subject, and [ReasonAdmin] otherwise.
+// A subject that has no session is no error, but an empty one is [ErrNotFound].
 func (i *Issuer) RevokeSubject(ctx context.Context, subject string, ev Event) error {
+	if subject == "" {
+		return fmt.Errorf("end sessions of subject: %w", ErrNotFound)
+	}
 	ev.Kind, ev.Subject = EventSubjectEnd, subject
 	ev.Reason = endedBy(ev, ReasonEverywhere)
 	cutoff, err := i.cfg.Store.EndSubject(ctx, subject, ev.Reason, ev)

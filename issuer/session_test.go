@@ -391,6 +391,22 @@ func TestRevokeSubjectHasAnExactOrder(t *testing.T) {
 	}
 }
 
+// An id that a program has lost on the way ends nothing, and nobody is told that it did.
+func TestRevokeNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for name, revoke := range map[string]func(context.Context, string, issuer.Event) error{
+		"session": w.RevokeSession, "subject": w.RevokeSubject, "client": w.RevokeClient, "key": w.RevokeKey,
+	} {
+		if err := revoke(t.Context(), "", issuer.Event{}); !errors.Is(err, issuer.ErrNotFound) {
+			t.Errorf("%s: %v, want ErrNotFound", name, err)
+		}
+	}
+	if err := w.RevokeSubject(t.Context(), "never seen", issuer.Event{}); err != nil {
+		t.Errorf("a subject without sessions: %v", err)
+	}
+}
+
 // Attack_F12, Behaviour_B38: without Run nobody follows the store, and the tokens are refused.
 func TestWithoutRunVerifiersGoStale(t *testing.T) {
 	t.Parallel()
