@@ -218,6 +218,13 @@ func (f *front) closedAndOpen(t *testing.T) {
 	if got, seen := f.send("OPTIONS", "/orders", preflight); got.status != 200 || seen == nil || seen.Header.Get("Doorward-Subject") != "" {
 		t.Errorf("a preflight: %d", got.status)
 	}
+	preflight = bearing("", "Origin", "https://app.example", "Access-Control-Request-Method", "PUT", "X-HTTP-Method-Override", "PUT")
+	if got, seen := f.send("OPTIONS", "/orders", preflight); got.status != 200 || seen == nil || seen.Header.Get("X-HTTP-Method-Override") != "" {
+		t.Errorf("a preflight that overrides its method: %d", got.status)
+	}
+	if got, seen := f.send("OPTIONS", "/orders?_method=PUT", preflight); got.status != 401 || seen != nil {
+		t.Errorf("a preflight that names its method: %d", got.status)
+	}
 	big, err := call("POST", f.url+"/upload", f.alice, strings.Repeat("x", 512<<10))
 	if err != nil || big.status != 200 || len(big.body) != 512<<10 {
 		t.Errorf("a large body: %v %d, %d bytes", err, big.status, len(big.body))

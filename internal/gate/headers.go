@@ -117,6 +117,16 @@ func (d *dropSet) clean(h http.Header) {
 	}
 }
 
+// dropOverrides removes the headers that override the method. A preflight has none: it carries no token, and by such a
+// header it would become the request that it announces.
+func dropOverrides(h http.Header) {
+	for name := range h {
+		if len(name) <= maxName && hasName(overrides, foldName(name)) {
+			delete(h, name)
+		}
+	}
+}
+
 // foreignCookies returns the lines without the cookies of ours.
 func (d *dropSet) foreignCookies(lines []string) []string {
 	var kept []string

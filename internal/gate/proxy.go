@@ -109,6 +109,9 @@ func rewrite(pr *httputil.ProxyRequest) {
 	g.passCredentials(out.Header, &t.Verdict, t.in)
 	g.setForwarded(out.Header, pr.In)
 	t.announceTrailers(out)
+	if t.Preflight {
+		dropOverrides(out.Header)
+	}
 }
 
 // failed answers for an upstream that does not.

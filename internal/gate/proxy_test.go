@@ -194,6 +194,42 @@ func TestProxy(t *testing.T) {
 	}
 }
 
+// Attack_C11: TestPreflightThatAsks reaches APIs that do not look at the method, or take another one. It brings nothing back,
+// and the API is asked for nothing but a preflight.
+func TestPreflightThatAsks(t *testing.T) {
+	t.Parallel()
+	reached := make(chan *http.Request, 20)
+	f := newFront(newWorld(t), gate.Config{Routes: []gate.Route{{Path: "/dav/**"}}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reached <- r
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Trailer", "X-After")
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			w.Header().Set("Content-Type", "text/event-stream")
+		}
+		_, _ = io.WriteString(w, "what only a token opens")
+		w.Header().Set("X-After", "this, too")
+	}))
+	for _, path := range []string{"/orders?payment_method=card&method", "/dav/orders", "/events"} {
+		res, text := f.call("OPTIONS", path, nil, "Origin", "https://app.example", "Access-Control-Request-Method", "GET",
+			"X-HTTP-Method-Override", "GET", "X_HTTP_Method", "GET", "x-method-override", "GET")
+		if res.StatusCode != 200 || text != "" || res.Header.Get("Access-Control-Allow-Origin") != "*" || len(res.Trailer) > 0 {
+			t.Errorf("%s: %d %q %v %v", path, res.StatusCode, text, res.Header, res.Trailer)
+		}
+		r := <-reached
+		for name := range r.Header {
+			if strings.Contains(strings.ToLower(name), "method") && name != "Access-Control-Request-Method" {
+				t.Errorf("%s reaches the API", name)
+			}
+		}
+	}
+	for _, query := range []string{"_method=GET", "a=b&_method=GET", "_METHOD", "%5fmethod=GET", "+_method=GET", ".method=GET", "[method=GET", "_method%00x=GET", "a;_method[]=GET"} {
+		res, text := f.call("OPTIONS", "/orders?"+query, nil, "Origin", "https://app.example", "Access-Control-Request-Method", "GET")
+		if res.StatusCode != 401 || code(t, res, text) != "missing_token" {
+			t.Errorf("%s: %d %s", query, res.StatusCode, text)
+		}
+	}
+}
+
 // TestUpstreamFails has one answer for each way in which an upstream fails, and none hangs.
 func TestUpstreamFails(t *testing.T) {
 	t.Parallel()
