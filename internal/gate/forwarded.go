@@ -3,6 +3,8 @@ package gate
 import (
 	"net/http"
 	"strings"
+
+	"github.com/doorward/doorward/internal/strict"
 )
 
 // setForwarded tells the upstream where the request came from. What a trusted proxy
@@ -20,7 +22,7 @@ func (g *Guard) setForwarded(out http.Header, in *http.Request) {
 		if said := in.Header["X-Forwarded-Proto"]; len(said) == 1 && (said[0] == "http" || said[0] == "https") {
 			proto = said[0]
 		}
-		if said := in.Header["X-Forwarded-Host"]; len(said) == 1 && said[0] != "" {
+		if said := in.Header["X-Forwarded-Host"]; len(said) == 1 && areHosts(said[0]) {
 			host = said[0]
 		}
 		if said := in.Header["X-Forwarded-Prefix"]; len(said) == 1 {
@@ -29,4 +31,15 @@ func (g *Guard) setForwarded(out http.Header, in *http.Request) {
 	}
 	said := []string{peer, proto, host}
 	out["X-Forwarded-For"], out["X-Forwarded-Proto"], out["X-Forwarded-Host"] = said[:1:1], said[1:2:2], said[2:]
+}
+
+// areHosts reports whether said is one host, or several as a chain of proxies lists them. A proxy may pass on what its
+// client says, as net/http does with HTTP/2.
+func areHosts(said string) bool {
+	for host := range strings.SplitSeq(said, ",") {
+		if !strict.Host(strings.TrimSpace(host)) {
+			return false
+		}
+	}
+	return true
 }

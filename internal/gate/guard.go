@@ -15,6 +15,7 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/origin"
+	"github.com/doorward/doorward/internal/strict"
 	"github.com/doorward/doorward/issuer"
 )
 
@@ -194,7 +195,7 @@ func NewGuard(cfg Config) (*Guard, error) {
 // Verdict is what becomes of a request.
 type Verdict struct {
 	// Route is the rule that decided; where none fits, it is Config.Default's.
-	// It is nil if no rule could be found, since the path has several readings.
+	// It is nil if no rule was looked for, or none found since the path has several readings.
 	Route *Route
 	// Path is the path in the spelling that is forwarded, without the query.
 	Path string
@@ -223,6 +224,9 @@ func (g *Guard) Decide(r *http.Request) Verdict {
 	if preflight {
 		method = r.Header.Get("Access-Control-Request-Method")
 	}
+	if r.Host != "" && !strict.Host(r.Host) { // net/http passes on what a client of HTTP/2 says.
+		return Verdict{asked: r.URL, Refusal: NewRefusal(http.StatusBadRequest, "invalid_request", "this is no name of a host", errHost)}
+	}
 	found, path, err := g.table.find(wirePath(r.URL), method)
 	if err != nil {
 		return Verdict{asked: r.URL, Refusal: NewRefusal(http.StatusBadRequest, "invalid_request", "the path can be read in more than one way", err)}
@@ -242,6 +246,7 @@ func (g *Guard) Decide(r *http.Request) Verdict {
 }
 
 var (
+	errHost   = errors.New("gate: the host is none: some frameworks would take a path from it")
 	errDenied = errors.New("gate: no rule lets it pass")
 	errMethod = errors.New("gate: no rule names the method")
 	errSocket = errors.New("gate: the rule allows no WebSocket")

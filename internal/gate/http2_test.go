@@ -46,6 +46,49 @@ func TestHTTP2Floods(t *testing.T) {
 	within(t, 10*time.Second, "the goroutines of the floods are gone", func() bool { return runtime.NumGoroutine() < before+60 })
 }
 
+// Attack_C10: TestNoHost says, in HTTP/2 or through a proxy, that its host is also a path. Frameworks that put the URL together
+// from scheme, host and path would take /admin from it.
+func TestNoHost(t *testing.T) {
+	t.Parallel()
+	cfg := public
+	cfg.TrustedProxies = append(cfg.TrustedProxies, mustPrefix(t, "127.0.0.0/8"))
+	f := newFront(newWorld(t), cfg, http.HandlerFunc(echo))
+	front := httptest.NewUnstartedServer(f.proxy)
+	front.EnableHTTP2 = true
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	for host, want := range map[string]byte{"api.example:8443": 0x88, "x/admin?": 0x8c, "x/admin#": 0x8c, `x\admin`: 0x8c, "x?": 0x8c} { // 200 and 400 (RFC 7541, appendix A)
+		config := front.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+		config.NextProtos = []string{"h2"}
+		conn, err := tls.Dial("tcp", front.Listener.Addr().String(), config)
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		question := append([]byte{0x82, 0x87, 0x84, 0x01, byte(len(host))}, host...)
+		_, err = conn.Write(append(bytes.Clone(preface), frame(1, 0x5, 1, question)...))
+		must(t, err)
+		for head := make([]byte, 9); ; {
+			_, err = io.ReadFull(conn, head)
+			must(t, err)
+			payload := make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
+			_, err = io.ReadFull(conn, payload)
+			must(t, err)
+			if head[3] != 1 {
+				continue
+			}
+			if payload[0] != want {
+				t.Errorf("%s: status %#x, want %#x", host, payload[0], want)
+			}
+			break
+		}
+	}
+	for host, want := range map[string]string{"a.example, b.example": "a.example, b.example", "x/admin?": f.address, "a.example, x#": f.address} {
+		if _, text := f.call("GET", "/x", nil, "X-Forwarded-Host", host); got(t, text).Header.Get("X-Forwarded-Host") != want {
+			t.Errorf("%s: %s", host, text)
+		}
+	}
+}
+
 // frame is one of HTTP/2 (RFC 9113 §4.1).
 func frame(kind, flags byte, stream uint32, payload []byte) []byte {
 	head := []byte{byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload)), kind, flags}
