@@ -76,7 +76,9 @@ type Config struct {
 	// error of this package or of jwt, or of a request that was given up. It may be called concurrently.
 	Observe func(Outcome)
 	// CacheSize bounds, in bytes, the memory for verified tokens with asymmetric
-	// signatures. 0 means 16 MiB, a negative value turns the cache off.
+	// signatures. 0 means 16 MiB, a negative value turns the cache off. 16 MiB are room
+	// for 6,000 tokens of 600 bytes that are in use at once. With many more, nearly each
+	// request costs a signature again.
 	CacheSize int
 }
 
