@@ -20,7 +20,9 @@ import (
 // Store is an issuer.Store in memory, for tests of programs that embed an issuer. It does
 // what issuer.Store promises, except that it serves one process and does not survive it. Its
 // clock is time.Now, so that testing/synctest moves it; a store that is used in a bubble must
-// be made there. All methods may be called concurrently.
+// be made there. For a test in which days pass, leave out issuer.Issuer.Run, which looks at the
+// store every second, and call issuer.Issuer.CatchUp after the wait: then tokens can be checked
+// again. All methods may be called concurrently.
 type Store struct {
 	mu       sync.Mutex // guards what follows
 	sessions map[string]*issuer.Session

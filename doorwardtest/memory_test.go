@@ -2,6 +2,7 @@ package doorwardtest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -86,6 +87,47 @@ func TestMemoryStoreServesIssuers(t *testing.T) {
 		events := store.Events()
 		if last := events[len(events)-1]; last.Kind != issuer.EventLogout || last.Session != set.SessionID {
 			t.Errorf("recorded last: %+v", last)
+		}
+	})
+}
+
+// A month passes at once where Run does not look at the store each second of it. CatchUp does what Run would have done.
+func TestMemoryStoreForAMonth(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		iss := newNode(t, issuer.Config{
+			Issuer: "https://auth.example", Store: doorwardtest.NewStore(), MasterKey: issuer.GenerateMasterKey(), Subjects: everyone{},
+		})
+		v, err := doorward.NewVerifier(doorward.Config{Issuer: iss.URL(), Audience: iss.URL(), Keys: iss.Keys(), Revocations: iss.Revocations()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		attempt, err := iss.Begin(t.Context(), "ada")
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := iss.Login(t.Context(), attempt, issuer.LoginRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			time.Sleep(13 * 24 * time.Hour)
+			if set, err = iss.Refresh(t.Context(), set.RefreshToken, issuer.RefreshRequest{}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := v.Verify(t.Context(), set.AccessToken); !errors.Is(err, doorward.ErrStale) {
+				t.Errorf("without a look at the store: %v, want ErrStale", err)
+			}
+			if err := iss.CatchUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := v.Verify(t.Context(), set.AccessToken); err != nil {
+				t.Error(err)
+			}
+		}
+		time.Sleep(14 * 24 * time.Hour)
+		if _, err := iss.Refresh(t.Context(), set.RefreshToken, issuer.RefreshRequest{}); !errors.Is(err, issuer.ErrSessionLapsed) {
+			t.Errorf("after a month: %v, want ErrSessionLapsed", err)
 		}
 	})
 }
