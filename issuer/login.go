@@ -43,8 +43,8 @@ type LoginRequest struct {
 }
 
 // Begin starts the login of a subject. Call it before you read the hash that the
-// password is checked against: whatever ends all sessions from then on, such as a change of
-// that password, ends this login too. An empty subject is [ErrInactive]. Whether the
+// password is checked against: whatever ends all sessions from then on, as [Issuer.RevokeSubject]
+// does after a change of that password, ends this login too. An empty subject is [ErrInactive]. Whether the
 // subject exists is checked by Login.
 func (i *Issuer) Begin(ctx context.Context, subject string) (Attempt, error) {
 	if subject == "" {

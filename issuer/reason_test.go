@@ -79,6 +79,12 @@ func TestReasons(t *testing.T) {
 			{issuer.ReasonAdmin, func(issuer.TokenSet) error {
 				return w.RevokeSubject(t.Context(), "ada", issuer.Event{Actor: "cli:root"})
 			}},
+			{issuer.ReasonPassword, func(issuer.TokenSet) error {
+				return w.RevokeSubject(t.Context(), "ada", issuer.Event{Actor: "ada", Reason: issuer.ReasonPassword})
+			}},
+			{issuer.ReasonEverywhere, func(issuer.TokenSet) error {
+				return w.RevokeSubject(t.Context(), "ada", issuer.Event{Actor: "ada", Reason: "made up"})
+			}},
 			{issuer.ReasonReuse, func(set issuer.TokenSet) error {
 				second := w.mustRefresh(set.RefreshToken)
 				time.Sleep(time.Minute)

@@ -145,11 +145,8 @@ func (i *Issuer) regrant(ctx context.Context, s Session, now time.Time, req Refr
 		return grant{}, err
 	}
 	scope, err := narrow(stillGranted(s, subject.Scope), req.Scope)
-	if err != nil {
-		return grant{}, err
-	}
 	g := grant{s, subject, scope, audience, now}
-	return g, i.check(g)
+	return g, cmp.Or(err, i.check(g))
 }
 
 // reportLapse logs that a session was used after it had lapsed. Nothing else tells of such an

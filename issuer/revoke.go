@@ -45,14 +45,19 @@ func (i *Issuer) RevokeSession(ctx context.Context, sid string, ev Event) error 
 }
 
 // RevokeSubject ends every session of a subject, and every login of it that has begun.
-// Their reason is [ReasonEverywhere] if ev.Actor is the subject, and [ReasonAdmin] otherwise.
-// A subject that has no session is no error, but an empty one is [ErrNotFound].
+// Their reason is [ReasonPassword] if that is ev.Reason, else [ReasonEverywhere] if ev.Actor is
+// the subject, and [ReasonAdmin] otherwise.
+//
+// Call it after a password was changed or a subject was made inactive, and not before: a login
+// that begins between the two may still read the old password. A subject that has no session is no error, but an empty one is [ErrNotFound].
 func (i *Issuer) RevokeSubject(ctx context.Context, subject string, ev Event) error {
 	if subject == "" {
 		return fmt.Errorf("end sessions of subject: %w", ErrNotFound)
 	}
 	ev.Kind, ev.Subject = EventSubjectEnd, subject
-	ev.Reason = endedBy(ev, ReasonEverywhere)
+	if ev.Reason != ReasonPassword {
+		ev.Reason = endedBy(ev, ReasonEverywhere)
+	}
 	cutoff, err := i.cfg.Store.EndSubject(ctx, subject, ev.Reason, ev)
 	if err != nil {
 		return fmt.Errorf("end sessions of subject: %w", err)
