@@ -229,6 +229,13 @@ func TestQuestionsThatContradict(t *testing.T) {
 		{"Caddy asks as nginx", caddy, line("forward-auth/caddy", "forward-auth/nginx"), 403},
 		{"disguised", traefik, line("User-Agent", "Doorward_Subject: u_admin\nUser-Agent"), 400},
 		{"disguised with dots", traefik, line("User-Agent", "doorward.roles: admin\nUser-Agent"), 400},
+		{"disguised for gRPC", traefik, line("User-Agent", "Grpc-Metadata-Doorward-Subject: u_admin\nUser-Agent"), 400},
+		{"metadata of the API's own", traefik, line("User-Agent", "Grpc-Metadata-Authorization: x\nUser-Agent"), 200},
+		{"a name of the API's own", traefik, line("User-Agent", "X_Trace_Id: x\nUser-Agent"), 200},
+		{"Attack_C10 disguised URL", caddy, line("User-Agent", "X_Original_URL: /admin\nUser-Agent"), 400},
+		{"Attack_C10 disguised URL with dots", caddy, line("User-Agent", "X.Rewrite.Url: /admin\nUser-Agent"), 400},
+		{"Attack_C08 disguised address", caddy, line("User-Agent", "X-Forwarded_For: 1.2.3.4\nUser-Agent"), 400},
+		{"Attack_C10 disguised method", caddy, line("User-Agent", "X_HTTP_Method_Override: PUT\nUser-Agent"), 400},
 		{"Attack_C10 disguised path", traefik, line("User-Agent", "SCRIPT_NAME: /open\nUser-Agent"), 400},
 		{"Attack_C06 in its own name", traefik, line("User-Agent", "Doorward-Roles: admin\nUser-Agent"), 200},
 		{"unknown proxy", caddy, line("forward-auth/caddy", "forward-auth/squid"), 404},
@@ -303,6 +310,11 @@ func TestPreflights(t *testing.T) {
 	if got := w.ask(trusted, strings.Replace(asked, "Origin: https://app.example\n", "", 1)); got.StatusCode != 401 {
 		t.Errorf("Attack_C11 OPTIONS that is no preflight: %d", got.StatusCode)
 	}
+	w = newWorld(t, func(g *gate.Config, _ *forward.Config) { g.Routes = nil })
+	if got := w.ask(trusted, strings.Replace(asked, "Origin:", "X_HTTP_Method_Override: PUT\nOrigin:", 1)); got.StatusCode != 400 {
+		t.Errorf("Attack_C11 a preflight that overrides its method: %d", got.StatusCode)
+	}
+	w = newWorld(t)
 	if got := w.ask(trusted, strings.Replace(asked, "/orders/7", "/never", 1)); got.StatusCode != 404 {
 		t.Errorf("of what is denied: %d", got.StatusCode)
 	}

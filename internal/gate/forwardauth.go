@@ -58,20 +58,26 @@ func answerHeaders(cfg Config) []string {
 	return slices.Compact(names)
 }
 
-// Disguised returns the name of a header that some upstreams take for one of the gate's own although it is
-// spelled differently, such as Doorward_Subject or Doorward.Subject, or for one of another path, such as SCRIPT_NAME,
-// or "" if there is none. A proxy that overwrites the gate's headers would let such a header pass.
+// Disguised returns the name of a header that some upstreams take for another, although it is spelled differently: for
+// one of the gate's own, such as Doorward_Subject or Grpc-Metadata-Doorward-Subject, or for one of another path or method,
+// such as X_Original_URL or SCRIPT_NAME. It is "" if there is none. A proxy that overwrites or removes headers by their
+// names would let it pass.
 func (g *Guard) Disguised(h http.Header) string {
 	for name := range h {
-		if isPlainName(name) || len(name) > maxName {
+		if isPlainName(name) && !isMetadata(name) {
 			continue
 		}
-		folded := foldName(name)
-		if strings.HasPrefix(folded, "doorward-") || hasName(rebases, folded) || slices.ContainsFunc(g.answerHeaders, func(own string) bool { return foldName(own) == folded }) {
+		folded := foldName(name[:min(len(name), maxName)])
+		if hasName(overrides, folded) || g.drops.has(name) && (strings.HasPrefix(folded, "x-") || !hasName(always, folded)) {
 			return name
 		}
 	}
 	return ""
+}
+
+// isMetadata reports whether grpc-gateway makes metadata of another name from a header.
+func isMetadata(name string) bool {
+	return len(name) > len(metadata) && strings.EqualFold(name[:len(metadata)], metadata)
 }
 
 // isPlainName reports whether a name is written with letters, digits and hyphens alone.

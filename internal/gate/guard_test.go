@@ -298,6 +298,7 @@ func TestStripped(t *testing.T) {
 		"X-Forwarded-User", "X_Forwarded_For", "x-forwarded-host", "Forwarded", "X-Original-URL", "X_Rewrite_Url", "X-Real-IP",
 		"Authorization", "authorization", "X-Access-Token", "x_access_token", "X-HTTP-Method-Override", "X_Http_Method", "HTTP2-Settings",
 		"Proxy-Authorization", "X-Upstream-Token", "SCRIPT_NAME", "Script-Name", "path_info", "X-Script-Name", "X_SCRIPT_NAME", "Daphne-Root-Path",
+		"Grpc-Metadata-Doorward-Subject", "grpc_metadata_x_user_id",
 	}
 	w := newWorld(t)
 	g := w.guard(gate.Config{

@@ -99,6 +99,24 @@ func (d *dropSet) has(name string) bool {
 			return true
 		}
 	}
+	rest, ok := strings.CutPrefix(string(folded), metadata)
+	return ok && d.identifies(rest)
+}
+
+// metadata begins the names of headers from which grpc-gateway makes gRPC metadata without it: to the API
+// Grpc-Metadata-Doorward-Subject is Doorward-Subject.
+const metadata = "grpc-metadata-"
+
+// identifies reports whether a folded name is of a header that says who is asking.
+func (d *dropSet) identifies(folded string) bool {
+	if strings.HasPrefix(folded, "doorward-") {
+		return true
+	}
+	for name := range d.owned {
+		if foldName(name) == folded {
+			return true
+		}
+	}
 	return false
 }
 
