@@ -53,6 +53,8 @@ func ExampleVerifier_Verify() {
 	for _, token := range []string{exampleToken("ann", "orders:read"), exampleToken("ann", "orders:read") + "x"} {
 		claims, err := v.Verify(context.Background(), token)
 		switch {
+		case errors.Is(err, doorward.ErrNoKeys), errors.Is(err, doorward.ErrStale), errors.Is(err, doorward.ErrClock):
+			fmt.Println("try again later: this says nothing of the token") // so it comes first
 		case errors.Is(err, doorward.ErrExpired):
 			fmt.Println("log in again")
 		case err != nil:

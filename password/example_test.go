@@ -23,6 +23,7 @@ func Example() {
 		fmt.Println(err)
 	}
 	users["ada"] = hash
+	users["old"] = "$2a$04$nRqrlzTN1UBjWB6MzOUfK.uD1xodRgrRJnIVZjZHvvKhGZSirNm5a" // from a program before this one
 
 	// Somebody logs in.
 	login := func(name, text string) error {
@@ -31,16 +32,22 @@ func Example() {
 			return hasher.VerifyNothing(ctx, text) // as slow as a wrong password
 		}
 		rehash, err := hasher.Verify(ctx, hash, text)
-		if rehash {
-			users[name], err = hasher.Hash(ctx, text)
+		if rehash { // the password is right, and the hash an old one
+			stronger, err := hasher.Hash(ctx, text)
+			if err == nil && users[name] == hash { // in SQL: UPDATE … WHERE name = $1 AND hash = $2
+				users[name] = stronger
+			} // if not, the next login will do
 		}
 		return err
 	}
 	fmt.Println("right:", login("ada", "four unrelated words"))
+	old := users["old"]
+	fmt.Println("bcrypt:", login("old", "four unrelated words"), users["old"] != old)
 	fmt.Println("wrong:", errors.Is(login("ada", "five unrelated words"), password.ErrMismatch))
 	fmt.Println("no such user:", errors.Is(login("bob", "four unrelated words"), password.ErrMismatch))
 	// Output:
 	// right: <nil>
+	// bcrypt: <nil> true
 	// wrong: true
 	// no such user: true
 }

@@ -132,8 +132,10 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 
 // Verify reports whether hash was made from password: the error is nil if so and
 // ErrMismatch if not. hash is in any of the forms that [Recognize] reads. rehash
-// says that it is weaker than what Hash makes now; the caller hashes the password
-// again and stores that.
+// says that it is weaker than what Hash makes now, and is false with every error.
+// The caller then hashes the password again and stores that in the place of hash: only
+// if hash is still what is stored, or a change of password meanwhile would be undone, and
+// only if Hash had no error. Until then the old hash serves.
 //
 // The password is tried in NFC and then as it came, since other programs hash what
 // they get. No password of more than 72 bytes is right for a bcrypt hash, and none
