@@ -41,7 +41,7 @@ type Config struct {
 	// RequireClaims, since otherwise an ID token would pass for an access token.
 	Types []string
 	// RequireClaims are names of claims that must be present and not null, beside exp,
-	// sub, iss and aud.
+	// sub, iss and aud, and in a token of type at+jwt iat and jti.
 	RequireClaims []string
 
 	// Leeway is how far iat and nbf may lie in the future. 0 means 30 s; at most 5 min.
