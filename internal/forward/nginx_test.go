@@ -96,3 +96,32 @@ func TestWhatClientsOfNginxRead(t *testing.T) {
 		t.Errorf("%d refused requests reached the API", reached)
 	}
 }
+
+// Attack_C10: TestSendfileOfClients is about X-Accel-Redirect, by which the API has nginx open another path after the decision. Rack
+// before 2.2.20 lets the client write it.
+func TestSendfileOfClients(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	door := httptest.NewServer(w.asked)
+	t.Cleanup(door.Close)
+	reached := make(chan string, 10)
+	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		reached <- r.URL.Path
+		if r.URL.Path == "/open/x" && (r.Header.Get("X-Sendfile-Type") != "" || r.Header.Get("X-Accel-Mapping") != "") {
+			rw.Header().Set("X-Accel-Redirect", "/admin/x")
+		}
+	}))
+	t.Cleanup(api.Close)
+	front := proxytest.Nginx(t, door.URL, api.URL)
+	for name, value := range map[string]string{"X-Sendfile-Type": "X-Accel-Redirect", "X-Accel-Mapping": "/srv=/admin"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front+"/open/x", nil)
+		must(t, err)
+		req.Header.Set(name, value)
+		res, err := http.DefaultTransport.RoundTrip(req)
+		must(t, err)
+		must(t, res.Body.Close())
+		if path := <-reached; path != "/open/x" || len(reached) > 0 {
+			t.Errorf("%s: %s, and %d more", name, path, len(reached))
+		}
+	}
+}
