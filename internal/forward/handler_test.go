@@ -298,6 +298,17 @@ func TestStale(t *testing.T) {
 	}
 }
 
+// The header of tokens may have an underscore in its name: in other spellings it is disguised, in its own it is not.
+func TestTokenHeaderWithUnderscore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(g *gate.Config, _ *forward.Config) { g.TokenHeader = "access_token" })
+	for name, want := range map[string]int{"access_token": 200, "Access_Token": 200, "access.token": 400} {
+		if got := w.ask(trusted, strings.Replace(traefik, "Authorization: Bearer ", name+": ", 1)); got.StatusCode != want {
+			t.Errorf("%s: %d, want %d", name, got.StatusCode, want)
+		}
+	}
+}
+
 // TestPreflights pass without a token, for they carry none.
 func TestPreflights(t *testing.T) {
 	t.Parallel()

@@ -64,7 +64,7 @@ func answerHeaders(cfg Config) []string {
 // names would let it pass.
 func (g *Guard) Disguised(h http.Header) string {
 	for name := range h {
-		if isPlainName(name) && !isMetadata(name) {
+		if isPlainName(name) && !isMetadata(name) || g.isCredential(name) {
 			continue
 		}
 		folded := foldName(name[:min(len(name), maxName)])
@@ -73,6 +73,11 @@ func (g *Guard) Disguised(h http.Header) string {
 		}
 	}
 	return ""
+}
+
+// isCredential reports whether a token or a key comes under this very name, which may be written as access_token is.
+func (g *Guard) isCredential(name string) bool {
+	return strings.EqualFold(name, g.cfg.TokenHeader) || strings.EqualFold(name, g.cfg.KeyHeader)
 }
 
 // isMetadata reports whether grpc-gateway makes metadata of another name from a header.
