@@ -2,7 +2,6 @@
 package spool
 
 import (
-	"bytes"
 	"io"
 	"sync"
 	"time"
@@ -15,14 +14,14 @@ const room = 1 << 20
 const patience = time.Second
 
 // Spool is an [io.Writer] that never waits. It writes in a goroutine of its own, so that a pipe that nobody empties, or a
-// terminal that somebody has stopped, stops nothing else. Lines for which there is no room are lost, and counted.
+// terminal that somebody has stopped, stops nothing else. Lines that come while it writes are written together. Those for
+// which there is no room are lost, and counted.
 type Spool struct {
 	to  io.Writer
 	gap func(lost int)
 
-	mu    sync.Mutex // guards the next three
-	lines [][]byte   // that wait
-	size  int        // of all of them
+	mu    sync.Mutex // guards the next two
+	lines []byte     // that wait
 	lost  int        // lines that came after them
 
 	more, end, done chan struct{}
@@ -38,9 +37,8 @@ func New(to io.Writer, gap func(lost int)) *Spool {
 // Write takes one line. It may be called concurrently, and never fails.
 func (s *Spool) Write(line []byte) (int, error) {
 	s.mu.Lock()
-	if s.lost == 0 && s.size+len(line) <= room {
-		s.lines = append(s.lines, bytes.Clone(line))
-		s.size += len(line)
+	if s.lost == 0 && len(s.lines)+len(line) <= room {
+		s.lines = append(s.lines, line...)
 	} else {
 		s.lost++
 	}
@@ -63,27 +61,29 @@ func (s *Spool) Close() {
 
 func (s *Spool) run() {
 	defer close(s.done)
+	var written []byte // whose memory the next lines use
 	for {
 		select {
 		case <-s.more:
-			s.flush()
+			written = s.flush(written)
 		case <-s.end:
-			s.flush()
+			s.flush(written)
 			return
 		}
 	}
 }
 
-// flush writes what waits now.
-func (s *Spool) flush() {
+// flush writes what waits now, while the next lines wait in the memory of free. It returns what it has written.
+func (s *Spool) flush(free []byte) []byte {
 	s.mu.Lock()
 	lines, lost := s.lines, s.lost
-	s.lines, s.size, s.lost = nil, 0, 0
+	s.lines, s.lost = free[:0], 0
 	s.mu.Unlock()
-	for _, line := range lines {
-		_, _ = s.to.Write(line)
+	if len(lines) > 0 {
+		_, _ = s.to.Write(lines)
 	}
 	if lost > 0 {
 		s.gap(lost)
 	}
+	return lines
 }
