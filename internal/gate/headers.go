@@ -99,8 +99,7 @@ func (d *dropSet) has(name string) bool {
 			return true
 		}
 	}
-	rest, ok := strings.CutPrefix(string(folded), metadata)
-	return ok && d.identifies(rest)
+	return strings.HasPrefix(string(folded), metadata) && d.identifies(string(folded[len(metadata):]))
 }
 
 // metadata begins the names of headers from which grpc-gateway makes gRPC metadata without it: to the API
