@@ -69,14 +69,7 @@ func TestMemoryStoreServesIssuers(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { _ = there.Run(ctx) }()
-		attempt, err := here.Begin(t.Context(), "ada")
-		if err != nil {
-			t.Fatal(err)
-		}
-		set, err := here.Login(t.Context(), attempt, issuer.LoginRequest{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		set := login(t, here)
 		if err := here.Logout(t.Context(), set.AccessToken, issuer.Event{}); err != nil {
 			t.Fatal(err)
 		}
@@ -102,14 +95,7 @@ func TestMemoryStoreForAMonth(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		attempt, err := iss.Begin(t.Context(), "ada")
-		if err != nil {
-			t.Fatal(err)
-		}
-		set, err := iss.Login(t.Context(), attempt, issuer.LoginRequest{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		set := login(t, iss)
 		for range 2 {
 			time.Sleep(13 * 24 * time.Hour)
 			if set, err = iss.Refresh(t.Context(), set.RefreshToken, issuer.RefreshRequest{}); err != nil {
@@ -130,6 +116,20 @@ func TestMemoryStoreForAMonth(t *testing.T) {
 			t.Errorf("after a month: %v, want ErrSessionLapsed", err)
 		}
 	})
+}
+
+// login returns what ada gets when she logs in.
+func login(t *testing.T, iss *issuer.Issuer) issuer.TokenSet {
+	t.Helper()
+	attempt, err := iss.Begin(t.Context(), "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := iss.Login(t.Context(), attempt, issuer.LoginRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 func ExampleNewStore() {

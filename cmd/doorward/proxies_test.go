@@ -258,6 +258,9 @@ func (f *front) spoofed(t *testing.T) {
 		if seen == nil && got.status != 400 || seen != nil && len(seen.Header[http.CanonicalHeaderKey(name)]) > 0 {
 			t.Errorf("%s: %d, the API sees %v", name, got.status, seen)
 		}
+		if got, seen := f.send("GET", "/admin/users", bearing(f.alice, name, "/open/x")); got.status != 403 && got.status != 400 || seen != nil {
+			t.Errorf("%s opens a path: %d", name, got.status)
+		}
 	}
 	for _, name := range []string{"X-Forwarded-Method", "X-Original-Method", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"} {
 		got, seen := f.send("POST", "/read", bearing(f.alice, name, "GET"))
