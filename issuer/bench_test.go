@@ -50,7 +50,7 @@ func benchIssuer(b *testing.B, strict bool) *issuer.Issuer {
 	}
 	b.Cleanup(func() { _ = store.Close() })
 	cfg := issuer.Config{
-		Issuer: issuerURL, Store: store, MasterKey: masterKey, RefreshLimit: 1 << 40,
+		Issuer: issuerURL, Store: store, MasterKey: masterKey, RefreshLimit: 1 << 30,
 		Subjects: &people{byID: map[string]issuer.Subject{"ada": {Active: true, Scope: doorward.Scope{"orders:read"}}}},
 	}
 	if cfg.StrictRefresh = strict; !strict {

@@ -1,6 +1,7 @@
 package jwt_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -387,6 +388,10 @@ func TestHeaderExtra(t *testing.T) {
 	if ok, err := header.Extra("n", &text); !ok || err == nil {
 		t.Errorf("Extra(n) into a string = %v, %v, want an error", ok, err)
 	}
+	var object struct{ Exp int }
+	if ok, err := header.Extra("n", &object); !ok || err == nil {
+		t.Errorf("Extra(n) into an object = %v, %v, want an error", ok, err)
+	}
 	if ok, err := (jwt.Header{}).Extra("n", &n); ok || err != nil {
 		t.Errorf("Extra of no header = %v, %v", ok, err)
 	}
@@ -403,7 +408,7 @@ func TestDecodeMatchesNamesExactly_Attack_B02(t *testing.T) {
 		Exp   int `json:"exp,omitempty"`
 		Plain string
 	}
-	token := accepted(t, hs256(t, hsHeader, `{"Exp":99,"exp":1,"eXp":98,"SUB":"evil","sub":"x","plain":"evil","Plain":"good"}`), k)
+	token := accepted(t, hs256(t, hsHeader, `{"Exp":99,"exp":1,"eXp":98,"SUB":"evil","sub":"x","Plain":"good","plain":"evil"}`), k)
 	if err := token.Decode(&claims); err != nil || claims.Exp != 1 || claims.Sub != "x" || claims.Plain != "good" {
 		t.Errorf("decoded %+v, %v", claims, err)
 	}
@@ -415,7 +420,40 @@ func TestDecodeMatchesNamesExactly_Attack_B02(t *testing.T) {
 	if err := token.Decode(&raw); err != nil || string(raw) != string(token.Claims) {
 		t.Errorf("decoded %s, %v", raw, err)
 	}
+	var own ownDecoder
+	if err := token.Decode(&own); err != nil || string(own.seen) != string(token.Claims) {
+		t.Errorf("a type with an UnmarshalJSON of its own read %s, %v, want everything", own.seen, err)
+	}
 	if err := token.Decode(nil); err == nil {
 		t.Error("Decode(nil) succeeded")
+	}
+}
+
+// ownDecoder keeps what it is given, and has a field whose name resembles a claim.
+type ownDecoder struct {
+	Exp  int `json:"exp"`
+	seen []byte
+}
+
+func (d *ownDecoder) UnmarshalJSON(data []byte) error {
+	d.seen = bytes.Clone(data)
+	return nil
+}
+
+func TestReasonsOfTypes(t *testing.T) {
+	t.Parallel()
+	k := newKey(t, jwt.HS256)
+	for _, c := range []struct {
+		header, want string
+		types        []string
+	}{
+		{`{"alg":"HS256"}`, "it has no typ", []string{"JWT"}},
+		{`{"alg":"HS256","typ":"JOSE"}`, "its typ is not one of those accepted", []string{"JWT"}},
+		{`{"alg":"HS256","typ":"JWT"}`, "the caller accepts no type", nil},
+	} {
+		_, err := jwt.Verify(t.Context(), hs256(t, c.header, `{}`), k, c.types...)
+		if !errors.Is(err, jwt.ErrType) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want jwt.ErrType because %q", c.header, err, c.want)
+		}
 	}
 }

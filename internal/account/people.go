@@ -1,6 +1,6 @@
-// Package account keeps people: who may log in, with which password and in which
-// roles. It answers the issuer's question about a subject, and it is where
-// guessing passwords is made slow.
+// Package account keeps who may ask for tokens: [People] with a password and roles,
+// [Clients] with a secret, and the [APIKeys] of both. It answers the issuer's question
+// about a subject, and it is where guessing passwords is made slow.
 package account
 
 import (

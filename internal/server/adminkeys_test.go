@@ -115,8 +115,8 @@ func TestAdminAPIKeyBounds(t *testing.T) {
 		{map[string]any{"expires_in": 59}, 400, "invalid_request"},
 		{map[string]any{"expires_in": -60}, 400, "invalid_request"},
 		{map[string]any{"expires_in": 31622401}, 400, "invalid_request"},
-		{map[string]any{"expires_in": 1 << 62}, 400, "invalid_request"},
-		{map[string]any{"expires_in": 18446744073710}, 400, "invalid_request"}, // 0.4 s in nanoseconds that overflow
+		{map[string]any{"expires_in": int64(1 << 62)}, 400, "invalid_request"},
+		{map[string]any{"expires_in": int64(18446744073710)}, 400, "invalid_request"}, // 0.4 s in nanoseconds that overflow
 		{map[string]any{"expires_in": "never"}, 400, "invalid_request"},
 		{map[string]any{"expires_in": nil}, 400, "invalid_request"},
 	} {
