@@ -40,6 +40,7 @@ type corsPolicy struct {
 	methods string
 	headers map[string]bool // canonical
 	expose  string
+	refusal string // what a refusal exposes
 }
 
 // maxRequestHeaders bounds the list of headers in a preflight, in bytes.
@@ -70,6 +71,7 @@ func newCORSPolicy(c *CORS, methods []string) (*corsPolicy, error) {
 	}
 	p.methods = sortedList(slices.DeleteFunc(slices.Clone(methods), func(m string) bool { return m == http.MethodOptions }))
 	p.expose = sortedList(c.Expose)
+	p.refusal = sortedList(append(slices.Clone(c.Expose), "Retry-After", "WWW-Authenticate"))
 	names := c.Headers
 	if len(names) == 0 {
 		names = []string{"Authorization", "Content-Type"}
@@ -107,6 +109,14 @@ func (p *corsPolicy) answer(h http.Header, r *http.Request) {
 	}
 	if p.expose != "" {
 		h.Set("Access-Control-Expose-Headers", p.expose)
+	}
+}
+
+// refuse is answer for a refusal of the gate's own: a script reads all that it says.
+func (p *corsPolicy) refuse(h http.Header, r *http.Request) {
+	p.answer(h, r)
+	if h.Get("Access-Control-Allow-Origin") != "" {
+		h.Set("Access-Control-Expose-Headers", p.refusal)
 	}
 }
 

@@ -146,7 +146,7 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, v *Verdict, refus
 	h := w.Header()
 	addVary(h, v.Vary)
 	if v.rule != nil && v.rule.cors != nil {
-		v.rule.cors.answer(h, r)
+		v.rule.cors.refuse(h, r)
 	}
 	doorward.WriteRefusal(w, r, refusal)
 }
