@@ -1,29 +1,40 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/doorward/doorward/internal/endpoint"
 )
 
-// allowCookie refuses to set the cookie where a script of another application could use it.
+// allowCookie refuses to set the cookie where a script of another application could use it, and where no
+// browser would keep it: it is SameSite=Strict (RFC 6265bis §5.7), and would be gone at the first refresh.
 func (s *Server) allowCookie(r *http.Request) error {
 	if s.cfg.Upstream != nil {
 		return endpoint.InvalidRequest("there is no cookie mode in front of an upstream: its pages would share the origin of the cookie", nil)
 	}
-	return s.checkOrigin(r)
+	if err := s.checkOrigin(r); err != nil {
+		return err
+	}
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		return crossOrigin("the browser would not keep the cookie: the page is on another site than this address; use hosts of one site", errCrossSite)
+	}
+	return nil
 }
+
+var errCrossSite = errors.New("server: a page of another site asks for a cookie that is SameSite=Strict")
 
 // checkOrigin refuses a request that a page of another origin has made a browser send. It is for
 // requests that use the cookie, or whose answer sets it.
 func (s *Server) checkOrigin(r *http.Request) error {
 	if err := s.csrf.Check(r); err != nil {
-		return &endpoint.Failure{
-			Status: http.StatusForbidden, Code: "cross_origin",
-			Description: "a page of another origin may not use the cookie; cors.credentials allows it", Cause: err,
-		}
+		return crossOrigin("a page of another origin may not use the cookie; cors.credentials allows it", err)
 	}
 	return nil
+}
+
+func crossOrigin(description string, cause error) error {
+	return &endpoint.Failure{Status: http.StatusForbidden, Code: "cross_origin", Description: description, Cause: cause}
 }
 
 // refreshToken returns the one refresh token of a request, from its body or

@@ -166,6 +166,11 @@ func TestCORSCredentials(t *testing.T) {
 		w.do("POST", "/login", body, header("Origin", plainOrigin), header("Sec-Fetch-Site", site)).want(t, 403, "cross_origin")
 		w.do("POST", "/login", body, header("Origin", "https://evil.example"), header("Sec-Fetch-Site", site)).want(t, 403, "cross_origin")
 	}
+	// Allowed, but of another site, from where no browser keeps what is SameSite=Strict: http://localhost beside 127.0.0.1.
+	far := w.do("POST", "/login", body, header("Origin", cookieOrigin), header("Sec-Fetch-Site", "cross-site")).want(t, 403, "cross_origin")
+	if !strings.Contains(far.text("error_description"), "hosts of one site") || len(far.header.Values("Set-Cookie")) != 0 {
+		t.Errorf("%v %s", far.header, far.body)
+	}
 	w.do("POST", "/login", body, header("Origin", "http://"+w.address), func(r *http.Request) {}).want(t, 200, "")
 	delete(body, "cookie")
 	b := w.do("POST", "/login", body, header("Origin", plainOrigin), header("Sec-Fetch-Site", "cross-site")).want(t, 200, "")
