@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -78,6 +79,7 @@ func TestBrowserPage(t *testing.T) {
 	first.reads(t, "news", "Not logged in")
 	first.logIn(t, "not the password of alice")
 	first.reads(t, "refused", "the user name or the password is wrong")
+	first.await(t, "document.activeElement.name === 'password'") // where the next try begins, for whoever cannot see it
 	first.logIn(t, aliceSecret)
 	first.reads(t, "name", "alice")
 	first.reads(t, "roles", "editor")
@@ -113,6 +115,8 @@ func TestBrowserPage(t *testing.T) {
 		second.reads(t, "name", "alice")
 		first.reads(t, "name", "alice")
 	})
+	t.Run("somebody else logs in on another page", func(t *testing.T) { anotherLogin(t, first) })
+	t.Run("logout when somebody has cleared the cookies", func(t *testing.T) { clearedCookies(t, s, first) })
 	t.Run("it says why a session ended", func(t *testing.T) {
 		command(t, exitDone, "", "session", "revoke", "--user", "alice", "--data", s.dir)
 		first.await(t, "document.getElementById('call').click(), document.getElementById('news').textContent.includes('An administrator ended')")
@@ -144,6 +148,34 @@ func tenTabs(t *testing.T, b *chromium) {
 	for _, p := range tabs {
 		p.reads(t, "name", "alice")
 	}
+}
+
+// anotherLogin takes the cookie over, as a page of another origin does: no channel tells this one. It must not go on as
+// alice with the token of bob.
+func anotherLogin(t *testing.T, p *tab) {
+	p.hush(t)
+	p.evaluate(t, fmt.Sprintf(`fetch("https://%s/login", {
+		method: "POST", credentials: "include", headers: {"Content-Type": "application/json"},
+		body: JSON.stringify({username: "bob", password: %q, cookie: true}),
+	}).then(() => { window.taken = true }), ""`, authHost, aliceSecret))
+	p.await(t, "window.taken")
+	p.click(t, "call")
+	p.reads(t, "name", "bob")
+	if got := p.evaluate(t, "document.getElementById('answer').textContent"); strings.Contains(got, "your token is good") {
+		t.Errorf("a request of alice was sent as bob: %q", got)
+	}
+}
+
+// clearedCookies logs out where no cookie says who is there.
+func clearedCookies(t *testing.T, s *process, p *tab) {
+	p.clearCookies(t)
+	p.click(t, "leave")
+	p.reads(t, "news", "You are logged out.")
+	if out, _ := command(t, exitDone, "", "session", "list", "--user", "bob", "--json", "--data", s.dir); strings.TrimSpace(out) != "[]" {
+		t.Errorf("sessions of bob: %s", out)
+	}
+	p.logIn(t, aliceSecret)
+	p.reads(t, "name", "alice")
 }
 
 func (p *tab) logIn(t *testing.T, secret string) {
@@ -235,6 +267,7 @@ func serveAuthHost(t *testing.T) (*process, tls.Certificate) {
 	}
 	s := serve(t, filepath.Join(folder, "data"), "--config", config)
 	command(t, exitDone, aliceSecret, "user", "add", "alice", "--role", "editor", "--password-stdin", "--data", s.dir)
+	command(t, exitDone, aliceSecret, "user", "add", "bob", "--password-stdin", "--data", s.dir)
 	return s, cert
 }
 

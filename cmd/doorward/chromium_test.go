@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	devlog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -132,4 +134,11 @@ func (p *tab) reads(t *testing.T, id, text string) {
 func (p *tab) click(t *testing.T, id string) {
 	t.Helper()
 	p.do(t, chromedp.Click(chromedp.CSS("#"+id)))
+}
+
+func (p *tab) clearCookies(t *testing.T) {
+	t.Helper()
+	if _, err := chromedp.Call(p.ctx, network.ClearBrowserCookies, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -19,6 +19,7 @@ const reasons = {
 };
 
 session.addEventListener("in", async () => {
+  clear();
   measure();
   show("in");
   tell("Logged in");
@@ -30,7 +31,7 @@ session.addEventListener("refreshed", () => {
 });
 session.addEventListener("offline", () => tell("Doorward does not answer; trying again"));
 session.addEventListener("out", ({ detail: { reason } }) => {
-  for (const id of ["answer", "name", "roles", "sessions"]) find(id).replaceChildren();
+  clear();
   show("out");
   tell(reasons[reason] ?? (reason ? "The session has ended. Log in again." : "Not logged in"));
 });
@@ -42,6 +43,7 @@ find("out").addEventListener("submit", async (event) => {
     const refusal = await session.login(form.username.value, form.password.value);
     find("refused").textContent = refusal?.error_description ?? "";
     form.password.value = "";
+    form.password.focus();
   }, find("refused"));
 });
 
@@ -82,6 +84,11 @@ function row({ id, created_at: created, current }) {
   }, find("answer")));
   item.append(end);
   return item;
+}
+
+// Nothing of an earlier session stays on the page.
+function clear() {
+  for (const id of ["answer", "name", "refused", "roles", "sessions"]) find(id).replaceChildren();
 }
 
 function show(state) {

@@ -11,6 +11,7 @@ const margin = 5_000; // ms before the end at which a token is not sent any more
 export class Session extends EventTarget {
   #doorward;
   #token = "";
+  #session = ""; // whose token it is
   #ends = 0; // when the access token expires, by this machine's clock
   #life = 0; // ms from its making to its end
   #era = 0; // counts logins and logouts: what was asked in an earlier era is answered too late
@@ -55,27 +56,34 @@ export class Session extends EventTarget {
   }
 
   // Ends the session, here and in the other tabs. Throws if Doorward does not answer: then the session goes on.
+  // Where somebody has cleared the cookies, the access token ends it.
   async logout() {
-    const answer = await this.#post("/logout", {});
-    if (answer.status !== 204 && answer.status !== 400) throw new Error("Doorward did not end the session");
+    let answer = await this.#post("/logout", {});
+    if (answer.status === 401) {
+      const init = { method: "POST", signal: AbortSignal.timeout(timeout) };
+      answer = await this.#send(`${this.#doorward}/logout`, init, this.#token);
+    }
+    if (![204, 400, 401].includes(answer.status)) throw new Error("Doorward did not end the session");
     this.#tabs.postMessage("logout");
     this.#end("logout");
   }
 
   // As fetch, with the access token: renewed before it expires, and once after a 401. A body has to be one that can be
-  // sent twice: text, a form or a blob, not a stream.
+  // sent twice: text, a form or a blob, not a stream. No request is sent with the token of somebody who logged in after
+  // it was made.
   async fetch(url, init = {}) {
+    const era = this.#era;
     if (this.remaining < margin) await this.#refresh();
-    const sent = this.#token;
-    const answer = await this.#send(url, init);
+    const sent = era === this.#era ? this.#token : "";
+    const answer = await this.#send(url, init, sent);
     if (answer.status !== 401 || !sent) return answer;
     if (sent === this.#token) await this.#refresh();
-    return this.#send(url, init);
+    return era === this.#era ? this.#send(url, init, this.#token) : answer;
   }
 
-  #send(url, init) {
+  #send(url, init, token) {
     const headers = new Headers(init.headers);
-    if (this.#token) headers.set("Authorization", `Bearer ${this.#token}`);
+    if (token) headers.set("Authorization", `Bearer ${token}`);
     return fetch(url, { cache: "no-store", ...init, headers });
   }
 
@@ -116,6 +124,9 @@ export class Session extends EventTarget {
   }
 
   #accept({ access_token: token, expires_in: seconds }) {
+    const session = sessionOf(token);
+    if (this.#token && session !== this.#session) this.#begin(); // Somebody has logged in elsewhere, and the cookie is theirs.
+    this.#session = session;
     const known = this.#token !== "";
     this.#token = token;
     this.#life = seconds * 1000;
@@ -168,6 +179,11 @@ export class Session extends EventTarget {
       body: text ? JSON.parse(text) : {},
     };
   }
+}
+
+// The session that an access token is of.
+function sessionOf(token) {
+  return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).sid;
 }
 
 function pause(ms) {
