@@ -36,8 +36,8 @@ func newSeeing(t *testing.T) *seeing {
 		a.mu.Lock()
 		a.seen = append(a.seen, r)
 		a.mu.Unlock()
-		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-			echo(w)
+		if protocol := r.Header.Get("Upgrade"); protocol != "" {
+			echo(w, protocol)
 			return
 		}
 		body, _ := io.ReadAll(r.Body) // whole: an HTTP/1 server that answers before it has read may cut the rest off
@@ -47,14 +47,14 @@ func newSeeing(t *testing.T) *seeing {
 	return a
 }
 
-// echo changes the protocol, as RFC 6455 §1.3 does it, and says one thing in it.
-func echo(w http.ResponseWriter) {
+// echo changes the protocol, as RFC 6455 §1.3 does it, to whatever is asked for, and says one thing in it.
+func echo(w http.ResponseWriter, protocol string) {
 	conn, both, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	_, _ = both.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	_, _ = both.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + protocol + "\r\n" +
 		"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello")
 	_ = both.Flush()
 }
@@ -514,16 +514,21 @@ func isOpen(uri string) bool {
 func (f *front) webSocket(t *testing.T) {
 	for _, test := range []struct {
 		name, target, upgrade, token, origin string
-		want                                 string
+		want                                 string // empty: anything
 	}{
 		{"with a token", "/socket", "websocket", f.alice, "", "101"},
 		{"without", "/socket", "websocket", "", "", "401"},
 		{"from another origin", "/socket", "websocket", f.alice, "https://evil.example", "403"},
 		{"where no rule allows it", "/orders", "websocket", f.alice, "", "403"},
 		{"to h2c", "/socket", "h2c", f.alice, "", "200"},
+		{"to another protocol", "/open/x", "other", "", "", "200"},
+		{"to one of two", "/socket", "h2c\r\nUpgrade: websocket", f.alice, "", ""},
+		{"without its key", "/open/x", "websocket", "", "", ""},
+		{"without its key, in capitals", "/open/x", "WebSocket", "", "", ""},
 	} {
+		f.api.take()
 		lines := "GET " + test.target + " HTTP/1.1\r\nHost: x.example\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: " + test.upgrade + "\r\n"
-		if test.upgrade == "websocket" {
+		if strings.HasSuffix(test.upgrade, "websocket") && !strings.HasPrefix(test.name, "without its key") {
 			lines += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 		}
 		if test.token != "" {
@@ -533,8 +538,13 @@ func (f *front) webSocket(t *testing.T) {
 			lines += "Origin: " + test.origin + "\r\n"
 		}
 		status := f.conversation(t, lines+"\r\n")
-		if !strings.HasPrefix(status, test.want) || test.want == "" && strings.HasPrefix(status, "101") {
+		if !strings.HasPrefix(status, test.want) {
 			t.Errorf("%s: %s, want %s", test.name, status, test.want)
+		}
+		for _, seen := range f.api.take() {
+			if to := seen.Header["Upgrade"]; len(to) > 0 && (seen.URL.Path != "/socket" || len(to) != 1 || to[0] != "websocket") {
+				t.Errorf("%s: the API is asked for %q at %s", test.name, to, seen.URL)
+			}
 		}
 	}
 }

@@ -162,8 +162,8 @@ func tooMany(wait time.Duration, instead *doorward.Refusal) *doorward.Refusal {
 
 var noStore = []string{"no-store"}
 
-// isHandshake reports whether the client wants a WebSocket.
-func isHandshake(asked *http.Request) bool { return asked.Header.Get("Upgrade") != "" }
+// isHandshake reports whether the client wants a WebSocket, or another protocol.
+func isHandshake(asked *http.Request) bool { return len(asked.Header["Upgrade"]) > 0 }
 
 // nameEmpty lists the headers without a value in the header in which Envoy is told what to remove.
 func nameEmpty(answer http.Header) {

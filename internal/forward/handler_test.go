@@ -44,7 +44,8 @@ X-Forwarded-Uri: /orders/7?x=1
 
 `
 
-// Traefik: writeHeader and forwardedPort in pkg/middlewares/auth/forward.go, v3.7.9, with trustForwardHeader: false.
+// Traefik: writeHeader and forwardedPort in pkg/middlewares/auth/forward.go, v3.7.13, with trustForwardHeader: false, and the same
+// as a real one of that version sent it.
 const traefik = `GET /auth/forward-auth/traefik HTTP/1.1
 Host: 127.0.0.1:8080
 User-Agent: curl/8
@@ -258,6 +259,9 @@ func TestQuestionsThatContradict(t *testing.T) {
 		{"Attack_C18 WebSocket from elsewhere", traefik, line("Uri: /orders/7?x=1", "Uri: /socket\nSec-WebSocket-Key: x\nOrigin: https://evil.example"), 403},
 		{"Attack_C18 WebSocket from here", traefik, line("Uri: /orders/7?x=1", "Uri: /socket\nSec-WebSocket-Key: x\nOrigin: https://api.example.com"), 200},
 		{"Attack_C18 another protocol", caddy, line("Uri: /orders/7?x=1", "Uri: /socket\nUpgrade: h2c"), 403},
+		{"Attack_C18 another protocol with the key of a WebSocket", caddy, line("Uri: /orders/7?x=1", "Uri: /socket\nUpgrade: h2c\nSec-WebSocket-Key: x"), 403},
+		{"Attack_C18 two protocols", caddy, line("Uri: /orders/7?x=1", "Uri: /socket\nUpgrade: websocket\nUpgrade: h2c\nSec-WebSocket-Key: x"), 403},
+		{"Attack_C18 no protocol, then another", caddy, line("Uri: /orders/7?x=1", "Uri: /socket\nUpgrade:\nUpgrade: h2c"), 403},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			changed := test.change(test.question)

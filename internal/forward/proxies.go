@@ -111,8 +111,8 @@ func (p *proxy) read(r *http.Request, rest string) (*http.Request, error) {
 	}
 	asked := r.WithContext(r.Context())
 	asked.Method, asked.URL, asked.Host, asked.RequestURI = method, u, host, uri
-	// Proxies keep Upgrade to themselves, but not what else belongs to a handshake (RFC 6455 §4.1).
-	if _, wanted := r.Header["Sec-Websocket-Key"]; wanted {
+	// Most proxies keep Upgrade to themselves, but not what else belongs to a handshake (RFC 6455 §4.1).
+	if _, wanted := r.Header["Sec-Websocket-Key"]; wanted && len(r.Header["Upgrade"]) == 0 {
 		asked.Header["Upgrade"] = []string{"websocket"}
 	}
 	return asked, nil

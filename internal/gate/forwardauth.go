@@ -99,7 +99,8 @@ func isPlainName(name string) bool {
 // may begin: the rule must allow it, and no page of another origin may ask for it. It refuses every
 // upgrade to another protocol, since forward-auth never sees the connection.
 func (g *Guard) Handshake(v *Verdict, r *http.Request) *doorward.Refusal {
-	if !v.Route.WebSocket || v.Preflight || r.Method != http.MethodGet || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+	wished := r.Header["Upgrade"]
+	if !v.Route.WebSocket || v.Preflight || r.Method != http.MethodGet || len(wished) != 1 || !strings.EqualFold(wished[0], "websocket") {
 		return noSocket()
 	}
 	return g.foreignOrigin(v, r)
