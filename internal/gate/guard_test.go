@@ -156,6 +156,10 @@ func TestRefusedConfigurations(t *testing.T) {
 		{"role of the public", routes(w, gate.Route{Path: "/a", Access: gate.AccessPublic, Roles: []string{"x"}}), "access"},
 		{"empty role", routes(w, gate.Route{Path: "/a", Roles: []string{""}}), "empty"},
 		{"forwarding without a name", routes(w, gate.Route{Path: "/a", ForwardToken: true}), "name"},
+		{"token and dialect in one header", gate.Config{
+			Issuer: w.Issuer, Audience: ordersName, Routes: []gate.Route{{Path: "/a", ForwardToken: true}},
+			Token: &gate.Dialect{Header: "Authorization", Secret: secret},
+		}, "cannot both be in Authorization"},
 		{"foreign Authorization behind a token", routes(w, gate.Route{Path: "/a", ForwardAuthorization: true}), "public"},
 		{"names of one header", gate.Config{Issuer: w.Issuer, Names: gate.Names{Subject: "X-User", Username: "x_user"}}, "x_user"},
 		{"name of HTTP's", gate.Config{Issuer: w.Issuer, Names: gate.Names{Subject: "content-length"}}, "content-length"},
@@ -195,6 +199,17 @@ func TestRefusedConfigurations(t *testing.T) {
 				t.Errorf("%v, want %q in it", err, test.want)
 			}
 		})
+	}
+}
+
+// TestVary checks that whatever may hold a credential is named, so that no cache hands on what it opened.
+func TestVary_Attack_C19(t *testing.T) {
+	t.Parallel()
+	g := newWorld(t).guard(gate.Config{TokenHeader: "X-Access-Token", TokenCookie: "token", KeyHeader: "X-Api-Key", Routes: []gate.Route{{Path: "/open", Access: gate.AccessPublic}}})
+	for path, want := range map[string]string{"/x": "Authorization, X-Access-Token, Cookie, X-Api-Key", "/open": ""} {
+		if v := g.Decide(ask(t, http.MethodGet, path)); v.Vary != want {
+			t.Errorf("%s depends on %q, want %q", path, v.Vary, want)
+		}
 	}
 }
 

@@ -81,6 +81,11 @@ func TestPaths(t *testing.T) {
 		{name: "no UTF-8", target: "/public/%ff", status: 400},
 		{name: "wide letters", target: "/%ef%bd%81dmin", status: 400},
 		{name: "wide slash", target: "/public%ef%bc%8fadmin", status: 400},
+		{name: "wide parameter", target: "/admin%ef%bc%9bx", status: 400},
+		{name: "wide percent sign", target: "/%ef%bc%8561dmin", status: 400},
+		{name: "wide question mark", target: "/admin%ef%bc%9f", status: 400},
+		{name: "wide fragment", target: "/admin%ef%bc%83", status: 400},
+		{name: "wide backslash", target: "/public%ef%bc%bcadmin", status: 400},
 		{name: "wide dots", target: "/public/%ef%bc%8e%ef%bc%8e/admin", status: 400},
 		{name: "letter without dot", target: "/adm%c4%b1n", status: 400},
 		{name: "not seen", target: "/ad%e2%80%8bmin", status: 400},
@@ -102,6 +107,7 @@ func TestPaths(t *testing.T) {
 		{name: "raw dots", target: "/raw/a/%2e%2e/b", status: 400},
 		{name: "raw dots behind a parameter", target: "/raw/a/..;x/b", status: 400},
 		{name: "raw NUL", target: "/raw/a;%00", status: 400},
+		{name: "raw long", target: "/raw//" + strings.Repeat("a", 8<<10), status: 400},
 		{name: "long", target: "/public/" + strings.Repeat("a", 8<<10), status: 400},
 	}
 	for _, test := range tests {
@@ -109,7 +115,7 @@ func TestPaths(t *testing.T) {
 			t.Parallel()
 			v := g.Decide(ask(t, http.MethodGet, test.target))
 			if got := status(v); got != test.status {
-				t.Fatalf("%s: %d, want %d", test.target, got, test.status)
+				t.Fatalf("%.200s: %d, want %d", test.target, got, test.status)
 			}
 			want := test.path
 			if want == "" {
