@@ -260,6 +260,8 @@ func TestQuestionsThatContradict(t *testing.T) {
 		{"Attack_C18 WebSocket from here", traefik, line("Uri: /orders/7?x=1", "Uri: /socket\nSec-WebSocket-Key: x\nOrigin: https://api.example.com"), 200},
 		{"Attack_C18 another protocol", caddy, line("Uri: /orders/7?x=1", "Uri: /socket\nUpgrade: h2c"), 403},
 		{"Attack_C18 another protocol with the key of a WebSocket", caddy, line("Uri: /orders/7?x=1", "Uri: /socket\nUpgrade: h2c\nSec-WebSocket-Key: x"), 403},
+		{"Attack_C18 a WebSocket without its key", envoy, line("content-length", "upgrade: websocket\ncontent-length"), 403},
+		{"Attack_C18 a WebSocket that may be, without its key", envoy, line("orders/7?x=1 HTTP/1.1", "socket HTTP/1.1\nupgrade: websocket"), 200},
 		{"Attack_C18 two protocols", caddy, line("Uri: /orders/7?x=1", "Uri: /socket\nUpgrade: websocket\nUpgrade: h2c\nSec-WebSocket-Key: x"), 403},
 		{"Attack_C18 no protocol, then another", caddy, line("Uri: /orders/7?x=1", "Uri: /socket\nUpgrade:\nUpgrade: h2c"), 403},
 	} {
