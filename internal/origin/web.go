@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // CheckWeb refuses a text that no browser ever sends as Origin (RFC 6454 §6.2). In a setting it would
@@ -16,6 +17,8 @@ func CheckWeb(origin string) error {
 		return errors.New("name each origin; there are no patterns")
 	case err != nil || u.Host == "" || u.User != nil || !strings.EqualFold(u.Scheme+"://"+u.Host, origin):
 		return errors.New("want scheme, host and port alone, such as https://app.example.com")
+	case strings.ContainsFunc(origin, func(r rune) bool { return r > unicode.MaxASCII }):
+		return errors.New("want the host in its xn-- form, as browsers send it")
 	case strings.ToLower(origin) != origin:
 		return errors.New("want lower case, as browsers send it")
 	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80", strings.HasSuffix(origin, ":"):

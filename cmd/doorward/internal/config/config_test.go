@@ -80,7 +80,7 @@ insecure_http: false
 server: {prefix: /auth, drain: 5s}
 login: {token_field: token, page: /login.html, hosts: [app.example.com, "app.example.com:8443"]}
 cors:
-  origins: ["https://app.example.com"]
+  origins: ["https://app.example.com", "capacitor://localhost"]
   credentials: ["https://app.example.com:8443"]
 tokens: {header: x-access-token, username: false, cookie: app_token}
 api_keys: {header: X-API-Key}
@@ -244,7 +244,7 @@ func TestAttack_H12(t *testing.T) {
 		{name: "origin with path", file: "cors:\n  origins:\n    - https://a.example\n    - https://b.example/\n", want: ":4:7: cors.origins: want scheme, host and port alone"},
 		{name: "origin in capitals", file: "cors: {origins: ['https://A.example']}\n", want: "cors.origins: want lower case"},
 		{name: "origin with the port of its scheme", env: []string{"DOORWARD_CORS_ORIGINS=https://a.example,https://b.example:443"}, want: "DOORWARD_CORS_ORIGINS: want it without the port"},
-		{name: "origin of another scheme", file: "cors: {origins: ['ftp://a.example']}\n", want: "cors.origins: want origins of https or http"},
+		{name: "origin in other letters", file: "cors: {origins: ['https://bücher.example']}\n", want: ":1:18: cors.origins: want the host in its xn-- form"},
 		{name: "origins as text", file: "cors: {origins: 'https://a.example'}\n", want: "want a list"},
 		{name: "prefix", file: "server: {prefix: auth/}\n", want: "server.prefix: want a path"},
 		{name: "prefix with a space", file: "server: {prefix: /a b}\n", want: "server.prefix: want a path"},
@@ -259,6 +259,8 @@ func TestAttack_H12(t *testing.T) {
 		{name: "upstream named as the issuer", file: "upstream: http://127.0.0.1:5000\nupstream.audience: http://127.0.0.1:8080\n", want: "upstream.audience: must not be the issuer"},
 		{name: "forwarding without a name", file: "upstream: http://127.0.0.1:5000\nroutes:\n  - {path: /a, forward_token: true}\n", want: ":3:5: routes.forward_token: /a: a token that is forwarded is for upstream.audience", hint: "audiences: [orders]"},
 		{name: "forwarding to a name nobody can ask for", file: "upstream: http://127.0.0.1:5000\nupstream.audience: api\naudiences: [orders]\nroutes:\n  - {path: /a}\n  - {path: /b, forward_token: true}\n", want: ":6:5: routes.forward_token: /b: a token"},
+		{name: "login page that nobody is sent to", file: "upstream: http://127.0.0.1:5000\nlogin.page: /login.html\n", want: ":2:13: login.page: means nothing without trusted_proxies"},
+		{name: "login hosts of no page", file: "login: {hosts: [app.example.com]}\n", want: "login.hosts: means nothing without trusted_proxies"},
 		{name: "token of no upstream", file: "upstream.token: {header: x-t, secret_file: s}\n", want: "upstream.token: means nothing without upstream"},
 		{name: "token without secret", file: "upstream: http://127.0.0.1:5000\nupstream.token: {header: x-t}\n", want: "upstream.token: header and secret_file are required"},
 		{name: "token with a key pair", file: "upstream.token: {alg: RS256}\n", want: ":1:23: upstream.token.alg: want HS256, HS384 or HS512"},

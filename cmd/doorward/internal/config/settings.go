@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/doorward/doorward/internal/origin"
 )
 
 // Setting is one thing that can be configured.
@@ -195,11 +197,11 @@ var baseSettings = []Setting{
 	},
 	{
 		Key: "cors.origins", Usage: "origins whose scripts may call the API with a token",
-		bind: func(c *Config) value { return list{&c.CORSOrigins, isOrigin} },
+		bind: func(c *Config) value { return list{&c.CORSOrigins, origin.CheckWeb} },
 	},
 	{
 		Key: "cors.credentials", Usage: "origins whose scripts may use cookie mode",
-		bind: func(c *Config) value { return list{&c.CORSCredentials, isOrigin} },
+		bind: func(c *Config) value { return list{&c.CORSCredentials, origin.CheckWeb} },
 	},
 	{
 		Key: "tokens.header", Usage: "a header that may carry the access token, such as x-access-token",

@@ -79,16 +79,6 @@ func isIssuer(s string) error {
 	return nil
 }
 
-func isOrigin(s string) error {
-	if err := origin.CheckWeb(s); err != nil {
-		return err
-	}
-	if !strings.HasPrefix(s, "https://") && !strings.HasPrefix(s, "http://") {
-		return errors.New("want origins of https or http, such as https://app.example.com")
-	}
-	return nil
-}
-
 var (
 	prefixForm = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
 	roleForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9_.:-]{0,63}$`)
