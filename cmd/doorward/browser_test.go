@@ -90,6 +90,7 @@ func TestBrowserPage(t *testing.T) {
 	second := b.open(t, pageURL)
 	second.reads(t, "name", "alice")
 
+	t.Run("back from the login page", func(t *testing.T) { returns(t, first) })
 	t.Run("ten tabs at once", func(t *testing.T) { tenTabs(t, b) })
 	t.Run("a token is renewed before it expires", func(t *testing.T) { second.reads(t, "news", "renewed") })
 	t.Run("a refused token is renewed once", func(t *testing.T) {
@@ -128,6 +129,26 @@ func TestBrowserPage(t *testing.T) {
 		p.reads(t, "name", "alice")
 		b.open(t, tryURL).reads(t, "name", "alice")
 	})
+}
+
+// returns runs the lines of docs/gate.md that send a browser back from the login page, which must stay on its host.
+func returns(t *testing.T, p *tab) {
+	lines := block(t, "../../docs/gate.md", "js")
+	for to, want := range map[string]string{
+		"": pageURL, "/orders?id=1": pageURL + "orders?id=1", pageURL + "orders": pageURL + "orders", "@evil.example": pageURL + "@evil.example",
+		"//evil.example": "/", `/\evil.example`: "/", `\\evil.example`: "/", "/\t/evil.example": "/", " //evil.example": "/", "/\n/evil.example": "/",
+		"https://evil.example/": "/", "https:evil.example": pageURL + "evil.example", "http://" + pageHost + "/": "/", pageURL[:len(pageURL)-1] + "@evil.example/": "/",
+		pageURL[:len(pageURL)-1] + ".evil.example/": "/", "javascript:alert(1)": "/", "java\tscript:alert(1)": "/", "data:text/html,x": "/", "blob:" + pageURL + "1": "/",
+	} {
+		got := p.evaluate(t, fmt.Sprintf(`(() => {
+			let gone;
+			(location => { %s })({origin: window.location.origin, search: "?" + new URLSearchParams({return_to: %q}), replace: to => { gone = to }});
+			return gone;
+		})()`, lines, to))
+		if got != want {
+			t.Errorf("return_to %q leads to %q, want %q", to, got, want)
+		}
+	}
 }
 
 // tenTabs opens ten tabs in one moment: all of them refresh the one cookie.
