@@ -86,7 +86,7 @@ func (p *corsPolicy) answers(methods []string) corsAnswers {
 // write sets the CORS headers of an answer, whatever it will be. Vary is set for
 // every origin and for none, so that a cache never hands one origin's answer to
 // another. It reports whether it has answered: a preflight from an origin that is
-// allowed needs no endpoint and no token.
+// allowed needs no token, and no endpoint, so that the script reads the 404 of a wrong address.
 func (p *corsPolicy) write(w http.ResponseWriter, r *http.Request, res *resource) bool {
 	if len(p.kinds) == 0 {
 		return false
@@ -95,13 +95,13 @@ func (p *corsPolicy) write(w http.ResponseWriter, r *http.Request, res *resource
 	origin, once := endpoint.SingleHeader(r.Header, "Origin")
 	kind, ok := p.kinds[origin]
 	switch {
-	case !once || !ok, preflight && len(res.allow) == 0:
+	case !once || !ok:
 		w.Header().Set("Vary", "Origin")
 		return false
-	case preflight:
+	case preflight && len(res.allow) > 0:
 		res.cors[kind].HandlerFunc(w, r)
 		return true
 	}
 	p.actual[kind].HandlerFunc(w, r)
-	return false
+	return preflight
 }
