@@ -122,6 +122,7 @@ func TestBrowserPage(t *testing.T) {
 		command(t, exitDone, "", "session", "revoke", "--user", "alice", "--data", s.dir)
 		first.await(t, "document.getElementById('call').click(), document.getElementById('news').textContent.includes('An administrator ended')")
 	})
+	t.Run("it says how long to wait", func(t *testing.T) { toldToWait(t, first) })
 	t.Run("as it stands, without TLS", func(t *testing.T) {
 		p := b.open(t, tryURL)
 		p.reads(t, "news", "Not logged in")
@@ -185,6 +186,34 @@ func anotherLogin(t *testing.T, p *tab) {
 	if got := p.evaluate(t, "document.getElementById('answer').textContent"); strings.Contains(got, "your token is good") {
 		t.Errorf("a request of alice was sent as bob: %q", got)
 	}
+}
+
+// toldToWait logs in as somebody whose password was guessed at, and starts while refreshes are refused for a moment.
+func toldToWait(t *testing.T, p *tab) {
+	p.evaluate(t, fmt.Sprintf(`(async () => {
+		for (let status = 0; status !== 429;) {
+			({ status } = await fetch("https://%s/login", {
+				method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({username: "carol", password: "guess"}),
+			}));
+		}
+		document.getElementById("out").username.value = "carol";
+		document.getElementById("out").password.value = "guess";
+		document.querySelector("#out button").click();
+	})(), ""`, authHost))
+	p.reads(t, "refused", "wait, then try again (10 min)")
+	p.logIn(t, aliceSecret)
+	p.reads(t, "name", "alice")
+	p.evaluate(t, `(() => {
+		const real = window.fetch;
+		window.fetch = async (url, init) => {
+			if (!String(url).endsWith("/refresh")) return real(url, init);
+			window.fetch = real;
+			return new Response("{}", {status: 429, headers: {"Retry-After": "2"}});
+		};
+		return "";
+	})()`)
+	p.reads(t, "news", "trying again in 2 s")
+	p.await(t, "document.getElementById('news').firstChild.textContent.includes('renewed')")
 }
 
 // clearedCookies logs out where no cookie says who is there.

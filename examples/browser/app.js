@@ -29,7 +29,9 @@ session.addEventListener("refreshed", () => {
   measure();
   tell("Access token renewed");
 });
-session.addEventListener("offline", () => tell("Doorward does not answer; trying again"));
+session.addEventListener("offline", ({ detail: { wait } }) => {
+  tell(wait ? `Doorward is busy; trying again in ${span(wait)}` : "Doorward does not answer; trying again");
+});
 session.addEventListener("out", ({ detail: { reason } }) => {
   clear();
   show("out");
@@ -41,7 +43,7 @@ find("out").addEventListener("submit", async (event) => {
   const form = event.target;
   await busy(form.querySelector("button"), async () => {
     const refusal = await session.login(form.username.value, form.password.value);
-    find("refused").textContent = refusal?.error_description ?? "";
+    find("refused").textContent = refusal ? plain(refusal) : "";
     form.password.value = "";
     form.password.focus();
   }, find("refused"));
@@ -102,6 +104,14 @@ function tell(text) {
   line.prepend(element("time", new Date().toLocaleTimeString()));
   find("news").prepend(line);
   while (find("news").children.length > 4) find("news").lastChild.remove();
+}
+
+function plain({ error_description: text, retryAfter: wait }) {
+  return wait ? `${text} (${span(wait)})` : text;
+}
+
+function span(ms) {
+  return ms < 120_000 ? `${Math.ceil(ms / 1000)} s` : `${Math.ceil(ms / 60_000)} min`;
 }
 
 function measure() {

@@ -19,7 +19,7 @@ export class Session extends EventTarget {
   #timer = 0;
   #tabs = new BroadcastChannel("doorward");
 
-  // Of events: "in", "out" with detail {reason}, "refreshed", "offline".
+  // Of events: "in", "out" with detail {reason}, "refreshed", "offline" with detail {wait}: the ms that it was told to wait.
   constructor(doorward) {
     super();
     this.#doorward = doorward;
@@ -45,10 +45,10 @@ export class Session extends EventTarget {
     return this.#renew();
   }
 
-  // Logs in; the answer is null, or the error in Doorward's form.
+  // Logs in; the answer is null, or the error in Doorward's form, with retryAfter: the ms to wait, or 0.
   async login(username, password) {
     const answer = await this.#post("/login", { username, password, cookie: true });
-    if (answer.status !== 200) return answer.body;
+    if (answer.status !== 200) return { ...answer.body, retryAfter: answer.retryAfter };
     this.#begin();
     this.#tabs.postMessage("login");
     this.#accept(answer.body);
@@ -106,6 +106,7 @@ export class Session extends EventTarget {
       if (answer.status === 200) return this.#accept(answer.body);
       if (answer.status !== 0 && answer.status !== 429 && answer.status < 500) return this.#end(answer.body.reason ?? "");
       if (tried === patience) throw new Error("Doorward does not answer");
+      if (answer.retryAfter) this.#tell("offline", { wait: answer.retryAfter });
       await pause(Math.max(answer.retryAfter ?? 0, 500 * 2 ** tried * (0.5 + Math.random())));
       if (era !== this.#era) return;
     }
@@ -118,7 +119,7 @@ export class Session extends EventTarget {
       await this.#refresh();
     } catch {
       if (era !== this.#era) return;
-      this.#tell("offline");
+      this.#tell("offline", { wait: 0 });
       this.#plan(10_000);
     }
   }
@@ -175,7 +176,7 @@ export class Session extends EventTarget {
     const text = await answer.text();
     return {
       status: answer.status,
-      retryAfter: 1000 * Number(answer.headers.get("Retry-After") ?? 0),
+      retryAfter: 1000 * Number(answer.headers.get("Retry-After")) || 0, // A proxy may write a date.
       body: text ? JSON.parse(text) : {},
     };
   }
