@@ -257,10 +257,17 @@ func TestIdentity(t *testing.T) {
 	if again.Get("Doorward-Assertion") != h.Get("Doorward-Assertion") || again.Get("Authorization") != h.Get("Authorization") {
 		t.Error("signed again for the same access token")
 	}
-	odd := http.Header{}
-	must(t, g.SetIdentity(odd, g.Decide(ask(t, "GET", "/x", bearer(w.token("u_odd"))...)).Claims))
-	if got := odd.Get("x-remote_user"); got != "zo%C3%AB 100%25,%C2%A0x" {
-		t.Errorf("a name beyond ASCII is told as %q", got)
+	for id, want := range map[string]string{"u_odd": "zo%C3%AB 100%25,%C2%A0x", "u_line": "x%0D%0ADoorward-Roles: admin%09%7F"} {
+		odd := http.Header{}
+		must(t, g.SetIdentity(odd, g.Decide(ask(t, "GET", "/x", bearer(w.token(id))...)).Claims))
+		if got := odd.Get("x-remote_user"); got != want {
+			t.Errorf("the name of %s is told as %q, want %q", id, got, want)
+		}
+	}
+	nameless := http.Header{}
+	must(t, w.guard(gate.Config{}).SetIdentity(nameless, v.Claims))
+	if nameless.Get("Doorward-Subject") != "u_alice" || nameless["Doorward-Assertion"] != nil {
+		t.Errorf("an upstream without a name, which no assertion can be for, is told %v", nameless)
 	}
 }
 
@@ -313,11 +320,11 @@ func TestStripped(t *testing.T) {
 		"X-Forwarded-User", "X_Forwarded_For", "x-forwarded-host", "Forwarded", "X-Original-URL", "X_Rewrite_Url", "X-Real-IP",
 		"Authorization", "authorization", "X-Access-Token", "x_access_token", "X-HTTP-Method-Override", "X_Http_Method", "HTTP2-Settings",
 		"Proxy-Authorization", "X-Upstream-Token", "SCRIPT_NAME", "Script-Name", "path_info", "X-Script-Name", "X_SCRIPT_NAME", "Daphne-Root-Path",
-		"Grpc-Metadata-Doorward-Subject", "grpc_metadata_x_user_id",
+		"Grpc-Metadata-Doorward-Subject", "grpc_metadata_x_user_id", strings.Repeat("x", 128),
 	}
 	w := newWorld(t)
 	g := w.guard(gate.Config{
-		TokenHeader: "x-access-token", Names: gate.Names{Subject: "X-User-Id"},
+		TokenHeader: "x-access-token", Names: gate.Names{Subject: "X-User-Id", Scope: strings.Repeat("x", 128)}, // the longest
 		Token:  &gate.Dialect{Header: "X-Upstream-Token", Secret: []byte("abcdefghijklmnopqrstuvwxyz012345")},
 		Routes: []gate.Route{{Path: "/x", Methods: []string{"GET"}}},
 	})

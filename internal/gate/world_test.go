@@ -40,6 +40,7 @@ var everybody = people{
 	"u_alice": {Active: true, Name: "alice", Roles: []string{"staff"}, Scope: doorward.Scope{"reports:read", "reports:write"}},
 	"u_admin": {Active: true, Name: "admin", Roles: []string{"admin", "staff"}},
 	"u_odd":   {Active: true, Name: "zoë 100%,\u00a0x"},
+	"u_line":  {Active: true, Name: "x\r\nDoorward-Roles: admin\t\x7f"},
 }
 
 // world is an issuer on a store of its own, which follows the store until the test ends.
