@@ -94,7 +94,7 @@ var verdicts = []verdict{
 	{ErrNoToken, "no_token", 401, codeMissing, "a token is required"},
 	{ErrTwoTokens, "two_tokens", 400, codeRequest, "more than one token in the request"},
 	{ErrTooLarge, "too_large", 413, codeTooLarge, "the body is too large"},
-	{ErrCrossOrigin, "cross_origin", 403, codeCrossOrigin, "a page of another site sent this request"},
+	{ErrCrossOrigin, "cross_origin", 403, codeCrossOrigin, "a page of another origin sent this request"},
 	{ErrRequest, "bad_request", 400, codeRequest, "malformed credentials"},
 	{ErrExpired, "expired", 401, codeToken, textExpired},
 	{ErrRevoked, "revoked", 401, codeToken, textEnded},

@@ -80,6 +80,9 @@ func TestBrowserPage(t *testing.T) {
 	first.logIn(t, "not the password of alice")
 	first.reads(t, "refused", "the user name or the password is wrong")
 	first.await(t, "document.activeElement.name === 'password'") // where the next try begins, for whoever cannot see it
+	first.evaluate(t, `new MutationObserver(() => { window.said = (window.said ?? 0) + 1 }).observe(document.getElementById("refused"), {childList: true}), ""`)
+	first.logIn(t, "not the password of alice")
+	first.await(t, "window.said === 2 && document.getElementById('refused').textContent !== ''") // taken away, and said again
 	first.logIn(t, aliceSecret)
 	first.reads(t, "name", "alice")
 	first.reads(t, "roles", "editor")

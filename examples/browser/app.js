@@ -41,6 +41,7 @@ session.addEventListener("out", ({ detail: { reason } }) => {
 find("out").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
+  find("refused").replaceChildren(); // The same words once more would not be read out.
   await busy(form.querySelector("button"), async () => {
     const refusal = await session.login(form.username.value, form.password.value);
     find("refused").textContent = refusal ? plain(refusal) : "";
