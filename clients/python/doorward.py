@@ -546,10 +546,7 @@ class _Judge:
         self.issuer, self.audience = issuer, audience
         self._place = functools.partial(_Place, context=context)
         self._keys_place = self._place(keys_url or issuer.rstrip("/") + "/.well-known/jwks.json")
-        self._lock, self._keys = threading.Lock(), None
-        if hasattr(os, "register_at_fork"):
-            held = weakref.ref(self)
-            os.register_at_fork(after_in_child=lambda: held() and held()._forked())
+        self._keys, self._process, self._locks = None, None, {}  # a child process has no threads, and nobody to open its parent's locks
 
     def verify(self, token):
         """The claims of a token. Raises Refused, which says why."""
@@ -598,19 +595,17 @@ class _Judge:
         return functools.partial(_flask, self, {"optional": optional, "scope": scope, "role": role, "within": within})
 
     def _start(self):
-        if self._keys is None:
-            with self._lock:
-                if self._keys is None:
+        process = os.getpid()  # and no hook of os.fork, which uWSGI does not call
+        if self._process != process:
+            with self._locks.setdefault(process, threading.Lock()):
+                if self._process != process:
                     self._begin()
+                    self._process = process
 
     def _begin(self):
         keys = _Keys(self._keys_place)
         keys.worker = _Worker(keys)
         self._keys = keys
-
-    def _forked(self):
-        """Begins anew in a child process, which has none of its parent's threads."""
-        self._lock, self._keys = threading.Lock(), None
 
     def _token(self, values):
         if len(values) > 1:
