@@ -261,6 +261,7 @@ func TestAttack_H12(t *testing.T) {
 		{name: "forwarding to a name nobody can ask for", file: "upstream: http://127.0.0.1:5000\nupstream.audience: api\naudiences: [orders]\nroutes:\n  - {path: /a}\n  - {path: /b, forward_token: true}\n", want: ":6:5: routes.forward_token: /b: a token"},
 		{name: "login page that nobody is sent to", file: "upstream: http://127.0.0.1:5000\nlogin.page: /login.html\n", want: ":2:13: login.page: means nothing without trusted_proxies"},
 		{name: "login hosts of no page", file: "login: {hosts: [app.example.com]}\n", want: "login.hosts: means nothing without trusted_proxies"},
+		{name: "cookie that nobody reads", file: "tokens: {cookie: app_token}\n", want: "tokens.cookie: means nothing without upstream or trusted_proxies"},
 		{name: "token of no upstream", file: "upstream.token: {header: x-t, secret_file: s}\n", want: "upstream.token: means nothing without upstream"},
 		{name: "token without secret", file: "upstream: http://127.0.0.1:5000\nupstream.token: {header: x-t}\n", want: "upstream.token: header and secret_file are required"},
 		{name: "token with a key pair", file: "upstream.token: {alg: RS256}\n", want: ":1:23: upstream.token.alg: want HS256, HS384 or HS512"},

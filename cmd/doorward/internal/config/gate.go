@@ -207,7 +207,7 @@ func (c *Config) checkIdentity(faults *Problems) {
 			c.fault(faults, key, "means nothing without trusted_proxies: only forward-auth sends browsers to a page")
 		}
 	}
-	for _, key := range []string{"upstream.audience", "upstream.token"} {
+	for _, key := range []string{"upstream.audience", "upstream.token", "tokens.cookie"} {
 		if c.Upstream == "" && len(c.TrustedProxies) == 0 && c.origin[key] != "" {
 			c.fault(faults, key, "means nothing without upstream or trusted_proxies")
 		}
