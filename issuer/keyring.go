@@ -15,9 +15,13 @@ import (
 // whose clocks may differ.
 const clockSlack = 2 * time.Minute
 
+// afterAll is a session that no cut-off ends but that of a key.
+const afterAll = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
 // keyRing is one revision of the store's keys, opened. It is immutable.
 type keyRing struct {
 	rev     int64
+	read    time.Time   // after the store had answered
 	stored  []StoredKey // in the order of UseFrom
 	signing map[string]*jwt.Key
 	refresh map[opaque.KeyName]opaque.Key
@@ -29,11 +33,11 @@ type keyRing struct {
 func openRing(master MasterKey, ring KeyRing) (*keyRing, error) {
 	r := &keyRing{
 		rev:     ring.Rev,
-		stored:  slices.Clone(ring.Keys),
+		read:    time.Now(),
+		stored:  inOrder(ring.Keys),
 		signing: map[string]*jwt.Key{},
 		refresh: map[opaque.KeyName]opaque.Key{},
 	}
-	slices.SortStableFunc(r.stored, func(a, b StoredKey) int { return a.UseFrom.Compare(b.UseFrom) })
 	var public []*jwt.Key
 	for _, stored := range r.stored {
 		plain, err := master.open(stored.Purpose, stored.ID, stored.Sealed)
@@ -143,6 +147,11 @@ func parseSigningKey(stored StoredKey, pem []byte) (*jwt.Key, error) {
 		return nil, fmt.Errorf("read signing key %q: %w", stored.ID, err)
 	}
 	return key.WithID(stored.ID)
+}
+
+// inOrder returns keys in the order of UseFrom.
+func inOrder(keys []StoredKey) []StoredKey {
+	return slices.SortedStableFunc(slices.Values(keys), func(a, b StoredKey) int { return a.UseFrom.Compare(b.UseFrom) })
 }
 
 // sameKeys reports whether two rings, both in the order of UseFrom, hold the same keys with the same times.

@@ -108,15 +108,12 @@ func (i *Issuer) RevokeKey(ctx context.Context, id string, ev Event) error {
 		keys, err := i.cfg.replaceKey(ring, at, now)
 		return keys, []string{id}, err
 	})
-	if err != nil {
+	if err != nil || gone.Purpose != PurposeRefresh {
 		return err
 	}
-	if gone.Purpose == PurposeRefresh {
-		ev.Reason = ReasonKeyRemoved
-		i.report(ctx, slog.LevelWarn, "every session has ended: the refresh key "+id+" was revoked", ev)
-		return i.readRevocations(context.WithoutCancel(ctx))
-	}
-	return nil
+	ev.Reason = ReasonKeyRemoved
+	i.report(ctx, slog.LevelWarn, "every session has ended: the refresh key "+id+" was revoked", ev)
+	return i.readRevocations(context.WithoutCancel(ctx))
 }
 
 // replaceKey takes one key out of the ring. If it is the one in use, a new one begins at
@@ -135,9 +132,20 @@ func (c Config) replaceKey(ring *keyRing, at int, now time.Time) ([]StoredKey, e
 }
 
 // maintainKeys makes the first keys and each next one when its time has come,
-// and drops those whose last token has expired.
+// and drops those whose last token has expired. A key that is in the ring though this process
+// knows that it was revoked is revoked again: the store has lost that with its last commits.
 func (i *Issuer) maintainKeys(ctx context.Context) error {
-	return i.changeKeys(ctx, Event{Kind: EventKeyRotate, Actor: "doorward", Reason: "schedule"}, i.cfg.scheduleKeys)
+	err := i.changeKeys(ctx, Event{Kind: EventKeyRotate, Actor: "doorward", Reason: "schedule"}, i.cfg.scheduleKeys)
+	if err != nil {
+		return err
+	}
+	for _, key := range i.ring.Load().stored {
+		c := doorward.Claims{KeyID: key.ID, SessionID: afterAll}
+		if errors.Is(i.revoked.Check(&c), doorward.ErrRevoked) {
+			err = errors.Join(err, i.RevokeKey(ctx, key.ID, Event{Actor: "doorward"}))
+		}
+	}
+	return err
 }
 
 func (c Config) scheduleKeys(ring *keyRing, now time.Time) ([]StoredKey, []string, error) {
@@ -210,22 +218,16 @@ func (c Config) retireKeys(keys []StoredKey, now time.Time) []StoredKey {
 // meanwhile, and makes the result the ring in use.
 func (i *Issuer) changeKeys(ctx context.Context, ev Event, change func(*keyRing, time.Time) ([]StoredKey, []string, error)) error {
 	for {
-		stored, err := i.cfg.Store.KeyRing(ctx)
-		if err != nil {
+		if err := i.readKeys(ctx); err != nil {
 			return err
 		}
-		ring, err := openRing(i.cfg.MasterKey, stored)
-		if err != nil {
-			return err
-		}
-		now := time.Now()
+		ring, now := i.ring.Load(), time.Now()
 		keys, revoked, err := change(ring, now)
 		if err != nil {
 			return err
 		}
 		keys = i.cfg.retireKeys(slices.Clone(keys), now)
 		if len(revoked) == 0 && sameKeys(ring.stored, keys) {
-			i.takeOver(ring)
 			return nil
 		}
 		err = i.cfg.Store.SwapKeys(ctx, ring.rev, keys, revoked, ev)
@@ -242,32 +244,28 @@ func (i *Issuer) changeKeys(ctx context.Context, ev Event, change func(*keyRing,
 	}
 }
 
-// readKeys takes over the store's ring if it has changed.
+// readKeys makes the store's ring the one in use if it is another one, unless a later revision already is.
+// What was in use before the store was asked is no later revision: a store that has lost its
+// last commits gives their numbers again.
 func (i *Issuer) readKeys(ctx context.Context) error {
+	asked := time.Now()
 	stored, err := i.cfg.Store.KeyRing(ctx)
 	if err != nil {
 		return err
 	}
-	if current := i.ring.Load(); current != nil && current.rev == stored.Rev {
+	current := i.ring.Load()
+	if current != nil && current.rev == stored.Rev && sameKeys(current.stored, inOrder(stored.Keys)) {
 		return nil
 	}
 	ring, err := openRing(i.cfg.MasterKey, stored)
 	if err != nil {
 		return err
 	}
-	i.takeOver(ring)
-	return nil
-}
-
-// takeOver makes ring the one in use, unless a later revision already is.
-func (i *Issuer) takeOver(ring *keyRing) {
-	for {
-		current := i.ring.Load()
-		if current != nil && current.rev >= ring.rev {
-			return
-		}
+	for current == nil || current.rev < ring.rev || current.read.Before(asked) {
 		if i.ring.CompareAndSwap(current, ring) {
-			return
+			break
 		}
+		current = i.ring.Load()
 	}
+	return nil
 }

@@ -80,8 +80,8 @@ func (i *Issuer) catchUp(ctx context.Context) error {
 	if err := i.readRevocations(ctx); err != nil {
 		return err
 	}
-	before := i.ring.Load().rev
-	if err := i.readKeys(ctx); err != nil || i.ring.Load().rev == before {
+	before := i.ring.Load()
+	if err := i.readKeys(ctx); err != nil || i.ring.Load() == before {
 		return err
 	}
 	return i.maintainKeys(ctx)
@@ -134,10 +134,8 @@ func (i *Issuer) readRevocationsAfter(ctx context.Context, moment time.Time) err
 }
 
 func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 }
