@@ -53,7 +53,6 @@ func (n *node) proxy(cfg *config.Config, guard *gate.Guard) (*gate.Proxy, error)
 func (n *node) forwardAuth(cfg *config.Config, guard *gate.Guard) (*forward.Handler, error) {
 	return forward.New(forward.Config{
 		Guard: guard, Path: cfg.Prefix + server.ForwardAuthPath,
-		LoginPage: cfg.LoginPage, LoginHosts: cfg.LoginHosts,
 		Failures: quota.NewBudget[netip.Prefix](limit(cfg.ForwardFailures)),
 		Logger:   n.log, Identified: server.Identify,
 	})
@@ -90,7 +89,7 @@ func checkApplied(cfg *config.Config) error {
 		"mean nothing without upstream or trusted_proxies")
 }
 
-// checkHidden refuses rules for an address where Doorward itself answers, so that the gate is never asked. Where there are
+// checkHidden refuses rules and a login page for an address where Doorward itself answers, so that the gate is never asked. Where there are
 // trusted proxies they may ask about that address of another host.
 func checkHidden(cfg *config.Config) error {
 	if cfg.Upstream == "" || len(cfg.TrustedProxies) > 0 {
@@ -100,14 +99,18 @@ func checkHidden(cfg *config.Config) error {
 		Prefix: cfg.Prefix, Registration: cfg.Registration == "open", Clients: &account.Clients{}, Endpoints: apikey.Routes(nil, nil, nil, ""),
 		Upstream: http.NotFoundHandler(), ForwardAuth: &forward.Handler{},
 	}, cfg.Issuer)
+	const hint = "server.prefix moves Doorward's addresses"
 	var faults config.Problems
+	if page, err := url.Parse(cfg.LoginPage); err == nil && page.Host == "" && hides(page.Path, false) {
+		faults = append(faults, config.AsProblems(cfg.Problem("login.page", hint, "cannot be there: Doorward itself answers at %s", page.Path))...)
+	}
 	for _, route := range cfg.Routes {
 		base, below := strings.CutSuffix(route.Path, "/**")
 		path, err := url.PathUnescape(base)
 		if err != nil || !hides(path, below) {
 			continue
 		}
-		hint := "server.prefix moves Doorward's addresses"
+		hint := hint
 		if !below && !hides(path+"/", below) {
 			hint += "; if the upstream's address is " + path + "/, write it so"
 		}
@@ -126,6 +129,7 @@ func gateConfig(cfg *config.Config) (gate.Config, error) {
 		YoungWhenStale: cfg.YoungWhenStale(),
 		TokenHeader:    cfg.TokensHeader, TokenCookie: cfg.TokensCookie, KeyHeader: cfg.APIKeysHeader, TrustedOrigins: cfg.CORSCredentials,
 		Audience: cfg.UpstreamAudience, Names: gate.Names(cfg.Identity), TrustedProxies: cfg.Networks(),
+		LoginPage: cfg.LoginPage, LoginHosts: cfg.LoginHosts,
 	}
 	if set.Audience == "" {
 		set.Audience = strings.TrimSuffix(cfg.Upstream, "/")
@@ -158,7 +162,7 @@ func gateConfig(cfg *config.Config) (gate.Config, error) {
 var gateKeys = map[string]string{
 	"Names.Subject": "identity.subject", "Names.Username": "identity.username", "Names.Roles": "identity.roles",
 	"Names.Scope": "identity.scope", "Names.Session": "identity.session", "Names.Assertion": "identity.assertion",
-	"TokenHeader": "tokens.header", "KeyHeader": "api_keys.header", "Default": "routes.default",
+	"LoginPage": "login.page", "TokenHeader": "tokens.header", "KeyHeader": "api_keys.header", "Default": "routes.default",
 	"Token.Header": "upstream.token.header", "Token.Claims": "upstream.token.claims",
 	"Token.Algorithm": "upstream.token.alg", "Token.Secret": "upstream.token.secret_file",
 }

@@ -40,7 +40,7 @@ func TestGate(t *testing.T) {
 	dir, api := filepath.Join(t.TempDir(), "data"), upstream(t)
 	file := filepath.Join(t.TempDir(), "doorward.yaml")
 	rules := func(text string) { writeFile(t, file, "upstream: "+api+"\n"+text) }
-	rules("routes:\n  - {path: /open, access: public}\n  - {path: /admin/**, require: {roles: [admin]}}\n")
+	rules("login.page: /open\nroutes:\n  - {path: /open, access: public}\n  - {path: /admin/**, require: {roles: [admin]}}\n")
 	s := serve(t, dir, "--config", file, "--issuer", "http://127.0.0.1:8080")
 	out, _ := command(t, 0, "", "user", "add", "alice", "--role", "staff", "--data", dir)
 	secret := out[strings.LastIndexByte(strings.TrimSpace(out), '\n')+1:]
@@ -57,6 +57,9 @@ func TestGate(t *testing.T) {
 		t.Errorf("headers of Doorward's own are on the API's answer: %v", got.header)
 	}
 	must(t, 200, "GET", s.url+"/open", "", "")
+	if to := openPage(t, s.url+"/orders"); to != "/open?return_to=%2Forders" {
+		t.Errorf("a browser without a token is sent to %q", to)
+	}
 	must(t, 403, "GET", s.url+"/admin/v1/users", token, "") // the API's, since Doorward's is not here
 	must(t, 400, "GET", s.url+"//login", token, "")
 	must(t, 200, "GET", s.url+"/protected", token, "") // the API's too
@@ -84,6 +87,27 @@ func TestGate(t *testing.T) {
 			t.Errorf("a rule for %s: %s", path, errs)
 		}
 	}
+	rules("login.page: /login?app=1\n")
+	if _, errs := command(t, exitUsage, "", "config", "check", "--config", file, "--data", dir); !contains(errs, ":2:13: login.page: cannot be there: Doorward itself answers at /login\n") {
+		t.Errorf("a login page where Doorward answers: %s", errs)
+	}
+}
+
+// openPage opens a page as a browser does, and returns where it is sent.
+func openPage(t *testing.T, address string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res.Header.Get("Location")
 }
 
 // TestBrowsersOfGate: a second server on the same store, without the API, has the cookie mode, and its tokens pass the gate.

@@ -20,7 +20,7 @@ import (
 func TestBudget_Attack_E06_E08(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(g *gate.Config, f *forward.Config) {
-		f.Failures, f.LoginPage = quota.NewBudget[netip.Prefix](quota.Limits{Each: 3, All: 5}), "/login.html"
+		f.Failures, g.LoginPage = quota.NewBudget[netip.Prefix](quota.Limits{Each: 3, All: 5}), "/login.html"
 	})
 	proxies := origin.Proxies{netip.MustParsePrefix("192.0.2.0/24")}
 	ended := w.alice

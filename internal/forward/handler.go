@@ -26,12 +26,6 @@ type Config struct {
 	Guard *gate.Guard
 	// Path is what stands before a proxy's name in addresses, such as /auth/forward-auth/.
 	Path string
-	// LoginPage is where a browser that opens a page without a good token is sent: a path on
-	// the host that it asked for, or a URL. Empty means nowhere: it reads a 401 as everybody does.
-	LoginPage string
-	// LoginHosts are hosts, with the port where browsers write one, to which the login page is
-	// told to return. On any other host it is told the path alone.
-	LoginHosts []string
 	// Failures bounds how many tokens that the issuer never made are answered in a minute, from one
 	// network and from all. Whoever sends more reads 429; a token that the issuer made is looked at
 	// all the same. Nil means no bound. With a bound, requests must come through a server that uses
@@ -47,7 +41,6 @@ type Config struct {
 type Handler struct {
 	guard      *gate.Guard
 	path       string
-	login      *loginPage       // nil if there is none
 	failures   *endpoint.Budget // nil if there is none
 	log        *slog.Logger
 	untrusted  untrustedPeers
@@ -66,9 +59,7 @@ func New(cfg Config) (*Handler, error) {
 	if h.identified == nil {
 		h.identified = func(*http.Request, *doorward.Claims) {}
 	}
-	var err error
-	h.login, err = newLoginPage(cfg.LoginPage, cfg.LoginHosts)
-	return h, err
+	return h, nil
 }
 
 // ServeHTTP answers whether the request that a proxy describes may pass: 200 with the
@@ -113,14 +104,12 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 		v.Refusal = h.guard.Handshake(&v, asked)
 	}
 	if v.Refusal != nil {
-		if v.Vary != "" {
-			w.Header().Set("Vary", v.Vary)
-		}
 		if wait := h.spend(r, v.Refusal); wait > 0 {
 			v.Refusal = tooMany(wait, v.Refusal)
 		}
-		if to := h.login.redirect(asked, &v); to != "" {
-			v.Refusal = seeLogin(to, v.Refusal)
+		h.guard.SeeLogin(&v, asked, asked.URL.Scheme, asked.Host)
+		if v.Vary != "" {
+			w.Header().Set("Vary", v.Vary)
 		}
 		h.refuse(w, r, p, &v, v.Refusal)
 		return

@@ -11,19 +11,10 @@ import (
 // says of its own client is passed on; what anybody else says has been dropped.
 func (g *Guard) setForwarded(out http.Header, in *http.Request) {
 	peer, trusted := g.proxies.Peer(in.RemoteAddr)
-	proto, host := "http", in.Host
-	if in.TLS != nil {
-		proto = "https"
-	}
+	proto, host := addressed(in, trusted)
 	if trusted {
 		if before := strings.Join(in.Header["X-Forwarded-For"], ", "); before != "" {
 			peer = before + ", " + peer
-		}
-		if said := in.Header["X-Forwarded-Proto"]; len(said) == 1 && (said[0] == "http" || said[0] == "https") {
-			proto = said[0]
-		}
-		if said := in.Header["X-Forwarded-Host"]; len(said) == 1 && areHosts(said[0]) {
-			host = said[0]
 		}
 		if said := in.Header["X-Forwarded-Prefix"]; len(said) == 1 {
 			out["X-Forwarded-Prefix"] = said
@@ -31,6 +22,24 @@ func (g *Guard) setForwarded(out http.Header, in *http.Request) {
 	}
 	said := []string{peer, proto, host}
 	out["X-Forwarded-For"], out["X-Forwarded-Proto"], out["X-Forwarded-Host"] = said[:1:1], said[1:2:2], said[2:]
+}
+
+// addressed returns the scheme and the host, or hosts, of the address that a client asked for, which its proxy knows better.
+func addressed(in *http.Request, trusted bool) (proto, host string) {
+	proto, host = "http", in.Host
+	if in.TLS != nil {
+		proto = "https"
+	}
+	if !trusted {
+		return proto, host
+	}
+	if said := in.Header["X-Forwarded-Proto"]; len(said) == 1 && (said[0] == "http" || said[0] == "https") {
+		proto = said[0]
+	}
+	if said := in.Header["X-Forwarded-Host"]; len(said) == 1 && areHosts(said[0]) {
+		host = said[0]
+	}
+	return proto, host
 }
 
 // areHosts reports whether said is one host, or several as a chain of proxies lists them. A proxy may pass on what its

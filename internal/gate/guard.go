@@ -50,6 +50,12 @@ type Config struct {
 	Names Names
 	// Token makes a token in the upstream's own dialect; nil means none.
 	Token *Dialect
+	// LoginPage is where a browser that opens a page without a good token is sent: a path on
+	// the host that it asked for, or a URL. Empty means nowhere: it reads a 401 as everybody does.
+	LoginPage string
+	// LoginHosts are hosts, with the port where browsers write one, to which the login page is
+	// told to return. On any other host it is told the path alone.
+	LoginHosts []string
 	// TrustedProxies are the peers whose X-Forwarded-* headers count, and that may use
 	// forward-auth. Nil means none.
 	TrustedProxies []netip.Prefix
@@ -76,6 +82,7 @@ type Guard struct {
 	answerHeaders []string // those of forward-auth, see Blank
 	vary          string   // Verdict.Vary where credentials are looked at
 	origins       *http.CrossOriginProtection
+	login         *loginPage // nil if there is none
 }
 
 // RouteError says which of Config.Routes is wrong.
@@ -153,6 +160,9 @@ func (c Config) Validate() error {
 	if wrong != nil {
 		return wrong
 	}
+	if _, err := newLoginPage(c.LoginPage, c.LoginHosts); err != nil {
+		return &FieldError{"LoginPage", err}
+	}
 	_, err := newDialect(c.Token, c.Names)
 	return err
 }
@@ -185,6 +195,9 @@ func NewGuard(cfg Config) (*Guard, error) {
 	}
 	var err error
 	if g.own, err = g.verifier(cfg.Issuer.URL(), nil); err != nil {
+		return nil, err
+	}
+	if g.login, err = newLoginPage(cfg.LoginPage, cfg.LoginHosts); err != nil {
 		return nil, err
 	}
 	g.drops = newDropSet(cfg, g.table.methods)

@@ -190,7 +190,15 @@ func TestRefusedConfigurations(t *testing.T) {
 		{"key pair", gate.Config{Issuer: w.Issuer, Token: &gate.Dialect{Header: "X-T", Algorithm: jwt.RS256, Secret: secret}}, "RS256"},
 		{"unknown placeholder", gate.Config{Issuer: w.Issuer, Token: &gate.Dialect{Header: "X-T", Secret: secret, Claims: map[string]any{"u": "{user}"}}}, "{user}"},
 		{"exp", gate.Config{Issuer: w.Issuer, Token: &gate.Dialect{Header: "X-T", Secret: secret, Claims: map[string]any{"exp": 1}}}, "exp"},
+		{"login host that is none", gate.Config{Issuer: w.Issuer, LoginPage: "/l", LoginHosts: []string{"a/b"}}, `"a/b" is no host`},
 		{"header of no use", gate.Config{Issuer: w.Issuer, Token: &gate.Dialect{Header: "Cookie", Secret: secret}}, "Cookie"},
+	}
+	for _, page := range []string{"login", "//evil.example", `/\evil.example`, "javascript:alert(1)", "https://u:p@x.example", "/a#b", "ftp://x.example/"} {
+		tests = append(tests, struct {
+			name string
+			cfg  gate.Config
+			want string
+		}{"login page " + page, gate.Config{Issuer: w.Issuer, LoginPage: page}, "LoginPage: the login page"})
 	}
 	for _, test := range tests {
 		t.Run("Behaviour_B42 "+test.name, func(t *testing.T) {

@@ -68,7 +68,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	t := &transit{Verdict: v, proxy: p, in: r, control: http.NewResponseController(w)}
 	if err := t.prepare(); err != nil {
-		p.refuse(w, r, &v, err)
+		p.refuse(w, r, &t.Verdict, err)
 		return
 	}
 	defer t.finish()

@@ -61,6 +61,9 @@ func (t *transit) Value(key any) any {
 // Doorward's own endpoints from the request.
 func (t *transit) prepare() *doorward.Refusal {
 	if t.Refusal != nil {
+		_, trusted := t.proxy.guard.proxies.Peer(t.in.RemoteAddr)
+		proto, host := addressed(t.in, trusted)
+		t.proxy.guard.SeeLogin(&t.Verdict, t.in, proto, host)
 		return t.Refusal
 	}
 	var refused *doorward.Refusal

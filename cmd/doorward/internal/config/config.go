@@ -66,7 +66,7 @@ type Config struct {
 	Prefix            string        // of Doorward's own endpoints
 	Drain             time.Duration // how long the server goes on when it is to stop
 	TokenField        string        // second name of the access token in the answer of /login
-	LoginPage         string        // where forward-auth sends browsers
+	LoginPage         string        // where browsers are sent
 	LoginHosts        []string
 	CORSOrigins       []string
 	CORSCredentials   []string

@@ -202,12 +202,7 @@ func (c *Config) checkIdentity(faults *Problems) {
 	if c.Upstream == "" && c.origin["upstream.ca_file"] != "" {
 		c.fault(faults, "upstream.ca_file", "means nothing without upstream")
 	}
-	for _, key := range []string{"login.page", "login.hosts"} {
-		if len(c.TrustedProxies) == 0 && c.origin[key] != "" {
-			c.fault(faults, key, "means nothing without trusted_proxies: only forward-auth sends browsers to a page")
-		}
-	}
-	for _, key := range []string{"upstream.audience", "upstream.token", "tokens.cookie"} {
+	for _, key := range []string{"upstream.audience", "upstream.token", "tokens.cookie", "login.page", "login.hosts"} {
 		if c.Upstream == "" && len(c.TrustedProxies) == 0 && c.origin[key] != "" {
 			c.fault(faults, key, "means nothing without upstream or trusted_proxies")
 		}

@@ -188,7 +188,7 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.TokenField, isMember} },
 	},
 	{
-		Key: "login.page", Usage: "path or `URL` of a page where forward-auth sends browsers that have no good token",
+		Key: "login.page", Usage: "path or `URL` of a page where the gate sends browsers that have no good token",
 		bind: func(c *Config) value { return text{&c.LoginPage, isPage} },
 	},
 	{
