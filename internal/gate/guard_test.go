@@ -154,6 +154,7 @@ func TestRefusedConfigurations(t *testing.T) {
 		{"CONNECT", routes(w, gate.Route{Path: "/a", Methods: []string{"CONNECT"}}), "CONNECT"},
 		{"WebSocket without GET", routes(w, gate.Route{Path: "/a", Methods: []string{"POST", "HEAD"}, WebSocket: true}), "websocket needs GET"},
 		{"role of the public", routes(w, gate.Route{Path: "/a", Access: gate.AccessPublic, Roles: []string{"x"}}), "access"},
+		{"staleness of the public", routes(w, gate.Route{Path: "/a", Access: gate.AccessPublic, YoungWhenStale: time.Second}), "access"},
 		{"empty role", routes(w, gate.Route{Path: "/a", Roles: []string{""}}), "empty"},
 		{"forwarding without a name", routes(w, gate.Route{Path: "/a", ForwardToken: true}), "name"},
 		{"token and dialect in one header", gate.Config{

@@ -215,6 +215,10 @@ func TestWebSocket(t *testing.T) {
 			t.Errorf("Upgrade: %q arrives: %v", wish, h)
 		}
 	}
+	res, text := f.raw("GET /open HTTP/1.0\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n")
+	if res.StatusCode != 200 || got(t, text).Header.Get("Upgrade") != "" { // RFC 6455 §4.1 needs 1.1.
+		t.Errorf("HTTP/1.0: %d %s", res.StatusCode, text)
+	}
 }
 
 // TestStreamsEnd has one row for each way in which a session is over while its WebSocket is open.
