@@ -400,10 +400,13 @@ func TestForeignAuthorization(t *testing.T) {
 	f := newFront(w, gate.Config{Routes: []gate.Route{
 		{Path: "/hook", Access: gate.AccessPublic, ForwardAuthorization: true}, {Path: "/open", Access: gate.AccessPublic}, {Path: "/own", ForwardToken: true},
 	}, Audience: apiName}, http.HandlerFunc(echo))
-	ours, theirs := w.token("u_alice"), w.tokenFor("u_alice", apiName)
+	ours, theirs, foreign := w.token("u_alice"), w.tokenFor("u_alice", apiName), newWorld(t).token("u_alice")
+	forged := ours[:strings.LastIndexByte(ours, '.')] + foreign[strings.LastIndexByte(foreign, '.'):]
 	tests := []struct{ path, sent, want string }{
 		{"/hook", "Basic Zm9vOmJhcg==", "Basic Zm9vOmJhcg=="},
 		{"/hook", "Bearer of-somebody-else", "Bearer of-somebody-else"},
+		{"/hook", "Bearer " + foreign, "Bearer " + foreign}, // of another issuer
+		{"/hook", "Bearer " + forged, "Bearer " + forged},
 		{"/hook", "Bearer " + ours, ""},
 		{"/hook", "bearer " + theirs, ""},
 		{"/open", "Basic Zm9vOmJhcg==", ""},
