@@ -21,8 +21,12 @@ const (
 )
 
 // setUp brings the schema up to date. It has connections of its own, without the timeouts
-// of the others, since an index of a large table takes its time.
+// of the others or of the server, since an index of a large table takes its time.
 func setUp(ctx context.Context, conn *pgx.ConnConfig, log *slog.Logger) (err error) {
+	conn = conn.Copy()
+	for _, name := range []string{"lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"} {
+		conn.RuntimeParams[name] = "0"
+	}
 	db := openPool(conn, 2)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := checkServer(ctx, db, log); err != nil {
@@ -88,13 +92,23 @@ func checkTransport(ctx context.Context, db *sql.DB, conn *pgx.ConnConfig, log *
 	return nil
 }
 
+// makeSchema makes the schema, if it is missing, and returns ErrServer if tables would be in another one.
 func makeSchema(ctx context.Context, conn *sql.Conn, name string) error {
 	var there bool
-	if err := conn.QueryRowContext(ctx, `SELECT to_regnamespace($1) IS NOT NULL`, name).Scan(&there); err != nil || there {
+	if err := conn.QueryRowContext(ctx, `SELECT to_regnamespace($1) IS NOT NULL`, name).Scan(&there); err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, `CREATE SCHEMA `+name); err != nil {
-		return fmt.Errorf("make the schema %s: %w", name, err)
+	if !there {
+		if _, err := conn.ExecContext(ctx, `CREATE SCHEMA `+name); err != nil {
+			return fmt.Errorf("make the schema %s: %w", name, err)
+		}
+	}
+	var used string
+	if err := conn.QueryRowContext(ctx, `SELECT COALESCE(current_schema(), '')`).Scan(&used); err != nil {
+		return err
+	}
+	if used != name {
+		return fmt.Errorf("%w: it does not use the schema %s but %q: the user may not, or a pooler on the way ignores search_path", ErrServer, name, used)
 	}
 	return nil
 }

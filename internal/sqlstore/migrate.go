@@ -52,13 +52,17 @@ func Migrate(ctx context.Context, db *sql.DB, dialect Dialect, log *slog.Logger)
 		return err
 	}
 	const rounds = 20
+	var first error // goose tells only once why it cannot make its table
 	for range rounds {
-		var pending bool
-		if pending, err = migrate(ctx, db, provider, log); !pending {
+		pending, err := migrate(ctx, db, provider, log)
+		if !pending {
 			return err
 		}
+		if first == nil {
+			first = err
+		}
 	}
-	return fmt.Errorf("migrate: %w", err)
+	return fmt.Errorf("migrate: %w", first)
 }
 
 func readMigrations(db *sql.DB, dialect Dialect) (*goose.Provider, error) {
