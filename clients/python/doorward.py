@@ -787,7 +787,7 @@ class WSGI:
         except Refused as refused:
             status, headers, body = refused.answer()
             start_response(f"{status} {http.client.responses[status]}", [*headers.items(), ("Content-Length", str(len(body)))])
-            return [body]
+            return [body] if environ["REQUEST_METHOD"] != "HEAD" else []
         return self.app(environ, start_response)
 
 

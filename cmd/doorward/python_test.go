@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -301,6 +303,17 @@ func (o *orders) testMiddleware(t *testing.T, token string) {
 		if got := o.call(t, http.StatusOK, "GET", path, token); got.body != "alice" {
 			t.Errorf("%s: %s", path, got.body)
 		}
+	}
+	// A body where none belongs would be read as the next answer on this connection.
+	conn, err := net.Dial("tcp", strings.TrimPrefix(o.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = io.WriteString(conn, "HEAD /wsgi/ HTTP/1.1\r\nHost: orders\r\nConnection: close\r\n\r\n")
+	got, err := io.ReadAll(conn)
+	if head, body, _ := strings.Cut(string(got), "\r\n\r\n"); err != nil || !strings.Contains(head, " 401 ") || body != "" {
+		t.Errorf("HEAD: %q, %v", got, err)
 	}
 }
 
