@@ -24,6 +24,7 @@ a verifier has no current keys or revocations, it refuses tokens with 503.
 
 import asyncio
 import base64
+import contextlib
 import functools
 import http.client
 import ipaddress
@@ -33,6 +34,7 @@ import os
 import random
 import re
 import secrets
+import socket
 import ssl
 import threading
 import time
@@ -241,20 +243,41 @@ class _Place:
         if self.url.scheme == "https":
             made["context"] = self.context
         kind = http.client.HTTPSConnection if self.url.scheme == "https" else http.client.HTTPConnection
-        connection, ends = kind(self.url.hostname, self.url.port, **made), time.monotonic() + 2 * TIMEOUT
+        connection = kind(self.url.hostname, self.url.port, **made)
         try:
-            connection.request("GET", (self.url.path or "/") + query, headers=headers or {})
-            answer = connection.getresponse()
-            body = bytearray()
-            while chunk := answer.read1(1 << 16):
-                body += chunk
-                if len(body) > MAX_ANSWER or time.monotonic() > ends:
-                    raise ValueError("the answer is too long, or takes too long")
+            connection.connect()
+            ends = time.monotonic() + 2 * TIMEOUT
+            with _ended_at(ends, connection.sock):
+                connection.request("GET", (self.url.path or "/") + query, headers=headers or {})
+                answer = connection.getresponse()
+                body = bytearray()
+                while chunk := answer.read1(1 << 16):
+                    body += chunk
+                    if len(body) > MAX_ANSWER:
+                        break
+            if len(body) > MAX_ANSWER or time.monotonic() >= ends:
+                raise ValueError("the answer is too long, or takes too long")
             if answer.status == 200 and answer.length:
                 raise ValueError("the answer was cut off")
             return answer.status, answer.headers, bytes(body)
         finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def _ended_at(moment, sock):
+    """Ends a connection at that moment: the timeout of its socket begins anew with each byte, even of a header."""
+    def end():
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not an SSLSocket's, which would read on without TLS
+
+    timer = threading.Timer(moment - time.monotonic(), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _here(host):

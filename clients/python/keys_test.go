@@ -3,6 +3,7 @@ package python_test
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -47,6 +48,47 @@ func TestKeys(t *testing.T) {
 		}
 		if got != test.want || n < test.fetches {
 			t.Errorf("%s: after %d fetches %q, want %q", test.name, n, got, test.want)
+		}
+	}
+}
+
+// An answer that comes byte by byte is given up, wherever it is slow: no byte of it is late.
+func TestKeysSlowly(t *testing.T) {
+	t.Parallel()
+	if err := exec.CommandContext(t.Context(), python, "-c", "import jwt, cryptography").Run(); err != nil {
+		t.Skipf("%s has no modules jwt and cryptography: run make deps", python)
+	}
+	const head = "HTTP/1.1 200 OK\r\n"
+	begins := []string{"", head + "X: ", head + "\r\n", head + "Content-Length: 1000000\r\n\r\n", head + "Transfer-Encoding: chunked\r\n\r\n1;"}
+	given := make(chan int, 100)
+	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i, _ := strconv.Atoi(r.URL.Path[1:])
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, err = io.WriteString(conn, begins[i])
+		for tick := time.NewTicker(20 * time.Millisecond); err == nil; <-tick.C {
+			_, err = io.WriteString(conn, " ")
+		}
+		given <- i
+	}))
+	t.Cleanup(keys.Close)
+	ask := follow(t, map[string]any{"keys": keys.URL, "count": len(begins), "token": "e30.e30.", "timeout": 0.2})
+	missing := map[int]bool{}
+	for i := range begins {
+		missing[i] = true
+		if got := ask(i); got != stale {
+			t.Errorf("%q: %q, want %q", begins[i], got, stale)
+		}
+	}
+	for late := time.After(10 * time.Second); len(missing) > 0; {
+		select {
+		case i := <-given:
+			delete(missing, i)
+		case <-late:
+			t.Fatalf("not given up: %v of %q", missing, begins)
 		}
 	}
 }

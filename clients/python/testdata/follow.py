@@ -18,6 +18,7 @@ def verifier(number):
             asked["issuer"], audience=asked["audience"], keys_url=asked["keys"], revocations_url=f"{asked['feed']}/{number}",
             client_id="dwc_a", client_secret="dws_b", pace=0.02)
     doorward.COOL_DOWN = 0.1
+    doorward.TIMEOUT = asked.get("timeout", doorward.TIMEOUT)
     return doorward.Verifier(
         asked["issuer"], audience=asked["audience"], keys_url=f"{asked['keys']}/{number}", revocations=doorward.NoRevocations())
 
