@@ -99,6 +99,17 @@ func TestLineage(t *testing.T) {
 	}
 }
 
+// A dump that comes from a server with more transactions behind it is read once, not with every read.
+func TestPositionsOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	url := template(t)
+	exec(t, raw(t, url), `INSERT INTO revocations (position, kind, id, before, expires_at, recorded_at) VALUES (1000000000000, 'session', 's_1', '', 0, 1)`)
+	s := open(t, url)
+	page := since(t, s, "")
+	wantIDs(t, page, "s_1")
+	wantIDs(t, since(t, s, page.Next))
+}
+
 // What one node writes wakes another long before it would look by itself.
 func TestHint(t *testing.T) {
 	t.Parallel()
