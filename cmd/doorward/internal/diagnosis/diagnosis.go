@@ -46,6 +46,8 @@ func OfConnection(err error) (text, hint string) {
 		return line(untrusted.Error()), "sslrootcert=FILE in the URL names the authority that signed the server's certificate, which must hold the name of the host"
 	case strings.Contains(cause.Error(), "server refused TLS connection"):
 		return "the server refuses TLS", "turn TLS on there; sslmode=disable in the URL does without where the network is trusted"
+	case strings.Contains(cause.Error(), "read only connection"):
+		return "the server is read-only", "a replica, or default_transaction_read_only is on there; the URL may name several hosts, with commas, and the one that can be written is found"
 	case pgconn.Timeout(cause) && !errors.Is(cause, context.Canceled):
 		return "the server does not answer in time", "check host and port in the URL, and what firewalls on the way let through"
 	case unreached:

@@ -32,6 +32,7 @@ func TestOfConnection(t *testing.T) {
 		{"no entry", "postgres://u:hunter2@" + serve(t, answer('N', nil, "28000", "no \x1b[31m\npg_hba.conf entry")) + "/d", "no [31m pg_hba.conf entry (SQLSTATE 28000)", "who may connect"},
 		{"no such database", strings.Replace(real, postgrestest.Name(real), "nothing_here", 1), "database \"nothing_here\" does not exist", "CREATE DATABASE"},
 		{"not the owner", strings.Replace(real, postgrestest.Name(real), "postgres", 1), "permission denied for database postgres", "OWNER TO"},
+		{"read-only", real + "&default_transaction_read_only=on", "the server is read-only", "several hosts"},
 		{"TLS refused", "postgres://u:hunter2@" + serve(t, refuses) + "/d?sslmode=require", "the server refuses TLS", "sslmode=disable"},
 		{"untrusted", "postgres://u:hunter2@" + serve(t, answer('S', certificate.TLS, "", "")) + "/d?sslmode=verify-full", "x509: certificate signed by unknown authority", "sslrootcert=FILE"},
 	}
