@@ -258,6 +258,7 @@ func TestQuestionsThatContradict(t *testing.T) {
 		{"WebSocket", traefik2, line("Uri: /orders/7?x=1", "Uri: /socket\nSec-WebSocket-Key: x"), 200},
 		{"Attack_C18 WebSocket from elsewhere", traefik, line("Uri: /orders/7?x=1", "Uri: /socket\nSec-WebSocket-Key: x\nOrigin: https://evil.example"), 403},
 		{"Attack_C18 WebSocket from here", traefik, line("Uri: /orders/7?x=1", "Uri: /socket\nSec-WebSocket-Key: x\nOrigin: https://api.example.com"), 200},
+		{"Attack_C18 WebSocket without a token", caddy, strings.NewReplacer("Authorization: Bearer TOKEN\n", "", "Uri: /orders/7?x=1", "Uri: /socket\nSec-WebSocket-Key: x").Replace, 401},
 		{"Attack_C18 another protocol", caddy, line("Uri: /orders/7?x=1", "Uri: /socket\nUpgrade: h2c"), 403},
 		{"Attack_C18 another protocol with the key of a WebSocket", caddy, line("Uri: /orders/7?x=1", "Uri: /socket\nUpgrade: h2c\nSec-WebSocket-Key: x"), 403},
 		{"Attack_C18 a WebSocket without its key", envoy, line("content-length", "upgrade: websocket\ncontent-length"), 403},

@@ -16,7 +16,7 @@ func TestLoginPage_Attack_D08(t *testing.T) {
 	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	here := gate.Config{
 		LoginPage: "/login.html", LoginHosts: []string{"app.example.com"}, TokenCookie: "app_token",
-		Routes: []gate.Route{{Path: "/admin/**", Roles: []string{"admin"}}, {Path: "/open", Access: gate.AccessPublic}},
+		Routes: []gate.Route{{Path: "/admin/**", Roles: []string{"admin"}}, {Path: "/open", Access: gate.AccessPublic}, {Path: "/raw/**", RawPath: true}},
 	}
 	behind := here
 	behind.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -36,6 +36,8 @@ func TestLoginPage_Attack_D08(t *testing.T) {
 		{"a browser that named another host", direct, "GET", "/orders", append(named, browser...), 302, "/login.html?return_to=%2Forders"},
 		{"a browser behind a proxy", hop, "GET", "/orders", append(named, browser...), 302, "/login.html?return_to=https%3A%2F%2Fapp.example.com%2Forders"},
 		{"a browser with a bad token", direct, "GET", "/orders", append([]string{"Cookie", "app_token=rubbish"}, browser...), 302, "/login.html?return_to=%2Forders"},
+		{"a path with two slashes", direct, "GET", "/raw//evil.example", browser, 302, "/login.html?return_to=%2F"},
+		{"a long path", direct, "GET", "/" + strings.Repeat("a", 3<<10), browser, 302, "/login.html?return_to=%2F"},
 		{"a page elsewhere", far, "GET", "/orders", browser, 302, "https://login.example.com/?app=1&return_to=%2Forders"},
 		{"no page", none, "GET", "/orders", browser, 401, ""},
 		{"an API client", direct, "GET", "/orders", nil, 401, ""},
