@@ -596,18 +596,19 @@ class _Judge:
     def _clock_error(self):
         return 0
 
-    def authenticate(self, values, optional=False, scope="", role=(), within=None):
+    def authenticate(self, values, optional=False, scope=None, role=None, within=None):
         """The claims of a request whose header has these values; None if it has none and optional says so."""
+        words, roles = _wanted(optional, scope, role, within)
         token = self._token(values)
         if token is None:
             if optional:
                 return None
             raise Refused("no token", error="missing_token", description="a token is required")
         found = self.verify(token)
-        self._doubt(lambda now: _meet(found, scope, role, within, now))
+        self._doubt(lambda now: _meet(found, words, roles, within, now))
         return found
 
-    def require(self, optional=False, scope="", role=(), within=None):
+    def require(self, optional=False, scope=None, role=None, within=None):
         """A decorator for a Flask view: claims() in it are the caller's.
 
         scope: words that the token must all have. role: one, or several of which one will do. within: seconds since the person
@@ -615,6 +616,7 @@ class _Judge:
         """
         if callable(optional):
             raise TypeError("doorward: write @tokens.require(), with parentheses")
+        _wanted(optional, scope, role, within)
         return functools.partial(_flask, self, {"optional": optional, "scope": scope, "role": role, "within": within})
 
     def _start(self):
@@ -711,8 +713,19 @@ def _short(kind):
     return rest if rest and "/" not in rest else kind
 
 
-def _meet(found, scope, role, within, now):
-    words, roles = scope.split(), [role] if isinstance(role, str) else list(role)
+def _wanted(optional=False, scope=None, role=None, within=None):
+    """The words and the roles that are needed. Raises ValueError for what would be met by everybody, by an oversight, or by nobody."""
+    if scope is not None and not (isinstance(scope, str) and scope.split()):
+        raise ValueError(f"doorward: scope is one or more words in one text, not {scope!r}")
+    roles = [role] if isinstance(role, str) else list(role or ())
+    if role is not None and not (roles and all(roles) and _texts(roles)):
+        raise ValueError(f"doorward: role is one role, or some of which one will do, not {role!r}")
+    if within is not None and not _number(within):
+        raise ValueError(f"doorward: within is a number of seconds, not {within!r}")
+    return (scope or "").split(), roles
+
+
+def _meet(found, words, roles, within, now):
     if not set(words) <= set(found.scope):
         raise Refused(f"scope: wants {words}, has {_told(found.scope)}", 403, "insufficient_scope", "the token does not have the scope", scope=" ".join(words))
     if roles and not set(roles) & set(found.roles):
@@ -800,6 +813,7 @@ class WSGI:
     """Guards a whole WSGI application. environ["doorward.claims"] are the caller's; needs are those of require."""
 
     def __init__(self, app, judge, **needs):
+        _wanted(**needs)
         self.app, self.judge, self.needs = app, judge, needs
         self.name = "HTTP_" + judge.header.upper().replace("-", "_")
 
@@ -818,6 +832,7 @@ class ASGI:
     """Guards a whole ASGI application, WebSockets too. scope["doorward.claims"] are the caller's."""
 
     def __init__(self, app, judge, **needs):
+        _wanted(**needs)
         self.app, self.judge, self.needs = app, judge, needs
         self.name = judge.header.lower().encode()
 
