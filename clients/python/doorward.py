@@ -232,6 +232,7 @@ class _Place:
         host = self.url.hostname
         if not host or self.url.query or self.url.fragment or self.url.username:
             raise ValueError(f"doorward: {url!r} is no address")
+        self.port = self.url.port or {"http": 80}.get(self.url.scheme, 443)  # without one, http.client takes the end of an IPv6 address
         if self.url.scheme == "https":
             self.context = context or ssl.create_default_context()
         elif self.url.scheme != "http" or not _here(host):
@@ -243,7 +244,7 @@ class _Place:
         if self.url.scheme == "https":
             made["context"] = self.context
         kind = http.client.HTTPSConnection if self.url.scheme == "https" else http.client.HTTPConnection
-        connection = kind(self.url.hostname, self.url.port, **made)
+        connection = kind(self.url.hostname, self.port, **made)
         try:
             connection.connect()
             ends = time.monotonic() + 2 * TIMEOUT
@@ -445,7 +446,7 @@ class Revocations:
         try:
             self._ask()
             self.wait, self.alarmed = 1, False
-            return self.pace * random.uniform(0.8, 1.2)
+            return self.pace * random.uniform(0.8, 1)
         except (OSError, ValueError, http.client.HTTPException) as error:
             if not self.alarmed:
                 log.error("revocations are not heard: %s", error)

@@ -283,6 +283,61 @@ func TestFeedClockOfAnother(t *testing.T) {
 	}
 }
 
+// From one question to the next it is never longer than pace, and so are logouts never later.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	const program = "import doorward; r = doorward.Revocations(None, 'a', 'b', 5, 60); r._ask = lambda: None; print(max(r.turn() for _ in range(1000)) <= 5)"
+	if got := run(t, program); got != "True\n" {
+		t.Error(got)
+	}
+}
+
+// Each address is called at its host and its port, and one with an impossible port is refused where it is written.
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://auth.example.com/a": "auth.example.com 443\n",
+		"https://[2001:db8::1]":      "2001:db8::1 443\n",
+		"https://[2001:db8::1]:8443": "2001:db8::1 8443\n",
+		"http://[::1]/a":             "::1 80\n",
+		"http://127.0.0.1:8080":      "127.0.0.1 8080\n",
+		"http://127.0.0.1:99999":     "ValueError\n",
+	} {
+		program := fmt.Sprintf(`
+import doorward, http.client
+def connect(self):
+    print(self.host, self.port)
+    raise OSError
+http.client.HTTPConnection.connect = http.client.HTTPSConnection.connect = connect
+try:
+    place = doorward._Place(%q)
+except ValueError:
+    print("ValueError")
+else:
+    try:
+        place.get()
+    except OSError:
+        pass
+`, address)
+		if got := run(t, program); got != want {
+			t.Errorf("%s: %s, want %s", address, got, want)
+		}
+	}
+}
+
+// run returns what a program prints that may import doorward.
+func run(t *testing.T, program string) string {
+	t.Helper()
+	if err := exec.CommandContext(t.Context(), python, "-c", "import jwt, cryptography").Run(); err != nil {
+		t.Skipf("%s has no modules jwt and cryptography: run make deps", python)
+	}
+	out, err := exec.CommandContext(t.Context(), python, "-c", program).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v", err)
+	}
+	return string(out)
+}
+
 func sessionToken(t *testing.T, s signer) string {
 	t.Helper()
 	return s.forge(t, s.header(""), claims(`"sid":`+quote(session)))
