@@ -339,6 +339,12 @@ class _Keys:
             raise Refused("no key has the token's kid")
         return key
 
+    def revoked(self, kid):
+        """Has the set fetched at once, early or not, if a key of it was revoked: another signs from now on."""
+        if self.flying or kid in self.known:
+            self.begun = float("-inf")
+            self.worker.wake.set()
+
     def turn(self):
         """Fetches the set, unless it is too early. Returns the seconds until the next turn."""
         if (rest := self.begun + COOL_DOWN - time.monotonic()) > 0:
@@ -408,11 +414,11 @@ _DENIED = {
 class Revocations:
     """What the server has revoked; docs/revocations.md describes the protocol."""
 
-    def __init__(self, place, client_id, client_secret, pace, max_staleness):
+    def __init__(self, place, client_id, client_secret, pace, max_staleness, key_revoked):
         basic = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
         self.place, self.worker = place, None
         self.headers = {"Authorization": "Basic " + basic, "Accept": "application/json"}
-        self.pace, self.max_staleness = pace, max_staleness
+        self.pace, self.max_staleness, self.key_revoked = pace, max_staleness, key_revoked
         self.sessions, self.cutoffs, self.keys, self.strange = {}, {}, set(), 0
         self.cursor = self.lineage = self.heard = None
         self.wait, self.alarmed, self.swept = 1, False, time.monotonic()
@@ -514,7 +520,9 @@ class Revocations:
             if len(self.sessions) + len(self.cutoffs) + len(self.keys) >= MAX_ENTRIES:
                 raise ValueError("there are more revocations than this verifier keeps")
             if kind == "key":
-                self.keys.add(name)
+                if name not in self.keys:
+                    self.keys.add(name)
+                    self.key_revoked(name)
             elif kind == "session":
                 self.sessions[name] = max(expires, self.sessions.get(name, 0))
             elif kind in ("subject", "client", "all"):
@@ -760,10 +768,10 @@ class Verifier(_Judge):
             self._follow = functools.partial(Revocations, place, client_id, client_secret, pace, max_staleness)
 
     def _begin(self):
-        if self._given is None:
-            self._revocations = self._follow()
-            self._revocations.worker = _Worker(self._revocations)
         super()._begin()
+        if self._given is None:
+            self._revocations = self._follow(self._keys.revoked)
+            self._revocations.worker = _Worker(self._revocations)
 
     def _judge(self, found, now):
         super()._judge(found, now)

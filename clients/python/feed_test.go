@@ -286,7 +286,7 @@ func TestFeedClockOfAnother(t *testing.T) {
 // From one question to the next it is never longer than pace, and so are logouts never later.
 func TestPace(t *testing.T) {
 	t.Parallel()
-	const program = "import doorward; r = doorward.Revocations(None, 'a', 'b', 5, 60); r._ask = lambda: None; print(max(r.turn() for _ in range(1000)) <= 5)"
+	const program = "import doorward; r = doorward.Revocations(None, 'a', 'b', 5, 60, None); r._ask = lambda: None; print(max(r.turn() for _ in range(1000)) <= 5)"
 	if got := run(t, program); got != "True\n" {
 		t.Error(got)
 	}

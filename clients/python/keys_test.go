@@ -52,6 +52,35 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// When a key is revoked, the one that signs from then on is not awaited until it is time to fetch keys again, and it is
+// fetched once.
+func TestKeyRevoked(t *testing.T) {
+	t.Parallel()
+	if err := exec.CommandContext(t.Context(), python, "-c", "import jwt, cryptography").Run(); err != nil {
+		t.Skipf("%s has no modules jwt and cryptography: run make deps", python)
+	}
+	signers := newSigners(t)
+	before, after := signers[0], signers[1]
+	server := &scripted{asked: make([]int, 1), open: true, reply: func(int) reply {
+		return inTurn(set(string(before.jwk(t))), set(string(after.jwk(t))))
+	}}
+	keys := httptest.NewServer(server)
+	t.Cleanup(keys.Close)
+	news := &scripted{asked: make([]int, 1), reply: func(int) reply {
+		return inTurn(entries(), entries(`{"kind":"key","id":`+quote(before.kid())+`}`))
+	}}
+	feed := httptest.NewServer(news)
+	t.Cleanup(feed.Close)
+	ask := follow(t, map[string]any{"keys": keys.URL + "/0", "feed": feed.URL, "count": 1, "token": sessionToken(t, after)})
+	got := ask(0)
+	for deadline := time.Now().Add(10 * time.Second); (got != good || news.questions(0) < 10) && time.Now().Before(deadline); got = ask(0) {
+		continue
+	}
+	if n := server.questions(0); got != good || n != 2 {
+		t.Errorf("after %d fetches %q, want %q after 2", n, got, good)
+	}
+}
+
 // An answer that comes byte by byte is given up, wherever it is slow: no byte of it is late.
 func TestKeysSlowly(t *testing.T) {
 	t.Parallel()
