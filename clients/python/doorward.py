@@ -796,20 +796,20 @@ class Assertions(_Judge):
 
 def claims():
     """The caller's claims in a Flask view under require(); None without a token, where that is allowed."""
-    from flask import g
+    from flask import request
 
-    if "doorward_claims" not in g:
+    if "doorward.claims" not in request.environ:
         raise RuntimeError("doorward: claims() is for views under require()")
-    return g.doorward_claims
+    return request.environ["doorward.claims"]
 
 
 def _flask(judge, needs, view):
     @functools.wraps(view)
     def guarded(*args, **kwargs):
-        from flask import Response, current_app, g, request
+        from flask import Response, current_app, request
 
-        try:
-            g.doorward_claims = judge.authenticate(request.headers.getlist(judge.header), **needs)
+        try:  # Flask's g would be shared with a request that the view makes to its own app
+            request.environ["doorward.claims"] = judge.authenticate(request.headers.getlist(judge.header), **needs)
         except Refused as refused:
             status, headers, body = refused.answer()
             return Response(body, status, headers)

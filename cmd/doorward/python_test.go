@@ -34,6 +34,9 @@ func TestPythonService(t *testing.T) {
 	if got.member("subject") != me.Subject || got.member("username") != "alice" {
 		t.Errorf("claims: %s", got.body)
 	}
+	if got := o.call(t, http.StatusOK, "GET", "/around", token); got.member("username") != "alice" {
+		t.Errorf("claims after a request within the request: %s", got.body)
+	}
 	t.Run("refusals", func(t *testing.T) { o.testRefusals(t, token) })
 	t.Run("needs", func(t *testing.T) { o.testNeeds(t, token) })
 	t.Run("middleware", func(t *testing.T) { o.testMiddleware(t, token) })
