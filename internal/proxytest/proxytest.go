@@ -33,6 +33,10 @@ func Nginx(t testing.TB, doorwardURL, apiURL string) string {
 		for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 			own += "    " + kind + "_temp_path " + filepath.Join(dir, kind) + ";\n"
 		}
+		// Users have caches: what the example needs it must say itself.
+		own += "    proxy_cache_path " + filepath.Join(dir, "cache") + " keys_zone=all:1m;\n" +
+			"    proxy_cache all; proxy_cache_valid any 1m; proxy_ignore_headers Cache-Control Vary;\n"
+		text = strings.Replace(text, "proxy_pass http://api;", "proxy_cache off; proxy_pass http://api;", 1)
 		return strings.Replace(text, "http {\n", own, 1)
 	})
 	globals := "daemon off; pid " + filepath.Join(dir, "nginx.pid") + ";"
