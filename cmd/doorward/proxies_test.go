@@ -93,7 +93,7 @@ func newFront(t *testing.T, name string) *front {
 	}
 	file := filepath.Join(t.TempDir(), "doorward.yaml")
 	writeFile(t, file, strings.ReplaceAll(string(text), "http://127.0.0.1:5000", f.api.URL)+
-		"  - {path: /open/**, access: public}\n  - {path: /read, methods: [GET]}\n")
+		"  - {path: /open/**, access: public}\n  - {path: /read, methods: [GET]}\nlogin.page: /login.html\n")
 	dir := filepath.Join(t.TempDir(), "data")
 	f.door = serve(t, dir, "--config", file)
 	command(t, 0, "", "user", "add", "alice", "--role", "staff", "--data", dir)
@@ -160,8 +160,11 @@ func TestProxies(t *testing.T) {
 			t.Run("Attack_C10 collected spellings", f.collectedSpellings)
 			t.Run("Attack_C10 addresses of browsers", f.browserAddresses)
 			t.Run("Attack_F09 logout", f.logout)
+			t.Run("hosts", f.hosts)
+			t.Run("to the login page", f.toLogin)
 			if name != "haproxy" { // which asks nothing
 				t.Run("Attack_E06 Attack_E08 garbage", f.garbage)
+				t.Run("stopped", f.stopped)
 			}
 		})
 	}
