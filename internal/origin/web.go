@@ -21,6 +21,8 @@ func CheckWeb(origin string) error {
 		return errors.New("want the host in its xn-- form, as browsers send it")
 	case strings.ToLower(origin) != origin:
 		return errors.New("want lower case, as browsers send it")
+	case u.Scheme == "ftp" || u.Scheme == "ws" || u.Scheme == "wss" || u.Scheme == "file":
+		return errors.New("want origins of https or http, such as https://app.example.com, or of an app's own scheme")
 	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80", strings.HasSuffix(origin, ":"):
 		return errors.New("want it without the port that its scheme implies, as browsers send it")
 	}

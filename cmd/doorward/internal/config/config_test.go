@@ -244,6 +244,7 @@ func TestAttack_H12(t *testing.T) {
 		{name: "origin with path", file: "cors:\n  origins:\n    - https://a.example\n    - https://b.example/\n", want: ":4:7: cors.origins: want scheme, host and port alone"},
 		{name: "origin in capitals", file: "cors: {origins: ['https://A.example']}\n", want: "cors.origins: want lower case"},
 		{name: "origin with the port of its scheme", env: []string{"DOORWARD_CORS_ORIGINS=https://a.example,https://b.example:443"}, want: "DOORWARD_CORS_ORIGINS: want it without the port"},
+		{name: "origin of another scheme", file: "cors: {origins: ['ftp://a.example']}\n", want: "cors.origins: want origins of https or http"},
 		{name: "origin in other letters", file: "cors: {origins: ['https://bücher.example']}\n", want: ":1:18: cors.origins: want the host in its xn-- form"},
 		{name: "origins as text", file: "cors: {origins: 'https://a.example'}\n", want: "want a list"},
 		{name: "prefix", file: "server: {prefix: auth/}\n", want: "server.prefix: want a path"},
