@@ -93,6 +93,28 @@ func TestDocumentsHaveEverySetting(t *testing.T) {
 	}
 }
 
+// docs/operate.md names the settings, or their groups, that SIGHUP reads again, and what of a group it does not.
+func TestDocumentsNameWhatIsReloaded(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, sentence, found := strings.Cut(string(page), "Without a restart change ")
+	sentence, _, _ = strings.Cut(sentence, "If anything else")
+	reloaded, settled, excepted := strings.Cut(sentence, "other than")
+	if !found || !excepted {
+		t.Fatal("the sentence is not there")
+	}
+	for _, s := range config.Settings() {
+		group, _, _ := strings.Cut(s.Key, ".")
+		named := strings.Contains(reloaded, "`"+s.Key+"`") || strings.Contains(reloaded, "`"+group+"`")
+		if named = named && !strings.Contains(settled, "`"+s.Key+"`"); named != s.Live {
+			t.Errorf("%s: reloaded %v, and as docs/operate.md says it %v", s.Key, s.Live, named)
+		}
+	}
+}
+
 // What the unit of docs/operate.md says, systemd knows, and it takes from the service what that does not need.
 func TestDocumentsUnitOfSystemd(t *testing.T) {
 	t.Parallel()

@@ -58,51 +58,51 @@ type Identity struct{ Subject, Username, Roles, Scope, Session, Assertion string
 
 var gateSettings = []Setting{
 	{
-		Key: "upstream", Flag: "upstream", Usage: "guard the API at `URL`: what is not Doorward's goes there, with a good token",
+		Key: "upstream", Flag: "upstream", Live: true, Usage: "guard the API at `URL`: what is not Doorward's goes there, with a good token",
 		bind: func(c *Config) value { return text{&c.Upstream, isUpstream} },
 	},
 	{
-		Key: "upstream.audience", Usage: "the upstream's name in assertions, and in tokens that are forwarded to it (default its URL)",
+		Key: "upstream.audience", Live: true, Usage: "the upstream's name in assertions, and in tokens that are forwarded to it (default its URL)",
 		bind: func(c *Config) value { return text{&c.UpstreamAudience, isWord} },
 	},
 	{
-		Key: "upstream.timeout", Usage: "how long the upstream may take to begin an answer",
+		Key: "upstream.timeout", Live: true, Usage: "how long the upstream may take to begin an answer",
 		bind: func(c *Config) value { return span{&c.UpstreamTimeout, 10 * time.Millisecond, day} },
 	},
 	{
-		Key: "upstream.connections", Usage: "connections open to the upstream at once, WebSockets aside",
+		Key: "upstream.connections", Live: true, Usage: "connections open to the upstream at once, WebSockets aside",
 		bind: func(c *Config) value { return number{&c.UpstreamConnections, 1, 100_000} },
 	},
 	{
-		Key: "upstream.ca_file", Usage: "`FILE` with the certificates, PEM, that the upstream's is signed by (default those of the machine)", place: true,
+		Key: "upstream.ca_file", Live: true, Usage: "`FILE` with the certificates, PEM, that the upstream's is signed by (default those of the machine)", place: true,
 		bind: func(c *Config) value { return text{&c.UpstreamCAFile, isSomething} },
 	},
 	{
-		Key: "upstream.token", Usage: "a token in the upstream's own dialect; in the file alone",
+		Key: "upstream.token", Live: true, Usage: "a token in the upstream's own dialect; in the file alone",
 		bind: func(c *Config) value { return optional[UpstreamToken]{&c.UpstreamToken, (*UpstreamToken).form} },
 	},
 	{
-		Key: "routes", Usage: "rules of the gate, first match wins; in the file alone",
+		Key: "routes", Live: true, Usage: "rules of the gate, first match wins; in the file alone",
 		bind: func(c *Config) value {
 			return objects[Route]{&c.Routes, (*Route).form, func(r *Route, n ast.Node) { r.node = n }}
 		},
 	},
 	{
-		Key: "routes.default", Usage: "token or deny: what holds where no rule fits",
+		Key: "routes.default", Live: true, Usage: "token or deny: what holds where no rule fits",
 		bind: func(c *Config) value { return text{&c.RoutesDefault, isOneOf("token", "deny")} },
 	},
 	{
-		Key: "routes.case", Usage: "ignore or exact: whether rules heed case in paths",
+		Key: "routes.case", Live: true, Usage: "ignore or exact: whether rules heed case in paths",
 		bind: func(c *Config) value { return text{&c.RoutesCase, isOneOf("ignore", "exact")} },
 	},
-	{Key: "identity.subject", Usage: "header with the caller's id", bind: func(c *Config) value { return text{&c.Identity.Subject, isField} }},
-	{Key: "identity.username", Usage: "header with the user name", bind: func(c *Config) value { return text{&c.Identity.Username, isField} }},
-	{Key: "identity.roles", Usage: "header with the roles", bind: func(c *Config) value { return text{&c.Identity.Roles, isField} }},
-	{Key: "identity.scope", Usage: "header with the scope", bind: func(c *Config) value { return text{&c.Identity.Scope, isField} }},
-	{Key: "identity.session", Usage: "header with the session", bind: func(c *Config) value { return text{&c.Identity.Session, isField} }},
-	{Key: "identity.assertion", Usage: "header with the signed assertion", bind: func(c *Config) value { return text{&c.Identity.Assertion, isField} }},
+	{Key: "identity.subject", Live: true, Usage: "header with the caller's id", bind: func(c *Config) value { return text{&c.Identity.Subject, isField} }},
+	{Key: "identity.username", Live: true, Usage: "header with the user name", bind: func(c *Config) value { return text{&c.Identity.Username, isField} }},
+	{Key: "identity.roles", Live: true, Usage: "header with the roles", bind: func(c *Config) value { return text{&c.Identity.Roles, isField} }},
+	{Key: "identity.scope", Live: true, Usage: "header with the scope", bind: func(c *Config) value { return text{&c.Identity.Scope, isField} }},
+	{Key: "identity.session", Live: true, Usage: "header with the session", bind: func(c *Config) value { return text{&c.Identity.Session, isField} }},
+	{Key: "identity.assertion", Live: true, Usage: "header with the signed assertion", bind: func(c *Config) value { return text{&c.Identity.Assertion, isField} }},
 	{
-		Key: "trusted_proxies", Usage: "addresses or networks of proxies in front: their X-Forwarded-* count, and they may use forward-auth",
+		Key: "trusted_proxies", Live: true, Usage: "addresses or networks of proxies in front: their X-Forwarded-* count, and they may use forward-auth",
 		bind: func(c *Config) value { return list{&c.TrustedProxies, isNetwork} },
 	},
 }
@@ -157,27 +157,6 @@ func (c *Config) Networks() []netip.Prefix {
 		}
 	}
 	return networks
-}
-
-// live are the settings, or groups of them, that are read again while the server runs.
-var live = []string{
-	"upstream", "routes", "identity", "trusted_proxies", "cors", "recent_login", "admin.export_hashes",
-	"server.prefix", "login", "tokens.header", "tokens.cookie", "api_keys",
-	"limits.login_network", "limits.login_all", "limits.refresh_network", "limits.refresh_all",
-	"limits.forward_network", "limits.forward_all", "limits.reset_network", "limits.reset_all", "limits.register_network", "limits.register_all",
-	"limits.client_network", "limits.client_all", "limits.introspect_client", "limits.introspect_all", "log.level",
-}
-
-// Settled returns the settings that differ between two configurations and hold from the start to the end.
-func Settled(before, after *Config) []string {
-	var keys []string
-	for _, s := range settings {
-		isLive := slices.ContainsFunc(live, func(key string) bool { return s.Key == key || strings.HasPrefix(s.Key, key+".") })
-		if !isLive && s.bind(before).text() != s.bind(after).text() {
-			keys = append(keys, s.Key)
-		}
-	}
-	return keys
 }
 
 // checkGate finds what does not go together with an upstream.

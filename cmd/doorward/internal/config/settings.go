@@ -16,6 +16,8 @@ type Setting struct {
 	// Shared settings belong to the data folder rather than to one process:
 	// commands take them from the last serve when they are not set otherwise.
 	Shared bool
+	// Live settings are read again while the server runs. The others hold from its start to its end.
+	Live bool
 
 	secret bool // shown as "redacted"
 	place  bool // says where the store or a secret is, or what protects: empty is a mistake, not "unset"
@@ -33,6 +35,17 @@ func Find(key string) (Setting, bool) {
 		}
 	}
 	return Setting{}, false
+}
+
+// Settled returns the settings that differ between two configurations and hold from the start to the end.
+func Settled(before, after *Config) []string {
+	var keys []string
+	for _, s := range settings {
+		if !s.Live && s.bind(before).text() != s.bind(after).text() {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
 }
 
 // Env is the name of the environment variable.
@@ -82,7 +95,7 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.AdminListen, isAddress} },
 	},
 	{
-		Key: "admin.export_hashes", Usage: "let an admin export users with the hashes of their passwords over HTTP",
+		Key: "admin.export_hashes", Live: true, Usage: "let an admin export users with the hashes of their passwords over HTTP",
 		bind: func(c *Config) value { return toggle{&c.ExportHashes} },
 	},
 	{
@@ -115,7 +128,7 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return span{&c.SessionAbsolute, time.Second, 10 * 365 * day} },
 	},
 	{
-		Key: "recent_login", Usage: "a change of password wants a login not older than this",
+		Key: "recent_login", Live: true, Usage: "a change of password wants a login not older than this",
 		bind: func(c *Config) value { return span{&c.RecentLogin, time.Second, day} },
 	},
 	{
@@ -176,7 +189,7 @@ var baseSettings = []Setting{
 	},
 
 	{
-		Key: "server.prefix", Shared: true, Usage: "path before Doorward's own endpoints, such as /auth",
+		Key: "server.prefix", Shared: true, Live: true, Usage: "path before Doorward's own endpoints, such as /auth",
 		bind: func(c *Config) value { return text{&c.Prefix, isPrefix} },
 	},
 	{
@@ -184,31 +197,31 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return span{&c.Drain, 0, 5 * time.Minute} },
 	},
 	{
-		Key: "login.token_field", Usage: "second name of the access token in the answer of /login",
+		Key: "login.token_field", Live: true, Usage: "second name of the access token in the answer of /login",
 		bind: func(c *Config) value { return text{&c.TokenField, isMember} },
 	},
 	{
-		Key: "login.page", Usage: "path or `URL` of a page where the gate sends browsers that have no good token",
+		Key: "login.page", Live: true, Usage: "path or `URL` of a page where the gate sends browsers that have no good token",
 		bind: func(c *Config) value { return text{&c.LoginPage, isPage} },
 	},
 	{
-		Key: "login.hosts", Usage: "hosts, such as app.example.com, whose whole addresses the login page is told to return to",
+		Key: "login.hosts", Live: true, Usage: "hosts, such as app.example.com, whose whole addresses the login page is told to return to",
 		bind: func(c *Config) value { return list{&c.LoginHosts, isHost} },
 	},
 	{
-		Key: "cors.origins", Usage: "origins whose scripts may call the API with a token",
+		Key: "cors.origins", Live: true, Usage: "origins whose scripts may call the API with a token",
 		bind: func(c *Config) value { return list{&c.CORSOrigins, origin.CheckWeb} },
 	},
 	{
-		Key: "cors.credentials", Usage: "origins whose scripts may use cookie mode",
+		Key: "cors.credentials", Live: true, Usage: "origins whose scripts may use cookie mode",
 		bind: func(c *Config) value { return list{&c.CORSCredentials, origin.CheckWeb} },
 	},
 	{
-		Key: "tokens.header", Usage: "a header that may carry the access token, such as x-access-token",
+		Key: "tokens.header", Live: true, Usage: "a header that may carry the access token, such as x-access-token",
 		bind: func(c *Config) value { return text{&c.TokensHeader, isField} },
 	},
 	{
-		Key: "tokens.cookie", Usage: "a cookie that may carry the access token to the upstream's routes",
+		Key: "tokens.cookie", Live: true, Usage: "a cookie that may carry the access token to the upstream's routes",
 		bind: func(c *Config) value { return text{&c.TokensCookie, isField} },
 	},
 	{
@@ -216,7 +229,7 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return toggle{&c.TokensUsername} },
 	},
 	{
-		Key: "api_keys.header", Usage: "a header that may carry an API key, such as X-API-Key",
+		Key: "api_keys.header", Live: true, Usage: "a header that may carry an API key, such as X-API-Key",
 		bind: func(c *Config) value { return text{&c.APIKeysHeader, isField} },
 	},
 	{
@@ -236,7 +249,7 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return text{&c.PasswordBreachedFile, isSomething} },
 	},
 	{
-		Key: "log.level", Usage: "debug, info, warn or error",
+		Key: "log.level", Live: true, Usage: "debug, info, warn or error",
 		bind: func(c *Config) value { return text{&c.LogLevel, isOneOf("debug", "info", "warn", "error")} },
 	},
 	{
@@ -257,8 +270,8 @@ var baseSettings = []Setting{
 	limit("limits.reset_all", "wrong reset links in a minute from everywhere", func(c *Config) *int { return &c.ResetFailures.All }),
 	limit("limits.register_network", "registrations in a minute from one network", func(c *Config) *int { return &c.Registrations.Network }),
 	limit("limits.register_all", "registrations in a minute from everywhere", func(c *Config) *int { return &c.Registrations.All }),
-	limit("limits.api_keys_network", "wrong API keys in a minute from one network", func(c *Config) *int { return &c.KeyFailures.Network }),
-	limit("limits.api_keys_all", "wrong API keys in a minute from everywhere", func(c *Config) *int { return &c.KeyFailures.All }),
+	limit("limits.api_keys_network", "wrong API keys in a minute from one network", func(c *Config) *int { return &c.KeyFailures.Network }).settled(),
+	limit("limits.api_keys_all", "wrong API keys in a minute from everywhere", func(c *Config) *int { return &c.KeyFailures.All }).settled(),
 	limit("limits.client_network", "wrong client credentials in a minute from one network", func(c *Config) *int { return &c.ClientFailures.Network }),
 	limit("limits.client_all", "wrong client credentials in a minute from everywhere", func(c *Config) *int { return &c.ClientFailures.All }),
 	limit("limits.introspect_client", "introspections in a minute of tokens that are not active, by one client", func(c *Config) *int { return &c.Inactive.Network }),
@@ -268,7 +281,13 @@ var baseSettings = []Setting{
 // limit is a setting of how often something may be done.
 func limit(key, what string, field func(*Config) *int) Setting {
 	return Setting{
-		Key: key, Usage: what + ", beyond which the answer is 429",
+		Key: key, Live: true, Usage: what + ", beyond which the answer is 429",
 		bind: func(c *Config) value { return number{field(c), 1, 1_000_000} },
 	}
+}
+
+// settled returns the setting as one that holds from the start to the end.
+func (s Setting) settled() Setting {
+	s.Live = false
+	return s
 }
