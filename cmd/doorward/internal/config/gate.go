@@ -74,7 +74,7 @@ var gateSettings = []Setting{
 		bind: func(c *Config) value { return number{&c.UpstreamConnections, 1, 100_000} },
 	},
 	{
-		Key: "upstream.ca_file", Live: true, Usage: "`FILE` with the certificates, PEM, that the upstream's is signed by (default those of the machine)", place: true,
+		Key: "upstream.ca_file", Live: true, Usage: "`FILE` with the certificates, PEM, that the upstream's is signed by (default those of the machine)", nonempty: true,
 		bind: func(c *Config) value { return text{&c.UpstreamCAFile, isSomething} },
 	},
 	{

@@ -91,7 +91,7 @@ func (c *Config) fromEnvironment(env map[string]string, faults *Problems) {
 	}
 	for _, s := range settings {
 		val, ok := env[s.Env()]
-		if !ok || (val == "" && !s.place) {
+		if !ok || (val == "" && !s.nonempty) {
 			continue
 		}
 		c.apply(s, s.Env(), val, faults)

@@ -19,9 +19,9 @@ type Setting struct {
 	// Live settings are read again while the server runs. The others hold from its start to its end.
 	Live bool
 
-	secret bool // shown as "redacted"
-	place  bool // says where the store or a secret is, or what protects: empty is a mistake, not "unset"
-	bind   func(*Config) value
+	secret   bool // shown as "redacted"
+	nonempty bool // says where the store or a secret is, or what protects: an empty variable is a mistake, not "unset"
+	bind     func(*Config) value
 }
 
 // Settings returns every setting, in the order in which they are printed.
@@ -66,15 +66,15 @@ var settings = slices.Concat(baseSettings, gateSettings)
 
 var baseSettings = []Setting{
 	{
-		Key: "data", Flag: "data", Usage: "data folder `DIR`: store, master key, first password", place: true,
+		Key: "data", Flag: "data", Usage: "data folder `DIR`: store, master key, first password", nonempty: true,
 		bind: func(c *Config) value { return text{&c.Data, isSomething} },
 	},
 	{
-		Key: "database", Flag: "database", Usage: "`URL` of a PostgreSQL database, for many nodes (default a file in --data)", secret: true, place: true,
+		Key: "database", Flag: "database", Usage: "`URL` of a PostgreSQL database, for many nodes (default a file in --data)", secret: true, nonempty: true,
 		bind: func(c *Config) value { return secret{&c.Database, isDatabase} },
 	},
 	{
-		Key: "database_file", Usage: "`FILE` with the URL of the database, which holds a password", place: true,
+		Key: "database_file", Usage: "`FILE` with the URL of the database, which holds a password", nonempty: true,
 		bind: func(c *Config) value { return text{&c.DatabaseFile, isSomething} },
 	},
 	{
@@ -82,7 +82,7 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return number{&c.DatabaseConnections, 2, 1000} },
 	},
 	{
-		Key: "master_key_file", Usage: "`FILE` with the master key (default DIR/master.key)", place: true,
+		Key: "master_key_file", Usage: "`FILE` with the master key (default DIR/master.key)", nonempty: true,
 		bind: func(c *Config) value { return text{&c.MasterKeyFile, isSomething} },
 	},
 
@@ -176,11 +176,11 @@ var baseSettings = []Setting{
 	},
 
 	{
-		Key: "tls.cert", Flag: "tls-cert", Usage: "certificate chain `FILE`, PEM; read again when it changes", place: true,
+		Key: "tls.cert", Flag: "tls-cert", Usage: "certificate chain `FILE`, PEM; read again when it changes", nonempty: true,
 		bind: func(c *Config) value { return text{&c.TLSCert, isSomething} },
 	},
 	{
-		Key: "tls.key", Flag: "tls-key", Usage: "private key `FILE` of the certificate, PEM", place: true,
+		Key: "tls.key", Flag: "tls-key", Usage: "private key `FILE` of the certificate, PEM", nonempty: true,
 		bind: func(c *Config) value { return text{&c.TLSKey, isSomething} },
 	},
 	{
@@ -245,7 +245,7 @@ var baseSettings = []Setting{
 		bind: func(c *Config) value { return number{&c.PasswordMinLength, 8, 256} },
 	},
 	{
-		Key: "password.breached_file", Shared: true, Usage: "`FILE` of SHA-1 digests, sorted, of passwords that are refused (default none)", place: true,
+		Key: "password.breached_file", Shared: true, Usage: "`FILE` of SHA-1 digests, sorted, of passwords that are refused (default none)", nonempty: true,
 		bind: func(c *Config) value { return text{&c.PasswordBreachedFile, isSomething} },
 	},
 	{
