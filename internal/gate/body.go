@@ -27,6 +27,7 @@ type upload struct {
 	mu       sync.Mutex // guards what follows, and the deadline for reading
 	armed    time.Time
 	complete bool // has been read to its end
+	talks    bool // while the answer comes, too
 	over     bool // nobody may wait for it any more
 }
 
@@ -55,7 +56,7 @@ func (u *upload) wait() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	now := time.Now()
-	if !u.over && now.Sub(u.armed) > armEvery {
+	if !u.over && !u.talks && now.Sub(u.armed) > armEvery {
 		u.armed = now
 		u.deadline(now.Add(stall))
 	}
@@ -71,6 +72,14 @@ func (u *upload) rest() {
 	if !u.over {
 		u.deadline(time.Time{})
 	}
+}
+
+// talk lifts the deadline for good: in a conversation, such as a stream of gRPC, the client may only listen.
+func (u *upload) talk() {
+	u.mu.Lock()
+	u.talks = true
+	u.mu.Unlock()
+	u.rest()
 }
 
 // finish lifts the deadline for good: the server goes on reading, to see the client go.
