@@ -422,7 +422,8 @@ func TestForeignAuthorization(t *testing.T) {
 
 // TestLeaks leaves no goroutine behind after all that can go wrong.
 func TestLeaks(t *testing.T) {
-	f := newFront(newWorld(t), gate.Config{Routes: []gate.Route{{Path: "/**", Access: gate.AccessPublic, WebSocket: true, Timeout: 50 * time.Millisecond}}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	routes := []gate.Route{{Path: "/socket", Access: gate.AccessPublic, WebSocket: true}, {Path: "/**", Access: gate.AccessPublic, Timeout: 50 * time.Millisecond}}
+	f := newFront(newWorld(t), gate.Config{Routes: routes}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/socket":
 			echoSocket(w, r)

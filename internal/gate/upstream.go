@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -33,6 +34,9 @@ const (
 	// Less than servers keep a connection that is idle: gunicorn 2 s, Node and uvicorn 5 s. A request that meets their
 	// close on its way is lost, and one with a body is not sent again.
 	keepIdle = 1500 * time.Millisecond
+	// lostTimeout is how long nothing may be acknowledged on a connection of HTTP/2. TCP by itself would try for a quarter of
+	// an hour, and all requests would wait on that one connection, although the upstream accepts others.
+	lostTimeout = 30 * time.Second
 )
 
 // upstream is an Upstream made ready.
@@ -68,6 +72,7 @@ func newUpstream(cfg Upstream) (*upstream, error) {
 	}
 	up.address = net.JoinHostPort(u.Hostname(), port)
 	up.usual, up.sockets = transport(cfg), transport(cfg)
+	up.usual.DialContext, up.usual.DialTLSContext = dialers(cfg, min(lostTimeout, up.timeout/2))
 	if u.Scheme == "h2c" {
 		up.scheme = "http"
 		up.usual.Protocols = new(http.Protocols)
@@ -79,14 +84,38 @@ func newUpstream(cfg Upstream) (*upstream, error) {
 	return up, nil
 }
 
+type dial = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialers connect to the upstream without TLS and with it, and give up connections of HTTP/2 on which nothing is acknowledged
+// for so long. One of HTTP/1.1 goes with the first request that times out, and an API may read slowly from it.
+func dialers(cfg Upstream, lost time.Duration) (plain, encrypted dial) {
+	d := &tls.Dialer{NetDialer: dialer(), Config: &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
+	plain = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.NetDialer.DialContext(ctx, network, address)
+		if err == nil && strings.HasPrefix(cfg.URL, "h2c:") {
+			giveUpAfter(conn, lost)
+		}
+		return conn, err
+	}
+	encrypted = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, address)
+		if c, ok := conn.(*tls.Conn); ok && c.ConnectionState().NegotiatedProtocol == "h2" {
+			giveUpAfter(c.NetConn(), lost)
+		}
+		return conn, err
+	}
+	return plain, encrypted
+}
+
+func dialer() *net.Dialer { return &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second} }
+
 // transport dials the upstream alone, whatever the environment says of proxies.
 func transport(cfg Upstream) *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	return &http.Transport{
-		DialContext: dialer.DialContext, Protocols: protocols,
+		DialContext: dialer().DialContext, Protocols: protocols,
 		TLSClientConfig:     &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: dialTimeout, ExpectContinueTimeout: time.Second,
 		MaxIdleConnsPerHost: cfg.Connections, IdleConnTimeout: keepIdle,
