@@ -59,7 +59,7 @@ type store struct {
 // beside runs a command on the store beside a server, which may be running: it opens the store,
 // passes it to do, and closes it.
 func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) error) error {
-	cfg, err := a.load(cmd, true, "")
+	cfg, err := loadBeside(cmd, "")
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store *store, 
 		if err != nil {
 			return err
 		}
-		if cfg, err = a.load(cmd, true, serving); err != nil {
+		if cfg, err = loadBeside(cmd, serving); err != nil {
 			return err
 		}
 	}

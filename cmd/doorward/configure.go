@@ -29,7 +29,7 @@ says where its value came from. Secrets are not part of it, only their files.`,
 	}
 	asJSON := jsonFlag(show)
 	show.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := a.load(cmd, false, "")
+		cfg, err := loadConfig(cmd)
 		if err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ says where its value came from. Secrets are not part of it, only their files.`,
 }
 
 func (a *app) checkConfig(cmd *cobra.Command, _ []string) error {
-	cfg, err := a.load(cmd, false, "")
+	cfg, err := loadConfig(cmd)
 	if isTerminal(a.errs) {
 		for _, p := range config.AsProblems(err) {
 			if text := p.Excerpt(os.Getenv("NO_COLOR") == ""); text != "" {

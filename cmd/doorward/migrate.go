@@ -40,7 +40,7 @@ move; what has happened in the database since is not in it.`,
 		case given && *to == "":
 			return misused("", "--to: is empty")
 		}
-		cfg, err := a.load(cmd, false, "")
+		cfg, err := loadConfig(cmd)
 		if err != nil {
 			return err
 		}

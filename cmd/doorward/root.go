@@ -134,11 +134,29 @@ func addFlags(cmd *cobra.Command, keys ...string) {
 // ttlFlag is what token issue calls the setting access_ttl.
 const ttlFlag = "ttl"
 
-// load reads the configuration for cmd. With beside set, which is for commands that work beside a
-// server, what is not set is taken from the last serve on the data folder or, as serving, from what
-// it left in the database.
-func (a *app) load(cmd *cobra.Command, beside bool, serving string) (*config.Config, error) {
-	src := config.Source{Flags: map[string]string{}, Environ: os.Environ(), Beside: beside, Serving: serving}
+// loadConfig reads the configuration for cmd, as it was set.
+func loadConfig(cmd *cobra.Command) (*config.Config, error) {
+	src, err := sourceOf(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(src)
+}
+
+// loadBeside is loadConfig for a command that works beside a server. What is not set is taken from serving, which the last
+// serve left in the database, or, if that is empty, from what it left in the data folder.
+func loadBeside(cmd *cobra.Command, serving string) (*config.Config, error) {
+	src, err := sourceOf(cmd)
+	if err != nil {
+		return nil, err
+	}
+	src.Beside, src.Serving = true, serving
+	return config.Load(src)
+}
+
+// sourceOf is what cmd's flags and the environment say.
+func sourceOf(cmd *cobra.Command) (config.Source, error) {
+	src := config.Source{Flags: map[string]string{}, Environ: os.Environ()}
 	for _, s := range config.Settings() {
 		if f := cmd.Flags().Lookup(s.Flag); s.Flag != "" && f != nil && f.Changed && !isOwnFlag(cmd, s.Flag) {
 			src.Flags[s.Key] = f.Value.String()
@@ -149,10 +167,10 @@ func (a *app) load(cmd *cobra.Command, beside bool, serving string) (*config.Con
 	}
 	if f := cmd.Flags().Lookup("config"); f != nil && f.Changed {
 		if src.File = f.Value.String(); src.File == "" {
-			return nil, misused("", "--config: is empty")
+			return config.Source{}, misused("", "--config: is empty")
 		}
 	}
-	return config.Load(src)
+	return src, nil
 }
 
 // isOwnFlag reports whether cmd gives a meaning of its own to a flag that is

@@ -64,13 +64,13 @@ folder of one machine; give them the same --issuer.`,
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
 			signal.Ignore(syscall.SIGPIPE) // Otherwise the next line of the log would end it if whoever reads the log is gone.
-			cfg, err := a.load(cmd, false, "")
+			cfg, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return a.serve(ctx, cfg, hangups, func() (*config.Config, error) { return a.load(cmd, false, "") })
+			return a.serve(ctx, cfg, hangups, func() (*config.Config, error) { return loadConfig(cmd) })
 		},
 	}
 	addFlags(cmd, serveSettings...)
