@@ -95,7 +95,7 @@ func (s *RevocationSet) Len() int {
 }
 
 func (s *RevocationSet) check(c *Claims, now time.Time) error {
-	if s.set.Ends(cutoff.Subject{Session: c.SessionID, Subject: c.Subject, Client: c.ClientID, Key: c.KeyID}) {
+	if s.set.Ends(cutoff.Target{Session: c.SessionID, Subject: c.Subject, Client: c.ClientID, Key: c.KeyID}) {
 		return ErrRevoked
 	}
 	if s.unknown.Load() || s.age(now) > s.maxStaleness {

@@ -23,7 +23,7 @@ func TestMemory(t *testing.T) {
 	if worst > 60 {
 		t.Errorf("%.1f bytes for an entry", worst)
 	}
-	if got := testing.AllocsPerRun(100, func() { s.Ends(cutoff.Subject{Session: low, Subject: "a", Client: "b", Key: "c"}) }); got != 0 {
+	if got := testing.AllocsPerRun(100, func() { s.Ends(cutoff.Target{Session: low, Subject: "a", Client: "b", Key: "c"}) }); got != 0 {
 		t.Errorf("Ends takes %v allocations", got)
 	}
 	t.Logf("%.1f bytes for an entry, %d entries", worst, s.Len())

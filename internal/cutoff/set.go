@@ -1,5 +1,5 @@
 // Package cutoff is the data structure under doorward.RevocationSet: which
-// sessions, subjects, clients and keys have ended. It knows nothing of tokens,
+// sessions, subjects, clients and keys have ended. It knows nothing of claims,
 // of stores, or of how fresh its content is.
 package cutoff
 
@@ -29,8 +29,8 @@ type Set struct {
 	clients  table[cutoff]
 }
 
-// Subject is what a cut-off may end: who and what a token belongs to.
-type Subject struct{ Session, Subject, Client, Key string }
+// Target is what a cut-off may end: a token, by the names of all that it belongs to.
+type Target struct{ Session, Subject, Client, Key string }
 
 // NewSet returns an empty set.
 func NewSet() *Set { return newSet(maphash.MakeSeed()) }
@@ -73,8 +73,8 @@ func (s *Set) EndAll(before string, until time.Time) {
 }
 
 // Ends reports whether an entry ends t. A session that is no UUID in lower
-// case is older than every cut-off. It does not allocate.
-func (s *Set) Ends(t Subject) bool {
+// case is smaller than every before. It does not allocate.
+func (s *Set) Ends(t Target) bool {
 	r := s.rare.Load()
 	if r.all != nil && r.all.ends(t.Session) {
 		return true

@@ -35,12 +35,12 @@ func TestMerge(t *testing.T) {
 			if s.Len() != 5 {
 				t.Errorf("Len = %d, want 5", s.Len())
 			}
-			for _, who := range []cutoff.Subject{{Session: low, Subject: "ann"}, {Session: low, Client: "app"}, {Session: low}, {Session: "x"}, {Session: high, Key: "k"}} {
+			for _, who := range []cutoff.Target{{Session: low, Subject: "ann"}, {Session: low, Client: "app"}, {Session: low}, {Session: "x"}, {Session: high, Key: "k"}} {
 				if !s.Ends(who) {
 					t.Errorf("%+v goes on", who)
 				}
 			}
-			if s.Ends(cutoff.Subject{Session: high, Subject: "ann", Client: "app"}) {
+			if s.Ends(cutoff.Target{Session: high, Subject: "ann", Client: "app"}) {
 				t.Error("a session at the cut-off has ended")
 			}
 			time.Sleep(2 * time.Minute)
@@ -86,7 +86,7 @@ func TestSweep(t *testing.T) {
 		s.EndAll(high, time.Now())
 		time.Sleep(time.Hour)
 		s.Sweep()
-		if who := (cutoff.Subject{Session: low, Subject: "ann", Client: "app", Key: "k"}); s.Len() != 0 || s.Ends(who) {
+		if who := (cutoff.Target{Session: low, Subject: "ann", Client: "app", Key: "k"}); s.Len() != 0 || s.Ends(who) {
 			t.Errorf("Len = %d, ended %v; all has expired", s.Len(), s.Ends(who))
 		}
 	})
@@ -105,7 +105,7 @@ func TestConcurrent(t *testing.T) {
 				s.EndKey("k", time.Time{})
 				s.EndAll(low, time.Time{})
 				s.Sweep()
-				if !s.Ends(cutoff.Subject{Session: id}) || !s.Ends(cutoff.Subject{Session: low, Subject: id}) {
+				if !s.Ends(cutoff.Target{Session: id}) || !s.Ends(cutoff.Target{Session: low, Subject: id}) {
 					t.Errorf("%s goes on", id)
 				}
 			}

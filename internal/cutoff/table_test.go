@@ -36,7 +36,7 @@ func TestModel(t *testing.T) {
 			s.Sweep()
 			for range 2000 {
 				id := fmt.Sprint(random.IntN(6000))
-				ends := s.Ends(cutoff.Subject{Session: id}) || s.Ends(cutoff.Subject{Session: low, Subject: id})
+				ends := s.Ends(cutoff.Target{Session: id}) || s.Ends(cutoff.Target{Session: low, Subject: id})
 				if live := model[id].After(time.Now()); live && !ends {
 					t.Fatalf("%s goes on, until %v", id, model[id])
 				}
@@ -78,7 +78,7 @@ func TestFoundAllTheWhile(t *testing.T) {
 				default:
 				}
 				id := fmt.Sprint("keep", i%100)
-				if !s.Ends(cutoff.Subject{Session: id}) || !s.Ends(cutoff.Subject{Session: low, Client: id}) {
+				if !s.Ends(cutoff.Target{Session: id}) || !s.Ends(cutoff.Target{Session: low, Client: id}) {
 					t.Errorf("%s goes on", id)
 					return
 				}
@@ -110,7 +110,7 @@ func TestFirstEntryTwice(t *testing.T) {
 		for range 2 {
 			wg.Go(func() {
 				s.EndSubject("ann", high, time.Time{})
-				if !s.Ends(cutoff.Subject{Session: low, Subject: "ann"}) {
+				if !s.Ends(cutoff.Target{Session: low, Subject: "ann"}) {
 					t.Error("ann goes on")
 				}
 			})

@@ -56,8 +56,8 @@ func (c cutoff) merged(other cutoff) cutoff {
 	return c
 }
 
-// ends reports whether the token's session is older than the cut-off. A sid
-// that cannot be compared counts as older.
+// ends reports whether a session is smaller than before. One that is no UUID in
+// lower case cannot be compared, and counts as smaller.
 func (c cutoff) ends(session string) bool {
 	sid, ok := parseUUID(session)
 	return !ok || bytes.Compare(sid[:], c.before[:]) < 0
