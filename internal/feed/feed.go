@@ -35,11 +35,11 @@ type Source interface {
 const (
 	// shareFor is how long after its beginning a read answers other polls too.
 	shareFor = 100 * time.Millisecond
-	// readLimit bounds one read, and reads is how many go on at once.
-	readLimit = 5 * time.Second
-	reads     = 8
-	// keep is how many entries the reads that are shared may have together.
-	keep = 8 * PageLimit
+	// readTimeout bounds one read, and maxReads how many go on at once.
+	readTimeout = 5 * time.Second
+	maxReads    = 8
+	// maxKept is how many entries the reads that are shared may have together.
+	maxKept = 8 * PageLimit
 )
 
 // Feed answers polls and feeds streams. It is safe for concurrent use and runs no
@@ -59,7 +59,7 @@ type Feed struct {
 // issuer.Config.Followed must call [Feed.Publish].
 func New(source Source) *Feed {
 	return &Feed{
-		source: source, slots: make(chan struct{}, reads),
+		source: source, slots: make(chan struct{}, maxReads),
 		open: map[issuer.Cursor]*read{}, hub: hub{streams: map[*Stream]struct{}{}},
 	}
 }
@@ -70,8 +70,8 @@ type Answer struct {
 	// Begun is before the store was asked: all that was revoked until then is in the
 	// page, or in those that follow it.
 	Begun time.Time
-	// Entries is the JSON array of the entries.
-	Entries []byte
+	// EntriesJSON is Entries as the array that services read.
+	EntriesJSON []byte
 }
 
 // Age is the time since Begun: the larger of what the monotonic and the wall clock say,
@@ -126,7 +126,7 @@ func (f *Feed) join(after issuer.Cursor, notBefore time.Time) (r *read, mine boo
 
 // run reads the store. It goes on if the caller's context ends, since others may have joined.
 func (f *Feed) run(ctx context.Context, after issuer.Cursor, r *read) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
 	select {
 	case f.slots <- struct{}{}:
@@ -142,8 +142,8 @@ func (f *Feed) run(ctx context.Context, after issuer.Cursor, r *read) {
 		return
 	}
 	r.over = true
-	f.kept += len(r.answer.Page.Entries)
-	if r.err != nil || f.kept > keep {
+	f.kept += len(r.answer.Entries)
+	if r.err != nil || f.kept > maxKept {
 		f.drop(after, r)
 	}
 }
@@ -154,14 +154,14 @@ func (f *Feed) ask(ctx context.Context, after issuer.Cursor, begun time.Time) (A
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{Page: page, Begun: begun, Entries: encode(page.RevocationPage.Entries)}, nil
+	return Answer{Page: page, Begun: begun, EntriesJSON: encode(page.Entries)}, nil
 }
 
 // drop takes a read out of those that can be joined. Feed.mu is held.
 func (f *Feed) drop(after issuer.Cursor, r *read) {
 	delete(f.open, after)
 	if r.over {
-		f.kept -= len(r.answer.Page.Entries)
+		f.kept -= len(r.answer.Entries)
 	}
 }
 

@@ -141,8 +141,8 @@ func TestReadsAreShared(t *testing.T) {
 		for range 1000 {
 			all.Go(func() {
 				a, err := f.Read(t.Context(), "", time.Time{})
-				if err != nil || a.Age() != 30*time.Millisecond || len(a.Page.Entries) != 1 {
-					t.Errorf("age %v, %d entries, %v", a.Age(), len(a.Page.Entries), err)
+				if err != nil || a.Age() != 30*time.Millisecond || len(a.Entries) != 1 {
+					t.Errorf("age %v, %d entries, %v", a.Age(), len(a.Entries), err)
 				}
 			})
 		}

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// behind is how many events a stream may be behind before it is cut.
-	behind = 64
-	// eventLimit is how many entries one event has at most.
-	eventLimit = 1000
-	// repeatLimit is how many entries are remembered in order not to be told again.
-	repeatLimit = 100_000
+	// maxBehind is how many events a stream may be behind before it is cut.
+	maxBehind = 64
+	// maxPerEvent is how many entries one event has at most.
+	maxPerEvent = 1000
+	// maxRemembered is how many entries are remembered in order not to be told again.
+	maxRemembered = 100_000
 )
 
 // Errors of [Feed.Follow].
@@ -54,7 +54,7 @@ func (s *Stream) Close() {
 // read does not see comes through the hub, and what the hub has told before is in the
 // read. So the first event may end at the hub's cursor, even if the read got further.
 func (f *Feed) Follow(ctx context.Context, after issuer.Cursor, limit int) (*Stream, error) {
-	s := &Stream{hub: &f.hub, events: make(chan []byte, behind)}
+	s := &Stream{hub: &f.hub, events: make(chan []byte, maxBehind)}
 	lineage, told, err := f.hub.enter(s, limit)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (f *Feed) Follow(ctx context.Context, after issuer.Cursor, limit int) (*Str
 		s.Close()
 		return nil, err
 	}
-	s.first = eventOf(lineage, after, told, a.Entries)
+	s.first = eventOf(lineage, after, told, a.EntriesJSON)
 	return s, nil
 }
 
@@ -131,8 +131,8 @@ func (h *hub) publish(page issuer.RevocationPage) {
 		return
 	}
 	fresh := h.unheard(page.Entries)
-	for ; len(fresh) > eventLimit; fresh = fresh[eventLimit:] {
-		h.tell(eventOf(h.lineage, h.told, h.told, encode(fresh[:eventLimit])))
+	for ; len(fresh) > maxPerEvent; fresh = fresh[maxPerEvent:] {
+		h.tell(eventOf(h.lineage, h.told, h.told, encode(fresh[:maxPerEvent])))
 	}
 	if len(fresh) > 0 {
 		h.tell(eventOf(h.lineage, h.told, page.Next, encode(fresh)))
@@ -143,14 +143,14 @@ func (h *hub) publish(page issuer.RevocationPage) {
 // unheard returns the entries that were not in the page before: a store may repeat entries
 // from one page to the next.
 func (h *hub) unheard(entries []doorward.Revocation) []doorward.Revocation {
-	now := make(map[cutoff]struct{}, min(len(entries), repeatLimit))
+	now := make(map[cutoff]struct{}, min(len(entries), maxRemembered))
 	var fresh []doorward.Revocation
 	for _, e := range entries {
 		key := cutoff{e.Kind, e.ID, e.Before}
 		if _, ok := h.last[key]; !ok {
 			fresh = append(fresh, e)
 		}
-		if len(now) < repeatLimit {
+		if len(now) < maxRemembered {
 			now[key] = struct{}{}
 		}
 	}

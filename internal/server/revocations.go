@@ -59,7 +59,7 @@ func (s *Server) revocations(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body, err := json.Marshal(revocationsAnswer{
-		Nonce: q.nonce, Lineage: a.Lineage, Snapshot: a.Snapshot, Entries: a.Entries, Next: a.Next, More: a.More,
+		Nonce: q.nonce, Lineage: a.Lineage, Snapshot: a.Snapshot, Entries: a.EntriesJSON, Next: a.Next, More: a.More,
 		AgeMS: int64((a.Age() + time.Millisecond - 1) / time.Millisecond),
 		Now:   time.Now().Add(s.cfg.ClockOffset()).Unix(),
 	})
