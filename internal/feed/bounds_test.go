@@ -164,10 +164,8 @@ func TestStreamLosesNothing(t *testing.T) {
 	r, f := newRecord()
 	r.add("s0")
 	at := r.follow(t, f, "")
-	s, err := f.Follow(t.Context(), at, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := newReader(t, f, at, 1)
+	events := client.stream.Events()
 	for _, tt := range []struct {
 		cut  doorward.Revocation
 		want string
@@ -178,15 +176,13 @@ func TestStreamLosesNothing(t *testing.T) {
 		{doorward.Revocation{Kind: doorward.KindKey, ID: "k1", ExpiresAt: time.Unix(5, 0)}, `[{"kind":"key","id":"k1","expires":5}]`},
 	} {
 		f.Publish(issuer.RevocationPage{Lineage: "a", Next: at, Entries: []doorward.Revocation{tt.cut}})
-		if len(s.Events()) != 1 {
+		if len(events) != 1 {
 			t.Fatalf("not told: %s", tt.want)
 		}
-		if event := string(<-s.Events()); !strings.Contains(event, tt.want) {
+		if event := string(<-events); !strings.Contains(event, tt.want) {
 			t.Errorf("want %s: %s", tt.want, event)
 		}
 	}
-	client := &reader{t: t, cursor: string(at)}
-	client.apply(s.First())
 	const many = 2001
 	for n := range many {
 		r.add(fmt.Sprint("t", n))
@@ -194,7 +190,7 @@ func TestStreamLosesNothing(t *testing.T) {
 	r.follow(t, f, at)
 	for told := 0; told < many; {
 		before := client.cursor
-		client.apply(<-s.Events())
+		client.apply(<-events)
 		if n := len(client.ids) - told; n > 1000 || (client.cursor != before) != (len(client.ids) == many) {
 			t.Fatalf("%d entries in one event; after %d of %d it goes on from %s", n, len(client.ids), many, client.cursor)
 		}

@@ -84,8 +84,21 @@ func newRecord() (*record, *feed.Feed) {
 // reader applies a stream as a verifier does.
 type reader struct {
 	t      *testing.T
+	stream *feed.Stream
 	cursor string
-	ids    []string
+	ids    []string // of all entries that came, in order
+}
+
+// newReader begins one of at most limit streams at a cursor, and applies its first event.
+func newReader(t *testing.T, f *feed.Feed, at issuer.Cursor, limit int) *reader {
+	t.Helper()
+	s, err := f.Follow(t.Context(), at, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{t: t, stream: s, cursor: string(at)}
+	r.apply(s.First())
+	return r
 }
 
 func (r *reader) apply(event []byte) {
@@ -116,11 +129,12 @@ func (r *reader) apply(event []byte) {
 	}
 }
 
-func (r *reader) drain(s *feed.Stream) {
+// drain applies the events that have come.
+func (r *reader) drain() {
 	r.t.Helper()
 	for {
 		select {
-		case e, ok := <-s.Events():
+		case e, ok := <-r.stream.Events():
 			if !ok {
 				return
 			}
@@ -199,32 +213,27 @@ func TestStream(t *testing.T) {
 	r, f := newRecord()
 	r.add("s1", "s2")
 	at := r.follow(t, f, "")
-	client := &reader{t: t, cursor: string(at)}
 	r.add("s3") // the follower has not seen it
 	r.before = func() {
 		r.add("s4") // nor has the read of the stream's beginning
 		at = r.follow(t, f, at)
 	}
-	s, err := f.Follow(t.Context(), issuer.Cursor(client.cursor), 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client.apply(s.First())
+	client := newReader(t, f, at, 10)
 	if !slices.Equal(client.ids, []string{"s3"}) || client.cursor != "a.2" {
 		t.Errorf("first: %v, next %q", client.ids, client.cursor)
 	}
-	client.drain(s)
+	client.drain()
 	r.add("s5")
 	at = r.follow(t, f, at)
 	at = r.follow(t, f, at) // nothing new
 	r.add("s6")
 	r.follow(t, f, at)
-	client.drain(s)
+	client.drain()
 	if !slices.Equal(client.ids, []string{"s3", "s3", "s4", "s5", "s6"}) || client.cursor != "a.6" {
 		t.Errorf("%v, next %q", client.ids, client.cursor)
 	}
-	s.Close()
-	s.Close()
+	client.stream.Close()
+	client.stream.Close()
 	if f.Followers() != 0 {
 		t.Errorf("%d followers", f.Followers())
 	}
@@ -242,12 +251,7 @@ func TestStreamBeginsWithAReadOfItsOwn(t *testing.T) {
 	}
 	r.add("s2")
 	r.follow(t, f, at)
-	s, err := f.Follow(t.Context(), at, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := &reader{t: t, cursor: string(at)}
-	client.apply(s.First())
+	client := newReader(t, f, at, 10)
 	if !slices.Equal(client.ids, []string{"s2"}) || client.cursor != "a.2" {
 		t.Errorf("%v, next %q: s2 is lost", client.ids, client.cursor)
 	}
@@ -259,17 +263,12 @@ func TestStreamLeavesOutRepeats(t *testing.T) {
 	r, f := newRecord()
 	r.add("s0")
 	at := r.follow(t, f, "")
-	s, err := f.Follow(t.Context(), at, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := &reader{t: t, cursor: string(at)}
-	client.apply(s.First())
+	client := newReader(t, f, at, 10)
 	for i := range 5 {
 		r.add(fmt.Sprintf("s%d", i+1))
 		r.follow(t, f, at) // a long transaction holds the place back
 	}
-	client.drain(s)
+	client.drain()
 	if !slices.Equal(client.ids, []string{"s1", "s2", "s3", "s4", "s5"}) {
 		t.Error(client.ids)
 	}
@@ -281,33 +280,22 @@ func TestStreamIsCut(t *testing.T) {
 	r, f := newRecord()
 	r.add("s0")
 	at := r.follow(t, f, "")
-	slow, err := f.Follow(t.Context(), at, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fast, err := f.Follow(t.Context(), at, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	slow, fast := newReader(t, f, at, 2), newReader(t, f, at, 2)
 	if _, err := f.Follow(t.Context(), at, 2); !errors.Is(err, feed.ErrFull) {
 		t.Errorf("a third stream: %v", err)
 	}
-	client := &reader{t: t, cursor: string(at)}
-	client.apply(fast.First())
 	for i := range 100 {
 		r.add(fmt.Sprint("t", i))
 		at = r.follow(t, f, at)
-		client.drain(fast)
+		fast.drain()
 	}
-	late := &reader{t: t, cursor: "a.1"}
-	late.apply(slow.First())
-	late.drain(slow)
-	if _, open := <-slow.Events(); open || len(late.ids) != 64 || len(client.ids) != 100 || f.Followers() != 1 {
-		t.Errorf("slow: open %v, %d events; fast: %d; %d followers", open, len(late.ids), len(client.ids), f.Followers())
+	slow.drain()
+	if _, open := <-slow.stream.Events(); open || len(slow.ids) != 64 || len(fast.ids) != 100 || f.Followers() != 1 {
+		t.Errorf("slow: open %v, %d events; fast: %d; %d followers", open, len(slow.ids), len(fast.ids), f.Followers())
 	}
 	r.lineage = "b"
 	r.follow(t, f, "")
-	if _, open := <-fast.Events(); open {
+	if _, open := <-fast.stream.Events(); open {
 		t.Error("a stream goes on in another history")
 	}
 	for _, cursor := range []issuer.Cursor{"a.100", "nowhere", ""} {
@@ -338,19 +326,14 @@ func TestStreamPlacesMoveWithEvents(t *testing.T) {
 	r, f := newRecord()
 	r.add("s0")
 	at := r.follow(t, f, "")
-	s, err := f.Follow(t.Context(), at, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := &reader{t: t, cursor: string(at)}
-	client.apply(s.First())
+	client := newReader(t, f, at, 10)
 	f.Publish(issuer.RevocationPage{Lineage: "a", Next: "a.1.later"})
-	if len(s.Events()) > 0 {
+	if len(client.stream.Events()) > 0 {
 		t.Error("an event of nothing")
 	}
 	r.add("s1")
 	r.follow(t, f, at)
-	client.drain(s)
+	client.drain()
 	if !slices.Equal(client.ids, []string{"s1"}) || client.cursor != "a.2" {
 		t.Errorf("%v, next %q", client.ids, client.cursor)
 	}
