@@ -68,7 +68,7 @@ func (g *Guard) Disguised(h http.Header) string {
 			continue
 		}
 		folded := foldName(name[:min(len(name), maxName)])
-		if hasName(overrides, folded) || g.drops.has(name) && (strings.HasPrefix(folded, "x-") || !hasName(always, folded)) {
+		if hasName(methodOverrides, folded) || g.drops.has(name) && (strings.HasPrefix(folded, "x-") || !hasName(alwaysDropped, folded)) {
 			return name
 		}
 	}
@@ -82,7 +82,7 @@ func (g *Guard) isCredential(name string) bool {
 
 // isMetadata reports whether grpc-gateway makes metadata of another name from a header.
 func isMetadata(name string) bool {
-	return len(name) > len(metadata) && strings.EqualFold(name[:len(metadata)], metadata)
+	return len(name) > len(grpcPrefix) && strings.EqualFold(name[:len(grpcPrefix)], grpcPrefix)
 }
 
 // isPlainName reports whether a name is written with letters, digits and hyphens alone.

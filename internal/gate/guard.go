@@ -135,7 +135,7 @@ func (c Config) Validate() error {
 		return err
 	}
 	for _, h := range credentials {
-		if h.isWritten() {
+		if h.isTaken() {
 			return &FieldError{h.field, fmt.Errorf("the header %q has another meaning already", h.name)}
 		}
 	}

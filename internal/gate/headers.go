@@ -16,49 +16,7 @@ type dropSet struct {
 	cookie   string          // that holds the access token; empty if there is none
 }
 
-// always are the headers that are dropped whatever the rules: some servers take from
-// them another path, method or address than was decided on, or another client.
-var always = []string{
-	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Client-Ip",
-	"X-Original-Url", "X-Original-Uri", "X-Original-Method", "X-Original-Host", "X-Rewrite-Url",
-	"Http2-Settings", "Proxy-Authorization", "Proxy-Connection",
-}
-
-// rebases are headers by which servers of Python and their middleware take the beginning off the path, as gunicorn, daphne
-// and the ReverseProxied of many Flask apps do: /open/admin becomes /admin after it was decided on. They have no other use.
-var rebases = []string{"Script-Name", "Path-Info", "X-Script-Name", "Daphne-Root-Path"}
-
-// written are headers in which browsers, proxies and HTTP itself say something of their own, and spoken are the beginnings
-// of the names of more. In one of them a token or a key would be taken for that, and that for a token.
-var (
-	written = []string{
-		"Accept", "Cache-Control", "Cookie2", "Date", "Dnt", "Early-Data", "From", "Last-Event-Id", "Link", "Max-Forwards", "Origin",
-		"Pragma", "Prefer", "Priority", "Range", "Referer", "Save-Data", "Traceparent", "Tracestate", "Upgrade-Insecure-Requests",
-		"User-Agent", "Via", "Warning", "X-Request-Id", "X-Requested-With",
-		"X-Forwarded-By", "X-Forwarded-Client-Cert", "X-Forwarded-Method", "X-Forwarded-Path", "X-Forwarded-Port", "X-Forwarded-Prefix",
-		"X-Forwarded-Protocol", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Ssl", "X-Forwarded-Uri",
-	}
-	spoken = []string{"Accept-", "Access-Control-", "Content-", "Doorward-", "If-", "Proxy-", "Sec-"}
-)
-
-// isWritten reports whether something else than a token or a key stands in a header.
-func (h header) isWritten() bool {
-	name := foldName(h.name)
-	return hasName(written, name) || hasName(always, name) || hasName(rebases, name) || hasName(overrides, name) ||
-		slices.ContainsFunc(spoken, func(prefix string) bool { return strings.HasPrefix(name, foldName(prefix)) })
-}
-
-// hasName reports whether a folded name is one of names.
-func hasName(names []string, folded string) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return foldName(name) == folded })
-}
-
-// overrides are headers by which some frameworks take another method than the request's.
-var overrides = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
-
-// maxName bounds the names that are compared, in bytes. No header that is dropped has a longer one.
-const maxName = 128
-
+// newDropSet returns what cfg wants dropped. methods says that some rule names methods: then nothing may override them.
 func newDropSet(cfg Config, methods bool) dropSet {
 	d := dropSet{
 		names:    map[string]bool{foldName("Authorization"): true},
@@ -66,12 +24,12 @@ func newDropSet(cfg Config, methods bool) dropSet {
 		owned:    map[string]bool{},
 		cookie:   cfg.TokenCookie,
 	}
-	names := slices.Concat(cfg.Names.owned(), always, rebases)
+	names := slices.Concat(cfg.Names.owned(), alwaysDropped, mountHeaders)
 	for _, name := range cfg.Names.owned() {
 		d.owned[http.CanonicalHeaderKey(name)] = true
 	}
 	if methods {
-		names = append(names, overrides...)
+		names = append(names, methodOverrides...)
 	}
 	for _, name := range []string{cfg.TokenHeader, cfg.KeyHeader} {
 		if name != "" {
@@ -99,12 +57,8 @@ func (d *dropSet) has(name string) bool {
 			return true
 		}
 	}
-	return strings.HasPrefix(string(folded), metadata) && d.identifies(string(folded[len(metadata):]))
+	return strings.HasPrefix(string(folded), grpcPrefix) && d.identifies(string(folded[len(grpcPrefix):]))
 }
-
-// metadata begins the names of headers from which grpc-gateway makes gRPC metadata without it: to the API
-// Grpc-Metadata-Doorward-Subject is Doorward-Subject.
-const metadata = "grpc-metadata-"
 
 // identifies reports whether a folded name is of a header that says who is asking.
 func (d *dropSet) identifies(folded string) bool {
@@ -138,7 +92,7 @@ func (d *dropSet) clean(h http.Header) {
 // header it would become the request that it announces.
 func dropOverrides(h http.Header) {
 	for name := range h {
-		if len(name) <= maxName && hasName(overrides, foldName(name)) {
+		if len(name) <= maxName && hasName(methodOverrides, foldName(name)) {
 			delete(h, name)
 		}
 	}
@@ -179,31 +133,4 @@ func cookieName(pair string) string {
 
 func (d *dropSet) ownCookie(name string) bool {
 	return strings.HasPrefix(name, cookiePrefix) || d.cookie != "" && name == strings.ToLower(d.cookie)
-}
-
-func foldName(name string) string { return string(appendFolded(nil, name)) }
-
-func appendFolded(dst []byte, name string) []byte {
-	for i := range len(name) {
-		dst = append(dst, folds[name[i]])
-	}
-	return dst
-}
-
-// folds is foldByte as a table, since it is asked for each byte of each header's name.
-var folds = func() (t [256]byte) {
-	for i := range t {
-		t[i] = foldByte(byte(i))
-	}
-	return t
-}()
-
-func foldByte(c byte) byte {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c + 'a' - 'A'
-	case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
-		return c
-	}
-	return '-'
 }

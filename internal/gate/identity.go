@@ -75,13 +75,6 @@ func (n Names) check(others ...header) error {
 	return nil
 }
 
-// structural are headers that HTTP itself needs, or that the gate writes in any case.
-var structural = []string{
-	"Host", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Te", "Trailer", "Upgrade",
-	"Cookie", "Set-Cookie", "Expect", "Keep-Alive", "Authorization",
-	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
-}
-
 // assertionLifetime is how long an assertion and a token in the upstream's dialect are
 // good. They are used again for half of it.
 const assertionLifetime = time.Minute
