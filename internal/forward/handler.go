@@ -107,7 +107,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 		if wait := h.spend(r, v.Refusal); wait > 0 {
 			v.Refusal = tooMany(wait, v.Refusal)
 		}
-		h.guard.SeeLogin(&v, asked, asked.URL.Scheme, asked.Host)
+		h.guard.SendToLogin(&v, asked, asked.URL.Scheme, asked.Host)
 		if v.Vary != "" {
 			w.Header().Set("Vary", v.Vary)
 		}

@@ -36,9 +36,9 @@ func newLoginPage(page string, hosts []string) (*loginPage, error) {
 	return &loginPage{u, hosts}, nil
 }
 
-// SeeLogin makes of a refusal a redirect to the login page if a browser that opens a page has no good token. A program, or a
-// script that fetches, is never sent there. proto and host are of the address that the client asked for.
-func (g *Guard) SeeLogin(v *Verdict, asked *http.Request, proto, host string) {
+// SendToLogin turns v's refusal into a redirect to the login page if a browser opens a page without a good token. A program,
+// or a script that fetches, is never sent there. proto and host are of the address that the client asked for.
+func (g *Guard) SendToLogin(v *Verdict, asked *http.Request, proto, host string) {
 	if g.login == nil || v.Refusal.Status != http.StatusUnauthorized || !opensPage(asked) || g.login.isAt(host, asked.URL.Path) {
 		return
 	}

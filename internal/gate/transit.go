@@ -63,7 +63,7 @@ func (t *transit) prepare() *doorward.Refusal {
 	if t.Refusal != nil {
 		_, trusted := t.proxy.guard.proxies.Peer(t.in.RemoteAddr)
 		proto, host := addressed(t.in, trusted)
-		t.proxy.guard.SeeLogin(&t.Verdict, t.in, proto, host)
+		t.proxy.guard.SendToLogin(&t.Verdict, t.in, proto, host)
 		return t.Refusal
 	}
 	var refused *doorward.Refusal
