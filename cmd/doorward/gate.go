@@ -142,7 +142,7 @@ func gateConfig(cfg *config.Config) (gate.Config, error) {
 	}
 	var err error
 	if set.Token, err = dialect(cfg); err != nil {
-		return set, err
+		return gate.Config{}, err
 	}
 	err = set.Validate()
 	if wrong, ok := errors.AsType[gate.RouteErrors](err); ok {
@@ -150,12 +150,15 @@ func gateConfig(cfg *config.Config) (gate.Config, error) {
 		for _, e := range wrong {
 			faults = append(faults, config.Problem{Where: cfg.Routes[e.Index].Where, Key: "routes", Text: e.Err.Error()})
 		}
-		return set, faults
+		return gate.Config{}, faults
 	}
 	if wrong, ok := errors.AsType[*gate.FieldError](err); ok {
-		return set, gateProblem(cfg, wrong)
+		return gate.Config{}, gateProblem(cfg, wrong)
 	}
-	return set, err
+	if err != nil {
+		return gate.Config{}, err
+	}
+	return set, nil
 }
 
 // gateKeys are the settings that the fields of the gate's configuration come from.

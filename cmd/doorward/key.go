@@ -31,10 +31,13 @@ func (a *app) keyCommand() *cobra.Command {
 // keys is what the commands about keys work on.
 func (b *backend) keys(iss *issuer.Issuer) (keys.Store, error) {
 	master, err := b.folder.masterKey()
+	if err != nil {
+		return keys.Store{}, err
+	}
 	return keys.Store{
 		Issuer: iss, Audit: b.store.audit, Master: master, MasterFile: b.cfg.MasterKeyFile,
 		ReplaceMaster: func(ctx context.Context, to issuer.MasterKey, ev issuer.Event) error {
 			return masterkey.Replace(ctx, b.store.shared, master, to, ev)
 		},
-	}, err
+	}, nil
 }

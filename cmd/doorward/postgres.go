@@ -44,7 +44,7 @@ func databaseConfig(cfg *config.Config) (postgres.Config, error) {
 		if cfg.DatabaseFile != "" {
 			key = "database_file"
 		}
-		return set, cfg.Problem(key, diagnosis.OfURL(url), "%s", strings.TrimPrefix(err.Error(), postgres.ErrURL.Error()+": "))
+		return postgres.Config{}, cfg.Problem(key, diagnosis.OfURL(url), "%s", strings.TrimPrefix(err.Error(), postgres.ErrURL.Error()+": "))
 	}
 	return set, nil
 }

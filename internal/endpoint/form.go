@@ -35,7 +35,10 @@ func ReadForm(w http.ResponseWriter, r *http.Request, several ...string) (url.Va
 	if err != nil {
 		return nil, InvalidRequest("the body is not a form as it should be", nil)
 	}
-	return form, checkForm(form, several)
+	if err := checkForm(form, several); err != nil {
+		return nil, err
+	}
+	return form, nil
 }
 
 // checkForm drops what has no value, and refuses what is no text or comes twice.

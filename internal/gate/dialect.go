@@ -96,7 +96,10 @@ func (d *dialect) sign(c *doorward.Claims, username string, now time.Time) (fiel
 		}
 	}
 	token, err := jwt.Sign(d.key, "JWT", claims)
-	return field{d.header, []string{d.prefix + token}}, err
+	if err != nil {
+		return field{}, err
+	}
+	return field{d.header, []string{d.prefix + token}}, nil
 }
 
 // fill returns what a claim stands for, nil if there is no such thing.

@@ -201,8 +201,10 @@ func NewGuard(cfg Config) (*Guard, error) {
 		return nil, err
 	}
 	g.drops = newDropSet(cfg, g.table.methods)
-	g.identity, err = newIdentities(cfg)
-	return g, err
+	if g.identity, err = newIdentities(cfg); err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // Verdict is what becomes of a request.

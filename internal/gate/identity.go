@@ -95,7 +95,10 @@ func newIdentities(cfg Config) (identities, error) {
 		*p = textproto.CanonicalMIMEHeaderKey(*p)
 	}
 	made, err := newDialect(cfg.Token, cfg.Names)
-	return identities{issuer: cfg.Issuer, audience: cfg.Audience, names: names, dialect: made, cache: newFieldCache()}, err
+	if err != nil {
+		return identities{}, err
+	}
+	return identities{issuer: cfg.Issuer, audience: cfg.Audience, names: names, dialect: made, cache: newFieldCache()}, nil
 }
 
 // field is one header. Its values are shared between requests.

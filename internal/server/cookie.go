@@ -49,5 +49,8 @@ func (s *Server) refreshToken(r *http.Request, body string) (token string, cooki
 	case body != "":
 		return "", false, endpoint.InvalidRequest("the refresh token came in the body and in the cookie", nil)
 	}
-	return token, true, s.checkOrigin(r)
+	if err := s.checkOrigin(r); err != nil {
+		return "", false, err
+	}
+	return token, true, nil
 }

@@ -262,10 +262,10 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	}
 	prefix, err := netip.ParsePrefix(s)
 	if err != nil || prefix.Masked() != prefix {
-		return prefix, errors.New("want addresses, or networks such as 10.0.0.0/8")
+		return netip.Prefix{}, errors.New("want addresses, or networks such as 10.0.0.0/8")
 	}
 	if _, _, err := net.ParseCIDR(s); err != nil || strings.HasSuffix(s, "/0") {
-		return prefix, errors.New("a network that holds every address would trust everybody")
+		return netip.Prefix{}, errors.New("a network that holds every address would trust everybody")
 	}
 	return prefix, nil
 }
