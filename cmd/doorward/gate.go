@@ -60,8 +60,7 @@ func (n *node) forwardAuth(cfg *config.Config, guard *gate.Guard) (*forward.Hand
 
 // checkFiles says what is wrong with the files that settings name, and with the rules of the gate.
 func checkFiles(cfg *config.Config) error {
-	err := cfg.CheckSecrets()
-	if err != nil {
+	if err := cfg.CheckSecrets(); err != nil {
 		return err
 	}
 	var faults config.Problems
@@ -74,10 +73,7 @@ func checkFiles(cfg *config.Config) error {
 		}
 		faults = append(faults, problems...)
 	}
-	if len(faults) > 0 {
-		return faults
-	}
-	return nil
+	return faults.Err()
 }
 
 // checkApplied refuses rules that nobody is judged by.
@@ -102,7 +98,7 @@ func checkHidden(cfg *config.Config) error {
 	const hint = "server.prefix moves Doorward's addresses"
 	var faults config.Problems
 	if page, err := url.Parse(cfg.LoginPage); err == nil && page.Host == "" && hides(page.Path, false) {
-		faults = append(faults, config.AsProblems(cfg.Problem("login.page", hint, "cannot be there: Doorward itself answers at %s", page.Path))...)
+		faults = append(faults, cfg.Problem("login.page", hint, "cannot be there: Doorward itself answers at %s", page.Path)...)
 	}
 	for _, route := range cfg.Routes {
 		base, below := strings.CutSuffix(route.Path, "/**")
@@ -116,10 +112,7 @@ func checkHidden(cfg *config.Config) error {
 		}
 		faults = append(faults, config.Problem{Where: route.Where, Key: "routes", Text: route.Path + ": is never reached: Doorward itself answers there", Hint: hint})
 	}
-	if len(faults) > 0 {
-		return faults
-	}
-	return nil
+	return faults.Err()
 }
 
 // gateConfig translates the settings of the gate, and checks them.

@@ -53,7 +53,7 @@ func (c *Config) CheckSecrets() error {
 	if c.UpstreamToken != nil {
 		c.checkSecret(&faults, "upstream.token.secret_file", c.UpstreamToken.SecretFile)
 	}
-	return faults.err()
+	return faults.Err()
 }
 
 func (c *Config) checkSecret(faults *Problems, key, path string) {
@@ -217,7 +217,7 @@ func (c *Config) place(key string) (where, shown string) {
 
 // Problem returns a fault of a setting that Load cannot find: in the file that the setting names, for example. key may be
 // that of a part of the setting, such as upstream.token.secret_file.
-func (c *Config) Problem(key, hint, format string, args ...any) error {
+func (c *Config) Problem(key, hint, format string, args ...any) Problems {
 	where, shown := c.place(key)
 	for setting := key; where == "" && strings.Contains(setting, "."); {
 		setting = setting[:strings.LastIndex(setting, ".")]

@@ -49,7 +49,7 @@ func Load(src Source) (*Config, error) {
 	}
 	cfg.derive()
 	cfg.check(&faults)
-	if err := faults.err(); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	return cfg, nil

@@ -31,6 +31,14 @@ func (p Problem) Error() string {
 // Problems is every fault that was found, in the order of the file.
 type Problems []Problem
 
+// Err returns the problems as an error, nil if there are none.
+func (ps Problems) Err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return ps
+}
+
 // Error returns one line per fault.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
@@ -53,10 +61,3 @@ func visible(r rune) rune {
 }
 
 func (ps *Problems) hint(hint string) { (*ps)[len(*ps)-1].Hint = hint }
-
-func (ps Problems) err() error {
-	if len(ps) == 0 {
-		return nil
-	}
-	return ps
-}
