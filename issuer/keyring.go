@@ -15,9 +15,6 @@ import (
 // whose clocks may differ.
 const clockSlack = 2 * time.Minute
 
-// afterAll is a session that no cut-off ends but that of a key.
-const afterAll = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-
 // keyRing is one revision of the store's keys, opened. It is immutable.
 type keyRing struct {
 	rev     int64

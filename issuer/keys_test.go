@@ -154,6 +154,7 @@ func TestRevokeRefreshKeyEndsAllSessions(t *testing.T) {
 			t.Errorf("a session that had ended before: %+v, %v", list, err)
 		}
 		there.mustRefresh(here.login("ada").RefreshToken)
+		there.wantRefreshError(newWorld(t, nil).login("ada").RefreshToken, issuer.ErrToken) // of a key that was never here
 		stop()
 		time.Sleep(24 * time.Hour) // What has expired is deleted now.
 		if _, err := here.cfg.Store.Prune(t.Context()); err != nil {
@@ -386,7 +387,7 @@ func (w *world) start(t *testing.T) (stop func()) {
 	}
 }
 
-// impatient is a store whose caller gives up in the moment in which keys have been written.
+// impatient is a store whose caller gives up in the moment in which it has written.
 type impatient struct {
 	issuer.Store
 	giveUp context.CancelFunc
@@ -397,19 +398,49 @@ func (s *impatient) SwapKeys(ctx context.Context, rev int64, keys []issuer.Store
 	return s.Store.SwapKeys(ctx, rev, keys, revoked, ev)
 }
 
-// A key that is revoked in the store is revoked here too, though its caller has gone.
-func TestRevokeKeyIsSeenThrough(t *testing.T) {
+func (s *impatient) SwapSession(ctx context.Context, id string, rev int64, ch issuer.Change, ev issuer.Event) (issuer.Session, time.Time, error) {
+	defer s.giveUp()
+	return s.Store.SwapSession(ctx, id, rev, ch, ev)
+}
+
+// What has ended in the store has ended here too, though its caller has gone.
+func TestEndsAreSeenThrough(t *testing.T) {
 	t.Parallel()
-	s := &impatient{Store: openSQLite(t, filepath.Join(t.TempDir(), "doorward.db")), giveUp: func() {}}
-	w := newWorldWith(t, s, nil)
-	set := w.login("ada")
-	ctx, cancel := context.WithCancel(t.Context())
-	s.giveUp = cancel
-	if err := w.RevokeKey(ctx, w.kidOf(set), issuer.Event{}); err != nil {
-		t.Errorf("the key is revoked, and the answer is %v", err)
+	for _, tt := range []struct {
+		name    string
+		end     func(context.Context, *world, issuer.TokenSet) error
+		wantErr error
+		want    error
+	}{
+		{"signing key", func(ctx context.Context, w *world, set issuer.TokenSet) error {
+			return w.RevokeKey(ctx, w.kidOf(set), issuer.Event{})
+		}, nil, jwt.ErrKey},
+		{"refresh key", func(ctx context.Context, w *world, _ issuer.TokenSet) error {
+			return w.RevokeKey(ctx, w.refreshKeys(t)[0], issuer.Event{})
+		}, nil, doorward.ErrRevoked},
+		{"reuse", func(ctx context.Context, w *world, set issuer.TokenSet) error {
+			_, err := w.Refresh(ctx, w.ForgeRefreshToken(set.RefreshToken, 0), issuer.RefreshRequest{})
+			return err
+		}, issuer.ErrReuse, doorward.ErrRevoked},
+		{"rollback", func(ctx context.Context, w *world, set issuer.TokenSet) error {
+			_, err := w.Refresh(ctx, w.ForgeRefreshToken(set.RefreshToken, 9), issuer.RefreshRequest{})
+			return err
+		}, issuer.ErrRollback, doorward.ErrRevoked},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := &impatient{Store: openSQLite(t, filepath.Join(t.TempDir(), "doorward.db")), giveUp: func() {}}
+			w := newWorldWith(t, s, func(c *issuer.Config) { c.StrictRefresh = true })
+			set := w.mustRefresh(w.login("ada").RefreshToken)
+			ctx, cancel := context.WithCancel(t.Context())
+			s.giveUp = cancel
+			if err := tt.end(ctx, w, set); !errors.Is(err, tt.wantErr) {
+				t.Errorf("it has ended, and the answer is %v, want %v", err, tt.wantErr)
+			}
+			if ctx.Err() == nil {
+				t.Fatal("nobody gave up")
+			}
+			w.wantVerify(set.AccessToken, tt.want)
+		})
 	}
-	if ctx.Err() == nil {
-		t.Fatal("nobody gave up")
-	}
-	w.wantVerify(set.AccessToken, jwt.ErrKey)
 }

@@ -21,6 +21,9 @@ func TestSessionLapses(t *testing.T) {
 		set := w.login("ada")
 		time.Sleep(time.Hour - instant)
 		set = w.mustRefresh(set.RefreshToken)
+		if lapses := time.Until(set.RefreshExpiresAt); lapses != time.Hour {
+			t.Errorf("a session that was refreshed says that it lapses in %v", lapses)
+		}
 		time.Sleep(time.Hour)
 		w.wantReason(set, issuer.ReasonIdle)
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -33,14 +34,10 @@ func (s *witness) SwapSession(ctx context.Context, id string, rev int64, ch issu
 	return session, at, err
 }
 
-func (s *witness) kinds() []issuer.EventKind {
+func (s *witness) recorded() []issuer.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var kinds []issuer.EventKind
-	for _, ev := range s.events {
-		kinds = append(kinds, ev.Kind)
-	}
-	return kinds
+	return slices.Clone(s.events)
 }
 
 // wantReason asks for the reason that the holder of a token and an operator read.
@@ -69,38 +66,43 @@ func TestReasons(t *testing.T) {
 		})
 		own := issuer.Event{Actor: "ada", Subject: "ada"}
 		for _, end := range []struct {
-			reason string
-			by     func(set issuer.TokenSet) error
+			event         issuer.EventKind
+			reason, whose string
+			by            func(set issuer.TokenSet) error
 		}{
-			{issuer.ReasonLogout, func(set issuer.TokenSet) error { return w.Logout(t.Context(), set.RefreshToken, issuer.Event{}) }},
-			{issuer.ReasonLogout, func(set issuer.TokenSet) error { return w.RevokeSession(t.Context(), set.SessionID, own) }},
-			{issuer.ReasonAdmin, func(set issuer.TokenSet) error { return w.RevokeSession(t.Context(), set.SessionID, issuer.Event{}) }},
-			{issuer.ReasonEverywhere, func(issuer.TokenSet) error { return w.RevokeSubject(t.Context(), "ada", own) }},
-			{issuer.ReasonAdmin, func(issuer.TokenSet) error {
+			{issuer.EventLogout, issuer.ReasonLogout, "sub=ada sid=* actor=ada", func(set issuer.TokenSet) error { return w.Logout(t.Context(), set.RefreshToken, issuer.Event{}) }},
+			{issuer.EventLogout, issuer.ReasonLogout, "sub=ada sid=* actor=ada", func(set issuer.TokenSet) error { return w.Logout(t.Context(), set.AccessToken, issuer.Event{}) }},
+			{issuer.EventLogout, issuer.ReasonLogout, "sub=ada sid=* actor=cli:root", func(set issuer.TokenSet) error {
+				return w.Logout(t.Context(), set.RefreshToken, issuer.Event{Actor: "cli:root"})
+			}},
+			{issuer.EventSessionEnd, issuer.ReasonLogout, "sub=ada sid=* actor=ada", func(set issuer.TokenSet) error { return w.RevokeSession(t.Context(), set.SessionID, own) }},
+			{issuer.EventSessionEnd, issuer.ReasonAdmin, `sub="" sid=* actor=""`, func(set issuer.TokenSet) error { return w.RevokeSession(t.Context(), set.SessionID, issuer.Event{}) }},
+			{issuer.EventSubjectEnd, issuer.ReasonEverywhere, `sub=ada sid="" actor=ada`, func(issuer.TokenSet) error { return w.RevokeSubject(t.Context(), "ada", own) }},
+			{issuer.EventSubjectEnd, issuer.ReasonAdmin, `sub=ada sid="" actor=cli:root`, func(issuer.TokenSet) error {
 				return w.RevokeSubject(t.Context(), "ada", issuer.Event{Actor: "cli:root"})
 			}},
-			{issuer.ReasonPassword, func(issuer.TokenSet) error {
+			{issuer.EventSubjectEnd, issuer.ReasonPassword, `sub=ada sid="" actor=ada`, func(issuer.TokenSet) error {
 				return w.RevokeSubject(t.Context(), "ada", issuer.Event{Actor: "ada", Reason: issuer.ReasonPassword})
 			}},
-			{issuer.ReasonEverywhere, func(issuer.TokenSet) error {
+			{issuer.EventSubjectEnd, issuer.ReasonEverywhere, `sub=ada sid="" actor=ada`, func(issuer.TokenSet) error {
 				return w.RevokeSubject(t.Context(), "ada", issuer.Event{Actor: "ada", Reason: "made up"})
 			}},
-			{issuer.ReasonReuse, func(set issuer.TokenSet) error {
+			{issuer.EventRefreshReuse, issuer.ReasonReuse, `sub=ada sid=* actor=""`, func(set issuer.TokenSet) error {
 				second := w.mustRefresh(set.RefreshToken)
 				time.Sleep(time.Minute)
 				w.mustRefresh(second.RefreshToken)
 				_, err := w.refresh(set.RefreshToken)
 				return refused(err)
 			}},
-			{issuer.ReasonRollback, func(set issuer.TokenSet) error {
+			{issuer.EventStoreRollback, issuer.ReasonRollback, `sub=ada sid=* actor=""`, func(set issuer.TokenSet) error {
 				_, err := w.refresh(w.ForgeRefreshToken(set.RefreshToken, 7))
 				return refused(err)
 			}},
-			{issuer.ReasonKeyRemoved, func(issuer.TokenSet) error {
+			{issuer.EventKeyRevoke, issuer.ReasonKeyRemoved, `sub="" sid="" actor=""`, func(issuer.TokenSet) error {
 				return w.RevokeKey(t.Context(), w.refreshKeys(t)[0], issuer.Event{})
 			}},
-			{issuer.ReasonIdle, func(issuer.TokenSet) error { time.Sleep(time.Hour); return nil }},
-			{issuer.ReasonExpired, func(set issuer.TokenSet) error {
+			{issuer.EventSessionLapsed, issuer.ReasonIdle, `sub=ada sid=* actor=""`, func(issuer.TokenSet) error { time.Sleep(time.Hour); return nil }},
+			{issuer.EventSessionLapsed, issuer.ReasonExpired, `sub=ada sid=* actor=""`, func(set issuer.TokenSet) error {
 				time.Sleep(50 * time.Minute)
 				w.mustRefresh(set.RefreshToken)
 				time.Sleep(40 * time.Minute)
@@ -112,8 +114,9 @@ func TestReasons(t *testing.T) {
 				t.Errorf("%s: %v", end.reason, err)
 			}
 			w.wantReason(set, end.reason)
-			if !strings.Contains(logs.String(), "reason="+end.reason) {
-				t.Errorf("the log does not tell %s:\n%s", end.reason, logs.String())
+			line := fmt.Sprintf("event=%s reason=%s %s ", end.event, end.reason, strings.ReplaceAll(end.whose, "*", set.SessionID))
+			if !strings.Contains(logs.String(), line) || strings.Count(logs.String(), "event=") != 1 {
+				t.Errorf("the log does not tell %q alone:\n%s", line, logs.String())
 			}
 			logs.Reset()
 		}
@@ -143,7 +146,7 @@ func TestUnknownReason(t *testing.T) {
 }
 
 // Attack_F01: a spent token that comes late is an event before it is the end, in the
-// audit record and in the log, and so is the end.
+// audit record and in the log, and so is the end. What changes nothing is no event.
 func TestAttack_F01_SpentTokensAreRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -154,26 +157,58 @@ func TestAttack_F01_SpentTokensAreRecorded(t *testing.T) {
 			c.Store, c.Budget = seen, 2
 			c.Logger = slog.New(slog.NewTextHandler(&logs, nil))
 		})
-		first := w.login("ada")
-		second := w.mustRefresh(first.RefreshToken)
-		time.Sleep(time.Minute)
-		w.mustRefresh(first.RefreshToken)
-		for _, part := range []string{"level=WARN", "event=refresh_predecessor_used", "sid=" + first.SessionID, "1 of 2"} {
-			if !strings.Contains(logs.String(), part) {
-				t.Errorf("the log lacks %q:\n%s", part, logs.String())
+		set := w.login("ada")
+		caller := issuer.Event{Actor: "ada", Address: "192.0.2.1", RequestID: "r1"}
+		event := func(kind issuer.EventKind, reason string) issuer.Event {
+			ev := caller
+			ev.Kind, ev.Subject, ev.Session, ev.Reason = kind, "ada", set.SessionID, reason
+			return ev
+		}
+		var want []issuer.Event
+		first := set.RefreshToken
+		second := w.ForgeRefreshToken(first, 1)
+		for n, step := range []struct {
+			token   string
+			wait    time.Duration
+			want    issuer.EventKind // "" if the session is not written
+			reason  string
+			log     string // "" if nothing is logged
+			wantErr error
+		}{
+			{token: first, want: issuer.EventRefresh},
+			{token: second}, // The current one, held.
+			{token: first, wait: time.Minute, want: issuer.EventPredecessorUsed, reason: "1 of 2 in a row", log: "level=WARN"},
+			{token: first, want: issuer.EventRefresh}, // It is given out again: now the other tab may come.
+			{token: first},
+			{token: first, wait: time.Minute}, // One generation counts once.
+			{token: second, want: issuer.EventRefresh},
+			{token: second, wait: time.Minute, want: issuer.EventRefreshReuse, reason: issuer.ReasonReuse, log: "level=WARN", wantErr: issuer.ErrReuse},
+			{token: second, wantErr: issuer.ErrReuse},
+		} {
+			time.Sleep(step.wait)
+			logs.Reset()
+			if _, err := w.Refresh(t.Context(), step.token, issuer.RefreshRequest{Event: caller}); !errors.Is(err, step.wantErr) {
+				t.Errorf("%d: %v, want %v", n, err, step.wantErr)
 			}
-		}
-		time.Sleep(time.Minute)
-		w.mustRefresh(second.RefreshToken)
-		time.Sleep(time.Minute)
-		logs.Reset()
-		w.wantRefreshError(second.RefreshToken, issuer.ErrReuse)
-		if !strings.Contains(logs.String(), "level=WARN") || !strings.Contains(logs.String(), "event=refresh_reuse") {
-			t.Errorf("the log does not tell the reuse:\n%s", logs.String())
-		}
-		want := []issuer.EventKind{issuer.EventRefresh, issuer.EventPredecessorUsed, issuer.EventRefresh, issuer.EventRefreshReuse}
-		if got := seen.kinds(); !slices.Equal(got, want) {
-			t.Errorf("recorded %q, want %q", got, want)
+			if step.want != "" {
+				want = append(want, event(step.want, step.reason))
+			}
+			if got := seen.recorded(); !slices.Equal(got, want) {
+				t.Fatalf("%d: recorded %+v, want %+v", n, got, want)
+			}
+			if step.log == "" {
+				if logs.Len() > 0 {
+					t.Errorf("%d: the log tells of what is nothing:\n%s", n, logs.String())
+				}
+				continue
+			}
+			for _, part := range []string{
+				step.log, "event=" + string(step.want), step.reason, "sub=ada", "sid=" + set.SessionID, "actor=ada", "remote=192.0.2.1", "request_id=r1",
+			} {
+				if !strings.Contains(logs.String(), part) {
+					t.Errorf("%d: the log lacks %q:\n%s", n, part, logs.String())
+				}
+			}
 		}
 	})
 }

@@ -48,13 +48,8 @@ func (i *Issuer) Refresh(ctx context.Context, token string, req RefreshRequest) 
 	}
 	for {
 		set, err := i.refreshOnce(ctx, presented, req)
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, ErrConflict) { // Else another request for this session came between, and got through.
 			return set, err
-		}
-		// Another request for this session came between. Each such
-		// collision means that one of them got through.
-		if err := ctx.Err(); err != nil {
-			return TokenSet{}, err
 		}
 	}
 }
@@ -67,18 +62,10 @@ func (i *Issuer) readRefreshToken(text string) (opaque.Token, error) {
 	switch {
 	case err == nil:
 		return presented, nil
-	case errors.Is(err, opaque.ErrKey) && i.hasRemoved(presented.Key):
+	case errors.Is(err, opaque.ErrKey) && i.keyRevoked(presented.Key.ID()):
 		return opaque.Token{}, errKeyRemoved
 	}
 	return opaque.Token{}, ErrToken
-}
-
-// hasRemoved reports whether a refresh key was revoked. Its revocation is a cut-off of kind
-// key, which is looked up with claims that no cut-off of another kind ends.
-func (i *Issuer) hasRemoved(name opaque.KeyName) bool {
-	const pastEveryCutOff = "ffffffff-ffff-7fff-bfff-ffffffffffff"
-	claims := doorward.Claims{KeyID: name.ID(), SessionID: pastEveryCutOff}
-	return errors.Is(i.revoked.Check(&claims), doorward.ErrRevoked)
 }
 
 // refreshOnce reads, decides and swaps. It returns ErrConflict if the session changed meanwhile.

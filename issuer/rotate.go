@@ -140,12 +140,18 @@ func (i *Issuer) maintainKeys(ctx context.Context) error {
 		return err
 	}
 	for _, key := range i.ring.Load().stored {
-		c := doorward.Claims{KeyID: key.ID, SessionID: afterAll}
-		if errors.Is(i.revoked.Check(&c), doorward.ErrRevoked) {
+		if i.keyRevoked(key.ID) {
 			err = errors.Join(err, i.RevokeKey(ctx, key.ID, Event{Actor: "doorward"}))
 		}
 	}
 	return err
+}
+
+// keyRevoked reports whether this process knows that a key was revoked. That is a cut-off of kind key, which is looked
+// up with a session that no cut-off of another kind ends.
+func (i *Issuer) keyRevoked(id string) bool {
+	const afterAll = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+	return errors.Is(i.revoked.Check(&doorward.Claims{KeyID: id, SessionID: afterAll}), doorward.ErrRevoked)
 }
 
 func (c Config) scheduleKeys(ring *keyRing, now time.Time) ([]StoredKey, []string, error) {

@@ -271,6 +271,40 @@ func TestRefreshAsksAgain(t *testing.T) {
 	w.wantRefreshError(set.RefreshToken, issuer.ErrInactive)
 }
 
+// Attack_F05: another client ends no session with a token of it, spent or newer than the store, and is not told how one
+// ended. In a bubble of time.
+func TestRefreshByAnotherClient(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, func(t *testing.T, newWorld worlds) {
+		w := newWorld(t, nil)
+		refused := func(token string) {
+			t.Helper()
+			_, err := w.Refresh(t.Context(), token, issuer.RefreshRequest{ClientID: "dwc_other"})
+			if !errors.Is(err, issuer.ErrClient) || issuer.RefreshReason(err) != "" {
+				t.Errorf("%v, reason %q, want ErrClient and none", err, issuer.RefreshReason(err))
+			}
+		}
+		first := w.login("ada")
+		second := w.mustRefresh(first.RefreshToken)
+		time.Sleep(time.Minute)
+		third := w.mustRefresh(second.RefreshToken)
+		time.Sleep(time.Minute)
+		before, err := w.Sessions(t.Context(), issuer.SessionQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, token := range []string{first.RefreshToken, second.RefreshToken, third.RefreshToken, w.ForgeRefreshToken(first.RefreshToken, 9)} {
+			refused(token)
+		}
+		after, err := w.Sessions(t.Context(), issuer.SessionQuery{})
+		if diff := cmp.Diff(before, after); diff != "" || err != nil {
+			t.Errorf("the session changed, %v (-before +after):\n%s", err, diff)
+		}
+		w.wantRefreshError(first.RefreshToken, issuer.ErrReuse)
+		refused(third.RefreshToken)
+	})
+}
+
 // TestRefreshIsLimited runs in bubbles.
 func TestRefreshIsLimited(t *testing.T) {
 	t.Parallel()

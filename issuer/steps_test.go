@@ -84,6 +84,9 @@ var enders = []struct {
 	{"revoke session", func(w *world, set issuer.TokenSet) error {
 		return w.RevokeSession(w.t.Context(), set.SessionID, issuer.Event{})
 	}},
+	{"revoke client", func(w *world, _ issuer.TokenSet) error {
+		return w.RevokeClient(w.t.Context(), issuer.FirstPartyClient, issuer.Event{})
+	}},
 	{"revoke the refresh key", func(w *world, _ issuer.TokenSet) error {
 		return w.RevokeKey(w.t.Context(), w.refreshKeys(w.t)[0], issuer.Event{})
 	}},
@@ -203,7 +206,7 @@ func wantWorthless(t *testing.T, w, elsewhere *world, first, made issuer.TokenSe
 // either fails, or had begun after the end.
 func TestAttack_F08_EndDuringLogin(t *testing.T) {
 	t.Parallel()
-	for _, ender := range enders[4:] {
+	for _, ender := range enders[5:] {
 		for here, survives := range map[step]bool{
 			beforeEpoch: true, afterEpoch: false, beforeCreate: false, afterCreate: false,
 		} {
@@ -239,20 +242,25 @@ func TestAttack_F08_EndDuringLogin(t *testing.T) {
 	}
 }
 
-// A generation is held from the commit that makes it: a swap that waited longer than the
+// A generation is held from the commit that makes it, and its access token is of that time: a swap that waited longer than the
 // window for its turn does not make a parallel request late.
 func TestWindowBeginsWithTheCommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, _, s := stepped(t)
+		defer w.start(t)()
 		first := w.login("ada")
 		s.at = func(at step) {
 			if at == beforeSwap {
 				time.Sleep(time.Minute)
 			}
 		}
-		if _, err := w.Refresh(marked(t.Context()), first.RefreshToken, issuer.RefreshRequest{}); err != nil {
+		set, err := w.Refresh(marked(t.Context()), first.RefreshToken, issuer.RefreshRequest{})
+		if err != nil {
 			t.Fatal(err)
+		}
+		if c := w.wantVerify(set.AccessToken, nil); !c.IssuedAt.Equal(time.Now().Truncate(time.Second)) {
+			t.Errorf("a token of %v was issued at %v", time.Now(), c.IssuedAt)
 		}
 		w.mustRefresh(first.RefreshToken) // The other tab, which was sent at the same time.
 		list, err := w.Sessions(t.Context(), issuer.SessionQuery{ID: first.SessionID})
