@@ -217,7 +217,9 @@ func TestClaimsThatNoTokenHolds(t *testing.T) {
 			w.people.set(name, subject)
 			_, login := w.loginWith(name, issuer.LoginRequest{})
 			_, grant := w.grant(name, client, issuer.GrantRequest{Holder: subject})
-			for _, err := range []error{login, grant} {
+			w.people.set(name, issuer.Subject{Active: true})
+			_, own := w.loginWith(name, issuer.LoginRequest{Claims: map[string]any{"team": strings.Repeat("t", longest+100)}})
+			for _, err := range []error{login, grant, own} {
 				if !errors.Is(err, issuer.ErrClaims) || errors.Is(err, jwt.ErrMalformed) {
 					t.Errorf("%s, %s: %v, want ErrClaims", alg, name, err)
 				}

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,10 +70,7 @@ func (i *Issuer) Grant(ctx context.Context, a Attempt, req GrantRequest) (TokenS
 		return TokenSet{}, err
 	}
 	ev := req.Event
-	ev.Kind, ev.Subject = EventGrant, a.subject
-	if ev.Actor == "" {
-		ev.Actor = a.client
-	}
+	ev.Kind, ev.Actor, ev.Subject, ev.Session = EventGrant, cmp.Or(ev.Actor, a.client), a.subject, "" // The store makes the sid.
 	sid, now, err := i.cfg.Store.CreateGrant(ctx, NewGrant{
 		Subject: a.subject, Epoch: a.epoch, ClientID: a.client, ClientEpoch: a.clientEpoch, NotAfter: req.NotAfter,
 	}, ev)

@@ -174,11 +174,19 @@ func TestGrantRefuses(t *testing.T) {
 	}
 }
 
-func TestGrantRecorded(t *testing.T) {
+func TestLoginAndGrantAreRecorded(t *testing.T) {
 	t.Parallel()
 	onEachStore(t, func(t *testing.T, newWorld worlds) {
 		w := newWorld(t, nil)
-		set := w.mustGrant("ada", "dwk_1")
+		madeUp := issuer.Event{Kind: "x", Subject: "eve", Session: "y", Address: "192.0.2.1"}
+		login, err := w.loginWith("ada", issuer.LoginRequest{Event: madeUp})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := w.grant("ada", "dwk_1", issuer.GrantRequest{Holder: holder(), Event: madeUp})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := w.RevokeClient(t.Context(), "dwk_1", issuer.Event{Actor: "cli:root"}); err != nil {
 			t.Fatal(err)
 		}
@@ -187,10 +195,11 @@ func TestGrantRecorded(t *testing.T) {
 			return // SQLite's are read by its own tests
 		}
 		want := []issuer.Event{
-			{Kind: issuer.EventGrant, Actor: "dwk_1", Subject: "ada", Session: set.SessionID},
+			{Kind: issuer.EventLogin, Address: "192.0.2.1", Subject: "ada", Session: login.SessionID},
+			{Kind: issuer.EventGrant, Actor: "dwk_1", Address: "192.0.2.1", Subject: "ada", Session: set.SessionID},
 			{Kind: issuer.EventClientEnd, Actor: "cli:root", Subject: "dwk_1"},
 		}
-		if got := store.Events(); len(got) < 2 || !slices.Equal(got[len(got)-2:], want) {
+		if got := store.Events(); len(got) < 3 || !slices.Equal(got[len(got)-3:], want) {
 			t.Errorf("%+v", got)
 		}
 	})

@@ -18,14 +18,18 @@ const issuerURL = "https://auth.example"
 
 // people is a user table: what a service of its own would have.
 type people struct {
-	mu   sync.Mutex // guards byID
+	mu   sync.Mutex // guards what follows
 	byID map[string]issuer.Subject
+	err  error // of a table that does not answer
 }
 
 func (p *people) Subject(_ context.Context, id string) (issuer.Subject, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	subject, ok := p.byID[id]
+	if p.err != nil {
+		return issuer.Subject{}, p.err
+	}
 	if !ok {
 		return issuer.Subject{}, issuer.ErrNotFound
 	}
@@ -36,6 +40,12 @@ func (p *people) set(id string, s issuer.Subject) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.byID[id] = s
+}
+
+func (p *people) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
 }
 
 // world is one issuer on a store of its own, and a service that trusts it.

@@ -38,7 +38,7 @@ type LoginRequest struct {
 	AuthTime time.Time
 	// NoRefresh asks for an access token alone. The session lapses when the token expires.
 	NoRefresh bool
-	// Event is who asks and from where; the store records it. Its Kind and Subject are set here.
+	// Event is who asks and from where; the store records it. Its Kind, Subject and Session are set here.
 	Event Event
 }
 
@@ -88,7 +88,7 @@ func (i *Issuer) Login(ctx context.Context, a Attempt, req LoginRequest) (TokenS
 	if req.NoRefresh {
 		refresh, absolute = nil, min(absolute, i.cfg.AccessTTL)
 	}
-	req.Event.Kind, req.Event.Subject = EventLogin, a.subject
+	req.Event.Kind, req.Event.Subject, req.Event.Session = EventLogin, a.subject, "" // The store knows the session.
 	session, err := i.cfg.Store.CreateSession(ctx, NewSession{
 		Subject: a.subject, Epoch: a.epoch, Handle: handle.Digest(),
 		ClientID: draft.ClientID, Scope: scope, AllScopes: req.Scope == nil, Audience: audience, Claims: claims,

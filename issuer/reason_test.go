@@ -158,7 +158,7 @@ func TestAttack_F01_SpentTokensAreRecorded(t *testing.T) {
 			c.Logger = slog.New(slog.NewTextHandler(&logs, nil))
 		})
 		set := w.login("ada")
-		caller := issuer.Event{Actor: "ada", Address: "192.0.2.1", RequestID: "r1"}
+		caller := issuer.Event{Kind: "x", Subject: "eve", Session: "y", Actor: "ada", Address: "192.0.2.1", RequestID: "r1"}
 		event := func(kind issuer.EventKind, reason string) issuer.Event {
 			ev := caller
 			ev.Kind, ev.Subject, ev.Session, ev.Reason = kind, "ada", set.SessionID, reason

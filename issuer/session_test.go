@@ -24,18 +24,19 @@ import (
 func TestLoginMakesAnAccessToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *issuer.Config) { c.Username = true })
-	set, err := w.loginWith("ada", issuer.LoginRequest{Claims: map[string]any{"tenant": "t1"}})
+	proved := time.Now().Add(-time.Hour)
+	set, err := w.loginWith("ada", issuer.LoginRequest{Claims: map[string]any{"tenant": "t1"}, AuthTime: proved})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := w.wantVerify(set.AccessToken, nil)
-	if c.Subject != "ada" || c.ClientID != issuer.FirstPartyClient || c.SessionID != set.SessionID || c.ID == "" {
+	if c.Subject != "ada" || set.Subject != "ada" || c.ClientID != issuer.FirstPartyClient || c.SessionID != set.SessionID || c.ID == "" {
 		t.Errorf("claims = %+v", c)
 	}
 	if got := c.Scope.String(); got != "orders:read orders:write" {
 		t.Errorf("scope = %q", got)
 	}
-	if !c.HasRole("editor") || c.AuthTime.IsZero() {
+	if !c.HasRole("editor") || c.AuthTime.Unix() != proved.Unix() {
 		t.Errorf("roles = %v, auth_time = %v", c.Roles, c.AuthTime)
 	}
 	var tenant, name string
@@ -44,6 +45,9 @@ func TestLoginMakesAnAccessToken(t *testing.T) {
 	}
 	if ok, err := c.Extra("preferred_username", &name); !ok || err != nil || name != "Ada" {
 		t.Errorf("preferred_username = %q, %v, %v", name, ok, err)
+	}
+	if again := w.wantVerify(w.mustRefresh(set.RefreshToken).AccessToken, nil); !again.AuthTime.Equal(c.AuthTime) {
+		t.Errorf("auth_time %v after a refresh, want %v", again.AuthTime, c.AuthTime)
 	}
 	life := c.ExpiresAt.Sub(c.IssuedAt)
 	if life < 9*time.Minute+29*time.Second || life > 10*time.Minute+31*time.Second {
@@ -92,7 +96,12 @@ func TestAudienceOfTheIssuerItself(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *issuer.Config) { c.Audience = "orders" })
 	w.wantVerify(w.login("ada").AccessToken, doorward.ErrAudience)
-	set, err := w.loginWith("ada", issuer.LoginRequest{Audience: issuerURL})
+	set, err := w.loginWith("ada", issuer.LoginRequest{Audience: "orders"}) // as if none were named
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wantVerify(set.AccessToken, doorward.ErrAudience)
+	set, err = w.loginWith("ada", issuer.LoginRequest{Audience: issuerURL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +149,11 @@ func TestNoRefreshMakesAListedSessionWithoutRefreshToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantVerify(set.AccessToken, doorward.ErrRevoked)
+
+	w = newWorld(t, func(c *issuer.Config) { c.AccessTTL, c.AbsoluteTTL = 2*time.Hour, time.Hour })
+	if set, err = w.loginWith("ada", issuer.LoginRequest{NoRefresh: true}); err != nil || set.ExpiresIn > time.Hour {
+		t.Errorf("a token of %v in sessions of an hour, %v", set.ExpiresIn, err)
+	}
 }
 
 // Standard_S02, Standard_S03, Behaviour_B33, Behaviour_B34.
@@ -271,6 +285,24 @@ func TestRefreshAsksAgain(t *testing.T) {
 	w.wantRefreshError(set.RefreshToken, issuer.ErrInactive)
 }
 
+// Attack_F12: a user table that does not answer is nobody's fault: no login reads that its password is wrong, and no
+// session is spent or refused.
+func TestSubjectsThatDoNotAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	set, down := w.login("ada"), errors.New("no route to host")
+	w.people.fail(down)
+	_, login := w.loginWith("ada", issuer.LoginRequest{})
+	_, refresh := w.refresh(set.RefreshToken)
+	for name, err := range map[string]error{"login": login, "refresh": refresh} {
+		if !errors.Is(err, down) || errors.Is(err, issuer.ErrInactive) || errors.Is(err, issuer.ErrCredentials) || errors.Is(err, issuer.ErrInvalidGrant) {
+			t.Errorf("%s: %v, want %v", name, err, down)
+		}
+	}
+	w.people.fail(nil)
+	w.mustRefresh(set.RefreshToken)
+}
+
 // Attack_F05: another client ends no session with a token of it, spent or newer than the store, and is not told how one
 // ended. In a bubble of time.
 func TestRefreshByAnotherClient(t *testing.T) {
@@ -282,6 +314,21 @@ func TestRefreshByAnotherClient(t *testing.T) {
 			_, err := w.Refresh(t.Context(), token, issuer.RefreshRequest{ClientID: "dwc_other"})
 			if !errors.Is(err, issuer.ErrClient) || issuer.RefreshReason(err) != "" {
 				t.Errorf("%v, reason %q, want ErrClient and none", err, issuer.RefreshReason(err))
+			}
+		}
+		own, err := w.loginWith("ada", issuer.LoginRequest{ClientID: "dwc_own"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused(own.RefreshToken)
+		w.wantRefreshError(own.RefreshToken, issuer.ErrClient)
+		next, err := w.Refresh(t.Context(), own.RefreshToken, issuer.RefreshRequest{ClientID: "dwc_own"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, set := range []issuer.TokenSet{own, next} {
+			if c := w.wantVerify(set.AccessToken, nil); c.ClientID != "dwc_own" || set.Subject != "ada" {
+				t.Errorf("client_id %q, subject %q", c.ClientID, set.Subject)
 			}
 		}
 		first := w.login("ada")
