@@ -3,8 +3,6 @@ package server
 import (
 	"container/list"
 	"crypto/rand"
-	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -29,26 +27,6 @@ type connLimit struct {
 	open     int
 	waiting  *list.List // of *limitedConn, longest first
 	requests int        // under way over HTTP/2
-}
-
-// limitedConn is one connection. Its limit guards the fields after it.
-type limitedConn struct {
-	net.Conn
-	reads, writes deadline
-	limit         *connLimit
-	active        bool          // it has a request
-	requests      int           // under way, over HTTP/2
-	bodies        int           // that requests wait for
-	waits         *list.Element // nil while a request can go on
-	gone          bool          // it does not count any more
-}
-
-func newLimitedConn(raw net.Conn, l *connLimit) *limitedConn {
-	return &limitedConn{
-		Conn: raw, limit: l,
-		reads:  deadline{transfer: raw.Read, tell: raw.SetReadDeadline},
-		writes: deadline{transfer: raw.Write, tell: raw.SetWriteDeadline},
-	}
 }
 
 func newConnLimit(l net.Listener, most int, log *slog.Logger, tls bool) *connLimit {
@@ -149,48 +127,4 @@ func (l *connLimit) settle(conn *limitedConn) {
 		l.waiting.Remove(conn.waits)
 		conn.waits = nil
 	}
-}
-
-// Close closes the connection, which makes room for another.
-func (c *limitedConn) Close() error {
-	c.limit.mu.Lock()
-	c.limit.forget(c)
-	c.limit.mu.Unlock()
-	return c.Conn.Close()
-}
-
-// Read reads until the deadline for it.
-func (c *limitedConn) Read(p []byte) (int, error) { return c.reads.do(p) }
-
-// Write writes until the deadline for it.
-func (c *limitedConn) Write(p []byte) (int, error) { return c.writes.do(p) }
-
-// SetReadDeadline says when reads give up.
-func (c *limitedConn) SetReadDeadline(t time.Time) error { return c.reads.move(t) }
-
-// SetWriteDeadline says when writes give up.
-func (c *limitedConn) SetWriteDeadline(t time.Time) error { return c.writes.move(t) }
-
-// SetDeadline says when reads and writes give up.
-func (c *limitedConn) SetDeadline(t time.Time) error {
-	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
-}
-
-// CloseWrite is what net/http looks for to end an answer before it closes.
-func (c *limitedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
-}
-
-func limitedOf(c net.Conn) *limitedConn {
-	switch c := c.(type) {
-	case *plainConn:
-		return c.limitedConn
-	case *tls.Conn:
-		conn, _ := c.NetConn().(*limitedConn)
-		return conn
-	}
-	return nil
 }

@@ -59,7 +59,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, find func(*Serve
 		defer conn.end()
 		if !conn.begin() {
 			s.setSecurityHeaders(x.Header())
-			s.fail(x, r, errStreams)
+			s.fail(x, r, errTooManyRequests)
 			return
 		}
 	}

@@ -77,8 +77,8 @@ func reasonNotReady(err error) string {
 	return "unavailable"
 }
 
-// readiness keeps the last answer of the store for a second: however often /readyz is
-// asked, the store is asked once a second.
+// readiness keeps the last answer for a second: however often /readyz is asked, the store
+// and the upstream are asked once a second.
 type readiness struct {
 	mu   sync.Mutex // guards what follows, and lets one question through at a time
 	at   time.Time

@@ -29,7 +29,7 @@ func (c *plainConn) Write(p []byte) (int, error) {
 	code, description := "invalid_request", "the request is not HTTP as it should be"
 	switch status {
 	case http.StatusRequestHeaderFieldsTooLarge:
-		code, description = "headers_too_large", "the request headers are longer than 16 KiB"
+		code, description = "headers_too_large", textHeaders
 	case http.StatusNotImplemented:
 		code, description = "not_implemented", "the transfer encoding is not known here"
 	case http.StatusHTTPVersionNotSupported:
