@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/inspect"
 	"github.com/doorward/doorward/issuer"
@@ -217,7 +218,7 @@ func (a *app) noteTimes(claims json.RawMessage) {
 	}
 	for _, name := range []string{"auth_time", "iat", "nbf", "exp"} {
 		if seconds, ok := members[name].(float64); ok && seconds > 0 && seconds < 1<<40 {
-			a.note("%s is %s", name, when(time.Unix(int64(seconds), 0)))
+			a.note("%s is %s", name, ago.When(time.Unix(int64(seconds), 0)))
 		}
 	}
 }

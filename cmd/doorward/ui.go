@@ -7,9 +7,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
-	"time"
 
-	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/progress"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 )
@@ -88,12 +86,6 @@ func (a *app) progress(what string) *progress.Bar {
 	}
 	return progress.New(a.errs, what)
 }
-
-// when writes a time for people.
-func when(t time.Time) string { return ago.When(t) }
-
-// optional turns a zero time into JSON null.
-func optional(t time.Time) *time.Time { return ago.Optional(t) }
 
 func orDash(s string) string {
 	if s == "" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/password"
 	"github.com/spf13/cobra"
@@ -108,7 +109,7 @@ func (a *app) userListCommand() *cobra.Command {
 			}
 			var rows [][]string
 			for _, u := range users {
-				rows = append(rows, []string{u.Name, orDash(u.Email), orDash(strings.Join(u.Roles, ",")), statusOf(u), when(u.CreatedAt)})
+				rows = append(rows, []string{u.Name, orDash(u.Email), orDash(strings.Join(u.Roles, ",")), statusOf(u), ago.When(u.CreatedAt)})
 			}
 			return a.printTable([]string{"NAME", "E-MAIL", "ROLES", "STATUS", "CREATED"}, rows)
 		})
@@ -137,9 +138,9 @@ func (a *app) userShowCommand() *cobra.Command {
 			{"roles", orDash(strings.Join(u.Roles, ","))},
 			{"scope", orDash(scope.String())},
 			{"status", statusOf(u)},
-			{"created", when(u.CreatedAt)},
-			{"password changed", when(u.PasswordChangedAt)},
-			{"password expires", when(u.PasswordExpiresAt)},
+			{"created", ago.When(u.CreatedAt)},
+			{"password changed", ago.When(u.PasswordChangedAt)},
+			{"password expires", ago.When(u.PasswordExpiresAt)},
 		})
 	})
 	return cmd
@@ -241,7 +242,7 @@ func (a *app) printPassword(u account.User, secret string, chosen, asJSON bool) 
 		return nil
 	}
 	if u.AdminWaits() {
-		a.note("the password works until %s and gives no admin rights until it is changed", when(u.PasswordExpiresAt))
+		a.note("the password works until %s and gives no admin rights until it is changed", ago.When(u.PasswordExpiresAt))
 	}
 	_, err := a.out.Write([]byte(secret + "\n"))
 	return err
@@ -298,7 +299,7 @@ type userJSON struct {
 func jsonOfUser(u account.User) userJSON {
 	return userJSON{
 		ID: u.ID, Name: u.Name, Email: u.Email, Roles: append([]string{}, u.Roles...), Disabled: u.Disabled, MustChange: u.AdminWaits(),
-		CreatedAt: u.CreatedAt.UTC(), PasswordChangedAt: optional(u.PasswordChangedAt), PasswordExpiresAt: optional(u.PasswordExpiresAt),
+		CreatedAt: u.CreatedAt.UTC(), PasswordChangedAt: ago.Optional(u.PasswordChangedAt), PasswordExpiresAt: ago.Optional(u.PasswordExpiresAt),
 	}
 }
 

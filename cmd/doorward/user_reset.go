@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
@@ -63,7 +64,7 @@ func (a *app) printReset(b *backend, u account.User, token string, expires time.
 			ExpiresAt time.Time `json:"expires_at"`
 		}{u.Name, token, link, expires})
 	}
-	a.note("for user %s, once, until %s", u.Name, when(expires))
+	a.note("for user %s, once, until %s", u.Name, ago.When(expires))
 	if u.Disabled {
 		a.note("the user is disabled: the link works once they are enabled")
 	}

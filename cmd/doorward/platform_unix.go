@@ -3,6 +3,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"os/user"
 	"strconv"
@@ -27,4 +28,14 @@ func ownerOf(path string) (name string, mine bool, err error) {
 		return u.Username, false, nil
 	}
 	return "'#" + id + "'", false, nil
+}
+
+// openFiles is how many files this process may have open at once, connections included. The Go runtime has raised it as far
+// as it may.
+func openFiles() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	return int(limit.Cur)
 }
