@@ -75,6 +75,11 @@ func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) erro
 	return errors.Join(a.besideStore(cmd, cfg, store, do), store.Close())
 }
 
+// besidePeople is beside for commands that need no more of the backend than people.
+func (a *app) besidePeople(cmd *cobra.Command, do func(context.Context, *account.People) error) error {
+	return a.beside(cmd, func(ctx context.Context, b *backend) error { return do(ctx, b.people) })
+}
+
 // besideStore calls do with the settings of the last serve, which a database holds itself.
 func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store *store, do func(context.Context, *backend) error) error {
 	if cfg.OnPostgres() {

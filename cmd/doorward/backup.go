@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/backup"
 	"github.com/doorward/doorward/sqlite"
 	"github.com/spf13/cobra"
@@ -43,7 +44,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 					return taken
 				}
 				if err != nil {
-					return failed(err, "", "cannot write the backup %s: %v", args[0], withoutPath(err))
+					return failed(err, "", "cannot write the backup %s: %v", args[0], shell.WithoutPath(err))
 				}
 				a.note("%s holds the store", args[0])
 				a.note("it does not hold the master key %s: keep a copy of that too, in another place; one is nothing without the other", b.cfg.MasterKeyFile)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/forward"
@@ -222,7 +223,7 @@ func rootCAs(cfg *config.Config) (*x509.CertPool, error) {
 func readSmall(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", config.Tried(path), withoutPath(err))
+		return nil, fmt.Errorf("%s: %w", config.Tried(path), shell.WithoutPath(err))
 	}
 	defer func() { _ = f.Close() }()
 	const most = 1 << 20

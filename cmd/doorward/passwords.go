@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/password"
 )
 
@@ -21,7 +22,7 @@ func openBreached(cfg *config.Config) (*password.Breached, error) {
 			"%s: %s", path, strings.TrimPrefix(err.Error(), "password: "))
 	}
 	if err != nil {
-		return nil, cfg.Problem("password.breached_file", "name a file that is there, or remove the setting", "%s: %v", path, withoutPath(err))
+		return nil, cfg.Problem("password.breached_file", "name a file that is there, or remove the setting", "%s: %v", path, shell.WithoutPath(err))
 	}
 	return b, nil
 }

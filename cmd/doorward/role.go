@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
-
 	"github.com/doorward/doorward/cmd/doorward/internal/roles"
-	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
 
@@ -15,10 +12,6 @@ func (a *app) roleCommand() *cobra.Command {
 // roles are the commands about roles in this program.
 func (a *app) roles() roles.Shell {
 	return roles.Shell{
-		Shell: a.shell(),
-		Beside: func(cmd *cobra.Command, do func(context.Context, *account.People) error) error {
-			return a.beside(cmd, func(ctx context.Context, b *backend) error { return do(ctx, b.people) })
-		},
-		Explain: explain,
+		Shell: a.shell(), Beside: a.besidePeople, Explain: explain,
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
@@ -42,14 +41,6 @@ func misused(hint, format string, args ...any) error {
 // failed wraps an error that the person at the keyboard has not caused.
 func failed(err error, hint, format string, args ...any) error {
 	return &failure{code: exitFailed, text: fmt.Sprintf(format, args...), hint: hint, err: err}
-}
-
-// withoutPath returns the reason alone of an error about a file: the text around it names the file better.
-func withoutPath(err error) error {
-	if op, ok := errors.AsType[*fs.PathError](err); ok {
-		return op.Err
-	}
-	return err
 }
 
 // app is one run of the command: its arguments and streams.

@@ -86,10 +86,3 @@ func (a *app) progress(what string) *progress.Bar {
 	}
 	return progress.New(a.errs, what)
 }
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}

@@ -8,16 +8,19 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/rosters"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/password"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) userCommand() *cobra.Command {
+	lists := rosters.Shell{Shell: a.shell(), Beside: a.besidePeople, Progress: a.progress}
 	return newGroup("user", "Add, list and change the people who can log in",
 		a.userAddCommand(), a.userListCommand(), a.userShowCommand(), a.roles().UserSet(),
 		a.userDisableCommand(), a.userEnableCommand(), a.userDeleteCommand(), a.userPasswdCommand(), a.userResetCommand(),
-		a.userImportCommand(), a.userExportCommand())
+		lists.Import(), lists.Export())
 }
 
 func (a *app) userAddCommand() *cobra.Command {
@@ -109,7 +112,7 @@ func (a *app) userListCommand() *cobra.Command {
 			}
 			var rows [][]string
 			for _, u := range users {
-				rows = append(rows, []string{u.Name, orDash(u.Email), orDash(strings.Join(u.Roles, ",")), statusOf(u), ago.When(u.CreatedAt)})
+				rows = append(rows, []string{u.Name, shell.OrDash(u.Email), shell.OrDash(strings.Join(u.Roles, ",")), statusOf(u), ago.When(u.CreatedAt)})
 			}
 			return a.printTable([]string{"NAME", "E-MAIL", "ROLES", "STATUS", "CREATED"}, rows)
 		})
@@ -134,9 +137,9 @@ func (a *app) userShowCommand() *cobra.Command {
 		return a.printFields([][2]string{
 			{"name", u.Name},
 			{"id", u.ID},
-			{"e-mail", orDash(u.Email)},
-			{"roles", orDash(strings.Join(u.Roles, ","))},
-			{"scope", orDash(scope.String())},
+			{"e-mail", shell.OrDash(u.Email)},
+			{"roles", shell.OrDash(strings.Join(u.Roles, ","))},
+			{"scope", shell.OrDash(scope.String())},
 			{"status", statusOf(u)},
 			{"created", ago.When(u.CreatedAt)},
 			{"password changed", ago.When(u.PasswordChangedAt)},

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/spf13/cobra"
 )
@@ -23,7 +24,7 @@ func (a *app) versionCommand() *cobra.Command {
 
 func (a *app) printVersion() error {
 	v := readVersion()
-	commit := orDash(v.Commit)
+	commit := shell.OrDash(v.Commit)
 	if v.Modified {
 		commit += " (modified)"
 	}

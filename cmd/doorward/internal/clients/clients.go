@@ -104,7 +104,7 @@ func (s Shell) listCommand() *cobra.Command {
 			for i, c := range list {
 				out[i] = jsonOf(c)
 				rows[i] = []string{
-					c.Name, c.ID, orDash(c.Scope.String()), orDash(strings.Join(c.Audiences, " ")),
+					c.Name, c.ID, shell.OrDash(c.Scope.String()), shell.OrDash(strings.Join(c.Audiences, " ")),
 					status(c), strconv.Itoa(len(c.Secrets)), ago.When(c.CreatedAt),
 				}
 			}
@@ -129,8 +129,8 @@ func (s Shell) showCommand() *cobra.Command {
 		fields := [][2]string{
 			{"name", c.Name},
 			{"client_id", c.ID},
-			{"scope", orDash(c.Scope.String())},
-			{"audiences", orDash(strings.Join(c.Audiences, " "))},
+			{"scope", shell.OrDash(c.Scope.String())},
+			{"audiences", shell.OrDash(strings.Join(c.Audiences, " "))},
 			{"status", status(c)},
 			{"created", ago.When(c.CreatedAt)},
 		}
@@ -300,13 +300,6 @@ func status(c account.Client) string {
 		return "disabled"
 	}
 	return "active"
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 func jsonFlag(cmd *cobra.Command) *bool { return cmd.Flags().Bool("json", false, "print JSON") }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
@@ -43,7 +44,7 @@ for its next token; those that it has stay as they are until they expire, unless
 				return s.explain(err)
 			}
 			s.noteScope(c)
-			s.Note("client %s: scope %s, audiences %s", c.Name, orDash(c.Scope.String()), orDash(strings.Join(c.Audiences, " ")))
+			s.Note("client %s: scope %s, audiences %s", c.Name, shell.OrDash(c.Scope.String()), shell.OrDash(strings.Join(c.Audiences, " ")))
 			return nil
 		})(cmd, args)
 	}

@@ -72,7 +72,7 @@ func (s Shell) listCommand() *cobra.Command {
 			}
 			out, rows := make([]roleJSON, len(list)), make([][]string, len(list))
 			for i, r := range list {
-				out[i], rows[i] = jsonOf(r), []string{r.Name, fmt.Sprint(r.Users), orDash(r.Scope.String()), status(r)}
+				out[i], rows[i] = jsonOf(r), []string{r.Name, fmt.Sprint(r.Users), shell.OrDash(r.Scope.String()), status(r)}
 			}
 			if *asJSON {
 				return s.JSON(out)
@@ -98,7 +98,7 @@ func (s Shell) showCommand() *cobra.Command {
 			return s.Fields([][2]string{
 				{"name", r.Name},
 				{"users", fmt.Sprint(r.Users)},
-				{"scope", orDash(r.Scope.String())},
+				{"scope", shell.OrDash(r.Scope.String())},
 				{"created", status(r)},
 			})
 		})
@@ -238,13 +238,6 @@ func users(n int) string {
 		return "1 user"
 	}
 	return fmt.Sprintf("%d users", n)
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 func orNone(scope string) string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/spelling"
 	"github.com/spf13/cobra"
@@ -71,7 +72,7 @@ func (s Shell) setEmail(ctx context.Context, people *account.People, id, email s
 	if err != nil {
 		return s.Explain(err)
 	}
-	s.Note("user %s has the e-mail address %s", u.Name, orDash(u.Email))
+	s.Note("user %s has the e-mail address %s", u.Name, shell.OrDash(u.Email))
 	return nil
 }
 
@@ -104,7 +105,7 @@ func (s Shell) NoteRoles(ctx context.Context, people *account.People, u account.
 	if err != nil {
 		return s.Explain(err)
 	}
-	s.Note("user %s has the roles %s, and %s", u.Name, orDash(strings.Join(u.Roles, ",")), orNone(scope.String()))
+	s.Note("user %s has the roles %s, and %s", u.Name, shell.OrDash(strings.Join(u.Roles, ",")), orNone(scope.String()))
 	list, err := all(ctx, people)
 	if err != nil {
 		return s.Explain(err)

@@ -65,7 +65,7 @@ func (s Shell) listCommand() *cobra.Command {
 			}
 			var rows [][]string
 			for _, one := range list {
-				rows = append(rows, []string{one.ID, orDash(one.User), one.ClientID, ago.When(one.CreatedAt), ago.When(one.LastUsedAt), one.status()})
+				rows = append(rows, []string{one.ID, shell.OrDash(one.User), one.ClientID, ago.When(one.CreatedAt), ago.When(one.LastUsedAt), one.status()})
 			}
 			return s.Table([]string{"SESSION", "USER", "CLIENT", "CREATED", "LAST USED", "STATUS"}, rows)
 		})
@@ -87,10 +87,10 @@ func (s Shell) showCommand() *cobra.Command {
 			}
 			fields := [][2]string{
 				{"session", one.ID},
-				{"user", orDash(one.User)},
+				{"user", shell.OrDash(one.User)},
 				{"subject", one.Subject},
 				{"client", one.ClientID},
-				{"scope", orDash(one.Scope)},
+				{"scope", shell.OrDash(one.Scope)},
 				{"audience", one.Audience},
 				{"status", one.status()},
 				{"created", ago.When(one.CreatedAt)},
@@ -270,11 +270,4 @@ func (s Shell) byName(ctx context.Context, b Store, name string) (account.User, 
 		return u, s.Refused("doorward user list", "there is no user %q", name)
 	}
 	return u, err
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }

@@ -2,7 +2,10 @@
 package shell
 
 import (
+	"cmp"
+	"errors"
 	"io"
+	"io/fs"
 
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
@@ -26,4 +29,17 @@ type Shell struct {
 	JSON   func(any) error
 	Table  func(head []string, rows [][]string) error
 	Fields func([][2]string) error
+}
+
+// OrDash is a text for a table or a list of fields, where an empty one would be a hole.
+func OrDash(text string) string {
+	return cmp.Or(text, "-")
+}
+
+// WithoutPath returns the reason alone of an error about a file: the text around it names the file better.
+func WithoutPath(err error) error {
+	if op, ok := errors.AsType[*fs.PathError](err); ok {
+		return op.Err
+	}
+	return err
 }

@@ -1,15 +1,18 @@
-package main
+package rosters
 
 import (
 	"context"
 	"errors"
 	"io/fs"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/roster"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) userExportCommand() *cobra.Command {
+// Export is "doorward user export".
+func (s Shell) Export() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export FILE",
 		Short: "Write all users with the hashes of their passwords to a file",
@@ -20,43 +23,43 @@ store does. "doorward user import" reads it back.
 An initial password of an admin that nobody has changed yet is left out.`,
 		Example: `  doorward user export users.csv
   doorward user import --from users.csv --roles-col roles --disabled-col disabled --email-col email`,
-		Args: want("FILE"),
+		Args: s.Want("FILE"),
 	}
 	format := cmd.Flags().String("format", "", "`FORMAT` csv or jsonl, where the name of the file does not say")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		format, err := fileFormat(args[0], *format)
+		format, err := s.fileFormat(args[0], *format)
 		if err != nil {
 			return err
 		}
-		return a.beside(cmd, func(ctx context.Context, b *backend) error {
-			return a.export(ctx, b, args[0], format)
+		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
+			return s.export(ctx, people, args[0], format)
 		})
 	}
 	return cmd
 }
 
-func (a *app) export(ctx context.Context, b *backend, path, format string) error {
+func (s Shell) export(ctx context.Context, people *account.People, path, format string) error {
 	create := roster.CreateCSV
 	if format == "jsonl" {
 		create = roster.CreateLines
 	}
-	if err := b.people.RecordExport(ctx, event()); err != nil {
+	if err := people.RecordExport(ctx, s.Event()); err != nil {
 		return err
 	}
 	w, err := create(path)
 	if errors.Is(err, fs.ErrExist) {
-		return refused("choose another name, or remove it first", "%s is there already", path)
+		return s.Refused("choose another name, or remove it first", "%s is there already", path)
 	}
 	if err != nil {
-		return failed(err, "", "cannot write %s: %v", path, withoutPath(err))
+		return s.Failed(err, "", "cannot write %s: %v", path, shell.WithoutPath(err))
 	}
-	users, err := roster.Export(ctx, b.people.Export, w.Put)
+	users, err := roster.Export(ctx, people.Export, w.Put)
 	if err != nil {
-		return errors.Join(failed(err, "", "cannot write %s: %v", path, withoutPath(err)), w.Abandon())
+		return errors.Join(s.Failed(err, "", "cannot write %s: %v", path, shell.WithoutPath(err)), w.Abandon())
 	}
 	if err := w.Close(); err != nil {
-		return failed(err, "", "cannot write %s: %v", path, withoutPath(err))
+		return s.Failed(err, "", "cannot write %s: %v", path, shell.WithoutPath(err))
 	}
-	a.note("%s holds %d users with the hashes of their passwords; only you may read it", path, users)
+	s.Note("%s holds %d users with the hashes of their passwords; only you may read it", path, users)
 	return nil
 }

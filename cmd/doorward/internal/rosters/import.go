@@ -1,4 +1,4 @@
-package main
+package rosters
 
 import (
 	"cmp"
@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/roster"
 	"github.com/spf13/cobra"
 )
@@ -37,7 +39,8 @@ type importFlags struct {
 	dry, asJSON         bool
 }
 
-func (a *app) userImportCommand() *cobra.Command {
+// Import is "doorward user import".
+func (s Shell) Import() *cobra.Command {
 	var f importFlags
 	cmd := &cobra.Command{
 		Use:   "import --from FILE",
@@ -46,7 +49,7 @@ func (a *app) userImportCommand() *cobra.Command {
 		Example: `  doorward user import --from sqlite:app.db --table user --dry-run
   doorward user import --from sqlite:db.sqlite3 --table auth_user --hash-col password --active-col is_active
   doorward user import --from users.csv --username-col email --role customer`,
-		Args: want(),
+		Args: s.Want(),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.from, "from", "", "a `FILE` (.csv or .jsonl), or sqlite:FILE")
@@ -63,35 +66,35 @@ func (a *app) userImportCommand() *cobra.Command {
 	flags.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON: an object for each row not added, and the summary")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.beside(cmd, func(ctx context.Context, b *backend) error {
-			source, place, err := f.open(ctx)
+		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
+			source, place, err := s.open(ctx, f)
 			if err != nil {
-				return unopenedSource(f, err)
+				return s.unopened(f, err)
 			}
-			return errors.Join(a.importUsers(ctx, b, source, place, f), source.Close())
+			return errors.Join(s.importUsers(ctx, people, source, place, f), source.Close())
 		})
 	}
 	return cmd
 }
 
 // open opens the source and says what one of its rows is called.
-func (f importFlags) open(ctx context.Context) (source roster.Reader, place string, err error) {
+func (s Shell) open(ctx context.Context, f importFlags) (source roster.Reader, place string, err error) {
 	path, isTable := strings.CutPrefix(f.from, "sqlite:")
 	switch {
 	case path == "":
-		return nil, "", misused("doorward user import --help", "--from is missing")
+		return nil, "", s.Misused("doorward user import --help", "--from is missing")
 	case strings.Contains(path, "://") || isTable && strings.HasPrefix(path, "//"):
-		return nil, "", misused("write the table to a .csv or .jsonl file with the database's own program; for SQLite it is --from sqlite:app.db",
+		return nil, "", s.Misused("write the table to a .csv or .jsonl file with the database's own program; for SQLite it is --from sqlite:app.db",
 			"--from is the URL of a database, and should be a file")
 	case isTable && f.table == "":
-		return nil, "", misused("sqlite3 "+path+" .tables", "--table is missing")
+		return nil, "", s.Misused("sqlite3 "+path+" .tables", "--table is missing")
 	case !isTable && f.table != "":
-		return nil, "", misused("--from sqlite:"+path, "--table is for an SQLite database")
+		return nil, "", s.Misused("--from sqlite:"+path, "--table is for an SQLite database")
 	case isTable:
 		source, err = roster.OpenTable(ctx, path, f.table, f.columns)
 		return source, "row", err
 	}
-	format, err := fileFormat(path, f.format)
+	format, err := s.fileFormat(path, f.format)
 	if err != nil {
 		return nil, "", err
 	}
@@ -104,57 +107,57 @@ func (f importFlags) open(ctx context.Context) (source roster.Reader, place stri
 }
 
 // fileFormat is csv or jsonl, as the flag or the name of the file says.
-func fileFormat(path, flag string) (string, error) {
+func (s Shell) fileFormat(path, flag string) (string, error) {
 	switch format := cmp.Or(flag, strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")); format {
 	case "csv", "jsonl":
 		return format, nil
 	case "ndjson":
 		return "jsonl", nil
 	}
-	return "", misused("--format csv or --format jsonl", "the name %s does not say what the file holds", path)
+	return "", s.Misused("--format csv or --format jsonl", "the name %s does not say what the file holds", path)
 }
 
-// unopenedSource says why nothing can be read and what to do.
-func unopenedSource(f importFlags, err error) error {
+// unopened says why nothing can be read and what to do.
+func (s Shell) unopened(f importFlags, err error) error {
 	text := strings.TrimPrefix(err.Error(), "roster: ")
 	switch {
 	case errors.Is(err, roster.ErrSeparator):
-		return misused("export it again with commas", "%s: %s", f.from, text)
+		return s.Misused("export it again with commas", "%s: %s", f.from, text)
 	case errors.Is(err, roster.ErrColumn):
-		return misused("--username-col, --hash-col and the like name columns of the source", "%s: %s", f.from, text)
+		return s.Misused("--username-col, --hash-col and the like name columns of the source", "%s: %s", f.from, text)
 	case errors.Is(err, roster.ErrStatus):
-		return misused("--active-col or --disabled-col names it; --all-enabled lets everybody log in", "%s: %s", f.from, text)
+		return s.Misused("--active-col or --disabled-col names it; --all-enabled lets everybody log in", "%s: %s", f.from, text)
 	case errors.Is(err, roster.ErrTable), errors.Is(err, roster.ErrSyntax), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return failed(err, "", "cannot read %s: %s", f.from, strings.TrimPrefix(withoutPath(err).Error(), "roster: "))
+		return s.Failed(err, "", "cannot read %s: %s", f.from, strings.TrimPrefix(shell.WithoutPath(err).Error(), "roster: "))
 	}
 	return err
 }
 
-func (a *app) importUsers(ctx context.Context, b *backend, source roster.Reader, place string, f importFlags) error {
-	ev := event()
+func (s Shell) importUsers(ctx context.Context, people *account.People, source roster.Reader, place string, f importFlags) error {
+	ev := s.Event()
 	ev.Reason = "import from " + filepath.Base(f.from)
-	bar := a.progress("users")
+	bar := s.Progress("users")
 	sum, err := roster.Import{
-		People: b.people, Source: source, Roles: f.roles, Dry: f.dry, Event: ev,
+		People: people, Source: source, Roles: f.roles, Dry: f.dry, Event: ev,
 		Tell: func(row *roster.RowError) error {
 			bar.Clear()
-			return a.tellRow(place, row, f.asJSON)
+			return s.tellRow(place, row, f.asJSON)
 		},
 		Progress: bar.Show,
 	}.Run(ctx)
 	bar.Clear()
 	if err != nil {
-		return errors.Join(a.summarise(sum, f.asJSON), unopenedSource(f, err))
+		return errors.Join(s.summarise(sum, f.asJSON), s.unopened(f, err))
 	}
-	return a.summarise(sum, f.asJSON)
+	return s.summarise(sum, f.asJSON)
 }
 
 // tellRow prints a row that was not added. The name is what the source says, so it is quoted.
-func (a *app) tellRow(place string, row *roster.RowError, asJSON bool) error {
+func (s Shell) tellRow(place string, row *roster.RowError, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(a.out).Encode(map[string]any{place: row.Place, "username": fmt.Sprintf("%.80s", row.Name), "reason": row.Reason})
+		return json.NewEncoder(s.Out).Encode(map[string]any{place: row.Place, "username": fmt.Sprintf("%.80s", row.Name), "reason": row.Reason})
 	}
-	_, err := fmt.Fprintf(a.out, "%s %d\t%.80q\t%s\n", place, row.Place, row.Name, row.Reason)
+	_, err := fmt.Fprintf(s.Out, "%s %d\t%.80q\t%s\n", place, row.Place, row.Name, row.Reason)
 	return err
 }
 
@@ -165,26 +168,26 @@ func rows(n int) string {
 	return fmt.Sprintf("%d rows", n)
 }
 
-func (a *app) summarise(s roster.Sum, asJSON bool) error {
+func (s Shell) summarise(sum roster.Sum, asJSON bool) error {
 	if asJSON {
-		if err := json.NewEncoder(a.out).Encode(s); err != nil {
+		if err := json.NewEncoder(s.Out).Encode(sum); err != nil {
 			return err
 		}
 	} else {
 		done := "added"
-		if s.DryRun {
+		if sum.DryRun {
 			done = "would be added"
 		}
-		a.note("%s: %d %s, %d here already, %d in conflict, %d refused", rows(s.Rows), s.Added, done, s.Present, s.Conflict, s.Refused)
-		for _, scheme := range slices.Sorted(maps.Keys(s.Schemes)) {
-			a.note("  %d with %s", s.Schemes[scheme], scheme)
+		s.Note("%s: %d %s, %d here already, %d in conflict, %d refused", rows(sum.Rows), sum.Added, done, sum.Present, sum.Conflict, sum.Refused)
+		for _, scheme := range slices.Sorted(maps.Keys(sum.Schemes)) {
+			s.Note("  %d with %s", sum.Schemes[scheme], scheme)
 		}
 	}
-	if weak := s.Weak(); weak > 0 {
-		a.note("%d of the hashes are one cheap digest: until their owners have logged in, whoever gets hold of the database guesses them fast", weak)
+	if weak := sum.Weak(); weak > 0 {
+		s.Note("%d of the hashes are one cheap digest: until their owners have logged in, whoever gets hold of the database guesses them fast", weak)
 	}
-	if s.Conflict+s.Refused > 0 {
-		return refused("", "%d of %s not taken", s.Conflict+s.Refused, rows(s.Rows))
+	if sum.Conflict+sum.Refused > 0 {
+		return s.Refused("", "%d of %s not taken", sum.Conflict+sum.Refused, rows(sum.Rows))
 	}
 	return nil
 }
