@@ -318,6 +318,7 @@ func TestAttack_H13(t *testing.T) {
 	})
 }
 
+// SIGHUP makes the server read its configuration again, and go on.
 func TestHangup(t *testing.T) {
 	t.Parallel()
 	s, _ := serveEmpty(t)

@@ -66,6 +66,8 @@ func handshake(addr string, cfg *tls.Config) (int64, error) {
 	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64(), nil
 }
 
+// TLS before 1.2 and weak suites get no connection; a certificate that changes is read again, and one that cannot be read
+// leaves the old one.
 func TestAttack_H15(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

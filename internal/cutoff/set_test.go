@@ -92,6 +92,7 @@ func TestSweep(t *testing.T) {
 	})
 }
 
+// An entry is found as soon as it was added, whoever adds others and sweeps meanwhile.
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	s := cutoff.NewSet()

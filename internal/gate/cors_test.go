@@ -47,6 +47,7 @@ func corsAPI(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Where a rule has CORS the gate answers preflights and drops what the upstream says of it.
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	f := newFront(newWorld(t), gate.Config{Routes: corsRoutes}, http.HandlerFunc(corsAPI))
@@ -139,6 +140,7 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+// A rule whose CORS is open by mistake, or means nothing, is refused.
 func TestRefusedCORS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
+// A rule to which those before it leave no request is refused, and the error names them.
 func TestRulesThatAreNeverReached(t *testing.T) {
 	t.Parallel()
 	public := gate.AccessPublic

@@ -17,6 +17,7 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
+// What becomes of a request, for each kind of rule, of credential and of method.
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -131,10 +132,11 @@ func TestExactCaseAndDeny(t *testing.T) {
 	}
 }
 
+// A configuration that would not do what it says is refused, and the error names what is wrong.
 func TestRefusedConfigurations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	secret := []byte(strings.Repeat("0123456789abcdefghijklmnopqrstuv", 1))
+	secret := []byte("0123456789abcdefghijklmnopqrstuv")
 	tests := []struct {
 		name string
 		cfg  gate.Config
@@ -211,7 +213,7 @@ func TestRefusedConfigurations(t *testing.T) {
 	}
 }
 
-// TestVary checks that whatever may hold a credential is named, so that no cache hands on what it opened.
+// Whatever may hold a credential is named, so that no cache hands on what it opened.
 func TestVary_Attack_C19(t *testing.T) {
 	t.Parallel()
 	g := newWorld(t).guard(gate.Config{TokenHeader: "X-Access-Token", TokenCookie: "token", KeyHeader: "X-Api-Key", Routes: []gate.Route{{Path: "/open", Access: gate.AccessPublic}}})

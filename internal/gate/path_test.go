@@ -33,6 +33,7 @@ var mixed = []gate.Route{
 	{Path: "/Straße/intern", Methods: []string{"GET", "PROPFIND"}, Access: gate.AccessDeny},
 }
 
+// A path that can be read in more than one way is refused; others fall under the rule that is meant, in one spelling.
 func TestPaths(t *testing.T) {
 	t.Parallel()
 	g := newWorld(t).guard(gate.Config{Routes: mixed})

@@ -10,7 +10,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// ASVS_6.2.2, ASVS_7.4.3.
+// ASVS_6.2.2, ASVS_7.4.3: a new password ends every session of the user, and the answer is a new one.
 func TestPassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -27,7 +27,7 @@ func TestPassword(t *testing.T) {
 	w.login("alice", goodWord)
 }
 
-// ASVS_6.2.3, ASVS_7.5.1.
+// ASVS_6.2.3, ASVS_7.5.1: the password is changed after a recent login, with the current one, and to a good one alone.
 func TestPasswordRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -61,6 +61,7 @@ func TestPasswordRefuses(t *testing.T) {
 	w.do("GET", "/me", nil, bearer(good)).want(t, 200, "")
 }
 
+// Whoever guesses the current password with a token has no more tries than at a login.
 func TestPasswordThrottled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -71,6 +72,7 @@ func TestPasswordThrottled(t *testing.T) {
 	w.do("POST", "/password", map[string]any{"current": aliceWord, "new": goodWord}, bearer(token)).want(t, 429, "too_many_requests")
 }
 
+// In cookie mode the refresh token of the new session is in the cookie alone.
 func TestPasswordCookieMode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -110,6 +112,7 @@ func TestAttack_E10_InitialPassword(t *testing.T) {
 	}
 }
 
+// Admins alone read the list of users, in pages, and a question that cannot be read is refused.
 func TestAdminUsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -137,6 +140,7 @@ func TestAdminUsers(t *testing.T) {
 	w.do("GET", "/admin/v1/users?order_by=hash", nil, bearer(token)).want(t, 400, "invalid_request")
 }
 
+// /me says who is asking, with the name from the token or, where tokens have none, from the store.
 func TestMe(t *testing.T) {
 	t.Parallel()
 	for _, username := range []bool{true, false} {
@@ -153,7 +157,7 @@ func TestMe(t *testing.T) {
 	}
 }
 
-// ASVS_7.5.2.
+// ASVS_7.5.2: users see and end their own sessions, and nobody else's.
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -192,6 +196,7 @@ func sessionIDs(a answer) []string {
 	return ids
 }
 
+// The sessions beyond the first hundred are on the next page.
 func TestSessionsPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

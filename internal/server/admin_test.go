@@ -31,6 +31,7 @@ func adminWorld(t *testing.T, adjust ...func(*settings)) (w *world, root with, i
 
 func ifMatch(tag string) with { return header("If-Match", tag) }
 
+// What an admin does with a user: adds, finds, edits, gives a new password and a link, deletes.
 func TestAdminUser(t *testing.T) {
 	t.Parallel()
 	w, root, _ := adminWorld(t)
@@ -258,6 +259,7 @@ func TestAttack_H06_LeastFields(t *testing.T) {
 	}
 }
 
+// The last admin cannot be disabled, deleted or left without the role.
 func TestAttack_H06_LastAdmin(t *testing.T) {
 	t.Parallel()
 	w, root, id := adminWorld(t)

@@ -198,6 +198,7 @@ func TestAttack_H06_TokenOfAnother(t *testing.T) {
 	w.do("POST", inspecting, map[string]any{"token": "x"}, old).want(t, 200, "")
 }
 
+// The answer says what a text is, and why it would be refused. A refresh token that was looked at is still good.
 func TestAdminTokenInspect(t *testing.T) {
 	t.Parallel()
 	w, root, _ := adminWorld(t)

@@ -83,6 +83,7 @@ func TestAttack_E06_Spraying(t *testing.T) {
 	}
 }
 
+// Guesses from many networks use up the limit for all together: strangers wait, and a known device does not.
 func TestAttack_E06_EverybodyTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, behindProxy(server.Limits{Login: quota.Limits{All: 6}}))

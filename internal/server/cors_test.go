@@ -37,6 +37,7 @@ func grants(a answer) []string {
 	return names
 }
 
+// Without an origin in the configuration no answer has a header of CORS.
 func TestBehaviour_B45_Off(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -80,6 +81,7 @@ func TestBehaviour_B47_Origins(t *testing.T) {
 	}
 }
 
+// With CORS every answer says that it depends on Origin, whoever asks.
 func TestBehaviour_B46_Vary(t *testing.T) {
 	t.Parallel()
 	w := newCORSWorld(t)
@@ -158,6 +160,7 @@ func TestBehaviour_B53_Errors(t *testing.T) {
 	}
 }
 
+// Of the pages of other origins, those alone use the cookie that are on the same site and are named for it.
 func TestCORSCredentials(t *testing.T) {
 	t.Parallel()
 	w := newCORSWorld(t)

@@ -110,6 +110,7 @@ func TestDeadlineCostsNothing(t *testing.T) {
 	})
 }
 
+// A transfer that is cut short by a deadline which was moved to a later time goes on.
 func TestDeadlineTooEarly(t *testing.T) {
 	t.Parallel()
 	for name, later := range map[string]time.Duration{"an hour": time.Hour, "never": 0} {
@@ -153,6 +154,7 @@ func TestDeadlineTooEarlyForTheRest(t *testing.T) {
 	})
 }
 
+// A deadline that is moved to now ends a transfer that waits.
 func TestDeadlineEndsWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, d direction) {

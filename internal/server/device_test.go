@@ -27,6 +27,7 @@ func (w *world) guess(name string, changes ...with) answer {
 	return w.do("POST", "/login", map[string]any{"username": name, "password": "wrong wrong wrong"}, changes...)
 }
 
+// While strangers guess, a device that its user has logged in on before gets in, by its secret alone.
 func TestAttack_E07_DeviceHeader(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -60,6 +61,7 @@ func TestAttack_E07_DeviceHeader(t *testing.T) {
 	w.do("POST", "/login", login, known).want(t, 429, "too_many_requests")
 }
 
+// In cookie mode the browser keeps the secret of the device, and each login lets it keep it for longer.
 func TestAttack_E07_DeviceCookie(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -160,6 +160,7 @@ func TestKeyOfNarrowLogin(t *testing.T) {
 	}
 }
 
+// Whoever asks in the wrong way, with an old login or for too many, gets no key.
 func TestKeysRefuse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

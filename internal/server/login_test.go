@@ -10,7 +10,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
-// ASVS_7.2.1, ASVS_7.2.2.
+// ASVS_7.2.1, ASVS_7.2.2: the answer has both tokens and the secret of a new device, and no cache may keep it.
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -84,6 +84,7 @@ var loginRefusals = []struct {
 	{"charset", `{}`, `Application/JSON; Charset="UTF-8"`, 400, "invalid_request"},
 }
 
+// A login that is refused has a code for the client, and a reason in the log.
 func TestLoginRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -132,6 +133,7 @@ func TestAttack_E01_EnumerationByAnswer(t *testing.T) {
 	}
 }
 
+// After ten wrong passwords for a name, in whatever spelling and from whatever address, the right one waits too.
 func TestBehaviour_B57_Throttle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -148,6 +150,7 @@ func TestBehaviour_B57_Throttle(t *testing.T) {
 	w.login("bob", bobWord)
 }
 
+// In cookie mode the refresh token is in a cookie that no script reads, and nowhere else.
 func TestLoginCookieMode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -186,6 +189,7 @@ func TestAttack_D06_Fixation(t *testing.T) {
 	w.do("POST", "/refresh", map[string]any{}, refreshCookie(a.cookie().Value)).want(t, 200, "")
 }
 
+// The second name of the access token is in the answers of /login and /refresh.
 func TestLoginTokenField(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.server.TokenField = "token" })
@@ -241,6 +245,7 @@ func TestLoginBusy(t *testing.T) {
 	}
 }
 
+// New refuses a configuration that is wrong, and names the field.
 func TestConfigRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.direct = true })

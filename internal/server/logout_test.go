@@ -59,6 +59,7 @@ func TestBehaviour_B36_Logout(t *testing.T) {
 	}
 }
 
+// What is no credential, or more than one, logs nobody out.
 func TestLogoutRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -116,6 +117,7 @@ func TestTokenHeader(t *testing.T) {
 	on.do("GET", "/me", nil, header("X-Access-Token", token)).want(t, 401, "invalid_token")
 }
 
+// Every session of the user ends, and so does a login that has begun; nobody else's session does.
 func TestBehaviour_B37_LogoutEverywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -138,8 +140,7 @@ func TestBehaviour_B37_LogoutEverywhere(t *testing.T) {
 	w.do("POST", "/logout?everywhere=true", nil, bearer(a.text("access_token"))).want(t, 401, "invalid_token")
 }
 
-// Standard_U26: one request logs out. The whole test runs in a synctest bubble: an expired token still logs out.
-// Standard_U26: one request logs out, also with a token that has expired.
+// Standard_U26: one request logs out, also with a token that has expired. The whole test runs in a synctest bubble.
 func TestLogoutExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, func(s *settings) { s.direct = true })

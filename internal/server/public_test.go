@@ -126,7 +126,8 @@ func answers(method, path string) bool {
 	return false
 }
 
-// Standard_W06, ASVS_4.1.4.
+// Standard_W06, ASVS_4.1.4: a method that an address does not answer gets 405 and those that it does, one that HTTP does not
+// know 501.
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -175,6 +176,7 @@ func TestBehaviour_B10_Head(t *testing.T) {
 	}
 }
 
+// The key set has public keys alone, and whoever has it already reads 304.
 func TestJWKS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -211,6 +213,7 @@ func TestJWKSKept(t *testing.T) {
 	}
 }
 
+// The metadata are where RFC 8414 §3.1 wants them and lead to the keys, whatever paths the issuer and the endpoints have.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ issuer, prefix, path, jwks string }{
@@ -244,6 +247,7 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
+// What is no endpoint, however it is spelled, is 404.
 func TestPaths(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.server.NoSample = true })
@@ -262,7 +266,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// Behaviour_B38 and the readiness of a node whose store is gone.
+// Behaviour_B38: a node that is to stop lives and answers, but is not ready.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -354,6 +358,7 @@ func TestAttack_C02_BearerForms(t *testing.T) {
 	}
 }
 
+// A token in another place than the header Authorization is none, and is not repeated.
 func TestAttack_C03_OtherPlaces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -9,6 +9,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
+// A refresh makes new tokens, and the access token before it goes on.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -35,6 +36,7 @@ func TestRefreshFromElsewhere(t *testing.T) {
 	}
 }
 
+// What is no refresh token, or comes in the wrong way, is refused.
 func TestRefreshRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -118,6 +120,7 @@ func TestRefreshReason(t *testing.T) {
 	}
 }
 
+// Each refresh replaces the cookie, and one that was replaced ends the session where refresh is strict.
 func TestRefreshCookieMode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) {
@@ -141,6 +144,7 @@ func TestRefreshCookieMode(t *testing.T) {
 	w.do("GET", "/me", nil, bearer(d.text("access_token"))).want(t, 401, "invalid_token")
 }
 
+// A session that is refreshed too often in a minute is told to wait.
 func TestRefreshTooOften(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.issuer.RefreshLimit = 2 })

@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// Whoever registers gives a name, an address and a password, and no roles or rights.
 func TestRegister_Attack_E11(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.server.Registration, s.server.Limits.Register.Each = true, 25 })
@@ -76,6 +77,7 @@ func TestRegister_Email(t *testing.T) {
 	}
 }
 
+// Unless the operator opens it, there is no registration.
 func TestRegistrationIsClosed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.direct = true })

@@ -8,6 +8,7 @@ import (
 	"github.com/doorward/doorward/issuer"
 )
 
+// A link sets a password once, and all that is no good link gets one answer.
 func TestReset_Attack_E12_Standard_U06(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

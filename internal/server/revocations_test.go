@@ -37,6 +37,7 @@ func (w *world) ask(credentials with, query string, more ...with) answer {
 	return a
 }
 
+// A service reads what is revoked, and with the cursor of the answer what is revoked after it.
 func TestRevocations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -204,6 +205,7 @@ func await(t *testing.T, lines *bufio.Scanner, text string) {
 	t.Fatalf("the stream ended before %q: %v", text, lines.Err())
 }
 
+// Every stream is told what is revoked; one that cannot go on from its cursor is told that, and ends.
 func TestRevocationsStream(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -280,6 +282,7 @@ func TestRevocationsStreamEndsWithTheRight(t *testing.T) {
 	}
 }
 
+// A feed without clients is refused, and without both there is no /revocations.
 func TestFeedNeedsClients(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.direct = true })

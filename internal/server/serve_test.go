@@ -206,6 +206,7 @@ func TestGraceEnds(t *testing.T) {
 	w.do("GET", "/readyz", nil).want(t, 503, "not_ready")
 }
 
+// Serve returns why its listener has failed.
 func TestServeListenerFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -235,6 +236,7 @@ func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, pool
 }
 
+// TLS before 1.2, and suites without forward secrecy, get no connection.
 func TestAttack_H15_TLS(t *testing.T) {
 	t.Parallel()
 	cert, pool := selfSigned(t)

@@ -45,6 +45,7 @@ func (w *world) raw(text string) (a answer, ok bool) {
 	return a, true
 }
 
+// Requests that programs could read in two ways, byte for byte: each is read in one or refused.
 func TestWire(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -23,6 +23,7 @@ func write(t *testing.T, text string) string {
 	return path
 }
 
+// Flags win over the environment, which wins over the file, and each value knows where it came from.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Load(config.Source{
@@ -46,7 +47,7 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// Covers Behaviour_F2.
+// Covers Behaviour_F2: every setting is read from a file, and again from what is printed of it.
 func TestEverySettingFromFile(t *testing.T) {
 	t.Parallel()
 	text := `
@@ -155,6 +156,7 @@ func TestFedBack(t *testing.T) {
 	}
 }
 
+// Each setting has a variable of its own, and a variable that is none of them is named.
 func TestEnvironmentNames(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -173,7 +175,8 @@ func TestEnvironmentNames(t *testing.T) {
 	}
 }
 
-// Covers Attack_G10, Behaviour_B43.
+// Covers Attack_G10, Behaviour_B43: a configuration with a fault is refused, and the fault says where it is and, where it
+// can, what to do.
 func TestAttack_H12(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -326,8 +329,7 @@ func TestAttack_A11(t *testing.T) {
 	}
 }
 
-// Covers Behaviour_F5.
-// TestWindowsFile reads what an editor on Windows writes.
+// Covers Behaviour_F5: a file as an editor on Windows writes it is read.
 func TestWindowsFile(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Load(config.Source{File: write(t, "\ufefflisten: 127.0.0.1:1\r\nsession:\r\n  idle: 3d\r\n")})
@@ -339,6 +341,7 @@ func TestWindowsFile(t *testing.T) {
 	}
 }
 
+// All faults are told at once, from wherever they come.
 func TestEveryProblemIsTold(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load(config.Source{
@@ -363,6 +366,7 @@ func TestSyntaxErrorQuotesNothing(t *testing.T) {
 	}
 }
 
+// A command beside a server has the settings that are shared, and not those of the process.
 func TestBesideTakesWhatServeLeft(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -409,6 +413,7 @@ func TestBesideTakesWhatServeLeftInTheDatabase(t *testing.T) {
 	}
 }
 
+// A duration has its unit, which may be a day, and is read as it was written.
 func TestDuration(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{"14d": 14 * 24 * time.Hour, "1h30m": 90 * time.Minute, "10m": 10 * time.Minute, "90s": 90 * time.Second, "0s": 0, "1h": time.Hour} {
