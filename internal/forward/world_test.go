@@ -50,7 +50,11 @@ func newWorld(t testing.TB, adjust ...func(*gate.Config, *forward.Config)) *worl
 	w := newWorldAlone(t, time.Minute, adjust...)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	var running sync.WaitGroup
-	running.Go(func() { must(t, w.Run(ctx)) })
+	running.Go(func() {
+		if err := w.Run(ctx); err != nil { // Only the test's own goroutine may call t.Fatal.
+			t.Error(err)
+		}
+	})
 	t.Cleanup(func() { stop(); running.Wait() })
 	return w
 }
