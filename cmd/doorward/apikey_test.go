@@ -122,7 +122,7 @@ func TestAPIKeyLeaks(t *testing.T) {
 	if err != nil {
 		t.Error("the use of the key is not noted", err)
 	}
-	if logs := s.logs.text(); contains(logs, secret) || !contains(logs, "/orders") && !contains(logs, "upstream") {
+	if logs := s.logs.text(); strings.Contains(logs, secret) || !strings.Contains(logs, "/orders") && !strings.Contains(logs, "upstream") {
 		t.Errorf("the log:\n%s", logs)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -134,7 +134,7 @@ func TestAPIKeyLeaks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if contains(string(text), secret) {
+		if strings.Contains(string(text), secret) {
 			t.Errorf("%s holds the key", filepath.Base(name))
 		}
 	}

@@ -45,7 +45,7 @@ func TestAudienceOfOthers(t *testing.T) {
 	sh := exec.CommandContext(t.Context(), "sh", "-eu")
 	sh.Stdin = strings.NewReader(lines)
 	out, err := sh.CombinedOutput()
-	if err != nil || !contains(string(out), `"subject":"u_`) || !strings.HasSuffix(string(out), "logged out: 204\n") {
+	if err != nil || !strings.Contains(string(out), `"subject":"u_`) || !strings.HasSuffix(string(out), "logged out: 204\n") {
 		t.Errorf("%v: %s\n%s", err, out, lines)
 	}
 

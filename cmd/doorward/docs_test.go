@@ -164,7 +164,7 @@ func TestPythonOfStart(t *testing.T) {
 	_, rest, _ := strings.Cut(token, ".")
 	check = exec.CommandContext(t.Context(), python, "-c", script)
 	check.Stdin = strings.NewReader(base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA","typ":"doorward-assertion+jwt"}`)) + "." + rest)
-	if out, err := check.CombinedOutput(); err == nil || !contains(string(out), "InvalidTokenError: not an access token") {
+	if out, err := check.CombinedOutput(); err == nil || !strings.Contains(string(out), "InvalidTokenError: not an access token") {
 		t.Errorf("what is no access token: %v\n%s", err, out)
 	}
 }

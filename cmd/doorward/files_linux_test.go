@@ -15,7 +15,7 @@ func TestFewFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.stop() })
-	if !contains(s.logs.text(), `"connections":64,"files":128`) {
+	if !strings.Contains(s.logs.text(), `"connections":64,"files":128`) {
 		t.Errorf("it is not told:\n%s", s.logs.text())
 	}
 	for range 200 {
@@ -30,7 +30,7 @@ func TestFewFiles(t *testing.T) {
 		command(t, exitDone, "", "user", "list", "--data", s.dir)
 		must(t, 401, "POST", s.url+"/login", "", credentials("nobody", "a password that is wrong"))
 	}
-	if contains(s.logs.text(), "too many open files") {
+	if strings.Contains(s.logs.text(), "too many open files") {
 		t.Errorf("no file was left:\n%s", s.logs.text())
 	}
 }

@@ -114,7 +114,7 @@ func TestLostStoreIsTold(t *testing.T) {
 		if err := s.stop(); err != nil {
 			t.Error(err)
 		}
-		if got := contains(s.logs.text(), told); got != want {
+		if got := strings.Contains(s.logs.text(), told); got != want {
 			t.Errorf("told %v, want %v:\n%s", got, want, s.logs.text())
 		}
 	}
@@ -124,7 +124,7 @@ func TestLostStoreIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errs := command(t, exitFailed, "", "user", "list", "--data", dir)
-	if !contains(errs, "the store "+store+" is empty") {
+	if !strings.Contains(errs, "the store "+store+" is empty") {
 		t.Errorf("a command on an empty store: %s", errs)
 	}
 	if info, err := os.Stat(store); err != nil || info.Size() != 0 {
@@ -210,14 +210,14 @@ func TestAttack_G07(t *testing.T) {
 		if data, err := json.Marshal(v); err == nil {
 			text += string(data)
 		}
-		if contains(text, "hunter2") {
+		if strings.Contains(text, "hunter2") {
 			t.Errorf("%T prints the password of the database", v)
 		}
-		if contains(text, key.Text()) {
+		if strings.Contains(text, key.Text()) {
 			t.Errorf("%T prints the master key", v)
 		}
 	}
-	if contains(logged.String(), key.Text()) {
+	if strings.Contains(logged.String(), key.Text()) {
 		t.Error("a log holds the master key")
 	}
 	stored, err := os.ReadFile(cfg.MasterKeyFile)
@@ -229,7 +229,7 @@ func TestAttack_G07(t *testing.T) {
 			return err
 		}
 		data, err := os.ReadFile(path)
-		if contains(string(data), key.Text()) {
+		if strings.Contains(string(data), key.Text()) {
 			t.Errorf("%s holds the master key", path)
 		}
 		return err

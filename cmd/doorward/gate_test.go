@@ -65,7 +65,7 @@ func TestGate(t *testing.T) {
 	must(t, 200, "GET", s.url+"/protected", token, "") // the API's too
 	must(t, 200, "POST", s.url+"/big", token, strings.Repeat("a", 1<<20))
 	must(t, 431, "GET", s.url+"/orders?"+strings.Repeat("a", 17<<10), token, "")
-	if refused := must(t, 400, "POST", s.url+"/login", "", strings.Replace(credentials("alice", secret), "}", `,"cookie":true}`, 1)); !contains(refused.body, "upstream") {
+	if refused := must(t, 400, "POST", s.url+"/login", "", strings.Replace(credentials("alice", secret), "}", `,"cookie":true}`, 1)); !strings.Contains(refused.body, "upstream") {
 		t.Errorf("cookie mode: %s", refused.body)
 	}
 	if keys := must(t, 200, "GET", s.url+"/.well-known/jwks.json", "", ""); strings.Count(keys.body, `"kid"`) != 2 {
@@ -76,19 +76,19 @@ func TestGate(t *testing.T) {
 	must(t, 401, "POST", s.url+"/logout", got.member("assertion"), "")
 	must(t, 204, "POST", s.url+"/logout", token, "")
 	must(t, 401, "GET", s.url+"/orders", token, "")
-	if logs := s.logs.text(); contains(logs, token) || !contains(logs, `"route":"upstream"`) || !contains(logs, `"hidden":["/.well-known`) {
+	if logs := s.logs.text(); strings.Contains(logs, token) || !strings.Contains(logs, `"route":"upstream"`) || !strings.Contains(logs, `"hidden":["/.well-known`) {
 		t.Errorf("the log:\n%s", logs)
 	}
 	_, hidden, _ := strings.Cut(s.logs.text(), `"hidden":["`)
 	hidden, _, _ = strings.Cut(hidden, `"]`)
 	for path := range strings.SplitSeq(hidden, `","`) {
 		rules("routes:\n  - {path: " + strings.ReplaceAll(path, "{id}", "x") + "}\n")
-		if _, errs := command(t, exitUsage, "", "config", "check", "--config", file, "--data", dir); !contains(errs, "never reached: Doorward itself answers there") {
+		if _, errs := command(t, exitUsage, "", "config", "check", "--config", file, "--data", dir); !strings.Contains(errs, "never reached: Doorward itself answers there") {
 			t.Errorf("a rule for %s: %s", path, errs)
 		}
 	}
 	rules("login.page: /login?app=1\n")
-	if _, errs := command(t, exitUsage, "", "config", "check", "--config", file, "--data", dir); !contains(errs, ":2:13: login.page: cannot be there: Doorward itself answers at /login\n") {
+	if _, errs := command(t, exitUsage, "", "config", "check", "--config", file, "--data", dir); !strings.Contains(errs, ":2:13: login.page: cannot be there: Doorward itself answers at /login\n") {
 		t.Errorf("a login page where Doorward answers: %s", errs)
 	}
 }
@@ -189,7 +189,7 @@ func TestReload(t *testing.T) {
 		}
 		if err := eventually(func() bool {
 			got, err := call("GET", s.url+"/x", "", "")
-			return err == nil && got.status == status && contains(s.logs.text(), logged)
+			return err == nil && got.status == status && strings.Contains(s.logs.text(), logged)
 		}); err != nil {
 			t.Errorf("%s: %v\n%s", logged, err, s.logs.text())
 		}
@@ -225,7 +225,7 @@ func TestGateRefusesToStart(t *testing.T) {
 		{"upstream.token.secret_file: the secret is shorter than 32 bytes", []string{"--config", file}},
 	} {
 		_, errs := command(t, exitUsage, "", append([]string{"serve", "--data", filepath.Join(dir, "data")}, test.args...)...)
-		if !contains(errs, test.want) || contains(errs, "your-secret-key") {
+		if !strings.Contains(errs, test.want) || strings.Contains(errs, "your-secret-key") {
 			t.Errorf("%q is not in %s", test.want, errs)
 		}
 	}
@@ -285,7 +285,7 @@ func TestGateWebSocket(t *testing.T) {
 	if _, err := first.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("after the logout: %v", err)
 	}
-	if err := eventually(func() bool { return contains(s.logs.text(), `"status":101`) }); err != nil {
+	if err := eventually(func() bool { return strings.Contains(s.logs.text(), `"status":101`) }); err != nil {
 		t.Errorf("the log: %s", s.logs.text())
 	}
 	if _, err := openSocket(t, s, issueToken(t, s)); err != nil {

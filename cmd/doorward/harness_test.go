@@ -274,5 +274,3 @@ func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return strings.TrimSpace(line)
 }
-
-func contains(text, part string) bool { return strings.Contains(text, part) }

@@ -57,13 +57,13 @@ func TestImportMany(t *testing.T) {
 	rest := exec.CommandContext(t.Context(), binary, "user", "import", "--data", dir, "--from", from)
 	rest.Env = clean(os.Environ())
 	peak, out, err := runForPeak(rest)
-	if want := fmt.Sprintf("%d rows: %d added, %d here already, 0 in conflict, 0 refused", users, users-done, done); err != nil || !contains(string(out), want) {
+	if want := fmt.Sprintf("%d rows: %d added, %d here already, 0 in conflict, 0 refused", users, users-done, done); err != nil || !strings.Contains(string(out), want) {
 		t.Errorf("the second run says %v\n%s\nwant %s", err, out, want)
 	}
 	if peak == 0 || peak > 96<<10 {
 		t.Errorf("the import took %d KiB of memory", peak)
 	}
-	if contains(string(out), "\r") || contains(string(out), "[#") {
+	if strings.Contains(string(out), "\r") || strings.Contains(string(out), "[#") {
 		t.Errorf("a bar where there is no terminal:\n%q", out)
 	}
 }

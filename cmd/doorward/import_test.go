@@ -62,12 +62,12 @@ func TestImportFlask_Attack_E04(t *testing.T) {
 
 	out, errs := command(t, 3, "", append(from, "--dry-run")...)
 	summary := "605 rows: 603 would be added, 0 here already, 0 in conflict, 2 refused"
-	if !contains(errs, summary) || len(hashes(t, s.dir)) != 1 {
+	if !strings.Contains(errs, summary) || len(hashes(t, s.dir)) != 1 {
 		t.Errorf("a dry run says %s%s", out, errs)
 	}
 	out, errs = command(t, 3, "", from...)
 	for _, want := range []string{"605 rows: 603 added, 0 here already", "1 of the hashes are one cheap digest", "602 with werkzeug pbkdf2:sha256"} {
-		if !contains(errs, want) {
+		if !strings.Contains(errs, want) {
 			t.Errorf("%q is not in\n%s", want, errs)
 		}
 	}
@@ -76,7 +76,7 @@ func TestImportFlask_Attack_E04(t *testing.T) {
 	if out != want {
 		t.Errorf("refused rows\n%swant\n%s", out, want)
 	}
-	if contains(out+errs, "mallory's") || contains(out+errs, "$salt$") {
+	if strings.Contains(out+errs, "mallory's") || strings.Contains(out+errs, "$salt$") {
 		t.Errorf("a hash is shown:\n%s%s", out, errs)
 	}
 	before := hashes(t, s.dir)
@@ -99,7 +99,7 @@ func TestImportFlask_Attack_E04(t *testing.T) {
 
 	// Again: those who have logged in since have another hash.
 	_, errs = command(t, 3, "", from...)
-	if !contains(errs, "605 rows: 0 added, 600 here already, 3 in conflict, 2 refused") {
+	if !strings.Contains(errs, "605 rows: 0 added, 600 here already, 3 in conflict, 2 refused") {
 		t.Errorf("a second run says\n%s", errs)
 	}
 }
@@ -111,11 +111,11 @@ func TestImportDjango(t *testing.T) {
 	s := serve(t, filepath.Join(t.TempDir(), "data"))
 	from := []string{"user", "import", "--data", s.dir, "--from", "sqlite:" + filepath.Join(folder, "db.sqlite3"), "--table", "auth_user", "--hash-col", "password"}
 	_, errs := command(t, 2, "", from...)
-	if !contains(errs, `"is_active"`) || !contains(errs, "hint: --active-col") {
+	if !strings.Contains(errs, `"is_active"`) || !strings.Contains(errs, "hint: --active-col") {
 		t.Errorf("who may not log in would be let in:\n%s", errs)
 	}
 	out, errs := command(t, 3, "", append(from, "--active-col", "is_active", "--role", "customer")...)
-	if !contains(errs, "3 rows: 2 added") || out != "row 3\t\"carol\"\tthe hash is not taken: the user has no password\n" {
+	if !strings.Contains(errs, "3 rows: 2 added") || out != "row 3\t\"carol\"\tthe hash is not taken: the user has no password\n" {
 		t.Errorf("import says\n%s%s", out, errs)
 	}
 	must(t, 200, "POST", s.url+"/login", "", credentials("dana", "dana's old password"))
@@ -168,7 +168,7 @@ func TestImportOverHTTP_Attack_E04(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(token))
 		r.Header.Set("Content-Type", "application/x-ndjson")
 		got, err := exchange(r)
-		if err != nil || got.status != 200 || !contains(got.body, want) || contains(got.body, "mallory's") || contains(got.body, "$salt$") {
+		if err != nil || got.status != 200 || !strings.Contains(got.body, want) || strings.Contains(got.body, "mallory's") || strings.Contains(got.body, "$salt$") {
 			t.Errorf("%d %s, %v: want %s", got.status, got.body, err, want)
 		}
 	}
@@ -204,7 +204,7 @@ func TestImportDocument(t *testing.T) {
 	s := serve(t, filepath.Join(folder, "doorward-data"))
 	text := typed(t, "docs/import.md", folder, strings.TrimPrefix(s.url, "http://"))
 	for _, want := range []string{"3 rows: 3 would be added", "3 rows: 3 added", `"access_token"`, "2 rows: 2 added", "1 row: 1 added", "holds 7 users"} {
-		if !contains(text, want) {
+		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
@@ -220,18 +220,18 @@ func TestExportRoundTrip(t *testing.T) {
 	for _, name := range []string{"users.csv", "users.jsonl"} {
 		path := filepath.Join(t.TempDir(), name)
 		_, errs := command(t, 0, "", "user", "export", path, "--data", first.dir)
-		if !contains(errs, "holds 3 users") {
+		if !strings.Contains(errs, "holds 3 users") {
 			t.Errorf("export says %s", errs)
 		}
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has the mode %v, %v", name, info.Mode(), err)
 		}
 		_, errs = command(t, 3, "", "user", "export", path, "--data", first.dir)
-		if !contains(errs, "is there already") {
+		if !strings.Contains(errs, "is there already") {
 			t.Errorf("a second export says %s", errs)
 		}
 		_, errs = command(t, 3, "", "user", "import", "--from", path, "--roles-col", "roles", "--disabled-col", "disabled", "--email-col", "email", "--data", second.dir)
-		if want := map[string]string{"users.csv": "2 added", "users.jsonl": "2 here already"}[name]; !contains(errs, want) || !contains(errs, "1 refused") {
+		if want := map[string]string{"users.csv": "2 added", "users.jsonl": "2 here already"}[name]; !strings.Contains(errs, want) || !strings.Contains(errs, "1 refused") {
 			t.Errorf("import of %s says %s", name, errs)
 		}
 	}
@@ -263,7 +263,7 @@ func TestImportQuotes_Attack_H01(t *testing.T) {
 	}
 	for _, flag := range []string{"--dry-run", "--json"} {
 		out, _ := command(t, 3, "", "user", "import", "--data", dir, "--from", from, flag)
-		if line, _, _ := strings.Cut(out, "\n"); contains(out, "\x1b") || contains(out, "\r") || len(line) > 400 || contains(out, "$2b$") {
+		if line, _, _ := strings.Cut(out, "\n"); strings.Contains(out, "\x1b") || strings.Contains(out, "\r") || len(line) > 400 || strings.Contains(out, "$2b$") {
 			t.Errorf("%s prints %q", flag, out)
 		}
 	}

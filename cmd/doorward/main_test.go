@@ -182,7 +182,7 @@ func scriptSecret(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s holds no secret", args[0])
 	}
 	for _, stream := range []string{"stdout", "stderr"} {
-		if contains(ts.ReadFile(stream), text) {
+		if strings.Contains(ts.ReadFile(stream), text) {
 			ts.Fatalf("%s holds the secret of %s", stream, args[0])
 		}
 	}

@@ -51,11 +51,11 @@ func TestCommandsTakeAnIDFirst_Attack_E05(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(exitDone, "", "user", "set", id["bob"], "--add-role", "editor")
-	if out, _ := run(exitDone, "", "user", "show", "bob"); !contains(out, "editor") {
+	if out, _ := run(exitDone, "", "user", "show", "bob"); !strings.Contains(out, "editor") {
 		t.Errorf("bob has no role:\n%s", out)
 	}
 	run(exitDone, "", "apikey", "add", "bob", "--name", "x", "--everything")
-	if _, errs := run(exitDone, "", "apikey", "revoke", "--all", id["bob"], "--yes"); !contains(errs, ": 1 API keys of ") {
+	if _, errs := run(exitDone, "", "apikey", "revoke", "--all", id["bob"], "--yes"); !strings.Contains(errs, ": 1 API keys of ") {
 		t.Errorf("%s", errs)
 	}
 }

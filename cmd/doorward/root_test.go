@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
@@ -37,7 +38,7 @@ func TestFlagsCalledLikeSettings(t *testing.T) {
 		if name, ok := cmd.Annotations["own"]; ok && !named[name] {
 			t.Errorf("%s: the annotation own names --%s, which it does not have, or which is no setting's", cmd.CommandPath(), name)
 		}
-		if f := cmd.Flag(ttlFlag); f != nil && !contains(f.Usage, "access_ttl") {
+		if f := cmd.Flag(ttlFlag); f != nil && !strings.Contains(f.Usage, "access_ttl") {
 			t.Errorf("%s: --%s, %q, is read as access_ttl", cmd.CommandPath(), ttlFlag, f.Usage)
 		}
 	}

@@ -87,10 +87,10 @@ func TestFirstStart(t *testing.T) {
 	if diff := cmp.Diff(want, modes); diff != "" {
 		t.Errorf("the data folder (-want +got):\n%s", diff)
 	}
-	if contains(s.logs.text(), secret) {
+	if strings.Contains(s.logs.text(), secret) {
 		t.Error("the log holds the password")
 	}
-	if !contains(s.logs.text(), filepath.Join(s.dir, "admin-password")) {
+	if !strings.Contains(s.logs.text(), filepath.Join(s.dir, "admin-password")) {
 		t.Errorf("the log does not say where the password is:\n%s", s.logs.text())
 	}
 }
@@ -117,13 +117,13 @@ func TestTryIt(t *testing.T) {
 	sh := exec.CommandContext(t.Context(), "sh", "-eu")
 	sh.Stdin = strings.NewReader(lines)
 	out, err := sh.CombinedOutput()
-	if err != nil || !contains(string(out), `"subject":"u_`) || !strings.HasSuffix(string(out), "logged out: 204\n") {
+	if err != nil || !strings.Contains(string(out), `"subject":"u_`) || !strings.HasSuffix(string(out), "logged out: 204\n") {
 		t.Errorf("%v: %s\n%s", err, out, lines)
 	}
-	if n := strings.Count(lines, "curl "); n != 3 || !contains(lines, `"$DW_PASSWORD"`) {
+	if n := strings.Count(lines, "curl "); n != 3 || !strings.Contains(lines, `"$DW_PASSWORD"`) {
 		t.Errorf("%d curl lines, want 3 that read DW_PASSWORD:\n%s", n, lines)
 	}
-	if contains(lines, readPassword(t, s.dir)) {
+	if strings.Contains(lines, readPassword(t, s.dir)) {
 		t.Error("the lines hold the password, although nobody is at the terminal")
 	}
 }
@@ -145,7 +145,7 @@ func TestAttack_E10(t *testing.T) {
 		if err := again.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if again.out.String() != "" || contains(again.logs.text(), "admin was made") {
+		if again.out.String() != "" || strings.Contains(again.logs.text(), "admin was made") {
 			t.Errorf("the second start tells of a new admin: %s", again.out.String())
 		}
 		_, other := serveEmpty(t)
@@ -166,7 +166,7 @@ func TestAttack_E10(t *testing.T) {
 		if err := again.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if log := again.logs.text(); !contains(log, "is in no file") || !contains(log, "doorward user passwd admin") {
+		if log := again.logs.text(); !strings.Contains(log, "is in no file") || !strings.Contains(log, "doorward user passwd admin") {
 			t.Errorf("the log does not say what to do:\n%s", log)
 		}
 	})
@@ -206,7 +206,7 @@ func TestAttack_E10(t *testing.T) {
 		t.Parallel()
 		s, first := serveEmpty(t)
 		token := must(t, 200, "POST", s.url+"/login", "", credentials("admin", first)).member("access_token")
-		if got := must(t, 403, "GET", s.url+"/admin/v1/users", token, ""); !contains(got.body, "/password") {
+		if got := must(t, 403, "GET", s.url+"/admin/v1/users", token, ""); !strings.Contains(got.body, "/password") {
 			t.Errorf("403 without a word on the change of password: %s", got.body)
 		}
 		change := fmt.Sprintf(`{"current":%q,"new":"correct horse battery staple"}`, first)
@@ -225,7 +225,7 @@ func TestAttack_E10(t *testing.T) {
 		t.Parallel()
 		s, first := serveEmpty(t)
 		out, errs := command(t, exitDone, "", "user", "passwd", "admin", "--data", s.dir)
-		if !contains(errs, "no admin rights until it is changed") {
+		if !strings.Contains(errs, "no admin rights until it is changed") {
 			t.Errorf("stderr: %s", errs)
 		}
 		must(t, 401, "POST", s.url+"/login", "", credentials("admin", first))
@@ -253,7 +253,7 @@ func TestAttack_H13(t *testing.T) {
 		body := credentials("admin", secret)
 		fmt.Fprintf(conn, "POST /login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", addr, len(body))
 		answers := bufio.NewReader(conn)
-		if line, err := answers.ReadString('\n'); err != nil || !contains(line, "100") {
+		if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100") {
 			t.Fatalf("%q, %v", line, err) // 100 says that the handler reads the body.
 		}
 		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -325,7 +325,7 @@ func TestHangup(t *testing.T) {
 	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	if err := eventually(func() bool { return contains(s.logs.text(), "the configuration was read again") }); err != nil {
+	if err := eventually(func() bool { return strings.Contains(s.logs.text(), "the configuration was read again") }); err != nil {
 		t.Error(err)
 	}
 	must(t, 200, "GET", s.url+"/readyz", "", "")
@@ -361,7 +361,7 @@ func TestHangupAtStart(t *testing.T) {
 		}
 	}
 	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !contains(errs.String(), "doorward: error: ") {
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(errs.String(), "doorward: error: ") {
 		t.Errorf("%v, and it says %q", cmd.ProcessState, errs.String())
 	}
 }
@@ -376,17 +376,17 @@ func TestHangupReachesCommands(t *testing.T) {
 		_, errs := command(t, 0, "", "--data", s.dir, "user", "reset", "admin")
 		return errs
 	}
-	if errs := sent(); !contains(errs, s.url+"/auth/password/reset\n") {
+	if errs := sent(); !strings.Contains(errs, s.url+"/auth/password/reset\n") {
 		t.Errorf("after the start: %s", errs)
 	}
 	writeFile(t, file, "server: {prefix: /door}\n")
 	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	if err := eventually(func() bool { return contains(s.logs.text(), "the configuration was read again") }); err != nil {
+	if err := eventually(func() bool { return strings.Contains(s.logs.text(), "the configuration was read again") }); err != nil {
 		t.Fatal(err)
 	}
-	if errs := sent(); !contains(errs, s.url+"/door/password/reset\n") {
+	if errs := sent(); !strings.Contains(errs, s.url+"/door/password/reset\n") {
 		t.Errorf("after SIGHUP: %s", errs)
 	}
 	// Another server has left its own meanwhile.
@@ -394,7 +394,7 @@ func TestHangupReachesCommands(t *testing.T) {
 	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	if err := eventually(func() bool { return contains(sent(), s.url+"/door/password/reset\n") }); err != nil {
+	if err := eventually(func() bool { return strings.Contains(sent(), s.url+"/door/password/reset\n") }); err != nil {
 		t.Error(err)
 	}
 }
@@ -408,7 +408,7 @@ func TestServeLeavesSettingsLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := serve(t, dir)
-	if !contains(s.logs.text(), "the settings cannot be left for the commands beside this server") {
+	if !strings.Contains(s.logs.text(), "the settings cannot be left for the commands beside this server") {
 		t.Errorf("nothing is said:\n%s", s.logs.text())
 	}
 	token := must(t, 200, "POST", s.url+"/login", "", credentials("admin", readPassword(t, dir))).member("access_token")
@@ -418,7 +418,7 @@ func TestServeLeavesSettingsLater(t *testing.T) {
 	}
 	if err := eventually(func() bool {
 		text, _ := os.ReadFile(file)
-		return contains(string(text), s.url)
+		return strings.Contains(string(text), s.url)
 	}); err != nil {
 		t.Errorf("after SIGHUP: %v\n%s", err, s.logs.text())
 	}
@@ -439,7 +439,7 @@ func TestAttack_H16(t *testing.T) {
 				t.Errorf("%s: header %s: %s", path, name, got.header.Get(name))
 			}
 		}
-		if banner := strings.ToLower(got.body); contains(banner, "go1.") || contains(banner, "version") || contains(banner, "<pre>") {
+		if banner := strings.ToLower(got.body); strings.Contains(banner, "go1.") || strings.Contains(banner, "version") || strings.Contains(banner, "<pre>") {
 			t.Errorf("%s: %s", path, got.body)
 		}
 	}
@@ -461,7 +461,7 @@ func TestKeyRotation(t *testing.T) {
 	kid := firstLine(out)
 	if err := eventually(func() bool {
 		got, err := call("GET", s.url+"/.well-known/jwks.json", "", "")
-		return err == nil && contains(got.body, kid)
+		return err == nil && strings.Contains(got.body, kid)
 	}); err != nil {
 		t.Fatalf("the key is not published: %v", err)
 	}
@@ -471,7 +471,7 @@ func TestKeyRotation(t *testing.T) {
 			return false
 		}
 		out, _ := command(t, exitDone, got.member("access_token"), "token", "inspect")
-		return contains(out, kid) && contains(out, `"alg": "ES256"`)
+		return strings.Contains(out, kid) && strings.Contains(out, `"alg": "ES256"`)
 	}); err != nil {
 		t.Errorf("the key does not sign after its lead: %v", err)
 	}
@@ -501,7 +501,7 @@ func TestStoreGone(t *testing.T) {
 		t.Error("the server is ready without its store")
 	}
 	must(t, 503, "POST", s.url+"/login", "", credentials("admin", secret))
-	if err := eventually(func() bool { return contains(s.logs.text(), "was removed, moved or replaced") }); err != nil {
+	if err := eventually(func() bool { return strings.Contains(s.logs.text(), "was removed, moved or replaced") }); err != nil {
 		t.Errorf("the log does not say why:\n%s", s.logs.text())
 	}
 }

@@ -57,7 +57,7 @@ func (s *screen) follow(f *os.File) {
 func (s *screen) shows(part string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return contains(s.text.String(), part)
+	return strings.Contains(s.text.String(), part)
 }
 
 // TestFirstStartOnTerminal checks that somebody who is there reads the password
@@ -94,10 +94,10 @@ func TestFirstStartOnTerminal(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "admin-password")); err == nil {
 			t.Error("the password is in a file as well")
 		}
-		if colour := contains(text, "\x1b["); colour == (env != nil) {
+		if colour := strings.Contains(text, "\x1b["); colour == (env != nil) {
 			t.Errorf("colour %t with %v", colour, env)
 		}
-		if contains(text, `"level"`) {
+		if strings.Contains(text, `"level"`) {
 			t.Errorf("JSON on a terminal:\n%s", text)
 		}
 	}

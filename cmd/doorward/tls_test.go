@@ -112,7 +112,7 @@ func TestAttack_H15(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := eventually(func() bool {
-		return presents(2)() && contains(s.logs.text(), "the old one stays")
+		return presents(2)() && strings.Contains(s.logs.text(), "the old one stays")
 	}); err != nil {
 		t.Fatalf("a certificate that cannot be read: %v\n%s", err, s.logs.text())
 	}
@@ -120,7 +120,7 @@ func TestAttack_H15(t *testing.T) {
 	if err := eventually(presents(3)); err != nil {
 		t.Errorf("the next certificate: %v", err)
 	}
-	if contains(s.logs.text(), "PRIVATE") {
+	if strings.Contains(s.logs.text(), "PRIVATE") {
 		t.Error("the log holds a key")
 	}
 }
@@ -171,10 +171,12 @@ func TestPlainHTTPOverTLS(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	// Anybody can make such lines: they are no warnings.
-	if err := eventually(func() bool { return contains(s.logs.text(), `"level":"INFO","msg":"http: TLS handshake error from `) }); err != nil {
+	if err := eventually(func() bool {
+		return strings.Contains(s.logs.text(), `"level":"INFO","msg":"http: TLS handshake error from `)
+	}); err != nil {
 		t.Errorf("%v\n%s", err, s.logs.text())
 	}
-	if out, _ := os.ReadFile(filepath.Join(s.dir, "serving.yaml")); !contains(string(out), `issuer: "https://127.0.0.1:`) {
+	if out, _ := os.ReadFile(filepath.Join(s.dir, "serving.yaml")); !strings.Contains(string(out), `issuer: "https://127.0.0.1:`) {
 		t.Errorf("the issuer is not https:\n%s", out)
 	}
 }
