@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -60,10 +56,9 @@ type member struct {
 	args    []string
 }
 
-// follower is one process of examples/service.
+// follower is a service of a cluster.
 type follower struct {
-	cmd  *exec.Cmd
-	url  string
+	*service
 	link *wire // to the servers
 }
 
@@ -166,10 +161,6 @@ func (c *cluster) startServices(cfg clusterConfig) {
 	if err := json.Unmarshal([]byte(out), &added); err != nil {
 		c.t.Fatal(err)
 	}
-	secret := filepath.Join(c.t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte(added.Secret+"\n"), 0o600); err != nil {
-		c.t.Fatal(err)
-	}
 	path, err := cfg.service, error(nil)
 	if path == "" {
 		path, err = serviceBinary()
@@ -183,38 +174,10 @@ func (c *cluster) startServices(cfg clusterConfig) {
 			env = append(env, clockVariable+"="+cfg.serviceClocks[i])
 		}
 		link := newWire(c.t, c.addresses(i)...)
-		c.services = append(c.services, startFollower(c.t, link, env, path, "-listen", "127.0.0.1:0",
+		c.services = append(c.services, &follower{runService(c.t, path, env, added.Secret,
 			"-issuer", c.front.url(), "-audience", c.front.url(), "-revocations", link.url()+"/revocations",
-			"-client", added.ID, "-secret-file", secret, "-max-staleness", c.bound.String()))
+			"-client", added.ID, "-max-staleness", c.bound.String()), link})
 	}
-}
-
-func startFollower(t *testing.T, link *wire, env []string, path string, args ...string) *follower {
-	t.Helper()
-	f := &follower{cmd: exec.CommandContext(context.Background(), path, args...), link: link}
-	f.cmd.Env = append(os.Environ(), env...)
-	out, err := f.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	f.cmd.Stderr = &log
-	if err := f.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = f.cmd.Process.Signal(syscall.SIGCONT)
-		_ = f.cmd.Process.Signal(syscall.SIGTERM)
-		if err := f.cmd.Wait(); err != nil {
-			t.Errorf("a service ended: %v\n%s", err, log.String())
-		}
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.url = strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
-	return f
 }
 
 // command runs a command on the database and returns what it prints.

@@ -47,18 +47,25 @@ func startService(t *testing.T, s *process, revocations, maxStaleness string) *s
 		t.Fatal(err)
 	}
 	id, secret := addClient(t, s.dir)
+	return runService(t, path, nil, secret,
+		"-issuer", s.url, "-revocations", revocations, "-audience", s.url, "-client", id, "-max-staleness", maxStaleness)
+}
+
+// runService runs the program at path until the test ends, with the secret of a client, of which its log must say nothing.
+func runService(t *testing.T, path string, env []string, secret string, args ...string) *service {
+	t.Helper()
 	secretFile := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secretFile, []byte(secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	v := &service{t: t, cmd: exec.CommandContext(context.Background(), path,
-		"-listen", "127.0.0.1:0", "-issuer", s.url, "-revocations", revocations, "-audience", s.url,
-		"-client", id, "-secret-file", secretFile, "-max-staleness", maxStaleness)}
+	args = append([]string{"-listen", "127.0.0.1:0", "-secret-file", secretFile}, args...)
+	v := &service{t: t, cmd: exec.CommandContext(context.Background(), path, args...)}
+	v.cmd.Env = append(os.Environ(), env...)
 	out, err := v.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log bytes.Buffer
+	var log output
 	v.cmd.Stderr = &log
 	if err := v.cmd.Start(); err != nil {
 		t.Fatal(err)
