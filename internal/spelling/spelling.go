@@ -1,8 +1,8 @@
-// Package spelling finds the word that somebody meant who has misspelt it.
+// Package spelling finds the word that somebody who misspelt it meant.
 package spelling
 
-// Nearest returns the word that is nearest to a wrong one, and the first of several. At most so many bytes may have to be
-// added, removed or replaced; if there is no such word it returns "".
+// Nearest returns the first of the words that are nearest to a wrong one. It returns "" if even they differ from it by more
+// than most bytes that would have to be added, removed or replaced.
 func Nearest(wrong string, words []string, most int) string {
 	best, least := "", most+1
 	for _, word := range words {
