@@ -97,13 +97,13 @@ func (u *upload) done() bool {
 	return u.complete
 }
 
-// leave gives the client a moment to stop sending, if it has not yet.
-func (u *upload) leave() {
+// leave gives the client so long to stop sending, if it has not yet.
+func (u *upload) leave(moment time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.over = true
 	if !u.complete {
-		u.deadline(time.Now().Add(farewell))
+		u.deadline(time.Now().Add(moment))
 	}
 }
 

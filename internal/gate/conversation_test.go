@@ -2,6 +2,8 @@ package gate_test
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/internal/gate"
+	"github.com/doorward/doorward/issuer"
 )
 
 // hasty is a writer whose deadlines for reading come sixty times as fast.
@@ -79,5 +82,46 @@ func TestSilentQuestion(t *testing.T) {
 	defer res.Body.Close()
 	if took := time.Since(begun); res.StatusCode != http.StatusBadRequest || took > 20*time.Second {
 		t.Errorf("%s after %v", res.Status, took)
+	}
+}
+
+// TestStreamOfGRPC ends with its session, but when the server stops it has as long as any other request.
+func TestStreamOfGRPC(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f, server := newHTTP2(w, gate.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/grpc+proto")
+		echoLines(w, r)
+	}))
+	set := w.login("u_alice")
+	listen := func() (*io.PipeWriter, *bufio.Reader) {
+		body, questions := io.Pipe()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/pkg.Service/Watch", body)
+		must(t, err)
+		req.Header.Set("Authorization", "Bearer "+set.AccessToken)
+		res, err := server.Client().Do(req)
+		must(t, err)
+		t.Cleanup(func() { _, _ = questions.Close(), res.Body.Close() })
+		if f.streams.Len() != 1 {
+			t.Fatalf("%d streams", f.streams.Len())
+		}
+		return questions, bufio.NewReader(res.Body)
+	}
+	_, answers := listen()
+	must(t, w.Logout(t.Context(), set.AccessToken, issuer.Event{}))
+	if line, err := answers.ReadString('\n'); err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("after the logout: %q, %v", line, err)
+	}
+
+	set = w.login("u_alice")
+	within(t, 5*time.Second, "the stream is gone", func() bool { return f.streams.Len() == 0 })
+	questions, answers := listen()
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	f.streams.Run(stopped)
+	_, err := io.WriteString(questions, "still\n")
+	must(t, err)
+	if line, err := answers.ReadString('\n'); err != nil {
+		t.Errorf("when the server stops: %q, %v", line, err)
 	}
 }

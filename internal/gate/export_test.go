@@ -35,7 +35,7 @@ func Chooser(routes []Route, exact bool) (func(wire, method string) int, error) 
 func (s *Streams) Sweep(ctx context.Context, now time.Time) { s.sweep(ctx, now) }
 
 // Add takes over a stream that end ends.
-func (s *Streams) Add(c *doorward.Claims, end context.CancelCauseFunc) { s.add(c, end) }
+func (s *Streams) Add(c *doorward.Claims, end context.CancelCauseFunc) { s.add(c, end, false) }
 
 // SetIdentity makes the headers of a request to the upstream from those of the client.
 func (g *Guard) SetIdentity(h http.Header, c *doorward.Claims) error {

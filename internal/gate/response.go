@@ -34,7 +34,7 @@ func (p *Proxy) modify(res *http.Response) error {
 		if !t.upgrade || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
 			return fmt.Errorf("%w: %q", errSwitch, res.Header.Get("Upgrade"))
 		}
-		t.follow()
+		t.follow(false)
 	} else if t.Preflight {
 		empty(res)
 	} else {
@@ -62,11 +62,11 @@ func empty(res *http.Response) {
 	}
 }
 
-// isEventStream reports whether an answer is a stream of Server-Sent Events, which goes on for as
-// long as its reader likes.
-func isEventStream(h http.Header) bool {
-	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
-	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
+// isEventStream reports whether a Content-Type, in lower case, is that of Server-Sent Events, which go on for as
+// long as their reader likes.
+func isEventStream(kind string) bool {
+	kind, _, _ = strings.Cut(kind, ";")
+	return strings.TrimSpace(kind) == "text/event-stream"
 }
 
 // cleanAnswer drops headers and cookies that only the gate may set, and Alt-Svc, which offers a way around the gate. If

@@ -18,8 +18,8 @@ const (
 	sweepTime    = time.Second            // that the look-ups may take
 )
 
-// Streams are the WebSockets and event streams that are open, whichever [Proxy] has let
-// them in. Run ends each when its session ends: by a cut-off, or at its idle or absolute
+// Streams are the WebSockets, event streams and answers of gRPC that are open, whichever
+// [Proxy] has let them in. Run ends each when its session ends: by a cut-off, or at its idle or absolute
 // end. It also ends them when revocations are too old to tell. A stream does not end when
 // its access token expires: the session goes on, and nobody can refresh the token of a
 // request that was sent long ago. Streams may be used concurrently.
@@ -39,6 +39,7 @@ type stream struct {
 	claims *doorward.Claims // nil if nobody proved who they are
 	lookAt time.Time        // when to look the session up
 	end    context.CancelCauseFunc
+	grace  bool // may go on when the server stops, as long as other requests may
 }
 
 // Why a stream was ended.
@@ -56,7 +57,7 @@ func NewStreams(iss *issuer.Issuer, log *slog.Logger) *Streams {
 }
 
 // Run ends streams whose session is over, until ctx ends. Then it ends all streams, and
-// any that is added later ends at once.
+// any that is added later ends at once, but for answers of gRPC: most are whole in a moment.
 func (s *Streams) Run(ctx context.Context) {
 	tick := time.NewTicker(sweepPace)
 	defer tick.Stop()
@@ -69,7 +70,9 @@ func (s *Streams) Run(ctx context.Context) {
 			defer s.mu.Unlock()
 			s.closed = true
 			for st := range s.open {
-				st.end(errStopping)
+				if !st.grace {
+					st.end(errStopping)
+				}
 			}
 			return
 		}
@@ -84,14 +87,14 @@ func (s *Streams) Len() int {
 }
 
 // add takes a stream over; end must end it. The caller removes it when it has ended.
-func (s *Streams) add(c *doorward.Claims, end context.CancelCauseFunc) *stream {
-	st := &stream{claims: c, end: end}
+func (s *Streams) add(c *doorward.Claims, end context.CancelCauseFunc, grace bool) *stream {
+	st := &stream{claims: c, end: end, grace: grace}
 	if c != nil {
 		st.lookAt = c.ExpiresAt
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed && !grace {
 		end(errStopping)
 	}
 	s.open[st] = struct{}{}

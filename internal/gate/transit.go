@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,7 +100,7 @@ func (t *transit) finish() {
 	t.cancel(nil)
 	t.proxy.upstream.places.leave(t)
 	if t.body != nil {
-		t.body.leave()
+		t.body.leave(farewell)
 	}
 	if t.stream != nil {
 		t.proxy.streams.remove(t.stream)
@@ -134,17 +135,29 @@ func (t *transit) unread() bool {
 func (t *transit) receive(res *http.Response) {
 	t.download = download{trailed: trailed{res.Body, t.proxy, res}, transit: t}
 	res.Body = &t.download.trailed
-	if isEventStream(res.Header) {
-		t.follow()
-	} else if res.ContentLength > 0 {
+	kind := strings.ToLower(res.Header.Get("Content-Type"))
+	switch {
+	case isEventStream(kind):
+		t.follow(false)
+	case res.ContentLength > 0:
 		t.left = res.ContentLength
 		res.Body = &t.download
+	case strings.HasPrefix(kind, "application/grpc"):
+		t.follow(true)
 	}
 }
 
-// follow makes the answer a stream, which ends with the session.
-func (t *transit) follow() {
-	t.stream = t.proxy.streams.add(t.Claims, t.cancel)
+// follow makes the answer a stream, which ends with the session. Grace is that of a stream.
+func (t *transit) follow(grace bool) {
+	t.stream = t.proxy.streams.add(t.Claims, t.end, grace)
+}
+
+// end cuts a stream off. The transport of HTTP/2 does not look at the context while it waits for more of the body.
+func (t *transit) end(reason error) {
+	t.cancel(reason)
+	if t.body != nil {
+		t.body.leave(0)
+	}
 }
 
 // announceTrailers promises the upstream the trailers that the client has promised, except
