@@ -1,9 +1,12 @@
 package issuer_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -177,12 +180,15 @@ func TestGrantRefuses(t *testing.T) {
 func TestLoginAndGrantAreRecorded(t *testing.T) {
 	t.Parallel()
 	onEachStore(t, func(t *testing.T, newWorld worlds) {
-		w := newWorld(t, nil)
+		var logs bytes.Buffer
+		w := newWorld(t, func(c *issuer.Config) { c.Logger = slog.New(slog.NewTextHandler(&logs, nil)) })
 		madeUp := issuer.Event{Kind: "x", Subject: "eve", Session: "y", Address: "192.0.2.1"}
 		login, err := w.loginWith("ada", issuer.LoginRequest{Event: madeUp})
 		if err != nil {
 			t.Fatal(err)
 		}
+		first := w.mustGrant("ada", "dwk_1")
+		madeUp.Actor = "bob"
 		set, err := w.grant("ada", "dwk_1", issuer.GrantRequest{Holder: holder(), Event: madeUp})
 		if err != nil {
 			t.Fatal(err)
@@ -190,16 +196,20 @@ func TestLoginAndGrantAreRecorded(t *testing.T) {
 		if err := w.RevokeClient(t.Context(), "dwk_1", issuer.Event{Actor: "cli:root"}); err != nil {
 			t.Fatal(err)
 		}
+		if line := `event=client_end reason="" sub=dwk_1 sid="" actor=cli:root`; !strings.Contains(logs.String(), line) {
+			t.Errorf("the log lacks %q:\n%s", line, logs.String())
+		}
 		store, ok := w.cfg.Store.(interface{ Events() []issuer.Event })
 		if !ok {
 			return // SQLite's are read by its own tests
 		}
 		want := []issuer.Event{
 			{Kind: issuer.EventLogin, Address: "192.0.2.1", Subject: "ada", Session: login.SessionID},
-			{Kind: issuer.EventGrant, Actor: "dwk_1", Address: "192.0.2.1", Subject: "ada", Session: set.SessionID},
+			{Kind: issuer.EventGrant, Actor: "dwk_1", Subject: "ada", Session: first.SessionID},
+			{Kind: issuer.EventGrant, Actor: "bob", Address: "192.0.2.1", Subject: "ada", Session: set.SessionID},
 			{Kind: issuer.EventClientEnd, Actor: "cli:root", Subject: "dwk_1"},
 		}
-		if got := store.Events(); len(got) < 3 || !slices.Equal(got[len(got)-3:], want) {
+		if got := store.Events(); len(got) < len(want) || !slices.Equal(got[len(got)-len(want):], want) {
 			t.Errorf("%+v", got)
 		}
 	})

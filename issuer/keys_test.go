@@ -11,9 +11,19 @@ import (
 	"time"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/doorwardtest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 )
+
+// wantKeyState asks what an operator reads of a key.
+func (w *world) wantKeyState(kid string, want issuer.KeyState) {
+	w.t.Helper()
+	list, err := w.KeyList(w.t.Context())
+	if at := slices.IndexFunc(list, func(k issuer.KeyInfo) bool { return k.ID == kid }); err != nil || at < 0 || list[at].State != want {
+		w.t.Errorf("keys %+v, %v: want %s to be %q", list, err, kid, want)
+	}
+}
 
 func (w *world) kidOf(set issuer.TokenSet) string {
 	w.t.Helper()
@@ -41,6 +51,8 @@ func TestRotation(t *testing.T) {
 		if got := w.kidOf(w.login("ada")); got == kid {
 			t.Error("the next key signs before its lead is over")
 		}
+		w.wantKeyState(kid, issuer.KeyNext)
+		w.wantKeyState(w.kidOf(old), issuer.KeyCurrent)
 		time.Sleep(10*time.Minute - 2*time.Second)
 		last := w.login("ada")
 		if w.kidOf(last) == kid {
@@ -50,6 +62,8 @@ func TestRotation(t *testing.T) {
 		if got := w.kidOf(w.login("ada")); got != kid {
 			t.Errorf("signed by %s after the lead, want %s", got, kid)
 		}
+		w.wantKeyState(kid, issuer.KeyCurrent)
+		w.wantKeyState(w.kidOf(last), issuer.KeyVerifying)
 		time.Sleep(9 * time.Minute)
 		w.wantVerify(last.AccessToken, nil)
 		time.Sleep(10 * time.Minute)
@@ -181,6 +195,31 @@ func TestRevokeEarlierRefreshKey(t *testing.T) {
 		w.wantReason(set, issuer.ReasonKeyRemoved)
 		w.mustRefresh(w.login("ada").RefreshToken)
 	})
+}
+
+// Who changed the keys is in the audit record, and by what. Nothing else is: a second rotation while a key waits is none.
+func TestKeyChangesAreRecorded(t *testing.T) {
+	t.Parallel()
+	store := doorwardtest.NewStore()
+	w := newWorldWith(t, store, nil)
+	by := issuer.Event{Kind: "x", Actor: "cli:root", Reason: "of the caller"}
+	kid, err := w.RotateKey(t.Context(), by)
+	if again, twice := w.RotateKey(t.Context(), by); err != nil || twice != nil || again != kid {
+		t.Fatalf("rotate: %q, %v, then %q, %v", kid, err, again, twice)
+	}
+	first := w.refreshKeys(t)[0]
+	if err := errors.Join(w.RevokeKey(t.Context(), kid, by), w.RevokeKey(t.Context(), first, by)); err != nil {
+		t.Fatal(err)
+	}
+	want := []issuer.Event{
+		{Kind: issuer.EventKeyRotate, Actor: "doorward", Reason: "schedule"}, // the first keys
+		{Kind: issuer.EventKeyRotate, Actor: "cli:root", Reason: "of the caller"},
+		{Kind: issuer.EventKeyRevoke, Actor: "cli:root", Reason: "key " + kid},
+		{Kind: issuer.EventKeyRevoke, Actor: "cli:root", Reason: "key " + first},
+	}
+	if got := store.Events(); !slices.Equal(got, want) {
+		t.Errorf("recorded %+v, want %+v", got, want)
+	}
 }
 
 // refreshKeys are the refresh keys, the earliest first.
