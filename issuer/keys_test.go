@@ -1,11 +1,15 @@
 package issuer_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,6 +74,28 @@ func TestRotation(t *testing.T) {
 		w.wantVerify(old.AccessToken, jwt.ErrKey)
 		w.mustRefresh(old.RefreshToken)
 		stop()
+	})
+}
+
+// Attack_G06: a key that should have begun while nothing ran is published first, too.
+func TestOverdueRotation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		old := w.kidOf(w.login("ada"))
+		time.Sleep(100 * 24 * time.Hour)
+		w = newWorldWith(t, w.cfg.Store, nil)
+		defer w.start(t)()
+		if got := w.kidOf(w.login("ada")); got != old || len(w.JWKS().Keys()) != 2 {
+			t.Errorf("%s signs, of %d keys; want %s, and the next one published", got, len(w.JWKS().Keys()), old)
+		}
+		if keys := w.refreshKeys(t); len(keys) != 2 {
+			t.Errorf("refresh keys %v, want the next one too", keys)
+		}
+		time.Sleep(11 * time.Minute)
+		if got := w.kidOf(w.login("ada")); got == old {
+			t.Error("the next key does not sign")
+		}
 	})
 }
 
@@ -189,27 +215,42 @@ func TestRevokeEarlierRefreshKey(t *testing.T) {
 		first := w.refreshKeys(t)[0]
 		time.Sleep(15 * time.Minute)
 		set = w.mustRefresh(set.RefreshToken)
+		others := w.refreshKeys(t)[1:]
 		if err := w.RevokeKey(t.Context(), first, issuer.Event{}); err != nil {
 			t.Fatal(err)
 		}
 		w.wantReason(set, issuer.ReasonKeyRemoved)
 		w.mustRefresh(w.login("ada").RefreshToken)
+		if left := w.refreshKeys(t); !slices.Equal(left, others) {
+			t.Errorf("refresh keys %v, want %v: the one in use was not revoked", left, others)
+		}
 	})
 }
 
 // Who changed the keys is in the audit record, and by what. Nothing else is: a second rotation while a key waits is none.
 func TestKeyChangesAreRecorded(t *testing.T) {
 	t.Parallel()
+	var logs bytes.Buffer
 	store := doorwardtest.NewStore()
-	w := newWorldWith(t, store, nil)
+	w := newWorldWith(t, store, func(c *issuer.Config) { c.Logger = slog.New(slog.NewTextHandler(&logs, nil)) })
+	current := w.kidOf(w.login("ada"))
 	by := issuer.Event{Kind: "x", Actor: "cli:root", Reason: "of the caller"}
 	kid, err := w.RotateKey(t.Context(), by)
 	if again, twice := w.RotateKey(t.Context(), by); err != nil || twice != nil || again != kid {
 		t.Fatalf("rotate: %q, %v, then %q, %v", kid, err, again, twice)
 	}
 	first := w.refreshKeys(t)[0]
-	if err := errors.Join(w.RevokeKey(t.Context(), kid, by), w.RevokeKey(t.Context(), first, by)); err != nil {
+	if err := w.RevokeKey(t.Context(), kid, by); err != nil {
 		t.Fatal(err)
+	}
+	if got := w.kidOf(w.login("ada")); got != current || len(w.JWKS().Keys()) != 1 || logs.Len() > 0 {
+		t.Errorf("a key that made no token is gone, and %s signs instead of %s, of %d; log %q", got, current, len(w.JWKS().Keys()), logs.String())
+	}
+	if err := w.RevokeKey(t.Context(), first, by); err != nil {
+		t.Fatal(err)
+	}
+	if line := `event=key_revoke reason=key_removed sub="" sid="" actor=cli:root`; !strings.Contains(logs.String(), line) || strings.Count(logs.String(), "event=") != 1 {
+		t.Errorf("the log does not tell %q alone:\n%s", line, logs.String())
 	}
 	want := []issuer.Event{
 		{Kind: issuer.EventKeyRotate, Actor: "doorward", Reason: "schedule"}, // the first keys
@@ -217,8 +258,32 @@ func TestKeyChangesAreRecorded(t *testing.T) {
 		{Kind: issuer.EventKeyRevoke, Actor: "cli:root", Reason: "key " + kid},
 		{Kind: issuer.EventKeyRevoke, Actor: "cli:root", Reason: "key " + first},
 	}
-	if got := store.Events(); !slices.Equal(got, want) {
+	got := slices.DeleteFunc(store.Events(), func(ev issuer.Event) bool { return ev.Kind == issuer.EventLogin })
+	if !slices.Equal(got, want) {
 		t.Errorf("recorded %+v, want %+v", got, want)
+	}
+}
+
+// Attack_F12: keys that cannot be written are neither revoked nor rotated, and nobody is told that they are.
+func TestKeysThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	store := &broken{Store: doorwardtest.NewStore()}
+	w := newWorldWith(t, store, nil)
+	set := w.login("ada")
+	keys := append(w.refreshKeys(t), w.kidOf(set))
+	store.err = fmt.Errorf("%w: no route to host", issuer.ErrUnavailable)
+	for _, id := range keys {
+		if err := w.RevokeKey(t.Context(), id, issuer.Event{}); !errors.Is(err, issuer.ErrUnavailable) {
+			t.Errorf("revoke %s: %v, want ErrUnavailable", id, err)
+		}
+	}
+	if kid, err := w.RotateKey(t.Context(), issuer.Event{}); !errors.Is(err, issuer.ErrUnavailable) || kid != "" {
+		t.Errorf("rotate: %q, %v, want ErrUnavailable", kid, err)
+	}
+	w.wantVerify(w.mustRefresh(set.RefreshToken).AccessToken, nil)
+	w.wantVerify(set.AccessToken, nil)
+	if list, err := w.KeyList(t.Context()); err != nil || len(list) != len(keys) {
+		t.Errorf("keys %+v, %v, want those from before", list, err)
 	}
 }
 

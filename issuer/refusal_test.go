@@ -63,6 +63,13 @@ func (b *broken) Epoch(ctx context.Context, subject string) (int64, error) {
 	return b.Store.Epoch(ctx, subject)
 }
 
+func (b *broken) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey, revoked []string, ev issuer.Event) error {
+	if b.err != nil {
+		return b.err
+	}
+	return b.Store.SwapKeys(ctx, rev, keys, revoked, ev)
+}
+
 // A verifier answers every error of an issuer as the doc comment of the package says, and as doorward serve does.
 func TestRefuseAnswersAnIssuersErrors(t *testing.T) {
 	t.Parallel()
