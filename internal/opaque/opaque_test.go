@@ -65,3 +65,43 @@ func newKey(t *testing.T, secret []byte) opaque.Key {
 	}
 	return key
 }
+
+// Tokens outlive the program that made them: the form of the text does not change from one version to the next.
+func TestForm(t *testing.T) {
+	t.Parallel()
+	secret, token := make([]byte, 32), opaque.Token{Generation: 0x05060708}
+	for n := range secret {
+		secret[n] = byte(n)
+	}
+	for n := range token.Handle {
+		token.Handle[n] = byte(100 + n)
+	}
+	key, err := opaque.NewKey("refresh-01020304", secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "dwr_AQIDBAUGBwhkZWZnaGlqa2xtbm9wcXJzdHV2d5R705CgslxURvBvg3H7NCJSZsPKrvGUo2C-13PjbWag"
+	if got := token.Text(key); got != want {
+		t.Errorf("the token is %s, want %s", got, want)
+	}
+}
+
+// No other text is the token, and whatever is no token is ErrToken.
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	key := newKey(t, opaque.NewSecret())
+	good := opaque.Token{Handle: opaque.NewHandle()}.Text(key)
+	texts := []string{"", opaque.Prefix, good[:len(good)-1], good + "A", good[len(opaque.Prefix):], "dwx_" + good[len(opaque.Prefix):], " " + good[1:], good[:len(good)-1] + "="}
+	for n := len(opaque.Prefix) + 6; n < len(good); n++ { // What comes before names the key.
+		other := byte('A')
+		if good[n] == other {
+			other = 'B'
+		}
+		texts = append(texts, good[:n]+string(other)+good[n+1:])
+	}
+	for _, text := range texts {
+		if got, err := opaque.Parse(text, map[opaque.KeyName]opaque.Key{key.Name(): key}); got != (opaque.Token{}) || !errors.Is(err, opaque.ErrToken) {
+			t.Errorf("%q: %+v, %v, want ErrToken", text, got, err)
+		}
+	}
+}

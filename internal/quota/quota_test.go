@@ -22,6 +22,8 @@ func TestPerMinute(t *testing.T) {
 		{"b", 2, true},
 		{"a", time.Minute - 1, false},
 		{"a", time.Minute, true},
+		{"a", time.Minute, true},
+		{"a", time.Minute, false},
 		{"a", -time.Hour, true}, // The clock went back: a new minute.
 	} {
 		if got := q.Allow(step.key, 2, start.Add(step.after)); got != step.want {

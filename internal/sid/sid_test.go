@@ -73,3 +73,48 @@ func TestNextFloors(t *testing.T) {
 		t.Error("a time before 1970 makes an ID")
 	}
 }
+
+// Two subjects may log in within one tick: what tells their sessions apart is random in all its 62 bits.
+func TestNextIsRandom(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(0x0190_0000_0000)
+	seen, ones, zeros := map[string]bool{}, uint64(0), uint64(0)
+	for range 200 {
+		id, err := sid.Next(now)
+		if err != nil || !sid.Valid(id) || !strings.HasPrefix(id, "01900000-0000-7000-") {
+			t.Fatalf("%q, %v", id, err)
+		}
+		low, err := strconv.ParseUint(strings.ReplaceAll(id, "-", "")[16:], 16, 64)
+		if err != nil || seen[id] {
+			t.Fatalf("%q came twice, or %v", id, err)
+		}
+		seen[id], ones, zeros = true, ones|low, zeros|^low
+	}
+	const varies = 1<<62 - 1
+	if ones&varies != varies || zeros&varies != varies || ones>>62 != 2 {
+		t.Errorf("bits that are ever 1: %064b, ever 0: %064b", ones, zeros)
+	}
+}
+
+// First is no greater than what is made at its time, and greater than what was made before.
+func TestFirst(t *testing.T) {
+	t.Parallel()
+	at := time.UnixMilli(0x0190_0000_0000)
+	for range 20 {
+		same, err1 := sid.Next(at)
+		before, err2 := sid.Next(at.Add(-time.Microsecond))
+		if first := sid.First(at); err1 != nil || err2 != nil || !sid.Valid(first) || first > same || first <= before {
+			t.Errorf("%s before, %s first, %s at the same time, %v, %v", before, first, same, err1, err2)
+		}
+	}
+	for _, at := range []time.Time{time.UnixMilli(-1), time.UnixMilli(1 << 48)} {
+		if first := sid.First(at); first != "" {
+			t.Errorf("%v: %q, want none", at, first)
+		}
+	}
+	for _, at := range []time.Time{time.UnixMilli(0), time.UnixMilli(1<<48 - 1)} {
+		if first := sid.First(at); !sid.Valid(first) {
+			t.Errorf("%v: %q, want an ID", at, first)
+		}
+	}
+}
