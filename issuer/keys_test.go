@@ -20,12 +20,21 @@ import (
 	"github.com/doorward/doorward/jwt"
 )
 
-// wantKeyState asks what an operator reads of a key.
-func (w *world) wantKeyState(kid string, want issuer.KeyState) {
+// keyInfo is what an operator reads of a key.
+func (w *world) keyInfo(kid string) issuer.KeyInfo {
 	w.t.Helper()
 	list, err := w.KeyList(w.t.Context())
-	if at := slices.IndexFunc(list, func(k issuer.KeyInfo) bool { return k.ID == kid }); err != nil || at < 0 || list[at].State != want {
-		w.t.Errorf("keys %+v, %v: want %s to be %q", list, err, kid, want)
+	at := slices.IndexFunc(list, func(k issuer.KeyInfo) bool { return k.ID == kid })
+	if err != nil || at < 0 {
+		w.t.Fatalf("keys %+v, %v: want %s among them", list, err, kid)
+	}
+	return list[at]
+}
+
+func (w *world) wantKeyState(kid string, want issuer.KeyState) {
+	w.t.Helper()
+	if k := w.keyInfo(kid); k.State != want {
+		w.t.Errorf("%+v: want %q", k, want)
 	}
 }
 
@@ -74,6 +83,64 @@ func TestRotation(t *testing.T) {
 		w.wantVerify(old.AccessToken, jwt.ErrKey)
 		w.mustRefresh(old.RefreshToken)
 		stop()
+	})
+}
+
+// Attack_A20: a key is kept for as long as the longest token that any node may have made with it, and not for those that
+// others make.
+func TestKeysAreKeptForTheirTokens(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		old := w.kidOf(w.login("ada"))
+		next, err := w.RotateKey(t.Context(), issuer.Event{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends := time.Now().Add(10 * time.Minute) // when the next key begins
+		for n, step := range []struct {
+			wait, access, want time.Duration // of the longest token
+		}{
+			{0, 10 * time.Minute, 10*time.Minute + 30*time.Second},
+			{0, time.Hour, time.Hour + 3*time.Minute},
+			{0, 10 * time.Minute, time.Hour + 3*time.Minute},
+			{11 * time.Minute, 2 * time.Hour, time.Hour + 3*time.Minute}, // It makes none any more.
+		} {
+			time.Sleep(step.wait)
+			w = newWorldWith(t, w.cfg.Store, func(c *issuer.Config) { c.AccessTTL = step.access })
+			keep := w.keyInfo(old).KeepUntil
+			if want := ends.Add(step.want + 2*time.Minute); !keep.Equal(want) {
+				t.Errorf("%d: kept until %v, want %v", n, keep, want)
+			}
+			if keep := w.keyInfo(next).KeepUntil; !keep.IsZero() {
+				t.Errorf("%d: the next key is kept until %v", n, keep)
+			}
+			ring, err := w.cfg.Store.KeyRing(t.Context())
+			at := slices.IndexFunc(ring.Keys, func(k issuer.StoredKey) bool { return k.ID == old })
+			if err != nil || at < 0 || ring.Keys[at].AccessTTL != step.want { // A cut-off is kept as long.
+				t.Errorf("%d: keys %+v, %v; want tokens of %v", n, ring.Keys, err, step.want)
+			}
+		}
+		// A key whose successor has gone makes tokens again, and goes on to.
+		waits, err := w.RotateKey(t.Context(), issuer.Event{})
+		if err = errors.Join(err, w.RevokeKey(t.Context(), waits, issuer.Event{})); err != nil {
+			t.Fatal(err)
+		}
+		if k := w.keyInfo(next); k.State != issuer.KeyCurrent || !k.KeepUntil.IsZero() {
+			t.Errorf("%+v is alone again", k)
+		}
+		// The key that takes a stolen one's place begins before one that waits.
+		waits, err = w.RotateKey(t.Context(), issuer.Event{})
+		if err = errors.Join(err, w.RevokeKey(t.Context(), next, issuer.Event{})); err != nil {
+			t.Fatal(err)
+		}
+		instead := w.kidOf(w.login("ada"))
+		if k := w.keyInfo(instead); k.State != issuer.KeyCurrent || k.KeepUntil.IsZero() || instead == old || instead == waits {
+			t.Errorf("%+v instead of the stolen one", k)
+		}
+		if k := w.keyInfo(waits); k.State != issuer.KeyNext || !k.KeepUntil.IsZero() {
+			t.Errorf("%+v waits", k)
+		}
 	})
 }
 
