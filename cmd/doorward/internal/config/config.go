@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Config is the effective configuration. It holds paths of secrets, and of secrets only
-// the URL of a database.
+// Config is the effective configuration. What a field means, and which values it takes, is said by
+// its [Setting]. It holds paths of secrets, and of secrets only the URL of a database.
 type Config struct {
 	Data          string // data folder
 	MasterKeyFile string // file with the master key
@@ -91,8 +91,8 @@ type Config struct {
 	// Inactive is answers of /oauth/introspect; its Network is one client.
 	Inactive Failures
 
-	file   string // that was read; "" for none
-	origin map[string]string
+	file   string            // that was read; "" for none
+	origin map[string]string // where the value of a setting, by its key, came from; none for a default
 }
 
 // Failures is how many times something may go wrong in a minute, in this process.
