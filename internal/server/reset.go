@@ -18,9 +18,9 @@ type resetRequest struct {
 	New   string `json:"new"`
 }
 
-// reset sets a password by the link of an operator. Every session of the user
-// ends, and none begins: they log in with the new password. Whoever sends too many that are none reads 429; nobody guesses
-// one, so a good one is looked at all the same, and a flood keeps nobody out.
+// reset sets a password by a link that an operator has made. Every session of the user ends, and none begins: they log in
+// with the new password. A network that sends too many wrong links reads 429. A good one is looked at all the same, since
+// nobody can guess it: a flood keeps nobody out.
 func (s *Server) reset(w http.ResponseWriter, r *http.Request) error {
 	var req resetRequest
 	if err := endpoint.ReadJSON(w, r, &req); err != nil {

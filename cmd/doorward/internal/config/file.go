@@ -19,15 +19,6 @@ import (
 // maxFile is the greatest size of a configuration file in bytes.
 const maxFile = 1 << 20
 
-// Excerpt returns the fault with the lines of the file around it, "" when there
-// are none. These lines may hold a secret: it is for a terminal alone.
-func (p Problem) Excerpt(coloured bool) string {
-	if p.source == nil {
-		return ""
-	}
-	return yaml.FormatError(p.source, coloured, true)
-}
-
 // layer is one source of values: a file, or the text of one.
 type layer struct {
 	cfg    *Config

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/goccy/go-yaml"
 )
 
 // Problem is one fault of the configuration. It never quotes the value of a
@@ -26,6 +28,15 @@ func (p Problem) Error() string {
 		}
 	}
 	return strings.Join(parts, ": ")
+}
+
+// Excerpt returns the fault with the lines of the file around it, "" when there
+// are none. These lines may hold a secret: it is for a terminal alone.
+func (p Problem) Excerpt(coloured bool) string {
+	if p.source == nil {
+		return ""
+	}
+	return yaml.FormatError(p.source, coloured, true)
 }
 
 // Problems is every fault that was found, in the order of the file.
