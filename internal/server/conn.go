@@ -148,3 +148,15 @@ func limitedOf(c net.Conn) *limitedConn {
 var errTooManyRequests = &endpoint.Failure{
 	Status: http.StatusServiceUnavailable, Code: "busy", Description: "too many requests at once; try again shortly", RetryAfter: 2 * time.Second,
 }
+
+// breakOff lets the answer to r end with an error. In HTTP/1.0 the mere end of the connection is that of the answer, so
+// half of one would be taken for the whole.
+func (c *limitedConn) breakOff(r *http.Request) {
+	if c == nil || r.ProtoAtLeast(1, 1) {
+		return
+	}
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // It may be closed already.
+	}
+	_ = c.Conn.Close() // TLS would first say that this is the end.
+}

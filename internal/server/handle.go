@@ -137,12 +137,14 @@ func (s *Server) recoverPanic(r *http.Request, x *endpoint.Exchange) {
 		return
 	}
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		connOf(r).breakOff(r)
 		panic(v)
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelError, "panic",
 		slog.String("request_id", x.ID()), slog.String("route", x.Pattern),
 		slog.String("panic", capped(fmt.Sprint(v))), slog.String("stack", string(debug.Stack())))
 	if x.Status != 0 {
+		connOf(r).breakOff(r)
 		panic(http.ErrAbortHandler)
 	}
 	// The handler may have set headers for another answer, such as its length. Those of CORS let a page read this one.

@@ -1,10 +1,15 @@
 package server_test
 
 import (
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/internal/server"
@@ -103,5 +108,28 @@ func TestAttack_H05_PanicBehindAHeader(t *testing.T) {
 	}
 	if answer.Code != http.StatusInternalServerError || !strings.Contains(answer.Body.String(), "server_error") {
 		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+}
+
+// TestBrokenAnswer breaks off an answer whose length was not said: to a client of HTTP/1.0, too, it is not whole.
+func TestBrokenAnswer(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]any{"given up": http.ErrAbortHandler, "panic": "half way"} {
+		w := newWorld(t, func(s *settings) {
+			s.server.Upstream = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, "half")
+				_ = http.NewResponseController(w).Flush()
+				panic(how)
+			})
+		})
+		conn, err := net.Dial("tcp", w.address)
+		must(t, err)
+		defer conn.Close()
+		must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		_, err = io.WriteString(conn, "GET /x HTTP/1.0\r\nHost: x\r\n\r\n")
+		must(t, err)
+		if text, err := io.ReadAll(conn); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
 	}
 }
