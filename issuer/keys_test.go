@@ -331,6 +331,48 @@ func TestKeyChangesAreRecorded(t *testing.T) {
 	}
 }
 
+// overtaken is a store in which something else happens just before the next change of keys.
+type overtaken struct {
+	issuer.Store
+	by func()
+}
+
+func (s *overtaken) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey, revoked []string, ev issuer.Event) error {
+	if by := s.by; by != nil {
+		s.by = nil
+		by()
+	}
+	return s.Store.SwapKeys(ctx, rev, keys, revoked, ev)
+}
+
+// Attack_G06: of two processes that rotate at once one makes the key, and the other finds it.
+func TestRotationIsOvertaken(t *testing.T) {
+	t.Parallel()
+	store := doorwardtest.NewStore()
+	here := &overtaken{Store: store}
+	w, other := newWorldWith(t, here, nil), newWorldWith(t, store, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var made string
+	here.by = func() {
+		var err error
+		if made, err = other.RotateKey(ctx, issuer.Event{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if kid, err := w.RotateKey(ctx, issuer.Event{}); err != nil || kid != made || len(w.JWKS().Keys()) != 2 {
+		t.Errorf("rotate: %q of %d, %v, want the other's %q", kid, len(w.JWKS().Keys()), err, made)
+	}
+	// The same keys at another revision, as when they have been sealed anew.
+	ring, err := store.KeyRing(ctx)
+	if err = errors.Join(err, store.SwapKeys(ctx, ring.Rev, ring.Keys, nil, issuer.Event{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.RevokeKey(ctx, made, issuer.Event{}); err != nil {
+		t.Errorf("revoke: %v", err)
+	}
+}
+
 // Attack_F12: keys that cannot be written are neither revoked nor rotated, and nobody is told that they are.
 func TestKeysThatCannotBeWritten(t *testing.T) {
 	t.Parallel()

@@ -26,6 +26,8 @@ func TestBudget_Attack_E06(t *testing.T) {
 		{"", 2 * time.Second, 58 * time.Second}, // all are spent
 		{"c", 2 * time.Second, 58 * time.Second},
 		{"a", time.Minute, 0},
+		{"a", time.Minute, 0},
+		{"a", time.Minute, time.Minute},
 		{"a", -time.Hour, 0}, // The clock went back: a new minute.
 	} {
 		if got := b.Take(step.key, now.Add(step.after)); got != step.want {
