@@ -1,14 +1,17 @@
 package issuer_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/doorwardtest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -557,6 +561,117 @@ func TestRunFollowsWhilePruning(t *testing.T) {
 		there.wantVerify(ended.AccessToken, doorward.ErrRevoked)
 		stop()
 	})
+}
+
+// pruned is a store that counts how often it is pruned, and fails the first time. The third time takes as long as its caller lives,
+// and a second more.
+type pruned struct {
+	issuer.Store
+	began, ended atomic.Int64
+}
+
+// Prune runs in a bubble of time.
+func (s *pruned) Prune(ctx context.Context) (int64, error) {
+	defer s.ended.Add(1)
+	switch s.began.Add(1) {
+	case 1:
+		return 0, issuer.ErrUnavailable
+	case 3:
+		<-ctx.Done()
+		time.Sleep(time.Second)
+	}
+	return 0, ctx.Err()
+}
+
+// Run deletes at once and each hour, or after a minute if that failed, and leaves nothing behind that still deletes. In a
+// bubble of time.
+func TestRunPrunes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &pruned{Store: doorwardtest.NewStore()}
+		stop := newWorldWith(t, s, nil).start(t)
+		for _, step := range []struct {
+			wait time.Duration
+			want int64
+		}{{time.Second, 1}, {58 * time.Second, 1}, {2 * time.Second, 2}, {59 * time.Minute, 2}, {time.Minute, 3}} {
+			time.Sleep(step.wait)
+			if got := s.began.Load(); got != step.want {
+				t.Errorf("%v later it was pruned %d times, want %d", step.wait, got, step.want)
+			}
+		}
+		stop()
+		if s.ended.Load() != 3 {
+			t.Error("Run returned, and something still deletes")
+		}
+	})
+}
+
+// Attack_F12, Behaviour_B38: that the store does not answer is said once, and so are that tokens cannot be judged any more
+// and that all is well again. In a bubble of time.
+func TestRunTellsOfTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var logs bytes.Buffer
+		var down atomic.Bool
+		var asked atomic.Int64
+		w := newWorldWith(t, &unread{doorwardtest.NewStore(), &down, &asked}, func(c *issuer.Config) {
+			c.Logger = slog.New(slog.NewTextHandler(&logs, nil))
+		})
+		stop := w.start(t)
+		for n, step := range []struct {
+			down bool
+			wait time.Duration
+			want []string
+		}{
+			{false, 5 * time.Minute, nil},
+			{true, 50 * time.Second, []string{"level=ERROR msg=\"the store cannot be read; trying again\""}},
+			{true, 5 * time.Minute, []string{"level=ERROR msg=\"revocations are out of date"}},
+			{false, 5 * time.Minute, []string{"level=INFO msg=\"the store can be read again\"", "level=INFO msg=\"revocations are up to date again\""}},
+			{true, 50 * time.Second, []string{"level=ERROR msg=\"the store cannot be read; trying again\""}},
+		} {
+			logs.Reset()
+			asked.Store(0)
+			down.Store(step.down)
+			time.Sleep(step.wait)
+			synctest.Wait()
+			if strings.Count(logs.String(), "\n") != len(step.want) {
+				t.Errorf("%d: want %d lines of\n%s", n, len(step.want), logs.String())
+			}
+			if n := asked.Load(); step.down && (n < 10 || n > 400) {
+				t.Errorf("asked %d times in %v", n, step.wait)
+			}
+			for _, part := range step.want {
+				if !strings.Contains(logs.String(), part) {
+					t.Errorf("%d: the log lacks %s:\n%s", n, part, logs.String())
+				}
+			}
+		}
+		stop()
+	})
+}
+
+// unread is a store that answers nobody who follows it while it is down. It counts how often it is asked then.
+type unread struct {
+	issuer.Store
+	down  *atomic.Bool
+	asked *atomic.Int64
+}
+
+func (s *unread) WaitChange(ctx context.Context) error {
+	if !s.down.Load() {
+		return s.Store.WaitChange(ctx)
+	}
+	if s.asked.Add(1) > 1000 {
+		<-ctx.Done()
+	}
+	return issuer.ErrUnavailable
+}
+
+func (s *unread) RevocationsSince(ctx context.Context, after issuer.Cursor) (issuer.RevocationPage, error) {
+	if s.down.Load() {
+		return issuer.RevocationPage{}, issuer.ErrUnavailable
+	}
+	return s.Store.RevocationsSince(ctx, after)
 }
 
 func TestTokenSetPrintsNoToken(t *testing.T) {
