@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -140,5 +141,50 @@ func TestIdleConnection(t *testing.T) {
 	}
 	if err := <-closed; !errors.Is(err, io.EOF) {
 		t.Errorf("the API lost patience first: %v", err)
+	}
+}
+
+// TestSlowClientsOfHTTP2 lets nobody give way where one connection to the API carries all requests.
+func TestSlowClientsOfHTTP2(t *testing.T) {
+	t.Parallel()
+	begun := make(chan struct{}, 3)
+	api := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadFull(r.Body, make([]byte, 1)); err == nil {
+			begun <- struct{}{}
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
+	api.EnableHTTP2 = true
+	api.StartTLS()
+	t.Cleanup(api.Close)
+	f := newFront(newWorld(t), public, nil, func(c *gate.ProxyConfig) {
+		c.Upstream = gate.Upstream{URL: api.URL, RootCAs: api.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, Connections: 1}
+	})
+	if res, text := f.call("GET", "/", nil); res.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s", res.Status, text)
+	}
+	var slow []net.Conn
+	for range 3 {
+		conn, err := net.Dial("tcp", f.address)
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		must(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+		_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na")
+		must(t, err)
+		<-begun
+		slow = append(slow, conn)
+	}
+	<-time.NewTimer(3500 * time.Millisecond).C // more than a client may be behind while others wait
+	if res, text := f.call("GET", "/", nil); res.StatusCode != http.StatusOK {
+		t.Errorf("somebody else reads %s %s", res.Status, text)
+	}
+	for _, conn := range slow {
+		_, err := io.WriteString(conn, "bc")
+		must(t, err)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		must(t, err)
+		if res.StatusCode != http.StatusOK {
+			t.Errorf("who sends slowly reads %s", res.Status)
+		}
 	}
 }
