@@ -12,6 +12,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/issuer"
 )
@@ -36,10 +37,10 @@ func (n *node) firstAdmin(ctx context.Context) error {
 			return err
 		}
 		if err := n.folder.make(); err != nil { // a node on a database has made none yet
-			return failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
+			return failure.Failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
 		}
 		if err := durable.Replace(path, secret+"\n"); err != nil {
-			return failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
+			return failure.Failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
 		}
 		n.log.Warn("the user admin was made; change the password within 24 hours", "password_file", path)
 		setting = "DW_PASSWORD=$(cat '" + strings.ReplaceAll(path, "'", `'\''`) + "')"
@@ -72,7 +73,7 @@ func (n *node) tidyAdmin(ctx context.Context) error {
 // removePasswordFile removes the file of the first password, which opens nothing any more.
 func removePasswordFile(cfg *config.Config) error {
 	if err := os.Remove(cfg.AdminPasswordPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return failed(err, "", "cannot remove the file of the first password: %v", err)
+		return failure.Failed(err, "", "cannot remove the file of the first password: %v", err)
 	}
 	return nil
 }

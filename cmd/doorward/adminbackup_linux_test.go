@@ -11,13 +11,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // adminOf makes an admin of a folder and returns a token of theirs.
 func adminOf(t *testing.T, dir string) string {
 	t.Helper()
-	command(t, exitDone, "an admin of many quiet words\n", "user", "add", "root", "--role", "admin", "--password-stdin", "--data", dir)
-	out, _ := command(t, exitDone, "", "token", "issue", "root", "--data", dir)
+	command(t, failure.ExitDone, "an admin of many quiet words\n", "user", "add", "root", "--role", "admin", "--password-stdin", "--data", dir)
+	out, _ := command(t, failure.ExitDone, "", "token", "issue", "root", "--data", dir)
 	return firstLine(out)
 }
 

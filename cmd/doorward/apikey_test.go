@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // asked is the status of GET with a header.
@@ -90,9 +92,9 @@ func TestAPIKeyLeaks(t *testing.T) {
 	t.Cleanup(api.Close)
 	writeFile(t, file, "upstream: "+api.URL+"\nissuer: http://127.0.0.1:8080\nlog: {level: debug}\napi_keys: {header: X-API-Key}\n")
 	s := serve(t, dir, "--config", file)
-	command(t, exitDone, "", "role", "add", "staff", "--scope", "orders:read", "--data", dir)
-	command(t, exitDone, "", "user", "add", "alice", "--role", "staff", "--data", dir)
-	out, _ := command(t, exitDone, "", "apikey", "add", "alice", "--name", "script", "--scope", "orders:read", "--data", dir)
+	command(t, failure.ExitDone, "", "role", "add", "staff", "--scope", "orders:read", "--data", dir)
+	command(t, failure.ExitDone, "", "user", "add", "alice", "--role", "staff", "--data", dir)
+	out, _ := command(t, failure.ExitDone, "", "apikey", "add", "alice", "--name", "script", "--scope", "orders:read", "--data", dir)
 	key := firstLine(out)
 	secret := strings.Split(key, "_")[2]
 	if len(secret) != 43 {
@@ -116,7 +118,7 @@ func TestAPIKeyLeaks(t *testing.T) {
 	}
 	must(t, 400, "POST", s.url+"/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, key))
 	err := eventually(func() bool {
-		list, _ := command(t, exitDone, "", "apikey", "list", "--json", "--data", dir)
+		list, _ := command(t, failure.ExitDone, "", "apikey", "list", "--json", "--data", dir)
 		return strings.Contains(list, `"last_used": "2`)
 	})
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // audited is a line of doorward audit search --json.
@@ -23,7 +25,7 @@ type audited struct {
 // search returns the records of a folder, the newest first, and their text.
 func search(t *testing.T, dir string, args ...string) (list []audited, text string) {
 	t.Helper()
-	out, _ := command(t, exitDone, "", append([]string{"audit", "search", "--json", "--limit", "1000", "--data", dir}, args...)...)
+	out, _ := command(t, failure.ExitDone, "", append([]string{"audit", "search", "--json", "--limit", "1000", "--data", dir}, args...)...)
 	for line := range strings.Lines(out) {
 		var r audited
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
@@ -85,7 +87,7 @@ func TestAuditFollow(t *testing.T) {
 	if err := serve(t, dir).stop(); err != nil {
 		t.Fatal(err)
 	}
-	command(t, exitDone, "", "user", "add", "zoe", "--data", dir) // No server seals it yet.
+	command(t, failure.ExitDone, "", "user", "add", "zoe", "--data", dir) // No server seals it yet.
 	cmd := exec.CommandContext(t.Context(), binary, "audit", "tail", "-f", "--json", "-n", "1", "--data", dir)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -114,7 +116,7 @@ func TestAuditFollow(t *testing.T) {
 	}
 	serve(t, dir)
 	for _, name := range []string{"alice", "bob", "carol"} {
-		command(t, exitDone, "", "user", "add", name, "--data", dir)
+		command(t, failure.ExitDone, "", "user", "add", name, "--data", dir)
 		if r := next(); r.Kind != "user_add" || r.Block == 0 {
 			t.Errorf("after %s was added comes %+v", name, r)
 		}
@@ -144,7 +146,7 @@ func (d *deeds) call(status int, method, path, token, body string) answer {
 
 func (d *deeds) run(args ...string) string {
 	d.Helper()
-	out, _ := command(d.T, exitDone, "", append(args, "--data", d.dir)...)
+	out, _ := command(d.T, failure.ExitDone, "", append(args, "--data", d.dir)...)
 	return strings.TrimSpace(out)
 }
 
@@ -152,7 +154,7 @@ func (d *deeds) online() {
 	const typed = "canary \x1b[31m\r\n{\"kind\":\"login\"} hunter2hunter2"
 	old, next := "an old canary 4711", "a new canary 0815 and more"
 	d.secrets = append(d.secrets, "hunter2", "canary", old, next, "wrong canary")
-	command(d.T, exitDone, old, "user", "add", "alice", "--password-stdin", "--data", d.dir)
+	command(d.T, failure.ExitDone, old, "user", "add", "alice", "--password-stdin", "--data", d.dir)
 	d.call(401, "POST", "/login", "", credentials(typed, "wrong canary"))
 	for range 11 {
 		got, err := call("POST", d.server.url+"/login", "", credentials("alice", "wrong canary"))

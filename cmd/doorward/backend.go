@@ -14,6 +14,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/move"
@@ -123,9 +124,9 @@ func prepareStore(ctx context.Context, db database, shared *sqlstore.Store, maxS
 	case err == nil:
 		return &store{db, shared, accounts.In(shared), sqlstore.LedgerIn(shared)}, nil
 	case errors.Is(err, move.ErrMoved):
-		err = failed(err, "--database names it; doorward migrate --back makes the folder usable again, as it was then", "the content of this data folder was moved to a database")
+		err = failure.Failed(err, "--database names it; doorward migrate --back makes the folder usable again, as it was then", "the content of this data folder was moved to a database")
 	case errors.Is(err, move.ErrMoving):
-		err = failed(err, "run doorward migrate again: it goes on where it stopped; --back makes the folder usable again", "a move from a data folder to a database is not complete")
+		err = failure.Failed(err, "run doorward migrate again: it goes on where it stopped; --back makes the folder usable again", "a move from a data folder to a database is not complete")
 	}
 	return nil, errors.Join(err, db.Close())
 }
@@ -168,10 +169,10 @@ func unopened(err error, path string) error {
 		{sqlite.ErrNewer, "install the newer version, or restore the backup made before the upgrade"},
 	} {
 		if errors.Is(err, known.err) {
-			return failed(err, known.hint, "cannot open the store %s: %s", path, strings.TrimPrefix(known.err.Error(), "sqlite: "))
+			return failure.Failed(err, known.hint, "cannot open the store %s: %s", path, strings.TrimPrefix(known.err.Error(), "sqlite: "))
 		}
 	}
-	return failed(err, diagnosis.OfFile(err), "cannot open the store: %v", err)
+	return failure.Failed(err, diagnosis.OfFile(err), "cannot open the store: %v", err)
 }
 
 // issuer makes the issuer over the store, with the keys that key opens.
@@ -186,7 +187,7 @@ func (b *backend) issuer(ctx context.Context, key issuer.MasterKey, log *slog.Lo
 	}
 	iss, err := issuer.New(ctx, cfg)
 	if errors.Is(err, issuer.ErrMasterKey) {
-		return nil, failed(err, "use the one that was there when the store was made or, after doorward key replace-master, the new one", "%s is not the master key of this store", b.cfg.MasterKeyFile)
+		return nil, failure.Failed(err, "use the one that was there when the store was made or, after doorward key replace-master, the new one", "%s is not the master key of this store", b.cfg.MasterKeyFile)
 	}
 	return iss, err
 }
@@ -235,7 +236,7 @@ func event() issuer.Event {
 func (b *backend) byName(ctx context.Context, name string) (account.User, error) {
 	u, err := b.people.Find(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
-		return u, refused("doorward user list", "there is no user %q", name)
+		return u, failure.Refused("doorward user list", "there is no user %q", name)
 	}
 	return u, err
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/backup"
 	"github.com/doorward/doorward/sqlite"
@@ -28,9 +29,9 @@ Keep both, and not in the same place: together they are worth every token.`,
 			return a.beside(cmd, func(ctx context.Context, b *backend) error {
 				file, ok := b.store.database.(*sqlite.Store)
 				if !ok {
-					return refused("pg_dump --schema=doorward, or the base backups of your PostgreSQL", "the store is a PostgreSQL database, which has tools of its own for that")
+					return failure.Refused("pg_dump --schema=doorward, or the base backups of your PostgreSQL", "the store is a PostgreSQL database, which has tools of its own for that")
 				}
-				taken := refused("choose another name, or remove it first", "%s is there already", args[0])
+				taken := failure.Refused("choose another name, or remove it first", "%s is there already", args[0])
 				if _, err := os.Lstat(args[0]); err == nil { // Before the record says that there is a copy.
 					return taken
 				}
@@ -44,7 +45,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 					return taken
 				}
 				if err != nil {
-					return failed(err, "", "cannot write the backup %s: %v", args[0], shell.WithoutPath(err))
+					return failure.Failed(err, "", "cannot write the backup %s: %v", args[0], shell.WithoutPath(err))
 				}
 				a.note("%s holds the store", args[0])
 				a.note("it does not hold the master key %s: keep a copy of that too, in another place; one is nothing without the other", b.cfg.MasterKeyFile)

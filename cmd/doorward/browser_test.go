@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // The hosts of docs/clients.md: of one site, but not of one origin.
@@ -122,7 +123,7 @@ func TestBrowserPage(t *testing.T) {
 	t.Run("somebody else logs in on another page", func(t *testing.T) { anotherLogin(t, first) })
 	t.Run("logout when somebody has cleared the cookies", func(t *testing.T) { clearedCookies(t, s, first) })
 	t.Run("it says why a session ended", func(t *testing.T) {
-		command(t, exitDone, "", "session", "revoke", "--user", "alice", "--data", s.dir)
+		command(t, failure.ExitDone, "", "session", "revoke", "--user", "alice", "--data", s.dir)
 		first.await(t, "document.getElementById('call').click(), document.getElementById('news').textContent.includes('An administrator ended')")
 	})
 	t.Run("it says how long to wait", func(t *testing.T) { toldToWait(t, first) })
@@ -224,7 +225,7 @@ func clearedCookies(t *testing.T, s *process, p *tab) {
 	p.clearCookies(t)
 	p.click(t, "leave")
 	p.reads(t, "news", "You are logged out.")
-	if out, _ := command(t, exitDone, "", "session", "list", "--user", "bob", "--json", "--data", s.dir); strings.TrimSpace(out) != "[]" {
+	if out, _ := command(t, failure.ExitDone, "", "session", "list", "--user", "bob", "--json", "--data", s.dir); strings.TrimSpace(out) != "[]" {
 		t.Errorf("sessions of bob: %s", out)
 	}
 	p.logIn(t, aliceSecret)
@@ -268,8 +269,8 @@ func (p *tab) loseAnswer(t *testing.T) {
 // revokeSigningKey makes every access token that is out bad, and waits until the server knows.
 func revokeSigningKey(t *testing.T, s *process, cert tls.Certificate) {
 	t.Helper()
-	token, _ := command(t, exitDone, "", "token", "issue", "alice", "--data", s.dir)
-	out, _ := command(t, exitDone, "", "key", "list", "--json", "--data", s.dir)
+	token, _ := command(t, failure.ExitDone, "", "token", "issue", "alice", "--data", s.dir)
+	out, _ := command(t, failure.ExitDone, "", "key", "list", "--json", "--data", s.dir)
 	var keys []struct {
 		ID             string `json:"kid"`
 		Purpose, State string
@@ -279,7 +280,7 @@ func revokeSigningKey(t *testing.T, s *process, cert tls.Certificate) {
 	}
 	for _, k := range keys {
 		if k.Purpose == "sign" && k.State == "current" {
-			command(t, exitDone, "", "key", "revoke", k.ID, "--yes", "--data", s.dir)
+			command(t, failure.ExitDone, "", "key", "revoke", k.ID, "--yes", "--data", s.dir)
 		}
 	}
 	known := x509.NewCertPool()
@@ -319,8 +320,8 @@ func serveAuthHost(t *testing.T) (*process, tls.Certificate) {
 		t.Fatal(err)
 	}
 	s := serve(t, filepath.Join(folder, "data"), "--config", config)
-	command(t, exitDone, aliceSecret, "user", "add", "alice", "--role", "editor", "--password-stdin", "--data", s.dir)
-	command(t, exitDone, aliceSecret, "user", "add", "bob", "--password-stdin", "--data", s.dir)
+	command(t, failure.ExitDone, aliceSecret, "user", "add", "alice", "--role", "editor", "--password-stdin", "--data", s.dir)
+	command(t, failure.ExitDone, aliceSecret, "user", "add", "bob", "--password-stdin", "--data", s.dir)
 	return s, cert
 }
 
@@ -332,7 +333,7 @@ func serveToTry(t *testing.T) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.stop() })
-	command(t, exitDone, aliceSecret, "user", "add", "alice", "--password-stdin", "--data", s.dir)
+	command(t, failure.ExitDone, aliceSecret, "user", "add", "alice", "--password-stdin", "--data", s.dir)
 	return s
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/postgres"
@@ -128,7 +129,7 @@ func (c *capacity) users(b *testing.B, n int) (bodies []string) {
 	for i := range n {
 		name := fmt.Sprint("user", i)
 		var out, errs strings.Builder
-		if run(b.Context(), append([]string{"user", "add", name}, c.flags...), strings.NewReader(""), &out, &errs) != exitDone {
+		if run(b.Context(), append([]string{"user", "add", name}, c.flags...), strings.NewReader(""), &out, &errs) != failure.ExitDone {
 			b.Fatal(errs.String())
 		}
 		bodies = append(bodies, credentials(name, firstLine(out.String())))

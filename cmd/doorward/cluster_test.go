@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/postgrestest"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/postgres"
@@ -71,7 +72,7 @@ func startCluster(t *testing.T, cfg clusterConfig) *cluster {
 	c.url = c.pg.Database(t)
 	base := t.TempDir()
 	c.key, c.config = filepath.Join(base, "master.key"), filepath.Join(base, "doorward.yaml")
-	command(t, exitDone, "", "key", "new-master", c.key)
+	command(t, failure.ExitDone, "", "key", "new-master", c.key)
 	settings := fmt.Sprintf("max_staleness: %s\nmaster_key_file: %s\n%s", cfg.bound, c.key, cfg.settings)
 	if err := os.WriteFile(c.config, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
@@ -183,7 +184,7 @@ func (c *cluster) startServices(cfg clusterConfig) {
 // command runs a command on the database and returns what it prints.
 func (c *cluster) command(args ...string) string {
 	c.t.Helper()
-	out, _ := command(c.t, exitDone, "", append(args, "--config", c.config, "--database", c.url)...)
+	out, _ := command(c.t, failure.ExitDone, "", append(args, "--config", c.config, "--database", c.url)...)
 	return out
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/spf13/cobra"
 )
@@ -115,8 +116,8 @@ func problemsOf(err error) []admin.ConfigProblem {
 		return list
 	}
 	problem := admin.ConfigProblem{Text: err.Error()}
-	if f, ok := errors.AsType[*failure](err); ok {
-		problem.Hint = f.hint
+	if f, ok := errors.AsType[*failure.Error](err); ok {
+		problem.Hint = f.Hint
 	}
 	return append(list, problem)
 }

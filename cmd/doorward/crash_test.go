@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // work is clients that refresh, log out, and log in again, and remember what was acknowledged.
@@ -191,7 +193,7 @@ func addUsers(dir string, round int) int {
 
 func countUsers(t *testing.T, dir string) int {
 	t.Helper()
-	out, _ := command(t, exitDone, "", "user", "list", "--json", "--data", dir)
+	out, _ := command(t, failure.ExitDone, "", "user", "list", "--json", "--data", dir)
 	var users []userJSON
 	if err := json.Unmarshal([]byte(out), &users); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // devices are the clients of examples/device, and what runs them.
@@ -64,7 +66,7 @@ func newDevice(t *testing.T, program, file string) *device {
 		t.Fatal(err)
 	}
 	s := serve(t, filepath.Join(folder, "data"), "--config", config)
-	command(t, exitDone, aliceSecret, "user", "add", "alice", "--password-stdin", "--data", s.dir)
+	command(t, failure.ExitDone, aliceSecret, "user", "add", "alice", "--password-stdin", "--data", s.dir)
 	line := &lossyLine{server: s.url, held: make(chan struct{})}
 	proxy := httptest.NewServer(line)
 	t.Cleanup(proxy.Close)

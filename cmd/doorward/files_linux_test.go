@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // With few files, strangers who connect and say nothing take none that the server needs for others.
@@ -27,7 +29,7 @@ func TestFewFiles(t *testing.T) {
 		defer conn.Close()
 	}
 	for range 10 {
-		command(t, exitDone, "", "user", "list", "--data", s.dir)
+		command(t, failure.ExitDone, "", "user", "list", "--data", s.dir)
 		must(t, 401, "POST", s.url+"/login", "", credentials("nobody", "a password that is wrong"))
 	}
 	if strings.Contains(s.logs.text(), "too many open files") {

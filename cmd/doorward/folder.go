@@ -13,6 +13,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/usage"
 	"github.com/doorward/doorward/issuer"
 )
@@ -26,17 +27,17 @@ type folder struct {
 // mustExist refuses a folder that no serve has filled.
 func (f folder) mustExist() error {
 	if _, err := os.Stat(f.cfg.Data); errors.Is(err, fs.ErrNotExist) {
-		return failed(err, "doorward serve makes one; --data names another", "there is no data folder %s", f.cfg.Data)
+		return failure.Failed(err, "doorward serve makes one; --data names another", "there is no data folder %s", f.cfg.Data)
 	}
 	if err := f.checkOwner(); err != nil {
 		return err
 	}
 	store, err := os.Stat(f.cfg.DatabasePath())
 	if errors.Is(err, fs.ErrNotExist) {
-		return failed(err, "doorward serve makes one; --data names another folder", "there is no store in the data folder %s", f.cfg.Data)
+		return failure.Failed(err, "doorward serve makes one; --data names another folder", "there is no store in the data folder %s", f.cfg.Data)
 	}
 	if err == nil && store.Size() == 0 {
-		return failed(nil, "put a backup in its place, or doorward serve makes a new one", "the store %s is empty", f.cfg.DatabasePath())
+		return failure.Failed(nil, "put a backup in its place, or doorward serve makes a new one", "the store %s is empty", f.cfg.DatabasePath())
 	}
 	return err
 }
@@ -44,7 +45,7 @@ func (f folder) mustExist() error {
 // make makes the folder, mode 0700, where there is none.
 func (f folder) make() error {
 	if err := os.MkdirAll(f.cfg.Data, 0o700); err != nil {
-		return failed(err, "--data names another folder", "cannot make the data folder: %v", err)
+		return failure.Failed(err, "--data names another folder", "cannot make the data folder: %v", err)
 	}
 	return f.checkOwner()
 }
@@ -58,11 +59,11 @@ func (f folder) checkOwner() error {
 		return err
 	}
 	if !mine {
-		return refused("sudo -u "+owner+" "+usage.Line(f.app.args), "the data folder %s belongs to %s", f.cfg.Data, owner)
+		return failure.Refused("sudo -u "+owner+" "+usage.Line(f.app.args), "the data folder %s belongs to %s", f.cfg.Data, owner)
 	}
 	info, err := os.Stat(f.cfg.Data)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
-		return refused("chmod o-w "+f.cfg.Data, "everybody may write to the data folder %s", f.cfg.Data)
+		return failure.Refused("chmod o-w "+f.cfg.Data, "everybody may write to the data folder %s", f.cfg.Data)
 	}
 	return err
 }
@@ -87,8 +88,8 @@ func (f folder) masterKey() (issuer.MasterKey, error) {
 	}
 	key, err := readMasterKey(f.cfg.MasterKeyFile, f.forbidden(), "put it back from where it is kept; without it the keys in the store cannot be read")
 	named := f.cfg.Origin("master_key_file") != "default"
-	if wrong, ok := errors.AsType[*failure](err); ok && named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
-		wrong.code = exitUsage // as for every other file that a setting names
+	if wrong, ok := errors.AsType[*failure.Error](err); ok && named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
+		wrong.Code = failure.ExitUsage // as for every other file that a setting names
 	}
 	return key, err
 }
@@ -97,21 +98,21 @@ func (f folder) masterKey() (issuer.MasterKey, error) {
 func readMasterKey(path string, forbidden fs.FileMode, hint string) (issuer.MasterKey, error) {
 	if err := config.SecretFile(path, forbidden); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return issuer.MasterKey{}, failed(err, hint, "there is no master key at %s", path)
+			return issuer.MasterKey{}, failure.Failed(err, hint, "there is no master key at %s", path)
 		}
 		hint := diagnosis.OfFile(err)
 		if errors.Is(err, config.ErrMode) {
 			hint = "chmod 600 " + path
 		}
-		return issuer.MasterKey{}, failed(err, hint, "master key: %v", err)
+		return issuer.MasterKey{}, failure.Failed(err, hint, "master key: %v", err)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return issuer.MasterKey{}, failed(err, diagnosis.OfFile(err), "master key: %v", err)
+		return issuer.MasterKey{}, failure.Failed(err, diagnosis.OfFile(err), "master key: %v", err)
 	}
 	key, err := issuer.ParseMasterKey(string(text))
 	if err != nil {
-		return issuer.MasterKey{}, failed(err, "put it back from where it is kept", "%s: %s", path, strings.TrimPrefix(err.Error(), "issuer: "))
+		return issuer.MasterKey{}, failure.Failed(err, "put it back from where it is kept", "%s: %s", path, strings.TrimPrefix(err.Error(), "issuer: "))
 	}
 	return key, nil
 }
@@ -160,7 +161,7 @@ func (f folder) masterKeyOrNew() (issuer.MasterKey, error) {
 	if f.isNew() {
 		err := durable.Create(f.cfg.MasterKeyFile, issuer.GenerateMasterKey().Text()+"\n")
 		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return issuer.MasterKey{}, failed(err, "", "cannot write the master key: %v", err)
+			return issuer.MasterKey{}, failure.Failed(err, "", "cannot write the master key: %v", err)
 		}
 	}
 	return f.masterKey()

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -40,7 +41,7 @@ func TestOwner(t *testing.T) {
 		{"serve", "--listen", "127.0.0.1:0"},
 	} {
 		args = append(args, "--data", dir)
-		_, errs := command(t, exitRefused, "", args...)
+		_, errs := command(t, failure.ExitRefused, "", args...)
 		quoted := strings.Replace(strings.Join(args, " "), "it's me", `'it'\''s me'`, 1)
 		want := fmt.Sprintf("doorward: error: the data folder %s belongs to %s\ndoorward: hint: sudo -u %s doorward %s\n", dir, owner, owner, quoted)
 		if errs != want {
@@ -52,7 +53,7 @@ func TestOwner(t *testing.T) {
 		"postgres://u@db:5432/doorward":       "postgres://u@db:5432/doorward",
 		"postgres://db/d?user=u&password=hx7": "'postgres://db/d?user=u&password=PASSWORD'",
 	} {
-		_, errs := command(t, exitRefused, "", "migrate", "--to", url, "--data", dir)
+		_, errs := command(t, failure.ExitRefused, "", "migrate", "--to", url, "--data", dir)
 		if !strings.HasSuffix(errs, " doorward migrate --to "+hint+" --data "+dir+"\n") {
 			t.Errorf("%s: %s", url, errs)
 		}
@@ -71,7 +72,7 @@ func TestAttack_H12(t *testing.T) {
 	}
 	want := fmt.Sprintf("doorward: error: everybody may write to the data folder %[1]s\ndoorward: hint: chmod o-w %[1]s\n", dir)
 	for _, args := range [][]string{{"user", "list"}, {"serve", "--listen", "127.0.0.1:0"}} {
-		if _, errs := command(t, exitRefused, "", append(args, "--data", dir)...); errs != want {
+		if _, errs := command(t, failure.ExitRefused, "", append(args, "--data", dir)...); errs != want {
 			t.Errorf("%v: got  %s\nwant %s", args, errs, want)
 		}
 	}
@@ -123,7 +124,7 @@ func TestLostStoreIsTold(t *testing.T) {
 	if err := os.Truncate(store, 0); err != nil {
 		t.Fatal(err)
 	}
-	_, errs := command(t, exitFailed, "", "user", "list", "--data", dir)
+	_, errs := command(t, failure.ExitFailed, "", "user", "list", "--data", dir)
 	if !strings.Contains(errs, "the store "+store+" is empty") {
 		t.Errorf("a command on an empty store: %s", errs)
 	}

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // upstream is an API that tells what it got.
@@ -83,12 +85,12 @@ func TestGate(t *testing.T) {
 	hidden, _, _ = strings.Cut(hidden, `"]`)
 	for path := range strings.SplitSeq(hidden, `","`) {
 		rules("routes:\n  - {path: " + strings.ReplaceAll(path, "{id}", "x") + "}\n")
-		if _, errs := command(t, exitUsage, "", "config", "check", "--config", file, "--data", dir); !strings.Contains(errs, "never reached: Doorward itself answers there") {
+		if _, errs := command(t, failure.ExitUsage, "", "config", "check", "--config", file, "--data", dir); !strings.Contains(errs, "never reached: Doorward itself answers there") {
 			t.Errorf("a rule for %s: %s", path, errs)
 		}
 	}
 	rules("login.page: /login?app=1\n")
-	if _, errs := command(t, exitUsage, "", "config", "check", "--config", file, "--data", dir); !strings.Contains(errs, ":2:13: login.page: cannot be there: Doorward itself answers at /login\n") {
+	if _, errs := command(t, failure.ExitUsage, "", "config", "check", "--config", file, "--data", dir); !strings.Contains(errs, ":2:13: login.page: cannot be there: Doorward itself answers at /login\n") {
 		t.Errorf("a login page where Doorward answers: %s", errs)
 	}
 }
@@ -224,7 +226,7 @@ func TestGateRefusesToStart(t *testing.T) {
 		{"want scheme, host and port", []string{"--upstream", "127.0.0.1:5000"}},
 		{"upstream.token.secret_file: the secret is shorter than 32 bytes", []string{"--config", file}},
 	} {
-		_, errs := command(t, exitUsage, "", append([]string{"serve", "--data", filepath.Join(dir, "data")}, test.args...)...)
+		_, errs := command(t, failure.ExitUsage, "", append([]string{"serve", "--data", filepath.Join(dir, "data")}, test.args...)...)
 		if !strings.Contains(errs, test.want) || strings.Contains(errs, "your-secret-key") {
 			t.Errorf("%q is not in %s", test.want, errs)
 		}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"syscall"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/metrics"
 	"github.com/doorward/doorward/internal/server"
@@ -33,7 +34,7 @@ func listenAt(ctx context.Context, address, free string) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		hint = "ss -ltnp shows the program that listens there; " + free + " takes any free port"
 	}
-	return nil, failed(err, hint, "cannot listen on %s: %v", address, errors.Unwrap(err))
+	return nil, failure.Failed(err, hint, "cannot listen on %s: %v", address, errors.Unwrap(err))
 }
 
 // listenMetrics opens the listener of the metrics, if one is wanted.

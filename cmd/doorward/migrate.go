@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/move"
 	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/sqlite"
@@ -36,9 +37,9 @@ move; what has happened in the database since is not in it.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch given := cmd.Flags().Changed("to"); {
 		case given && *back:
-			return misused(cmd.CommandPath()+" --help", "--back and --to exclude each other: --back moves nothing")
+			return failure.Misused(cmd.CommandPath()+" --help", "--back and --to exclude each other: --back moves nothing")
 		case given && *to == "":
-			return misused("", "--to: is empty")
+			return failure.Misused("", "--to: is empty")
 		}
 		cfg, err := loadConfig(cmd)
 		if err != nil {
@@ -48,7 +49,7 @@ move; what has happened in the database since is not in it.`,
 			cfg.UseDatabase(*to, "--to")
 		}
 		if !*back && !cfg.OnPostgres() {
-			return misused(cmd.CommandPath()+" --help", "--to is missing")
+			return failure.Misused(cmd.CommandPath()+" --help", "--to is missing")
 		}
 		return a.migrate(cmd.Context(), cfg, *back)
 	}
@@ -61,7 +62,7 @@ func (a *app) migrate(ctx context.Context, cfg *config.Config, back bool) error 
 	}
 	from, err := sqlite.OpenAlone(ctx, cfg.DatabasePath())
 	if errors.Is(err, sqlite.ErrInUse) {
-		return refused("stop the server and other commands on this folder first", "%s is in use", cfg.DatabasePath())
+		return failure.Refused("stop the server and other commands on this folder first", "%s is in use", cfg.DatabasePath())
 	}
 	if err != nil {
 		return unopened(err, cfg.DatabasePath())
@@ -97,13 +98,13 @@ func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Sto
 	const another = "name another database, or another search_path in the URL"
 	switch {
 	case errors.Is(err, sqlstore.ErrOccupied):
-		return refused(another, "%s", innermost(err, sqlstore.ErrOccupied))
+		return failure.Refused(another, "%s", innermost(err, sqlstore.ErrOccupied))
 	case errors.Is(err, move.ErrMoved):
-		return refused("--database names it; doorward migrate --back makes the folder usable again, as it was then", "the content of this data folder was moved to another database")
+		return failure.Refused("--database names it; doorward migrate --back makes the folder usable again, as it was then", "the content of this data folder was moved to another database")
 	case errors.Is(err, move.ErrDiffers):
-		return failed(err, another, "%v", err)
+		return failure.Failed(err, another, "%v", err)
 	case err != nil:
-		return failed(err, "run the same again: it goes on where it stopped; or --back to use the folder as it was", "the move is not complete: %v", err)
+		return failure.Failed(err, "run the same again: it goes on where it stopped; or --back to use the folder as it was", "the move is not complete: %v", err)
 	}
 	a.note("everything in %s is in the database, and was compared", cfg.Data)
 	a.note("start every node with this database and a copy of the master key %s; the folder is not used any more", cfg.MasterKeyFile)

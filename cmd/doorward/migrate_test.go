@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/internal/postgrestest"
 )
@@ -32,21 +33,21 @@ func TestMigrate(t *testing.T) {
 	must(t, 204, "POST", old.url+"/logout", out.member("access_token"), "")
 
 	move := []string{"migrate", "--data", dir, "--to", database}
-	if _, errs := command(t, exitRefused, "", move...); !strings.Contains(errs, "is in use") {
+	if _, errs := command(t, failure.ExitRefused, "", move...); !strings.Contains(errs, "is in use") {
 		t.Errorf("beside a server migrate says %s", errs)
 	}
 	if err := old.stop(); err != nil {
 		t.Fatal(err)
 	}
-	head, _ := command(t, exitDone, "", "audit", "export", "--head", "--data", dir)
+	head, _ := command(t, failure.ExitDone, "", "audit", "export", "--head", "--data", dir)
 	lengthen(t, dir)
 	killInTheMiddle(t, database, move)
 	ns := &nodes{database: database, key: filepath.Join(dir, "master.key")}
 	ns.refuses(t, "is not complete", nil, dir)
 	ns.refuses(t, "is not complete", ns.environment(), filepath.Join(t.TempDir(), "node"))
 
-	command(t, exitDone, "", move...)
-	command(t, exitDone, "", move...) // a second time changes nothing
+	command(t, failure.ExitDone, "", move...)
+	command(t, failure.ExitDone, "", move...) // a second time changes nothing
 	ns.refuses(t, "was moved to a database", nil, dir)
 	node, err := ns.start(filepath.Join(t.TempDir(), "node"))
 	if err != nil {
@@ -60,9 +61,9 @@ func TestMigrate(t *testing.T) {
 	must(t, 204, "POST", node.url+"/logout", next.member("access_token"), "")
 	ns.verifies(t, head)
 
-	command(t, exitDone, "", "migrate", "--data", dir, "--back")
-	command(t, exitDone, "", "user", "list", "--data", dir)
-	if _, errs := command(t, exitRefused, "", move...); !strings.Contains(errs, "is in use by Doorward already: it holds") || strings.Contains(errs, "DROP") {
+	command(t, failure.ExitDone, "", "migrate", "--data", dir, "--back")
+	command(t, failure.ExitDone, "", "user", "list", "--data", dir)
+	if _, errs := command(t, failure.ExitRefused, "", move...); !strings.Contains(errs, "is in use by Doorward already: it holds") || strings.Contains(errs, "DROP") {
 		t.Errorf("what was taken back is moved again: %s", errs)
 	}
 	refusedMove(t, database)
@@ -79,18 +80,18 @@ func refusedMove(t *testing.T, database string) {
 	if err := other.stop(); err != nil {
 		t.Fatal(err)
 	}
-	_, errs := command(t, exitRefused, "", "migrate", "--data", dir, "--to", database)
+	_, errs := command(t, failure.ExitRefused, "", "migrate", "--data", dir, "--to", database)
 	if !strings.Contains(errs, "is in use by Doorward already") || !strings.Contains(errs, "search_path") || strings.Contains(errs, "DROP") {
 		t.Errorf("a move into a database in use says %s", errs)
 	}
-	command(t, exitDone, "", "user", "list", "--data", dir)
-	command(t, exitUsage, "", "migrate", "--data", dir, "--back", "--to", database)
-	command(t, exitUsage, "", "migrate", "--data", dir, "--to", "")
-	_, errs = command(t, exitUsage, "", "migrate", "--data", dir, "--to", "postgres://u:hu#nter2@127.0.0.1/d")
+	command(t, failure.ExitDone, "", "user", "list", "--data", dir)
+	command(t, failure.ExitUsage, "", "migrate", "--data", dir, "--back", "--to", database)
+	command(t, failure.ExitUsage, "", "migrate", "--data", dir, "--to", "")
+	_, errs = command(t, failure.ExitUsage, "", "migrate", "--data", dir, "--to", "postgres://u:hu#nter2@127.0.0.1/d")
 	if !strings.Contains(errs, "error: --to: want postgres://") || !strings.Contains(errs, "percent-encoded") || strings.Contains(errs, "nter2") {
 		t.Errorf("a URL with a special character says %s", errs)
 	}
-	if _, errs := command(t, exitDone, "", "migrate", "--data", dir, "--back"); !strings.Contains(errs, "was not moved; nothing to do") {
+	if _, errs := command(t, failure.ExitDone, "", "migrate", "--data", dir, "--back"); !strings.Contains(errs, "was not moved; nothing to do") {
 		t.Errorf("--back without a move says %s", errs)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 )
@@ -25,7 +26,7 @@ type program struct {
 // newProgram adds a client that may ask about tokens, too.
 func newProgram(t *testing.T, s *process, flags ...string) program {
 	t.Helper()
-	out, _ := command(t, exitDone, "", append([]string{
+	out, _ := command(t, failure.ExitDone, "", append([]string{
 		"client", "add", "nightly", "--scope", "reports:read", "--scope", "tokens:introspect", "--json", "--data", s.dir,
 	}, flags...)...)
 	p := program{server: s}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // Attack_F02, Attack_F04, Standard_S03: a hundred requests present one token to two servers on one data folder at
@@ -38,7 +40,7 @@ func TestAttack_F02_TwoServers(t *testing.T) {
 			wantNoToken(t, dir, tokens)
 		}
 	}
-	out, _ := command(t, exitDone, "", "session", "list", "--json", "--data", dir)
+	out, _ := command(t, failure.ExitDone, "", "session", "list", "--json", "--data", dir)
 	var live []struct{}
 	if err := json.Unmarshal([]byte(out), &live); err != nil || len(live) != rounds {
 		t.Errorf("%d live sessions of %d, %v", len(live), rounds, err)
@@ -140,7 +142,7 @@ func TestAttack_F17_SessionLimit(t *testing.T) {
 			t.Errorf("not %d of %d tokens are live: %v", most, len(tokens), err)
 		}
 	}
-	out, _ := command(t, exitDone, "", "session", "list", "--json", "--data", dir)
+	out, _ := command(t, failure.ExitDone, "", "session", "list", "--json", "--data", dir)
 	var live []struct{}
 	if err := json.Unmarshal([]byte(out), &live); err != nil || len(live) != most {
 		t.Errorf("%d live sessions, %v, want %d", len(live), err, most)

@@ -10,6 +10,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/postgres"
 )
@@ -29,7 +30,7 @@ func openPostgres(ctx context.Context, cfg *config.Config, log *slog.Logger) (*p
 	if errors.Is(err, postgres.ErrNewer) {
 		hint = "install the newer version on this node, too; others go on meanwhile"
 	}
-	return nil, failed(err, hint, "cannot open the store: %s", text)
+	return nil, failure.Failed(err, hint, "cannot open the store: %s", text)
 }
 
 // databaseConfig returns how to reach the database, or what is wrong with the settings about it.
@@ -74,7 +75,7 @@ func (b *backend) leaveServing(ctx context.Context, text string) error {
 // sharedKey refuses to make up a master key for a database: every node needs the same one.
 func sharedKey(cfg *config.Config) error {
 	if cfg.OnPostgres() && cfg.Origin("master_key_file") == "default" {
-		return misused("DOORWARD_MASTER_KEY_FILE names it: what other nodes have, or the master.key of the folder that was moved; for a new database doorward key new-master FILE makes one",
+		return failure.Misused("DOORWARD_MASTER_KEY_FILE names it: what other nodes have, or the master.key of the folder that was moved; for a new database doorward key new-master FILE makes one",
 			"with a database the master key has to be given, since all nodes share it")
 	}
 	return nil

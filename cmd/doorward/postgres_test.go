@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/postgrestest"
 )
 
@@ -24,7 +25,7 @@ func startNodes(t *testing.T, n int, args ...string) *nodes {
 	t.Helper()
 	base := t.TempDir()
 	ns := &nodes{database: withPassword(postgrestest.URL(t)), key: filepath.Join(base, "master.key"), all: make([]*process, n)}
-	command(t, exitDone, "", "key", "new-master", ns.key)
+	command(t, failure.ExitDone, "", "key", "new-master", ns.key)
 	errs := make([]error, n)
 	var starting sync.WaitGroup
 	for i := range n {
@@ -102,16 +103,16 @@ func TestPostgresNodes(t *testing.T) {
 	}
 	t.Logf("logout at one node, refused at the other after %v", time.Since(returned))
 
-	ns.command(t, exitDone, "user", "add", "bob")
-	out, _ := ns.command(t, exitDone, "user", "list", "--json")
+	ns.command(t, failure.ExitDone, "user", "add", "bob")
+	out, _ := ns.command(t, failure.ExitDone, "user", "list", "--json")
 	var users []struct{ Name string }
 	if err := json.Unmarshal([]byte(out), &users); err != nil || len(users) != 2 {
 		t.Errorf("users %s, %v", out, err)
 	}
 	// The settings of the last serve come from the database: there is no data folder here.
-	issued, _ := ns.command(t, exitDone, "token", "issue", "bob")
+	issued, _ := ns.command(t, failure.ExitDone, "token", "issue", "bob")
 	must(t, 200, "GET", there.url+"/me", strings.TrimSpace(firstLine(issued)), "")
-	_, errs := ns.command(t, exitRefused, "backup", "copy.db")
+	_, errs := ns.command(t, failure.ExitRefused, "backup", "copy.db")
 	if !strings.Contains(errs, "pg_dump") {
 		t.Errorf("backup says %s", errs)
 	}
@@ -128,7 +129,7 @@ func TestPostgresOtherMasterKey(t *testing.T) {
 	ns := startNodes(t, 1)
 	other := *ns
 	other.key = filepath.Join(t.TempDir(), "other.key")
-	command(t, exitDone, "", "key", "new-master", other.key)
+	command(t, failure.ExitDone, "", "key", "new-master", other.key)
 	s, err := other.start(filepath.Join(t.TempDir(), "data"))
 	if err == nil {
 		_ = s.stop()
@@ -169,7 +170,7 @@ func TestAttack_G06_TwoNodes(t *testing.T) {
 	var rotating sync.WaitGroup
 	for i := range kids {
 		rotating.Go(func() {
-			out, _ := ns.command(t, exitDone, "key", "rotate")
+			out, _ := ns.command(t, failure.ExitDone, "key", "rotate")
 			kids[i] = firstLine(out)
 		})
 	}

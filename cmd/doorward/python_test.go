@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 const debianPython = "/usr/bin/python3"
@@ -51,7 +53,7 @@ func TestPythonService(t *testing.T) {
 			}
 		}
 		o.call(t, http.StatusOK, "GET", "/orders", other)
-		command(t, exitDone, "", "session", "revoke", "--user", "alice", "--data", o.server.dir)
+		command(t, failure.ExitDone, "", "session", "revoke", "--user", "alice", "--data", o.server.dir)
 		o.hears(t, http.StatusUnauthorized, other)
 		o.call(t, http.StatusOK, "GET", "/orders", o.login(t, "orders"))
 	})
@@ -100,7 +102,7 @@ func TestPythonBehindGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.server = serve(t, filepath.Join(folder, "data"), "--config", config, "--listen", addr)
-	command(t, exitDone, aliceSecret, "user", "add", "alice", "--role", "editor", "--password-stdin", "--data", o.server.dir)
+	command(t, failure.ExitDone, aliceSecret, "user", "add", "alice", "--role", "editor", "--password-stdin", "--data", o.server.dir)
 	token := o.login(t, "")
 	direct, gate := o.url, o.server.url
 	o.url = gate
@@ -150,8 +152,8 @@ func newOrders(t *testing.T) *orders {
 	}
 	o := &orders{flags: []string{"--config", config, "--listen", addr}}
 	o.server = serve(t, filepath.Join(folder, "data"), o.flags...)
-	command(t, exitDone, aliceSecret, "user", "add", "alice", "--role", "editor", "--password-stdin", "--data", o.server.dir)
-	out, _ := command(t, exitDone, "", "client", "add", "orders", "--scope", "revocations:read", "--json", "--data", o.server.dir)
+	command(t, failure.ExitDone, aliceSecret, "user", "add", "alice", "--role", "editor", "--password-stdin", "--data", o.server.dir)
+	out, _ := command(t, failure.ExitDone, "", "client", "add", "orders", "--scope", "revocations:read", "--json", "--data", o.server.dir)
 	credential := answer{body: out}
 	o.env = append(clean(os.Environ()), "PYTHONDONTWRITEBYTECODE=1", "WARM=1", "ISSUER="+o.server.url,
 		"CLIENT_ID="+credential.member("client_id"), "CLIENT_SECRET="+credential.member("client_secret"))

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // People add themselves where the operator lets them, and nowhere else.
@@ -37,12 +39,12 @@ func TestCommandsTakeAnIDFirst_Attack_E05(t *testing.T) {
 	}
 	id := map[string]string{}
 	for _, name := range []string{"bob", "eve"} {
-		_, errs := run(exitDone, "blue kettle sings at noon\n", "user", "add", name, "--password-stdin")
+		_, errs := run(failure.ExitDone, "blue kettle sings at noon\n", "user", "add", name, "--password-stdin")
 		_, rest, _ := strings.Cut(errs, "(")
 		id[name], _, _ = strings.Cut(rest, ")")
 	}
-	run(exitRefused, "blue kettle sings at noon\n", "user", "add", strings.ToUpper(id["bob"]), "--password-stdin")
-	run(exitRefused, "", "client", "add", id["bob"])
+	run(failure.ExitRefused, "blue kettle sings at noon\n", "user", "add", strings.ToUpper(id["bob"]), "--password-stdin")
+	run(failure.ExitRefused, "", "client", "add", id["bob"])
 	db, err := sql.Open("sqlite", filepath.Join(dir, "doorward.db"))
 	if err == nil {
 		_, err = db.ExecContext(t.Context(), `UPDATE users SET name = $1, canonical = $1 WHERE id = $2`, id["bob"], id["eve"])
@@ -50,12 +52,12 @@ func TestCommandsTakeAnIDFirst_Attack_E05(t *testing.T) {
 	if err = errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	run(exitDone, "", "user", "set", id["bob"], "--add-role", "editor")
-	if out, _ := run(exitDone, "", "user", "show", "bob"); !strings.Contains(out, "editor") {
+	run(failure.ExitDone, "", "user", "set", id["bob"], "--add-role", "editor")
+	if out, _ := run(failure.ExitDone, "", "user", "show", "bob"); !strings.Contains(out, "editor") {
 		t.Errorf("bob has no role:\n%s", out)
 	}
-	run(exitDone, "", "apikey", "add", "bob", "--name", "x", "--everything")
-	if _, errs := run(exitDone, "", "apikey", "revoke", "--all", id["bob"], "--yes"); !strings.Contains(errs, ": 1 API keys of ") {
+	run(failure.ExitDone, "", "apikey", "add", "bob", "--name", "x", "--everything")
+	if _, errs := run(failure.ExitDone, "", "apikey", "revoke", "--all", id["bob"], "--yes"); !strings.Contains(errs, ": 1 API keys of ") {
 		t.Errorf("%s", errs)
 	}
 }

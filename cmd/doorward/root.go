@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/usage"
 	"github.com/spf13/cobra"
 )
@@ -47,7 +48,7 @@ func (a *app) rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		text, hint := usage.OfFlag(cmd, err)
-		return misused(hint, "%s", text)
+		return failure.Misused(hint, "%s", text)
 	})
 	addFlags(root, "data", "database")
 	root.PersistentFlags().String("config", "", "configuration `FILE` (YAML); also DOORWARD_CONFIG")
@@ -89,7 +90,7 @@ func group(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean " + cmd.CommandPath() + " " + near[0]
 	}
-	return misused(hint, "unknown command %q for %q", args[0], cmd.CommandPath())
+	return failure.Misused(hint, "unknown command %q for %q", args[0], cmd.CommandPath())
 }
 
 func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
@@ -103,9 +104,9 @@ func want(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < len(names):
-			return misused(cmd.CommandPath()+" --help", "%s is missing", names[len(args)])
+			return failure.Misused(cmd.CommandPath()+" --help", "%s is missing", names[len(args)])
 		case len(args) > len(names):
-			return misused(cmd.CommandPath()+" --help", "unexpected argument %q", args[len(names)])
+			return failure.Misused(cmd.CommandPath()+" --help", "unexpected argument %q", args[len(names)])
 		}
 		return nil
 	}
@@ -167,7 +168,7 @@ func sourceOf(cmd *cobra.Command) (config.Source, error) {
 	}
 	if f := cmd.Flags().Lookup("config"); f != nil && f.Changed {
 		if src.File = f.Value.String(); src.File == "" {
-			return config.Source{}, misused("", "--config: is empty")
+			return config.Source{}, failure.Misused("", "--config: is empty")
 		}
 	}
 	return src, nil

@@ -8,40 +8,9 @@ import (
 	"os"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"golang.org/x/term"
 )
-
-// Exit codes. They are documented in the help of the root command.
-const (
-	exitDone    = 0 // done
-	exitFailed  = 1 // could not do it
-	exitUsage   = 2 // the command line or the configuration is wrong; nothing was done
-	exitRefused = 3 // no such user, session or key; a token that is not valid; a folder of someone else
-)
-
-// failure is an error with what the person may do about it.
-type failure struct {
-	code int
-	text string
-	hint string // "" when there is none
-	err  error  // that it wraps; may be nil
-}
-
-func (f *failure) Error() string { return f.text }
-func (f *failure) Unwrap() error { return f.err }
-
-func refused(hint, format string, args ...any) error {
-	return &failure{code: exitRefused, text: fmt.Sprintf(format, args...), hint: hint}
-}
-
-func misused(hint, format string, args ...any) error {
-	return &failure{code: exitUsage, text: fmt.Sprintf(format, args...), hint: hint}
-}
-
-// failed wraps an error that the person at the keyboard has not caused.
-func failed(err error, hint, format string, args ...any) error {
-	return &failure{code: exitFailed, text: fmt.Sprintf(format, args...), hint: hint, err: err}
-}
 
 // app is one run of the command: its arguments and streams.
 type app struct {
@@ -66,20 +35,20 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 // report prints an error and returns the exit code.
 func (a *app) report(err error) int {
 	if err == nil {
-		return exitDone
+		return failure.ExitDone
 	}
 	if problems := config.AsProblems(err); problems != nil {
 		for _, p := range problems {
 			a.complain(p.Error(), p.Hint)
 		}
-		return exitUsage
+		return failure.ExitUsage
 	}
-	if f, ok := errors.AsType[*failure](err); ok {
-		a.complain(err.Error(), f.hint)
-		return f.code
+	if f, ok := errors.AsType[*failure.Error](err); ok {
+		a.complain(err.Error(), f.Hint)
+		return f.Code
 	}
 	a.complain(err.Error(), "")
-	return exitFailed
+	return failure.ExitFailed
 }
 
 func (a *app) complain(text, hint string) {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -224,7 +225,7 @@ func TestAttack_E10(t *testing.T) {
 	t.Run("another by passwd", func(t *testing.T) {
 		t.Parallel()
 		s, first := serveEmpty(t)
-		out, errs := command(t, exitDone, "", "user", "passwd", "admin", "--data", s.dir)
+		out, errs := command(t, failure.ExitDone, "", "user", "passwd", "admin", "--data", s.dir)
 		if !strings.Contains(errs, "no admin rights until it is changed") {
 			t.Errorf("stderr: %s", errs)
 		}
@@ -361,7 +362,7 @@ func TestHangupAtStart(t *testing.T) {
 		}
 	}
 	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(errs.String(), "doorward: error: ") {
+	if code := cmd.ProcessState.ExitCode(); code != failure.ExitFailed || !strings.Contains(errs.String(), "doorward: error: ") {
 		t.Errorf("%v, and it says %q", cmd.ProcessState, errs.String())
 	}
 }
@@ -457,7 +458,7 @@ func TestKeyRotation(t *testing.T) {
 	s := serve(t, filepath.Join(dir, "data"), "--config", file)
 	login := credentials("admin", readPassword(t, s.dir))
 	// The command is not told of the file: serve left what it has to know.
-	out, _ := command(t, exitDone, "", "key", "rotate", "--data", s.dir)
+	out, _ := command(t, failure.ExitDone, "", "key", "rotate", "--data", s.dir)
 	kid := firstLine(out)
 	if err := eventually(func() bool {
 		got, err := call("GET", s.url+"/.well-known/jwks.json", "", "")
@@ -470,7 +471,7 @@ func TestKeyRotation(t *testing.T) {
 		if err != nil || got.status != 200 {
 			return false
 		}
-		out, _ := command(t, exitDone, got.member("access_token"), "token", "inspect")
+		out, _ := command(t, failure.ExitDone, got.member("access_token"), "token", "inspect")
 		return strings.Contains(out, kid) && strings.Contains(out, `"alg": "ES256"`)
 	}); err != nil {
 		t.Errorf("the key does not sign after its lead: %v", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/cert"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 )
 
 // listenerTLS returns what the listener needs, nil for plain HTTP.
@@ -17,11 +18,11 @@ func listenerTLS(cfg *config.Config, log *slog.Logger) (*tls.Config, error) {
 	}
 	files, err := cert.Load(cfg.TLSCert, cfg.TLSKey, log)
 	if errors.Is(err, cert.ErrPair) {
-		return nil, failed(err, "tls.cert holds the certificate chain and tls.key its private key, both PEM",
+		return nil, failure.Failed(err, "tls.cert holds the certificate chain and tls.key its private key, both PEM",
 			"tls: %s, %s: %s", cfg.TLSCert, cfg.TLSKey, strings.TrimPrefix(err.Error(), cert.ErrPair.Error()+": tls: "))
 	}
 	if err != nil {
-		return nil, failed(err, "", "tls: %v", err)
+		return nil, failure.Failed(err, "", "tls: %v", err)
 	}
 	return files.Config(), nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/inspect"
 	"github.com/doorward/doorward/issuer"
@@ -45,7 +46,7 @@ revoke" ends. There is no refresh token.`,
 		if cmd.Flags().Changed("scope") {
 			words, err := doorward.ParseScope(*scope)
 			if err != nil {
-				return misused("separate words by one space", "--scope: %v", err)
+				return failure.Misused("separate words by one space", "--scope: %v", err)
 			}
 			req.Scope = append(doorward.Scope{}, words...) // An empty one asks for nothing, and nil for everything.
 		}
@@ -77,11 +78,11 @@ func (b *backend) issueToken(ctx context.Context, iss *issuer.Issuer, name strin
 	tokens, err := iss.Login(ctx, attempt, req)
 	switch {
 	case errors.Is(err, issuer.ErrInactive):
-		return tokens, refused("doorward user show "+u.Name, "user %s is disabled, or their first password was not changed in time", u.Name)
+		return tokens, failure.Refused("doorward user show "+u.Name, "user %s is disabled, or their first password was not changed in time", u.Name)
 	case errors.Is(err, issuer.ErrAudience):
-		return tokens, refused("name it under audiences in the configuration, or in DOORWARD_AUDIENCES", "no token is made for the audience %q", req.Audience)
+		return tokens, failure.Refused("name it under audiences in the configuration, or in DOORWARD_AUDIENCES", "no token is made for the audience %q", req.Audience)
 	case errors.Is(err, issuer.ErrScope):
-		return tokens, refused("doorward user show "+u.Name+" has their scope; doorward role set changes what their roles grant", "user %s may not have the scope %q", u.Name, req.Scope.String())
+		return tokens, failure.Refused("doorward user show "+u.Name+" has their scope; doorward role set changes what their roles grant", "user %s may not have the scope %q", u.Name, req.Scope.String())
 	}
 	return tokens, err
 }
@@ -159,7 +160,7 @@ func (b *backend) explainToken(err error, audience string) error {
 	case errors.Is(err, jwt.ErrKey):
 		hint = "another server made it, or its key is retired or revoked: doorward key list"
 	}
-	return refused(hint, "the token is refused: %s", inspect.Reason(err))
+	return failure.Refused(hint, "the token is refused: %s", inspect.Reason(err))
 }
 
 // fromStdin admits no argument but "-": what is in the arguments of a process
@@ -168,7 +169,7 @@ func fromStdin(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 || len(args) == 1 && args[0] == "-" {
 		return nil
 	}
-	return misused(strings.TrimSpace(cmd.Example), "a secret is read from standard input, since everybody on this machine can read arguments")
+	return failure.Misused(strings.TrimSpace(cmd.Example), "a secret is read from standard input, since everybody on this machine can read arguments")
 }
 
 func (a *app) readToken(cmd *cobra.Command) (string, error) {
@@ -182,7 +183,7 @@ func (a *app) readToken(cmd *cobra.Command) (string, error) {
 	token = strings.TrimSpace(token)
 	token = strings.TrimPrefix(token, "Bearer ")
 	if token == "" {
-		return "", misused(strings.TrimSpace(cmd.Example), "nothing on standard input")
+		return "", failure.Misused(strings.TrimSpace(cmd.Example), "nothing on standard input")
 	}
 	return token, nil
 }
@@ -191,9 +192,9 @@ func (a *app) readToken(cmd *cobra.Command) (string, error) {
 func otherThanToken(text string) error {
 	switch inspect.KindOf(text) {
 	case inspect.RefreshToken:
-		return refused("", "this is a refresh token: only the server that made it can read it")
+		return failure.Refused("", "this is a refresh token: only the server that made it can read it")
 	case inspect.APIKey:
-		return refused("doorward apikey inspect", "this looks like an API key")
+		return failure.Refused("doorward apikey inspect", "this looks like an API key")
 	}
 	return nil
 }
@@ -205,7 +206,7 @@ func decode(token string) (header, claims json.RawMessage, err error) {
 	}
 	h, c, err := inspect.Decode(token)
 	if err != nil {
-		return nil, nil, refused("", "%v", err)
+		return nil, nil, failure.Refused("", "%v", err)
 	}
 	return json.RawMessage(h), json.RawMessage(c), nil
 }

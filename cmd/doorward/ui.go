@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/progress"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 )
@@ -15,7 +16,7 @@ import (
 // shell gives commands in packages of their own what they need of this program.
 func (a *app) shell() shell.Shell {
 	return shell.Shell{
-		Want: want, Event: event, Confirm: a.confirm, Misused: misused, Refused: refused, Failed: failed,
+		Want: want, Event: event, Confirm: a.confirm,
 		Note: a.note, Out: a.out, JSON: a.printJSON, Table: a.printTable, Fields: a.printFields,
 	}
 }
@@ -52,12 +53,12 @@ func (a *app) confirm(yes bool, what string) error {
 		return nil
 	}
 	if !isTerminal(a.in) {
-		return misused("add --yes", "%s wants a confirmation, and there is no terminal to ask on", what)
+		return failure.Misused("add --yes", "%s wants a confirmation, and there is no terminal to ask on", what)
 	}
 	fmt.Fprintf(a.errs, "%s? Type yes: ", what)
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil && answer == "" || strings.TrimSpace(answer) != "yes" {
-		return refused("", "not confirmed, nothing was done")
+		return failure.Refused("", "not confirmed, nothing was done")
 	}
 	return nil
 }
@@ -72,9 +73,9 @@ func (a *app) readLine(limit int) (string, error) {
 	line = strings.TrimSuffix(line, "\r")
 	switch {
 	case len(line) > limit:
-		return "", misused("", "standard input has more than %d bytes", limit)
+		return "", failure.Misused("", "standard input has more than %d bytes", limit)
 	case strings.Trim(rest, "\r\n") != "":
-		return "", misused("", "standard input has more than one line")
+		return "", failure.Misused("", "standard input has more than one line")
 	}
 	return line, nil
 }

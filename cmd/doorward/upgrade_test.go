@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/postgrestest"
 )
 
@@ -30,7 +31,7 @@ func folderPlace(t *testing.T) place {
 func databasePlace(t *testing.T) place {
 	t.Helper()
 	ns := &nodes{database: postgrestest.URL(t), key: filepath.Join(t.TempDir(), "master.key")}
-	command(t, exitDone, "", "key", "new-master", ns.key)
+	command(t, failure.ExitDone, "", "key", "new-master", ns.key)
 	return place{
 		dir: filepath.Join(t.TempDir(), "node"), env: ns.environment(),
 		driver: "pgx", source: ns.database + "&search_path=doorward",

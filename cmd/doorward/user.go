@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/rosters"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
@@ -223,7 +224,7 @@ func (a *app) newPassword(b *backend, stdin bool) (string, error) {
 		return "", err
 	}
 	if secret == "" {
-		return "", misused("", "no password on standard input")
+		return "", failure.Misused("", "no password on standard input")
 	}
 	return secret, nil
 }
@@ -258,18 +259,18 @@ func explain(err error) error {
 	case err == nil:
 		return nil
 	case isRule:
-		return refused(rule.Advice, "the password is not accepted: %s", rule.Reason)
+		return failure.Refused(rule.Advice, "the password is not accepted: %s", rule.Reason)
 	case errors.Is(err, account.ErrNameTaken):
-		return refused("doorward user list", "there is a user of this name already")
+		return failure.Refused("doorward user list", "there is a user of this name already")
 	case errors.Is(err, account.ErrNotFound):
-		return refused("doorward user list", "there is no such user")
+		return failure.Refused("doorward user list", "there is no such user")
 	case errors.Is(err, account.ErrLastAdmin):
-		return refused("doorward user set NAME --add-role admin", "this is the last admin who can log in: make another one first")
+		return failure.Refused("doorward user set NAME --add-role admin", "this is the last admin who can log in: make another one first")
 	case errors.Is(err, account.ErrRoleBounds):
-		return refused("doorward role list", "too much: there may be %d roles, a user may have %d and a role %d scopes; the scopes of a role or a user may have %d bytes together",
+		return failure.Refused("doorward role list", "too much: there may be %d roles, a user may have %d and a role %d scopes; the scopes of a role or a user may have %d bytes together",
 			account.MaxDefined, account.MaxRoles, account.MaxRoleScopes, account.MaxScope)
 	case errors.Is(err, account.ErrName), errors.Is(err, account.ErrEmail), errors.Is(err, account.ErrRole):
-		return refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
+		return failure.Refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
 	}
 	return err
 }

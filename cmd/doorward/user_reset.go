@@ -7,6 +7,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
@@ -36,10 +37,10 @@ stands behind the #, which browsers send to nobody.`,
 	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
 		lasts, err := config.ParseDuration(*lifetime)
 		if err != nil || lasts < time.Minute || lasts > account.MaxResetLifetime {
-			return misused("", "--expires: want a duration from 1m to 7d, such as 24h")
+			return failure.Misused("", "--expires: want a duration from 1m to 7d, such as 24h")
 		}
 		if to, err := url.Parse(*page); *page != "" && (err != nil || to.Host == "" || to.Fragment != "" || to.Scheme != "https" && to.Scheme != "http") {
-			return misused("", "--url: want the address of a page, such as https://app.example.com/new-password")
+			return failure.Misused("", "--url: want the address of a page, such as https://app.example.com/new-password")
 		}
 		token, expires, err := b.people.StartReset(ctx, u.ID, lasts, event())
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/issuer"
@@ -70,14 +71,14 @@ It ends after 90 days, or when --expires says.`,
 		n.Scope = doorward.Scope(*scope)
 		switch changed := cmd.Flags().Changed; {
 		case n.Name == "":
-			return s.Misused(cmd.CommandPath()+" --help", "--name is missing")
+			return failure.Misused(cmd.CommandPath()+" --help", "--name is missing")
 		case n.Everything && changed("scope"):
-			return s.Misused(cmd.CommandPath()+" --help", "--everything and --scope exclude each other")
+			return failure.Misused(cmd.CommandPath()+" --help", "--everything and --scope exclude each other")
 		}
 		var err error
 		if n.NeverExpires = *expires == "never"; !n.NeverExpires {
 			if n.Lifetime, err = config.ParseDuration(*expires); err != nil {
-				return s.Misused("", "--expires: want a duration such as 90d, or never")
+				return failure.Misused("", "--expires: want a duration such as 90d, or never")
 			}
 		}
 		return s.Beside(cmd, func(ctx context.Context, store Store) error {
@@ -139,7 +140,7 @@ argument is a user or a client, all of whose keys end.`,
 			}
 			id := args[0]
 			if !account.IsAPIKeyID(id) {
-				return s.Refused("doorward apikey list has the IDs; --all ends all keys of a user or client", "this is not the ID of an API key: want %s and 16 characters", account.APIKeyPrefix)
+				return failure.Refused("doorward apikey list has the IDs; --all ends all keys of a user or client", "this is not the ID of an API key: want %s and 16 characters", account.APIKeyPrefix)
 			}
 			cut, err := store.Keys.Revoke(ctx, id, "", s.Event())
 			switch {
@@ -189,9 +190,9 @@ works, nobody is asked.`,
 			id, err := account.ParseAPIKey(text)
 			switch {
 			case errors.Is(err, account.ErrAPIKeySum):
-				return s.Refused("it was mistyped, cut, or made up", "this looks like an API key, and its checksum is wrong")
+				return failure.Refused("it was mistyped, cut, or made up", "this looks like an API key, and its checksum is wrong")
 			case err != nil:
-				return s.Refused("a key matches "+account.APIKeyPattern, "this is no API key")
+				return failure.Refused("a key matches "+account.APIKeyPattern, "this is no API key")
 			}
 			_, err = io.WriteString(s.Out, id+"\n")
 			return err
@@ -214,9 +215,9 @@ func (s Shell) owner(ctx context.Context, store Store, name string) (string, err
 	case like && (id == user.ID || id == client.ID): // whoever else has it for their name
 		return id, nil
 	case user.ID != "" && client.ID != "":
-		return "", s.Refused("name one by its ID: "+user.ID+" or "+client.ID, "there are a user and a client %q", name)
+		return "", failure.Refused("name one by its ID: "+user.ID+" or "+client.ID, "there are a user and a client %q", name)
 	case user.ID == "" && client.ID == "":
-		return "", s.Refused("doorward user list, doorward client list", "there is no user or client %q", name)
+		return "", failure.Refused("doorward user list, doorward client list", "there is no user or client %q", name)
 	}
 	return user.ID + client.ID, nil
 }
@@ -238,7 +239,7 @@ func (s Shell) explain(err error) error {
 		if errors.Is(err, known.err) {
 			prefix, _, _ := strings.Cut(known.err.Error(), ": ")
 			_, text, _ := strings.Cut(err.Error(), prefix+": ")
-			return s.Refused(known.hint, "%s", text)
+			return failure.Refused(known.hint, "%s", text)
 		}
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/spf13/cobra"
 )
@@ -42,7 +43,7 @@ notices that the end of the record was cut off.`,
 			}
 			err := audit.Export(ctx, store, s.Out)
 			if errors.Is(err, audit.ErrOvertaken) {
-				return s.Failed(nil, "run it again", "the retention has deleted records that were to be exported")
+				return failure.Failed(nil, "run it again", "the retention has deleted records that were to be exported")
 			}
 			return err
 		})

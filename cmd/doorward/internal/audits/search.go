@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ running server seals.`,
 	asJSON := cmd.Flags().Bool("json", false, "print JSON, a line for each record")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *lines < 0 || *lines > audit.MaxLimit {
-			return s.Misused("", "--lines: want 0 to %d", audit.MaxLimit)
+			return failure.Misused("", "--lines: want 0 to %d", audit.MaxLimit)
 		}
 		return s.Beside(cmd, func(ctx context.Context, store Store) error {
 			return s.tail(ctx, store, s.printer(store, *asJSON), *lines, *follow)
@@ -151,14 +152,14 @@ func (s Shell) checkFlags(cmd *cobra.Command, f searchFlags) error {
 	for _, name := range []string{"user", "actor", "kind", "address", "session", "request", "since", "until"} {
 		flag := cmd.Flags().Lookup(name)
 		if text := flag.Value.String(); flag.Changed && (text == "" || text == "[]") {
-			return s.Misused(cmd.CommandPath()+" --help", "--%s has no value", name)
+			return failure.Misused(cmd.CommandPath()+" --help", "--%s has no value", name)
 		}
 	}
 	switch {
 	case f.limit < 1 || f.limit > audit.MaxLimit:
-		return s.Misused("", "--limit: want 1 to %d", audit.MaxLimit)
+		return failure.Misused("", "--limit: want 1 to %d", audit.MaxLimit)
 	case f.before < 0 || cmd.Flags().Changed("before") && f.before == 0:
-		return s.Misused("", "--before: want the number of a record, which is above 0")
+		return failure.Misused("", "--before: want the number of a record, which is above 0")
 	}
 	return nil
 }
@@ -201,7 +202,7 @@ func (s Shell) query(ctx context.Context, store Store, f searchFlags) (q audit.Q
 	}
 	q, err = asked.Query()
 	if bad, ok := errors.AsType[*audit.FieldError](err); ok {
-		return q, s.Misused("doorward audit search --help", "--%s %s", cmp.Or(flagOf[bad.Field], bad.Field), bad.Want)
+		return q, failure.Misused("doorward audit search --help", "--%s %s", cmp.Or(flagOf[bad.Field], bad.Field), bad.Want)
 	}
 	q.Before, q.Limit = f.before, f.limit
 	return q, err
@@ -221,7 +222,7 @@ func (s Shell) named(ctx context.Context, store Store, name string) (string, err
 		if audit.IsParty(name) {
 			return name, nil
 		}
-		return "", s.Refused("doorward user list", "there is no user %q; one who was deleted is found by their ID, and so is a client", name)
+		return "", failure.Refused("doorward user list", "there is no user %q; one who was deleted is found by their ID, and so is a client", name)
 	}
 	return u.ID, err
 }
@@ -237,7 +238,7 @@ func (s Shell) moment(flag, text string) (time.Time, error) {
 	}
 	d, err := config.ParseDuration(text)
 	if err != nil || d < 0 {
-		return time.Time{}, s.Misused("", "%s: want a time such as 2026-11-22T10:00:00Z or 2026-11-22, or how long ago, such as 90m or 7d", flag)
+		return time.Time{}, failure.Misused("", "%s: want a time such as 2026-11-22T10:00:00Z or 2026-11-22, or how long ago, such as 90m or 7d", flag)
 	}
 	return time.Now().Add(-d), nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
@@ -61,7 +62,7 @@ func (s Shell) headOf(text string) (audit.Head, error) {
 	}
 	f, openErr := os.Open(text)
 	if openErr != nil {
-		return h, s.Misused("doorward audit export --head writes one", "--head: %q is no head, and no file that can be read", text)
+		return h, failure.Misused("doorward audit export --head writes one", "--head: %q is no head, and no file that can be read", text)
 	}
 	const most = 1 << 10
 	data, readErr := io.ReadAll(io.LimitReader(f, most))
@@ -69,7 +70,7 @@ func (s Shell) headOf(text string) (audit.Head, error) {
 		h, err = audit.ParseHead(string(data))
 	}
 	if err != nil {
-		return h, s.Misused("doorward audit export --head writes one", "--head: %s holds no head", text)
+		return h, failure.Misused("doorward audit export --head writes one", "--head: %s holds no head", text)
 	}
 	return h, nil
 }
@@ -85,12 +86,12 @@ func (s Shell) verifyStore(ctx context.Context, store Store, expect *audit.Head,
 func (s Shell) verifyFile(ctx context.Context, store Store, path string, expect *audit.Head, asJSON bool) (err error) {
 	opened, err := os.Open(path)
 	if err != nil {
-		return s.Failed(err, "", "cannot read the export: %v", err)
+		return failure.Failed(err, "", "cannot read the export: %v", err)
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	f, err := audit.ReadExport(opened)
 	if err != nil {
-		return s.Failed(err, "", "%s is no whole export: %v", path, err)
+		return failure.Failed(err, "", "%s is no whole export: %v", path, err)
 	}
 	return s.verify(ctx, store, f, expect, func(*audit.Verdict) {}, asJSON)
 }
@@ -104,11 +105,11 @@ func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect
 	report, err := audit.Verify(ctx, src, master, expect, func(done, all int64) { bar.Show(int(done), done, all) })
 	bar.Clear()
 	if errors.Is(err, issuer.ErrMasterKey) {
-		return s.Refused("use the master key that the store has, or had when it was exported; if it is that, somebody has changed a key", "a key of the audit record does not open: %v", err)
+		return failure.Refused("use the master key that the store has, or had when it was exported; if it is that, somebody has changed a key", "a key of the audit record does not open: %v", err)
 	}
 	out, other := report.Verdict(err)
 	if other != nil {
-		return s.Failed(err, "", "the record cannot be read to its end: %v", err)
+		return failure.Failed(err, "", "the record cannot be read to its end: %v", err)
 	}
 	wait(&out)
 	if asJSON {
@@ -145,9 +146,9 @@ func (s Shell) verdict(err error, expect *audit.Head) error {
 	broken, ok := errors.AsType[*audit.BrokenError](err)
 	switch {
 	case ok:
-		return s.Refused(look, "the audit record is broken at block %d: %s", broken.Block, why(broken.Err))
+		return failure.Refused(look, "the audit record is broken at block %d: %s", broken.Block, why(broken.Err))
 	case errors.Is(err, audit.ErrHeadOld):
-		return s.Failed(err, "write a head more often than audit.retention is long",
+		return failure.Failed(err, "write a head more often than audit.retention is long",
 			"the record verifies, but the head is of block %d, which was deleted after the retention: there is nothing to compare it with", expect.Number)
 	case err == nil && expect != nil:
 		s.Note("the head of block %d is in it", expect.Number)

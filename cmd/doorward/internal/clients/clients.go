@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/spelling"
@@ -229,7 +230,7 @@ func (s Shell) forClient(do func(context.Context, *account.Clients, account.Clie
 		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
 			c, err := clients.Find(ctx, args[0])
 			if errors.Is(err, account.ErrNoClient) {
-				return s.Refused("doorward client list", "there is no client %q", args[0])
+				return failure.Refused("doorward client list", "there is no client %q", args[0])
 			}
 			if err != nil {
 				return err
@@ -255,11 +256,11 @@ func all(ctx context.Context, clients *account.Clients) ([]account.Client, error
 func (s Shell) explain(err error) error {
 	switch {
 	case errors.Is(err, account.ErrNameTaken):
-		return s.Refused("doorward client list", "there is a client of this name already")
+		return failure.Refused("doorward client list", "there is a client of this name already")
 	case errors.Is(err, account.ErrNoClient):
-		return s.Refused("doorward client list", "there is no such client")
+		return failure.Refused("doorward client list", "there is no such client")
 	case errors.Is(err, account.ErrClientName), errors.Is(err, account.ErrClientGrant):
-		return s.Refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
+		return failure.Refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
 	}
 	return err
 }

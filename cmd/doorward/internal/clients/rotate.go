@@ -6,6 +6,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
@@ -32,10 +33,10 @@ with "doorward client revoke".`,
 		changed := cmd.Flags().Changed
 		lasts, err := config.ParseDuration(*expire)
 		if err != nil {
-			return s.Misused("", "--expire-old: want a duration such as 24h or 7d")
+			return failure.Misused("", "--expire-old: want a duration such as 24h or 7d")
 		}
 		if changed("drop") && changed("expire-old") || lasts < 0 {
-			return s.Misused(cmd.CommandPath()+" --help", "--expire-old is a time to come, for a new secret; --drop makes none")
+			return failure.Misused(cmd.CommandPath()+" --help", "--expire-old is a time to come, for a new secret; --drop makes none")
 		}
 		return s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
 			if changed("drop") {
@@ -43,7 +44,7 @@ with "doorward client revoke".`,
 			}
 			c, secret, err := clients.Rotate(ctx, c.ID, lasts, s.Event())
 			if errors.Is(err, account.ErrClientSecrets) {
-				return s.Refused("doorward client rotate "+args[0]+" --drop old", "the client has two secrets already")
+				return failure.Refused("doorward client rotate "+args[0]+" --drop old", "the client has two secrets already")
 			}
 			if err != nil {
 				return s.explain(err)
@@ -58,9 +59,9 @@ func (s Shell) drop(ctx context.Context, clients *account.Clients, c account.Cli
 	left, err := clients.DropSecret(ctx, c.ID, secret, s.Event())
 	switch {
 	case errors.Is(err, account.ErrNoSecret):
-		return s.Refused("doorward client show "+c.Name, "the client has no secret %q", secret)
+		return failure.Refused("doorward client show "+c.Name, "the client has no secret %q", secret)
 	case errors.Is(err, account.ErrLastSecret):
-		return s.Refused("doorward client disable "+c.Name+" keeps it out", "it is the only secret of the client")
+		return failure.Refused("doorward client disable "+c.Name+" keeps it out", "it is the only secret of the client")
 	case err != nil:
 		return s.explain(err)
 	case asJSON:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ for its next token; those that it has stay as they are until they expire, unless
 			e.Audiences = &list
 		}
 		if e.Scope == nil && e.Audiences == nil {
-			return s.Misused(cmd.CommandPath()+" --help", "nothing to do: want --scope or --audience")
+			return failure.Misused(cmd.CommandPath()+" --help", "nothing to do: want --scope or --audience")
 		}
 		return s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
 			c, _, err := clients.Edit(ctx, c.ID, e, s.Event())

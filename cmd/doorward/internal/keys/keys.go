@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
@@ -177,7 +178,7 @@ func (s Shell) find(ctx context.Context, iss *issuer.Issuer, kid string) (issuer
 			return k, nil
 		}
 	}
-	return issuer.KeyInfo{}, s.Refused("doorward key list", "there is no key %q", kid)
+	return issuer.KeyInfo{}, failure.Refused("doorward key list", "there is no key %q", kid)
 }
 
 // all lists the keys of the issuer and then those of the audit record, the newest first.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
@@ -22,10 +23,10 @@ gets this one with "doorward key replace-master".`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			err := durable.Create(args[0], issuer.GenerateMasterKey().Text()+"\n")
 			if errors.Is(err, fs.ErrExist) {
-				return s.Refused("choose another name", "%s is there already", args[0])
+				return failure.Refused("choose another name", "%s is there already", args[0])
 			}
 			if err != nil {
-				return s.Failed(err, "", "cannot write the master key: %v", err)
+				return failure.Failed(err, "", "cannot write the master key: %v", err)
 			}
 			s.Note("%s holds a new master key", args[0])
 			return nil
@@ -63,7 +64,7 @@ func (s Shell) replaceMaster(ctx context.Context, store Store, path string) erro
 		return err
 	}
 	if to == store.Master {
-		return s.Refused("doorward key new-master FILE makes another", "%s is the master key of this store already", path)
+		return failure.Refused("doorward key new-master FILE makes another", "%s is the master key of this store already", path)
 	}
 	if err := store.ReplaceMaster(ctx, to, s.Event()); err != nil {
 		return err

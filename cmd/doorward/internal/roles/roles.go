@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
@@ -123,7 +124,7 @@ everybody who has the role end at once, and they log in again.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := change()
 		if err != nil {
-			return s.Misused(cmd.CommandPath()+" --help", "%v", err)
+			return failure.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}
 		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
 			r, ended, err := people.SetRole(ctx, args[0], nil, c, *now, s.Event())
@@ -189,11 +190,11 @@ func (s Shell) explain(err error) error {
 	const list = "doorward role list"
 	switch {
 	case errors.Is(err, account.ErrNoRole):
-		return s.Refused(list, "there is no such role")
+		return failure.Refused(list, "there is no such role")
 	case errors.Is(err, account.ErrRoleThere):
-		return s.Refused(list, "there is a role of this name already; doorward role set changes it")
+		return failure.Refused(list, "there is a role of this name already; doorward role set changes it")
 	case errors.Is(err, account.ErrScopeWord), errors.Is(err, account.ErrRoleAdmin):
-		return s.Refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
+		return failure.Refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
 	}
 	return s.Explain(err)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/spelling"
@@ -43,7 +44,7 @@ admin rights until then.`,
 			err = fmt.Errorf("%w, or --email", err)
 		}
 		if err != nil && !onlyEmail {
-			return s.Misused(cmd.CommandPath()+" --help", "%v", err)
+			return failure.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}
 		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
 			u, err := s.find(ctx, people, args[0])
@@ -62,7 +63,7 @@ admin rights until then.`,
 func (s Shell) find(ctx context.Context, people *account.People, name string) (account.User, error) {
 	u, err := people.Find(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
-		return account.User{}, s.Refused("doorward user list", "there is no user %q", name)
+		return account.User{}, failure.Refused("doorward user list", "there is no user %q", name)
 	}
 	return u, err
 }

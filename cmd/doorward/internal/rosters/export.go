@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/roster"
@@ -48,17 +49,17 @@ func (s Shell) export(ctx context.Context, people *account.People, path, format 
 	}
 	w, err := create(path)
 	if errors.Is(err, fs.ErrExist) {
-		return s.Refused("choose another name, or remove it first", "%s is there already", path)
+		return failure.Refused("choose another name, or remove it first", "%s is there already", path)
 	}
 	if err != nil {
-		return s.Failed(err, "", "cannot write %s: %v", path, shell.WithoutPath(err))
+		return failure.Failed(err, "", "cannot write %s: %v", path, shell.WithoutPath(err))
 	}
 	users, err := roster.Export(ctx, people.Export, w.Put)
 	if err != nil {
-		return errors.Join(s.Failed(err, "", "cannot write %s: %v", path, shell.WithoutPath(err)), w.Abandon())
+		return errors.Join(failure.Failed(err, "", "cannot write %s: %v", path, shell.WithoutPath(err)), w.Abandon())
 	}
 	if err := w.Close(); err != nil {
-		return s.Failed(err, "", "cannot write %s: %v", path, shell.WithoutPath(err))
+		return failure.Failed(err, "", "cannot write %s: %v", path, shell.WithoutPath(err))
 	}
 	s.Note("%s holds %d users with the hashes of their passwords; only you may read it", path, users)
 	return nil

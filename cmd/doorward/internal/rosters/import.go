@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/roster"
@@ -82,14 +83,14 @@ func (s Shell) open(ctx context.Context, f importFlags) (source roster.Reader, p
 	path, isTable := strings.CutPrefix(f.from, "sqlite:")
 	switch {
 	case path == "":
-		return nil, "", s.Misused("doorward user import --help", "--from is missing")
+		return nil, "", failure.Misused("doorward user import --help", "--from is missing")
 	case strings.Contains(path, "://") || isTable && strings.HasPrefix(path, "//"):
-		return nil, "", s.Misused("write the table to a .csv or .jsonl file with the database's own program; for SQLite it is --from sqlite:app.db",
+		return nil, "", failure.Misused("write the table to a .csv or .jsonl file with the database's own program; for SQLite it is --from sqlite:app.db",
 			"--from is the URL of a database, and should be a file")
 	case isTable && f.table == "":
-		return nil, "", s.Misused("sqlite3 "+path+" .tables", "--table is missing")
+		return nil, "", failure.Misused("sqlite3 "+path+" .tables", "--table is missing")
 	case !isTable && f.table != "":
-		return nil, "", s.Misused("--from sqlite:"+path, "--table is for an SQLite database")
+		return nil, "", failure.Misused("--from sqlite:"+path, "--table is for an SQLite database")
 	case isTable:
 		source, err = roster.OpenTable(ctx, path, f.table, f.columns)
 		return source, "row", err
@@ -114,7 +115,7 @@ func (s Shell) fileFormat(path, flag string) (string, error) {
 	case "ndjson":
 		return "jsonl", nil
 	}
-	return "", s.Misused("--format csv or --format jsonl", "the name %s does not say what the file holds", path)
+	return "", failure.Misused("--format csv or --format jsonl", "the name %s does not say what the file holds", path)
 }
 
 // unopened says why nothing can be read and what to do.
@@ -122,13 +123,13 @@ func (s Shell) unopened(f importFlags, err error) error {
 	text := strings.TrimPrefix(err.Error(), "roster: ")
 	switch {
 	case errors.Is(err, roster.ErrSeparator):
-		return s.Misused("export it again with commas", "%s: %s", f.from, text)
+		return failure.Misused("export it again with commas", "%s: %s", f.from, text)
 	case errors.Is(err, roster.ErrColumn):
-		return s.Misused("--username-col, --hash-col and the like name columns of the source", "%s: %s", f.from, text)
+		return failure.Misused("--username-col, --hash-col and the like name columns of the source", "%s: %s", f.from, text)
 	case errors.Is(err, roster.ErrStatus):
-		return s.Misused("--active-col or --disabled-col names it; --all-enabled lets everybody log in", "%s: %s", f.from, text)
+		return failure.Misused("--active-col or --disabled-col names it; --all-enabled lets everybody log in", "%s: %s", f.from, text)
 	case errors.Is(err, roster.ErrTable), errors.Is(err, roster.ErrSyntax), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return s.Failed(err, "", "cannot read %s: %s", f.from, strings.TrimPrefix(shell.WithoutPath(err).Error(), "roster: "))
+		return failure.Failed(err, "", "cannot read %s: %s", f.from, strings.TrimPrefix(shell.WithoutPath(err).Error(), "roster: "))
 	}
 	return err
 }
@@ -187,7 +188,7 @@ func (s Shell) summarise(sum roster.Sum, asJSON bool) error {
 		s.Note("%d of the hashes are one cheap digest: until their owners have logged in, whoever gets hold of the database guesses them fast", weak)
 	}
 	if sum.Conflict+sum.Refused > 0 {
-		return s.Refused("", "%d of %s not taken", sum.Conflict+sum.Refused, rows(sum.Rows))
+		return failure.Refused("", "%d of %s not taken", sum.Conflict+sum.Refused, rows(sum.Rows))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
@@ -119,12 +120,12 @@ func (s Shell) revokeCommand() *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if cmd.Flags().Changed("user") {
 			if len(args) > 0 {
-				return s.Misused(cmd.CommandPath()+" --help", "ID and --user exclude each other")
+				return failure.Misused(cmd.CommandPath()+" --help", "ID and --user exclude each other")
 			}
 			return nil
 		}
 		if len(args) == 0 {
-			return s.Misused(cmd.CommandPath()+" --help", "ID or --user NAME is missing")
+			return failure.Misused(cmd.CommandPath()+" --help", "ID or --user NAME is missing")
 		}
 		return s.Want("ID")(cmd, args)
 	}
@@ -177,7 +178,7 @@ func (s Shell) session(ctx context.Context, b Store, id string) (one sessionJSON
 		return one, err
 	}
 	if len(list) == 0 {
-		return one, s.Refused("doorward session list --all", "there is no session %s", strconv.Quote(id))
+		return one, failure.Refused("doorward session list --all", "there is no session %s", strconv.Quote(id))
 	}
 	return list[0], nil
 }
@@ -267,7 +268,7 @@ func (s sessionJSON) status() string {
 func (s Shell) byName(ctx context.Context, b Store, name string) (account.User, error) {
 	u, err := b.People.Find(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
-		return u, s.Refused("doorward user list", "there is no user %q", name)
+		return u, failure.Refused("doorward user list", "there is no user %q", name)
 	}
 	return u, err
 }

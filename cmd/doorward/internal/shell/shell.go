@@ -20,9 +20,6 @@ type Shell struct {
 	Event func() issuer.Event
 	// Confirm asks what cannot be undone, unless yes is set.
 	Confirm func(yes bool, what string) error
-	// Misused and Refused make the errors with the exit codes 2 and 3, Failed that with 1.
-	Misused, Refused func(hint, format string, args ...any) error
-	Failed           func(err error, hint, format string, args ...any) error
 	// Note writes a line for people, the others what was asked for.
 	Note   func(format string, args ...any)
 	Out    io.Writer
