@@ -2,14 +2,12 @@ package gate
 
 import (
 	"net"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// tcpUserTimeout is TCP_USER_TIMEOUT of tcp(7), which package syscall lacks.
-const tcpUserTimeout = 0x12
-
-// giveUpAfter makes a connection fail when the other end acknowledges nothing for so long.
+// giveUpAfter makes a connection fail when the other end acknowledges nothing for so long (TCP_USER_TIMEOUT of tcp(7)).
 func giveUpAfter(conn net.Conn, lost time.Duration) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -20,6 +18,6 @@ func giveUpAfter(conn net.Conn, lost time.Duration) {
 		return // It is closed already.
 	}
 	_ = raw.Control(func(fd uintptr) { // A kernel that does not know it goes by its own time.
-		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(lost.Milliseconds()))
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(lost.Milliseconds()))
 	})
 }

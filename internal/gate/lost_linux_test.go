@@ -6,11 +6,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/doorward/doorward/internal/gate"
+	"golang.org/x/sys/unix"
 )
 
 // listened keeps the connections that it accepts.
@@ -40,7 +40,8 @@ func (l *listened) lose(t *testing.T) int {
 		raw, err := conn.SyscallConn()
 		must(t, err)
 		must(t, raw.Control(func(fd uintptr) {
-			must(t, syscall.AttachLsf(int(fd), []syscall.SockFilter{*syscall.LsfStmt(syscall.BPF_RET|syscall.BPF_K, 0)}))
+			none := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}} // takes no byte of any packet
+			must(t, unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &none))
 		}))
 	}
 	return len(l.conns)

@@ -35,7 +35,8 @@ const (
 	// close on its way is lost, and one with a body is not sent again.
 	keepIdle = 1500 * time.Millisecond
 	// lostTimeout is how long nothing may be acknowledged on a connection of HTTP/2. TCP by itself would try for a quarter of
-	// an hour, and all requests would wait on that one connection, although the upstream accepts others.
+	// an hour, and all requests would wait on that one connection, although the upstream accepts others. Pings of HTTP/2 would
+	// find out as well, but servers of gRPC close connections on which they come more often than every five minutes.
 	lostTimeout = 30 * time.Second
 )
 
