@@ -86,7 +86,7 @@ type NewClient struct {
 // Add adds a client and returns it with its secret: 256 random bits that exist
 // nowhere else. It returns ErrClientName, ErrClientGrant or ErrNameTaken.
 func (c *Clients) Add(ctx context.Context, n NewClient, ev issuer.Event) (Client, string, error) {
-	if _, like := ParseID(n.Name); like || !isRole(n.Name) || strings.HasPrefix(n.Name, ClientIDPrefix) {
+	if _, like := ParseID(n.Name); like || !IsRole(n.Name) || strings.HasPrefix(n.Name, ClientIDPrefix) {
 		return Client{}, "", fmt.Errorf("%w: %.80q", ErrClientName, n.Name)
 	}
 	if !validScope(n.Scope) || !validAudiences(n.Audiences) {

@@ -286,14 +286,15 @@ func parseRoles(roles []string) ([]string, error) {
 		return nil, fmt.Errorf("%w: %d roles, at most %d", ErrRoleBounds, len(roles), MaxRoles)
 	}
 	for _, r := range roles {
-		if !isRole(r) {
+		if !IsRole(r) {
 			return nil, fmt.Errorf("%w: %.80q", ErrRole, r)
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(roles))), nil
 }
 
-func isRole(s string) bool {
+// IsRole reports whether s can be the name of a role: 1 to 64 of a-z 0-9 _ . : -, with a letter or digit at the front.
+func IsRole(s string) bool {
 	if s == "" || len(s) > 64 {
 		return false
 	}

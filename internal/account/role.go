@@ -166,7 +166,7 @@ func (p *People) checkRole(name string, scope []string) error {
 	if p.roles == nil {
 		return errNoRoles
 	}
-	if !isRole(name) {
+	if !IsRole(name) {
 		return fmt.Errorf("%w: %.80q", ErrRole, name)
 	}
 	if len(scope) > 2*MaxRoleScopes {

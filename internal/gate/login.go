@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/internal/origin"
 	"github.com/doorward/doorward/internal/strict"
 )
 
@@ -22,18 +23,42 @@ func newLoginPage(page string, hosts []string) (*loginPage, error) {
 	if page == "" {
 		return nil, nil
 	}
-	u, err := url.Parse(page)
-	isPath := err == nil && u.Host == "" && u.Scheme == "" && strings.HasPrefix(page, "/") && !strings.HasPrefix(page, "//")
-	isURL := err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil
-	if !isPath && !isURL || u.Fragment != "" || strings.ContainsAny(page, "\\\r\n\t ") {
-		return nil, fmt.Errorf("the login page %q must be a path such as /login.html, or a URL of http or https", page)
+	u, err := parseLoginPage(page)
+	if err != nil {
+		return nil, fmt.Errorf("the login page %q: %w", page, err)
 	}
 	for _, host := range hosts {
-		if !strict.Host(host) {
-			return nil, fmt.Errorf("%q is no host", host)
+		if err := CheckLoginHost(host); err != nil {
+			return nil, fmt.Errorf("%q is no host: %w", host, err)
 		}
 	}
 	return &loginPage{u, hosts}, nil
+}
+
+// CheckLoginPage refuses what no browser can be sent to. Like those of the other checks of settings, its error completes a
+// sentence that begins with the name of the setting.
+func CheckLoginPage(page string) error {
+	_, err := parseLoginPage(page)
+	return err
+}
+
+func parseLoginPage(page string) (*url.URL, error) {
+	u, err := url.Parse(page)
+	isPath := err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(page, "/") && !strings.HasPrefix(page, "//")
+	isURL := err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http")
+	if !isPath && !isURL || u.Fragment != "" || strings.ContainsAny(page, "\\ \t\r\n") {
+		return nil, errors.New("want a path such as /login.html, or a URL of https or http")
+	}
+	return u, origin.CheckPort(u)
+}
+
+// CheckLoginHost refuses what is no host, perhaps with a port.
+func CheckLoginHost(host string) error {
+	u, err := url.Parse("https://" + host)
+	if err != nil || u.Host != host || !strict.Host(host) {
+		return errors.New("want names of hosts such as app.example.com, with the port where there is one")
+	}
+	return origin.CheckPort(u)
 }
 
 // SendToLogin turns v's refusal into a redirect to the login page if a browser opens a page without a good token. A program,

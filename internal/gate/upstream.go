@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/doorward/doorward/internal/origin"
 )
 
 // Upstream is the API that is guarded. URL is required.
@@ -51,13 +53,11 @@ type upstream struct {
 }
 
 func newUpstream(cfg Upstream) (*upstream, error) {
-	u, err := url.Parse(cfg.URL)
-	switch {
-	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
-		return nil, errors.New("gate: Upstream.URL must be scheme, host and port alone, such as http://127.0.0.1:5000")
-	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c":
-		return nil, fmt.Errorf("gate: Upstream.URL: scheme %q is none of http, https and h2c", u.Scheme)
-	case cfg.Connections < 0 || cfg.Timeout < 0:
+	u, err := parseUpstream(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("gate: Upstream.URL: %w", err)
+	}
+	if cfg.Connections < 0 || cfg.Timeout < 0 {
 		return nil, errors.New("gate: Upstream.Connections and Timeout must not be negative")
 	}
 	up := &upstream{scheme: u.Scheme, host: u.Host, timeout: cfg.Timeout, places: newPlaces()}
@@ -83,6 +83,21 @@ func newUpstream(cfg Upstream) (*upstream, error) {
 		up.places.most = cfg.Connections
 	}
 	return up, nil
+}
+
+// CheckUpstream refuses what is no [Upstream.URL].
+func CheckUpstream(text string) error {
+	_, err := parseUpstream(text)
+	return err
+}
+
+func parseUpstream(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" {
+		return nil, errors.New("want scheme, host and port alone, such as http://127.0.0.1:5000; schemes are http, https and h2c")
+	}
+	return u, origin.CheckPort(u)
 }
 
 type dial = func(ctx context.Context, network, address string) (net.Conn, error)

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -205,11 +204,32 @@ func (s *Server) Drain() {
 }
 
 var (
-	prefixForm = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
-	fieldForm  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
+	prefixForm = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
+	fieldForm  = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]{0,63})?$`)
 )
 
+// CheckPrefix refuses what cannot be [Config.Prefix]. Like that of [CheckTokenField], its error completes a sentence that
+// begins with the name of the setting.
+func CheckPrefix(prefix string) error {
+	if !prefixForm.MatchString(prefix) {
+		return errors.New("want a path that begins with a slash and does not end with one, such as /auth, of letters, digits and . _ ~ -")
+	}
+	return nil
+}
+
+// CheckTokenField refuses what cannot be [Config.TokenField].
+func CheckTokenField(name string) error {
+	if !fieldForm.MatchString(name) {
+		return errors.New("want a letter or _, then letters, digits, - and _ alone, 64 at most")
+	}
+	if isTokenMember(name) {
+		return fmt.Errorf("%s is a member of the answer already", name)
+	}
+	return nil
+}
+
 func (c Config) withDefaults() (Config, error) {
+	prefix, field := CheckPrefix(c.Prefix), CheckTokenField(c.TokenField)
 	switch {
 	case c.Issuer == nil:
 		return c, errors.New("server: Config.Issuer is required")
@@ -217,12 +237,10 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("server: Config.People is required")
 	case (c.Clients == nil) != (c.Feed == nil):
 		return c, errors.New("server: Config.Clients and Config.Feed go together")
-	case c.Prefix != "" && (!prefixForm.MatchString(c.Prefix) || strings.Contains(c.Prefix, "/.")):
-		return c, errors.New("server: Config.Prefix must look like /auth, without a slash at its end")
-	case c.TokenField != "" && !fieldForm.MatchString(c.TokenField):
-		return c, errors.New("server: Config.TokenField must be a word such as token")
-	case isTokenMember(c.TokenField):
-		return c, fmt.Errorf("server: Config.TokenField %q is a member of the answer already", c.TokenField)
+	case prefix != nil:
+		return c, fmt.Errorf("server: Config.Prefix: %w", prefix)
+	case field != nil:
+		return c, fmt.Errorf("server: Config.TokenField: %w", field)
 	case c.MaxStaleness < 0 || c.RecentLogin < 0 || c.Connections < 0 || c.Grace < 0:
 		return c, errors.New("server: Config.MaxStaleness, RecentLogin, Connections and Grace must not be negative")
 	}

@@ -31,9 +31,6 @@ func (c *Config) check(faults *Problems) {
 	if slices.Contains(c.Audiences, c.Audience) || slices.Contains(c.Audiences, c.Issuer) {
 		c.fault(faults, "audiences", "names the default audience or the issuer; both are there without it")
 	}
-	if slices.Contains([]string{"access_token", "token_type", "expires_in", "refresh_token", "scope", "device"}, c.TokenField) {
-		c.fault(faults, "login.token_field", "%s is a member of the answer already", c.TokenField)
-	}
 	for key, header := range map[string]string{"tokens.header": c.TokensHeader, "api_keys.header": c.APIKeysHeader} {
 		if strings.EqualFold(header, "Authorization") || strings.EqualFold(header, "Cookie") {
 			c.fault(faults, key, "name another header; Authorization: Bearer is read without it")

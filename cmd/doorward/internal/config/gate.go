@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doorward/doorward/internal/origin"
+	"github.com/doorward/doorward/internal/gate"
 	"github.com/goccy/go-yaml/ast"
 )
 
@@ -59,7 +59,7 @@ type Identity struct{ Subject, Username, Roles, Scope, Session, Assertion string
 var gateSettings = []Setting{
 	{
 		Key: "upstream", Flag: "upstream", Live: true, Usage: "guard the API at `URL`: what is not Doorward's goes there, with a good token",
-		bind: func(c *Config) value { return text{&c.Upstream, isUpstream} },
+		bind: func(c *Config) value { return text{&c.Upstream, gate.CheckUpstream} },
 	},
 	{
 		Key: "upstream.audience", Live: true, Usage: "the upstream's name in assertions, and in tokens that are forwarded to it (default its URL)",
@@ -222,33 +222,6 @@ func (c *Config) checkNothing(faults *Problems) {
 
 // ForwardAuth reports whether proxies that ask are given assertions.
 func (c *Config) ForwardAuth() bool { return len(c.TrustedProxies) > 0 && c.UpstreamAudience != "" }
-
-func isPage(s string) error {
-	u, err := url.Parse(s)
-	isPath := err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//")
-	isURL := err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http")
-	if !isPath && !isURL || u.Fragment != "" || strings.ContainsAny(s, "\\ \t") {
-		return errors.New("want a path such as /login.html, or a URL of https or http")
-	}
-	return origin.CheckPort(u)
-}
-
-func isHost(s string) error {
-	u, err := url.Parse("https://" + s)
-	if err != nil || u.Host != s || s == "" {
-		return errors.New("want names of hosts such as app.example.com, with the port where there is one")
-	}
-	return origin.CheckPort(u)
-}
-
-func isUpstream(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c" ||
-		u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" {
-		return errors.New("want scheme, host and port alone, such as http://127.0.0.1:5000; schemes are http, https and h2c")
-	}
-	return origin.CheckPort(u)
-}
 
 func isNetwork(s string) error {
 	_, err := parseNetwork(s)

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/internal/gate"
 	"github.com/doorward/doorward/internal/origin"
+	"github.com/doorward/doorward/internal/server"
 )
 
 // Setting is one thing that can be configured.
@@ -190,7 +192,7 @@ var baseSettings = []Setting{
 
 	{
 		Key: "server.prefix", Shared: true, Live: true, Usage: "path before Doorward's own endpoints, such as /auth",
-		bind: func(c *Config) value { return text{&c.Prefix, isPrefix} },
+		bind: func(c *Config) value { return text{&c.Prefix, server.CheckPrefix} },
 	},
 	{
 		Key: "server.drain", Usage: "how long connections are still accepted after SIGTERM, while /readyz says 503",
@@ -198,15 +200,15 @@ var baseSettings = []Setting{
 	},
 	{
 		Key: "login.token_field", Live: true, Usage: "second name of the access token in the answer of /login",
-		bind: func(c *Config) value { return text{&c.TokenField, isMember} },
+		bind: func(c *Config) value { return text{&c.TokenField, server.CheckTokenField} },
 	},
 	{
 		Key: "login.page", Live: true, Usage: "path or `URL` of a page where the gate sends browsers that have no good token",
-		bind: func(c *Config) value { return text{&c.LoginPage, isPage} },
+		bind: func(c *Config) value { return text{&c.LoginPage, gate.CheckLoginPage} },
 	},
 	{
 		Key: "login.hosts", Live: true, Usage: "hosts, such as app.example.com, whose whole addresses the login page is told to return to",
-		bind: func(c *Config) value { return list{&c.LoginHosts, isHost} },
+		bind: func(c *Config) value { return list{&c.LoginHosts, gate.CheckLoginHost} },
 	},
 	{
 		Key: "cors.origins", Live: true, Usage: "origins whose scripts may call the API with a token",

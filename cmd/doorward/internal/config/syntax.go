@@ -7,12 +7,12 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/origin"
 )
 
@@ -79,26 +79,6 @@ func isIssuer(s string) error {
 	return nil
 }
 
-var (
-	prefixForm = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
-	roleForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9_.:-]{0,63}$`)
-	memberForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
-)
-
-func isPrefix(s string) error {
-	if !prefixForm.MatchString(s) {
-		return errors.New("want a path that begins with a slash and does not end with one, such as /auth, of letters, digits and . _ ~ -")
-	}
-	return nil
-}
-
-func isMember(s string) error {
-	if s != "" && !memberForm.MatchString(s) {
-		return errors.New("want a letter or _, then letters, digits, - and _ alone, 64 at most")
-	}
-	return nil
-}
-
 func isField(s string) error {
 	for _, r := range s {
 		if r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {
@@ -110,7 +90,7 @@ func isField(s string) error {
 
 // isRole refuses what nobody can have as a role.
 func isRole(s string) error {
-	if !roleForm.MatchString(s) {
+	if !account.IsRole(s) {
 		return errors.New("want roles as users have them: a-z 0-9 _ . : - alone, with a letter or digit at the front")
 	}
 	return nil
