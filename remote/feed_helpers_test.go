@@ -227,6 +227,6 @@ func eventStream() (open func(*http.Request) (*http.Response, error), write func
 }
 
 func eventText(lineage, after, next string, entries ...string) string {
-	return fmt.Sprintf("event: revocations\nid: %s\ndata: {\"lineage\":%q,\"after\":%q,\"next\":%q,\"entries\":[%s]}\n\n",
+	return fmt.Sprintf("event: revocations\nid: %s\ndata: {\"lineage\":%q,\"after\":%q,\"next\":%q,\"entries\":[%s],\"later\":{\"x\":null}}\n\n",
 		next, lineage, after, next, strings.Join(entries, ","))
 }

@@ -17,12 +17,12 @@ func TestAttack_F13_StreamEndsAgainAndAgain(t *testing.T) {
 	inFeed(t, func(_ *remote.FeedConfig, i *issuerFeed) {
 		i.streams = slow(2*time.Second, serves(eventText("a", "a.0", "a.0"), "Content-Type", "text/event-stream"))
 	}, func(f *feedFixture) {
-		pass(10 * time.Minute)
+		pass(time.Hour)
 		cut := strings.Count(strings.Join(f.reasons(), " "), "stream")
-		if cut < 15 || cut > 90 { // 30 s is the longest wait, and half of it the usual
-			t.Errorf("%d streams in 10 minutes", cut)
+		if cut < 90 || cut > 540 { // 30 s is the longest wait, and half of it the usual
+			t.Errorf("%d streams in an hour", cut)
 		}
-		if n := f.questions(); n > 10*60*4/15+1+cut {
+		if n := f.questions(); n > 60*60*4/15+1+cut {
 			t.Errorf("%d questions, %d streams", n, cut)
 		}
 		f.with(func() { f.streams = open })
