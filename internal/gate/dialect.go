@@ -75,9 +75,10 @@ func newDialect(d *Dialect, names Names) (*dialect, error) {
 
 func (d *Dialect) checkClaims() error {
 	for _, name := range slices.Sorted(maps.Keys(d.Claims)) {
-		text, ok := d.Claims[name].(string)
-		if ok && strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") && !slices.Contains(placeholders, text) {
-			return fmt.Errorf("%q: %s is none of %s", name, text, strings.Join(placeholders, ", "))
+		text, _ := d.Claims[name].(string)
+		// Inside a text a placeholder would stand for nothing, and every caller would be the same one to the upstream.
+		if _, rest, _ := strings.Cut(text, "{"); strings.Contains(rest, "}") && !slices.Contains(placeholders, text) {
+			return fmt.Errorf("%q: %s is none of %s, which stand alone", name, text, strings.Join(placeholders, ", "))
 		}
 		if slices.Contains([]string{"iat", "nbf", "exp", "jti"}, name) {
 			return fmt.Errorf("%q is set by Doorward", name)

@@ -192,6 +192,7 @@ func TestRefusedConfigurations(t *testing.T) {
 		{"short secret", gate.Config{Issuer: w.Issuer, Token: &gate.Dialect{Header: "X-T", Secret: []byte("your-secret-key")}}, "secret"},
 		{"key pair", gate.Config{Issuer: w.Issuer, Token: &gate.Dialect{Header: "X-T", Algorithm: jwt.RS256, Secret: secret}}, "RS256"},
 		{"unknown placeholder", gate.Config{Issuer: w.Issuer, Token: &gate.Dialect{Header: "X-T", Secret: secret, Claims: map[string]any{"u": "{user}"}}}, "{user}"},
+		{"placeholder in a text", gate.Config{Issuer: w.Issuer, Token: &gate.Dialect{Header: "X-T", Secret: secret, Claims: map[string]any{"u": "user:{username}"}}}, "user:{username} is none of"},
 		{"exp", gate.Config{Issuer: w.Issuer, Token: &gate.Dialect{Header: "X-T", Secret: secret, Claims: map[string]any{"exp": 1}}}, "exp"},
 		{"login host that is none", gate.Config{Issuer: w.Issuer, LoginPage: "/l", LoginHosts: []string{"a/b"}}, `"a/b" is no host`},
 		{"header of no use", gate.Config{Issuer: w.Issuer, Token: &gate.Dialect{Header: "Cookie", Secret: secret}}, "Cookie"},
