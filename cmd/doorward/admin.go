@@ -13,6 +13,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/issuer"
 )
@@ -28,8 +29,8 @@ func (n *node) firstAdmin(ctx context.Context) error {
 		return n.tidyAdmin(ctx)
 	}
 	setting := "DW_PASSWORD='" + secret + "'"
-	if isTerminal(n.app.out) {
-		fmt.Fprintf(n.app.out, "The user admin was made. Until this password is changed it gives no admin rights, and it works for 24 hours:\n\n    %s\n\n"+
+	if shell.IsTerminal(n.shell.Out) {
+		fmt.Fprintf(n.shell.Out, "The user admin was made. Until this password is changed it gives no admin rights, and it works for 24 hours:\n\n    %s\n\n"+
 			"doorward user passwd admin --password-stdin sets one of your own.\n\n", secret)
 	} else {
 		path, err := filepath.Abs(n.cfg.AdminPasswordPath())
@@ -45,7 +46,7 @@ func (n *node) firstAdmin(ctx context.Context) error {
 		n.log.Warn("the user admin was made; change the password within 24 hours", "password_file", path)
 		setting = "DW_PASSWORD=$(cat '" + strings.ReplaceAll(path, "'", `'\''`) + "')"
 	}
-	fmt.Fprintf(n.app.out, "# Try it:\n%s\n%s", setting, tryIt(n.cfg))
+	fmt.Fprintf(n.shell.Out, "# Try it:\n%s\n%s", setting, tryIt(n.cfg))
 	return nil
 }
 

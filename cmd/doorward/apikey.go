@@ -5,21 +5,21 @@ import (
 	"slices"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/apikeys"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) apikeyCommand() *cobra.Command {
+func apikeyCommand(sh shell.Shell) *cobra.Command {
 	commands := apikeys.Shell{
-		Shell: a.shell(),
+		Shell: sh,
 		Beside: func(cmd *cobra.Command, do func(context.Context, apikeys.Store) error) error {
-			return a.beside(cmd, func(ctx context.Context, b *backend) error {
+			return beside(sh, cmd, func(ctx context.Context, b *backend) error {
 				return do(ctx, apikeys.Store{Keys: b.apiKeys(), People: b.people, Clients: b.clients()})
 			})
 		},
-		FromStdin: fromStdin, ReadToken: a.readToken,
 	}
-	return newGroup("apikey", "Add, list and revoke the keys with which programs call without a login", commands.Commands()...)
+	return shell.Group("apikey", "Add, list and revoke the keys with which programs call without a login", commands.Commands()...)
 }
 
 // apiKeys are the keys of the store, with the audiences that the issuer of the configuration makes tokens for.

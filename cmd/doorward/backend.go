@@ -5,16 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
-	"os"
-	"os/user"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/move"
@@ -59,13 +57,13 @@ type store struct {
 
 // beside runs a command on the store beside a server, which may be running: it opens the store,
 // passes it to do, and closes it.
-func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) error) error {
+func beside(sh shell.Shell, cmd *cobra.Command, do func(context.Context, *backend) error) error {
 	cfg, err := loadBeside(cmd, "")
 	if err != nil {
 		return err
 	}
 	if !cfg.OnPostgres() {
-		if err := (folder{a, cfg}).mustExist(); err != nil {
+		if err := (folder{sh, cfg}).mustExist(); err != nil {
 			return err
 		}
 	}
@@ -73,16 +71,18 @@ func (a *app) beside(cmd *cobra.Command, do func(context.Context, *backend) erro
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.besideStore(cmd, cfg, store, do), store.Close())
+	return errors.Join(besideStore(sh, cmd, cfg, store, do), store.Close())
 }
 
 // besidePeople is beside for commands that need no more of the backend than people.
-func (a *app) besidePeople(cmd *cobra.Command, do func(context.Context, *account.People) error) error {
-	return a.beside(cmd, func(ctx context.Context, b *backend) error { return do(ctx, b.people) })
+func besidePeople(sh shell.Shell) func(*cobra.Command, func(context.Context, *account.People) error) error {
+	return func(cmd *cobra.Command, do func(context.Context, *account.People) error) error {
+		return beside(sh, cmd, func(ctx context.Context, b *backend) error { return do(ctx, b.people) })
+	}
 }
 
 // besideStore calls do with the settings of the last serve, which a database holds itself.
-func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store *store, do func(context.Context, *backend) error) error {
+func besideStore(sh shell.Shell, cmd *cobra.Command, cfg *config.Config, store *store, do func(context.Context, *backend) error) error {
 	if cfg.OnPostgres() {
 		serving, err := sqlstore.Serving(cmd.Context(), store.shared)
 		if err != nil {
@@ -92,7 +92,7 @@ func (a *app) besideStore(cmd *cobra.Command, cfg *config.Config, store *store, 
 			return err
 		}
 	}
-	b, err := newBackend(folder{a, cfg}, store)
+	b, err := newBackend(folder{sh, cfg}, store)
 	if err != nil {
 		return err
 	}
@@ -209,8 +209,8 @@ func (b *backend) issuerConfig(key issuer.MasterKey, log *slog.Logger) issuer.Co
 }
 
 // withIssuer is beside for commands that need the keys.
-func (a *app) withIssuer(cmd *cobra.Command, do func(context.Context, *backend, *issuer.Issuer) error) error {
-	return a.beside(cmd, func(ctx context.Context, b *backend) error {
+func withIssuer(sh shell.Shell, cmd *cobra.Command, do func(context.Context, *backend, *issuer.Issuer) error) error {
+	return beside(sh, cmd, func(ctx context.Context, b *backend) error {
 		key, err := b.folder.masterKey()
 		if err != nil {
 			return err
@@ -221,15 +221,6 @@ func (a *app) withIssuer(cmd *cobra.Command, do func(context.Context, *backend, 
 		}
 		return do(ctx, b, iss)
 	})
-}
-
-// event says in the audit record that somebody at this machine's shell did it.
-func event() issuer.Event {
-	name := strconv.Itoa(os.Geteuid())
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	return issuer.Event{Actor: "cli:" + name}
 }
 
 // byName returns the user with this name or ID.

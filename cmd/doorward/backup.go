@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (a *app) backupCommand() *cobra.Command {
+func backupCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the store while the server runs",
@@ -24,9 +24,9 @@ doorward.db-wal and doorward.db-shm, which belong to the file before it.
 The copy does not hold the master key, under which the keys in it are sealed.
 Keep both, and not in the same place: together they are worth every token.`,
 		Example: "  doorward backup /var/backups/doorward-$(date +%F).db",
-		Args:    want("FILE"),
+		Args:    shell.Want("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.beside(cmd, func(ctx context.Context, b *backend) error {
+			return beside(sh, cmd, func(ctx context.Context, b *backend) error {
 				file, ok := b.store.database.(*sqlite.Store)
 				if !ok {
 					return failure.Refused("pg_dump --schema=doorward, or the base backups of your PostgreSQL", "the store is a PostgreSQL database, which has tools of its own for that")
@@ -35,10 +35,10 @@ Keep both, and not in the same place: together they are worth every token.`,
 				if _, err := os.Lstat(args[0]); err == nil { // Before the record says that there is a copy.
 					return taken
 				}
-				ev := event()
+				ev := shell.Event()
 				ev.Kind, ev.Reason = backup.EventMake, filepath.Base(args[0])
 				if err := b.store.audit.Record(ctx, ev); err != nil { // A full disk is a reason for a copy on another one.
-					a.note("this backup is not in the audit record: %v", err)
+					sh.Note("this backup is not in the audit record: %v", err)
 				}
 				err := file.Backup(ctx, args[0])
 				if errors.Is(err, sqlite.ErrExists) {
@@ -47,8 +47,8 @@ Keep both, and not in the same place: together they are worth every token.`,
 				if err != nil {
 					return failure.Failed(err, "", "cannot write the backup %s: %v", args[0], shell.WithoutPath(err))
 				}
-				a.note("%s holds the store", args[0])
-				a.note("it does not hold the master key %s: keep a copy of that too, in another place; one is nothing without the other", b.cfg.MasterKeyFile)
+				sh.Note("%s holds the store", args[0])
+				sh.Note("it does not hold the master key %s: keep a copy of that too, in another place; one is nothing without the other", b.cfg.MasterKeyFile)
 				return nil
 			})
 		},

@@ -4,18 +4,19 @@ import (
 	"context"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/clients"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) clientCommand() *cobra.Command {
+func clientCommand(sh shell.Shell) *cobra.Command {
 	commands := clients.Shell{
-		Shell: a.shell(),
+		Shell: sh,
 		Beside: func(cmd *cobra.Command, do func(context.Context, *account.Clients) error) error {
-			return a.beside(cmd, func(ctx context.Context, b *backend) error { return do(ctx, b.clients()) })
+			return beside(sh, cmd, func(ctx context.Context, b *backend) error { return do(ctx, b.clients()) })
 		},
 	}
-	return newGroup("client", "Add, list and change the programs with a credential of their own", commands.Commands()...)
+	return shell.Group("client", "Add, list and change the programs with a credential of their own", commands.Commands()...)
 }
 
 func (b *backend) clients() *account.Clients {

@@ -9,49 +9,50 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) configCommand() *cobra.Command {
+func configCommand(sh shell.Shell) *cobra.Command {
 	check := &cobra.Command{
 		Use:     "check",
 		Short:   "Check the configuration and say file, line and key of each fault",
 		Example: `  doorward config check --config doorward.yaml`,
-		Args:    want(),
-		RunE:    a.checkConfig,
+		Args:    shell.Want(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return checkConfig(sh, cmd) },
 	}
 	show := &cobra.Command{
 		Use:   "print",
 		Short: "Print the effective configuration and where each value came from",
 		Long: `Print the effective configuration as YAML that --config reads again. Each line
 says where its value came from. Secrets are not part of it, only their files.`,
-		Args: want(),
+		Args: shell.Want(),
 	}
-	asJSON := jsonFlag(show)
+	asJSON := shell.JSONFlag(show)
 	show.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(cmd)
 		if err != nil {
 			return err
 		}
 		if *asJSON {
-			return a.printJSON(settingsOf(cfg))
+			return sh.JSON(settingsOf(cfg))
 		}
-		_, err = io.WriteString(a.out, cfg.YAML())
+		_, err = io.WriteString(sh.Out, cfg.YAML())
 		return err
 	}
 	for _, cmd := range []*cobra.Command{check, show} {
 		addFlags(cmd, serveSettings...)
 	}
-	return newGroup("config", "Check and print the configuration", check, show)
+	return shell.Group("config", "Check and print the configuration", check, show)
 }
 
-func (a *app) checkConfig(cmd *cobra.Command, _ []string) error {
+func checkConfig(sh shell.Shell, cmd *cobra.Command) error {
 	cfg, err := loadConfig(cmd)
-	if isTerminal(a.errs) {
+	if shell.IsTerminal(sh.Err) {
 		for _, p := range config.AsProblems(err) {
 			if text := p.Excerpt(os.Getenv("NO_COLOR") == ""); text != "" {
-				fmt.Fprintln(a.errs, text)
+				fmt.Fprintln(sh.Err, text)
 			}
 		}
 	}
@@ -59,16 +60,16 @@ func (a *app) checkConfig(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	for _, name := range config.Unknown(os.Environ()) {
-		a.note("the environment variable %s means nothing here", name)
+		sh.Note("the environment variable %s means nothing here", name)
 	}
 	if p := cfg.Exposed(); p != nil {
-		a.note("warning: %v", p)
-		a.note("hint: %s", p.Hint)
+		sh.Note("warning: %v", p)
+		sh.Note("hint: %s", p.Hint)
 	}
-	if err := (folder{a, cfg}).checkNamed(); err != nil {
+	if err := (folder{sh, cfg}).checkNamed(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(a.out, "the configuration is good")
+	_, err = fmt.Fprintln(sh.Out, "the configuration is good")
 	return err
 }
 

@@ -14,14 +14,15 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/cmd/doorward/internal/usage"
 	"github.com/doorward/doorward/issuer"
 )
 
 // folder is the data folder: who owns it and the master key in or beside it.
 type folder struct {
-	app *app
-	cfg *config.Config
+	shell shell.Shell
+	cfg   *config.Config
 }
 
 // mustExist refuses a folder that no serve has filled.
@@ -59,7 +60,7 @@ func (f folder) checkOwner() error {
 		return err
 	}
 	if !mine {
-		return failure.Refused("sudo -u "+owner+" "+usage.Line(f.app.args), "the data folder %s belongs to %s", f.cfg.Data, owner)
+		return failure.Refused("sudo -u "+owner+" "+usage.Line(f.shell.Args), "the data folder %s belongs to %s", f.cfg.Data, owner)
 	}
 	info, err := os.Stat(f.cfg.Data)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {

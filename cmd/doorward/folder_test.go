@@ -14,6 +14,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -89,7 +90,7 @@ func TestOpenFolderIsTold(t *testing.T) {
 	}
 	for mode, want := range map[os.FileMode]bool{0o700: false, 0o750: true, 0o770: true, 0o701: true} {
 		var log strings.Builder
-		f := folder{&app{}, &config.Config{Data: t.TempDir()}}
+		f := folder{shell.Shell{}, &config.Config{Data: t.TempDir()}}
 		if err := os.Chmod(f.cfg.Data, mode); err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +152,7 @@ func TestMasterKeyOnce(t *testing.T) {
 	for i := range keys {
 		wg.Go(func() {
 			var err error
-			if keys[i], err = (folder{&app{}, cfg}).masterKeyOrNew(); err != nil {
+			if keys[i], err = (folder{shell.Shell{}, cfg}).masterKeyOrNew(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -178,7 +179,7 @@ func TestAttack_G07(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := folder{&app{}, cfg}
+	f := folder{shell.Shell{}, cfg}
 	key, err := f.masterKeyOrNew()
 	if err != nil {
 		t.Fatal(err)

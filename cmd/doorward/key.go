@@ -4,16 +4,17 @@ import (
 	"context"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/keys"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/masterkey"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) keyCommand() *cobra.Command {
+func keyCommand(sh shell.Shell) *cobra.Command {
 	commands := keys.Shell{
-		Shell: a.shell(),
+		Shell: sh,
 		Beside: func(cmd *cobra.Command, do func(context.Context, keys.Store) error) error {
-			return a.withIssuer(cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
+			return withIssuer(sh, cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
 				store, err := b.keys(iss)
 				if err != nil {
 					return err
@@ -25,7 +26,7 @@ func (a *app) keyCommand() *cobra.Command {
 			return readMasterKey(path, 0o007, "doorward key new-master "+path)
 		},
 	}
-	return newGroup("key", "List, rotate and revoke the keys that sign tokens (apikey has those of programs)", commands.Commands()...)
+	return shell.Group("key", "List, rotate and revoke the keys that sign tokens (apikey has those of programs)", commands.Commands()...)
 }
 
 // keys is what the commands about keys work on.

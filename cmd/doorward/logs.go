@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/cmd/doorward/internal/spool"
 	"github.com/lmittmann/tint"
 )
@@ -17,7 +18,7 @@ import (
 // the process ends.
 func newLogger(w io.Writer, cfg *config.Config, level *slog.LevelVar) (*slog.Logger, func()) {
 	setLevel(level, cfg)
-	terminal := isTerminal(w)
+	terminal := shell.IsTerminal(w)
 	to := func(w io.Writer) *slog.Logger {
 		if cfg.LogFormat == "text" || cfg.LogFormat == "auto" && terminal {
 			colour := terminal && os.Getenv("NO_COLOR") == ""

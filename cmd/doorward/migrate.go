@@ -8,13 +8,14 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/move"
 	"github.com/doorward/doorward/internal/sqlstore"
 	"github.com/doorward/doorward/sqlite"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) migrateCommand() *cobra.Command {
+func migrateCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Move a data folder into a PostgreSQL database, and log nobody out",
@@ -30,7 +31,7 @@ compared at the end, by the number of rows and the SHA-256 of every table.
 move; what has happened in the database since is not in it.`,
 		Example: `  doorward migrate --to postgres://doorward@db.example.com/doorward
   DOORWARD_DATABASE_FILE=/etc/doorward/database doorward migrate`,
-		Args: want(),
+		Args: shell.Want(),
 	}
 	to := cmd.Flags().String("to", "", "`URL` of the database (default what --database or DOORWARD_DATABASE_FILE names)")
 	back := cmd.Flags().Bool("back", false, "make the folder usable again")
@@ -51,13 +52,13 @@ move; what has happened in the database since is not in it.`,
 		if !*back && !cfg.OnPostgres() {
 			return failure.Misused(cmd.CommandPath()+" --help", "--to is missing")
 		}
-		return a.migrate(cmd.Context(), cfg, *back)
+		return migrate(cmd.Context(), sh, cfg, *back)
 	}
 	return cmd
 }
 
-func (a *app) migrate(ctx context.Context, cfg *config.Config, back bool) error {
-	if err := (folder{a, cfg}).mustExist(); err != nil {
+func migrate(ctx context.Context, sh shell.Shell, cfg *config.Config, back bool) error {
+	if err := (folder{sh, cfg}).mustExist(); err != nil {
 		return err
 	}
 	from, err := sqlite.OpenAlone(ctx, cfg.DatabasePath())
@@ -68,30 +69,30 @@ func (a *app) migrate(ctx context.Context, cfg *config.Config, back bool) error 
 		return unopened(err, cfg.DatabasePath())
 	}
 	if back {
-		return a.moveBack(ctx, cfg, from)
+		return moveBack(ctx, sh, cfg, from)
 	}
-	return errors.Join(a.moveInto(ctx, cfg, from), from.Close())
+	return errors.Join(moveInto(ctx, sh, cfg, from), from.Close())
 }
 
-func (a *app) moveBack(ctx context.Context, cfg *config.Config, from *sqlite.Store) error {
+func moveBack(ctx context.Context, sh shell.Shell, cfg *config.Config, from *sqlite.Store) error {
 	marked, err := move.Stay(ctx, from.Store)
 	if err := errors.Join(err, from.Close()); err != nil {
 		return err
 	}
 	if !marked {
-		a.note("%s was not moved; nothing to do", cfg.Data)
+		sh.Note("%s was not moved; nothing to do", cfg.Data)
 		return nil
 	}
-	a.note("%s can be used again; do not serve from it and from the database at once", cfg.Data)
+	sh.Note("%s can be used again; do not serve from it and from the database at once", cfg.Data)
 	return nil
 }
 
-func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Store) error {
+func moveInto(ctx context.Context, sh shell.Shell, cfg *config.Config, from *sqlite.Store) error {
 	to, err := openPostgres(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	bar := a.progress("rows copied or compared")
+	bar := sh.Progress("rows copied or compared")
 	show := func(done, all int64) { bar.Show(int(done), done, all) }
 	err = errors.Join(move.Move(ctx, from.Store, to.Store, show), to.Close())
 	bar.Clear()
@@ -106,8 +107,8 @@ func (a *app) moveInto(ctx context.Context, cfg *config.Config, from *sqlite.Sto
 	case err != nil:
 		return failure.Failed(err, "run the same again: it goes on where it stopped; or --back to use the folder as it was", "the move is not complete: %v", err)
 	}
-	a.note("everything in %s is in the database, and was compared", cfg.Data)
-	a.note("start every node with this database and a copy of the master key %s; the folder is not used any more", cfg.MasterKeyFile)
+	sh.Note("everything in %s is in the database, and was compared", cfg.Data)
+	sh.Note("start every node with this database and a copy of the master key %s; the folder is not used any more", cfg.MasterKeyFile)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/apikey"
 	"github.com/doorward/doorward/internal/audit"
@@ -28,7 +29,7 @@ import (
 // node is one running server.
 type node struct {
 	*backend
-	app     *app
+	shell   shell.Shell
 	log     *slog.Logger
 	level   *slog.LevelVar // of log
 	tls     *tls.Config    // nil for plain HTTP

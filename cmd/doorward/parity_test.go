@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/spf13/cobra"
 
 	"github.com/doorward/doorward/internal/reference/referencetest"
@@ -63,7 +64,7 @@ func TestParity(t *testing.T) {
 
 // commands are all commands that do something, sorted. Those that complete command lines count as one.
 func commands() (list []string) {
-	root := (&app{}).rootCommand()
+	root := rootCommand(shell.Shell{})
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("")
 	var walk func(*cobra.Command)

@@ -2,16 +2,17 @@ package main
 
 import (
 	"github.com/doorward/doorward/cmd/doorward/internal/roles"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) roleCommand() *cobra.Command {
-	return newGroup("role", "Define what roles allow", a.roles().Commands()...)
+func roleCommand(sh shell.Shell) *cobra.Command {
+	return shell.Group("role", "Define what roles allow", rolesIn(sh).Commands()...)
 }
 
-// roles are the commands about roles in this program.
-func (a *app) roles() roles.Shell {
+// rolesIn are the commands about roles in this program.
+func rolesIn(sh shell.Shell) roles.Shell {
 	return roles.Shell{
-		Shell: a.shell(), Beside: a.besidePeople, Explain: explain,
+		Shell: sh, Beside: besidePeople(sh), Explain: explain,
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/cmd/doorward/internal/usage"
 	"github.com/spf13/cobra"
 )
@@ -24,7 +25,7 @@ Exit codes: 0 done · 1 failed · 2 the command line or the configuration is wro
 · 3 refused: no such user, session or key, a token that is not valid, or a data
 folder of somebody else.`
 
-func (a *app) rootCommand() *cobra.Command {
+func rootCommand(sh shell.Shell) *cobra.Command {
 	showVersion := false
 	root := &cobra.Command{
 		Use:   "doorward",
@@ -39,9 +40,9 @@ func (a *app) rootCommand() *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if showVersion {
-				return a.printVersion()
+				return printVersion(sh)
 			}
-			return group(cmd, args)
+			return shell.RunGroup(cmd, args)
 		},
 
 		SuggestionsMinimumDistance: 2,
@@ -53,8 +54,8 @@ func (a *app) rootCommand() *cobra.Command {
 	addFlags(root, "data", "database")
 	root.PersistentFlags().String("config", "", "configuration `FILE` (YAML); also DOORWARD_CONFIG")
 	root.AddCommand(
-		a.serveCommand(), a.userCommand(), a.roleCommand(), a.clientCommand(), a.apikeyCommand(), a.sessionCommand(), a.keyCommand(), a.tokenCommand(), a.auditCommand(),
-		a.backupCommand(), a.migrateCommand(), a.configCommand(), a.versionCommand(),
+		serveCommand(sh), userCommand(sh), roleCommand(sh), clientCommand(sh), apikeyCommand(sh), sessionCommand(sh), keyCommand(sh), tokenCommand(sh), auditCommand(sh),
+		backupCommand(sh), migrateCommand(sh), configCommand(sh), versionCommand(sh),
 	)
 	root.Flags().BoolVar(&showVersion, "version", false, "print version, commit and Go version")
 	usage.Teach(root)
@@ -65,7 +66,7 @@ func (a *app) rootCommand() *cobra.Command {
 		case "help":
 			cmd.Run, cmd.RunE = nil, helpOn
 		case "completion":
-			cmd.Args, cmd.RunE = cobra.ArbitraryArgs, group
+			cmd.Args, cmd.RunE = cobra.ArbitraryArgs, shell.RunGroup
 		}
 	}
 	return root
@@ -75,41 +76,10 @@ func (a *app) rootCommand() *cobra.Command {
 func helpOn(cmd *cobra.Command, args []string) error {
 	named, rest, err := cmd.Root().Find(args)
 	if err != nil || len(rest) > 0 {
-		return group(named, rest)
+		return shell.RunGroup(named, rest)
 	}
 	named.InitDefaultHelpFlag()
 	return named.Help()
-}
-
-// group runs a command that does nothing by itself: it shows the help, or refuses an unknown subcommand.
-func group(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return cmd.Help()
-	}
-	hint := cmd.CommandPath() + " --help"
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = "did you mean " + cmd.CommandPath() + " " + near[0]
-	}
-	return failure.Misused(hint, "unknown command %q for %q", args[0], cmd.CommandPath())
-}
-
-func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: group, SuggestionsMinimumDistance: 2}
-	cmd.AddCommand(commands...)
-	return cmd
-}
-
-// want admits as many arguments as there are names, which errors use.
-func want(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) < len(names):
-			return failure.Misused(cmd.CommandPath()+" --help", "%s is missing", names[len(args)])
-		case len(args) > len(names):
-			return failure.Misused(cmd.CommandPath()+" --help", "unexpected argument %q", args[len(names)])
-		}
-		return nil
-	}
 }
 
 // addFlags gives cmd the flags of settings. Those of the root are for every command.
@@ -178,8 +148,4 @@ func sourceOf(cmd *cobra.Command) (config.Source, error) {
 // called like a setting.
 func isOwnFlag(cmd *cobra.Command, flag string) bool {
 	return cmd.Annotations["own"] == flag
-}
-
-func jsonFlag(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("json", false, "print JSON")
 }

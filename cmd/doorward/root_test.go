@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/spf13/cobra"
 )
 
@@ -42,7 +43,7 @@ func TestFlagsCalledLikeSettings(t *testing.T) {
 			t.Errorf("%s: --%s, %q, is read as access_ttl", cmd.CommandPath(), ttlFlag, f.Usage)
 		}
 	}
-	walk((&app{}).rootCommand())
+	walk(rootCommand(shell.Shell{}))
 	if settings == 0 || own == 0 {
 		t.Errorf("%d flags of settings and %d others were seen", settings, own)
 	}

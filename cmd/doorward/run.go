@@ -9,64 +9,44 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
-	"golang.org/x/term"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 )
-
-// app is one run of the command: its arguments and streams.
-type app struct {
-	args []string
-	in   io.Reader
-	out  io.Writer // results
-	errs io.Writer // everything else
-}
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	privateFiles()
-	a := &app{args: args, in: in, out: out, errs: errs}
-	root := a.rootCommand()
+	root := rootCommand(shell.Shell{Args: args, In: in, Out: out, Err: errs})
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
-	return a.report(root.ExecuteContext(ctx))
+	return report(errs, root.ExecuteContext(ctx))
 }
 
 // report prints an error and returns the exit code.
-func (a *app) report(err error) int {
+func report(to io.Writer, err error) int {
 	if err == nil {
 		return failure.ExitDone
 	}
 	if problems := config.AsProblems(err); problems != nil {
 		for _, p := range problems {
-			a.complain(p.Error(), p.Hint)
+			complain(to, p.Error(), p.Hint)
 		}
 		return failure.ExitUsage
 	}
 	if f, ok := errors.AsType[*failure.Error](err); ok {
-		a.complain(err.Error(), f.Hint)
+		complain(to, err.Error(), f.Hint)
 		return f.Code
 	}
-	a.complain(err.Error(), "")
+	complain(to, err.Error(), "")
 	return failure.ExitFailed
 }
 
-func (a *app) complain(text, hint string) {
-	fmt.Fprintf(a.errs, "doorward: %s %s\n", paint(a.errs, red, "error:"), text)
+func complain(to io.Writer, text, hint string) {
+	fmt.Fprintf(to, "doorward: %s %s\n", paint(to, red, "error:"), text)
 	if hint != "" {
-		fmt.Fprintf(a.errs, "doorward: %s %s\n", paint(a.errs, cyan, "hint:"), hint)
+		fmt.Fprintf(to, "doorward: %s %s\n", paint(to, cyan, "hint:"), hint)
 	}
-}
-
-// note prints a line to stderr, where it is no part of the results.
-func (a *app) note(format string, args ...any) {
-	fmt.Fprintf(a.errs, "doorward: "+format+"\n", args...)
-}
-
-// isTerminal reports whether a stream of the app is a terminal.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 const (
@@ -76,7 +56,7 @@ const (
 
 // paint colours text for a terminal, unless NO_COLOR is set (no-color.org).
 func paint(w io.Writer, colour, text string) string {
-	if !isTerminal(w) || os.Getenv("NO_COLOR") != "" {
+	if !shell.IsTerminal(w) || os.Getenv("NO_COLOR") != "" {
 		return text
 	}
 	return colour + text + "\x1b[0m"

@@ -10,13 +10,14 @@ import (
 	"syscall"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/spf13/cobra"
 )
 
 // serveSettings are the settings that serve has flags for.
 var serveSettings = []string{"listen", "metrics.listen", "issuer", "audience", "access_ttl", "tls.cert", "tls.key", "insecure_http", "upstream"}
 
-func (a *app) serveCommand() *cobra.Command {
+func serveCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
@@ -41,7 +42,7 @@ folder of one machine; give them the same --issuer.`,
   doorward serve --listen 0.0.0.0:8443 --issuer https://auth.example.com --tls-cert chain.pem --tls-key key.pem
   doorward serve --listen 10.0.0.5:8080 --issuer https://auth.example.com --insecure-http
   doorward serve --database postgres://doorward@db.example.com/doorward --issuer https://auth.example.com`,
-		Args: want(),
+		Args: shell.Want(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// From here on: SIGHUP ends a process that does not ask for it, and systemd takes that end for a wanted one.
 			hangups := make(chan os.Signal, 1)
@@ -54,18 +55,18 @@ folder of one machine; give them the same --issuer.`,
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return a.serve(ctx, cfg, hangups, func() (*config.Config, error) { return loadConfig(cmd) })
+			return runServer(ctx, sh, cfg, hangups, func() (*config.Config, error) { return loadConfig(cmd) })
 		},
 	}
 	addFlags(cmd, serveSettings...)
 	return cmd
 }
 
-// serve runs until ctx ends. At each of hangups it reads the configuration again, with read.
-func (a *app) serve(ctx context.Context, cfg *config.Config, hangups <-chan os.Signal, read func() (*config.Config, error)) error {
+// runServer runs until ctx ends. At each of hangups it reads the configuration again, with read.
+func runServer(ctx context.Context, sh shell.Shell, cfg *config.Config, hangups <-chan os.Signal, read func() (*config.Config, error)) error {
 	defer runtime.KeepAlive(heapRoom())
 	level := &slog.LevelVar{}
-	log, flush := newLogger(a.errs, cfg, level)
+	log, flush := newLogger(sh.Err, cfg, level)
 	defer flush()
 	catchStrays(log)
 	for _, name := range config.Unknown(os.Environ()) {
@@ -74,7 +75,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, hangups <-chan os.S
 	if p := cfg.Exposed(); p != nil {
 		log.Warn("a secret is open to other users", "err", p.Error(), "hint", p.Hint)
 	}
-	f := folder{a, cfg}
+	f := folder{sh, cfg}
 	if err := checkFiles(cfg); err != nil {
 		return err
 	}
@@ -106,6 +107,6 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, hangups <-chan os.S
 	if b.breachedErr != nil {
 		return errors.Join(b.breachedErr, store.Close())
 	}
-	n := &node{app: a, backend: b, log: log, level: level, tls: tlsConfig, hangups: hangups, read: read, master: key}
+	n := &node{shell: sh, backend: b, log: log, level: level, tls: tlsConfig, hangups: hangups, read: read, master: key}
 	return errors.Join(n.run(ctx), b.close(), store.Close())
 }

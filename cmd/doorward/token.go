@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/doorward/doorward/internal/inspect"
 	"github.com/doorward/doorward/issuer"
@@ -19,12 +19,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (a *app) tokenCommand() *cobra.Command {
-	return newGroup("token", "Issue, look into and verify access tokens",
-		a.tokenIssueCommand(), a.tokenInspectCommand(), a.tokenVerifyCommand())
+func tokenCommand(sh shell.Shell) *cobra.Command {
+	return shell.Group("token", "Issue, look into and verify access tokens",
+		tokenIssueCommand(sh), tokenInspectCommand(sh), tokenVerifyCommand(sh))
 }
 
-func (a *app) tokenIssueCommand() *cobra.Command {
+func tokenIssueCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "issue NAME",
 		Short: "Issue an access token of a user, without their password",
@@ -33,15 +33,15 @@ to a session of its own, which "doorward session list" shows and "doorward sessi
 revoke" ends. There is no refresh token.`,
 		Example: `  TOKEN=$(doorward token issue alice --ttl 1h)
   doorward token issue alice --audience orders   # one of the setting audiences`,
-		Args:        want("NAME"),
+		Args:        shell.Want("NAME"),
 		Annotations: map[string]string{"own": "audience"},
 	}
 	audience := cmd.Flags().String("audience", "", "audience `NAME` of the token (default the one of /login)")
 	scope := cmd.Flags().String("scope", "", "`WORDS` with spaces between them (default all that the user has)")
 	cmd.Flags().String(ttlFlag, "", "lifetime `D`, such as 1h (default access_ttl)")
-	asJSON := jsonFlag(cmd)
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		req := issuer.LoginRequest{Audience: *audience, NoRefresh: true, Event: event()}
+		req := issuer.LoginRequest{Audience: *audience, NoRefresh: true, Event: shell.Event()}
 		req.Event.Reason = "issued"
 		if cmd.Flags().Changed("scope") {
 			words, err := doorward.ParseScope(*scope)
@@ -50,16 +50,16 @@ revoke" ends. There is no refresh token.`,
 			}
 			req.Scope = append(doorward.Scope{}, words...) // An empty one asks for nothing, and nil for everything.
 		}
-		return a.withIssuer(cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
+		return withIssuer(sh, cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
 			tokens, err := b.issueToken(ctx, iss, args[0], req)
 			if err != nil {
 				return err
 			}
 			if *asJSON {
-				return a.printJSON(admin.ShowIssued(tokens))
+				return sh.JSON(admin.ShowIssued(tokens))
 			}
-			a.note("session %s, valid for %s", tokens.SessionID, tokens.ExpiresIn)
-			_, err = fmt.Fprintln(a.out, tokens.AccessToken)
+			sh.Note("session %s, valid for %s", tokens.SessionID, tokens.ExpiresIn)
+			_, err = fmt.Fprintln(sh.Out, tokens.AccessToken)
 			return err
 		})
 	}
@@ -87,16 +87,16 @@ func (b *backend) issueToken(ctx context.Context, iss *issuer.Issuer, name strin
 	return tokens, err
 }
 
-func (a *app) tokenInspectCommand() *cobra.Command {
+func tokenInspectCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect [-]",
 		Short: "Show what a token says, without verifying it",
 		Long: `Read a token from standard input and show header and claims. NOTHING IS VERIFIED:
 anybody can have written it. "doorward token verify" verifies.`,
 		Example: `  printf %s "$TOKEN" | doorward token inspect`,
-		Args:    fromStdin,
+		Args:    shell.FromStdin,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			token, err := a.readToken(cmd)
+			token, err := sh.ReadToken(cmd)
 			if err != nil {
 				return err
 			}
@@ -104,14 +104,14 @@ anybody can have written it. "doorward token verify" verifies.`,
 			if err != nil {
 				return err
 			}
-			a.note("NOT VERIFIED: ANYBODY CAN HAVE WRITTEN THIS TOKEN")
-			a.noteTimes(claims)
-			return a.printJSON(map[string]json.RawMessage{"header": header, "claims": claims})
+			sh.Note("NOT VERIFIED: ANYBODY CAN HAVE WRITTEN THIS TOKEN")
+			noteTimes(sh, claims)
+			return sh.JSON(map[string]json.RawMessage{"header": header, "claims": claims})
 		},
 	}
 }
 
-func (a *app) tokenVerifyCommand() *cobra.Command {
+func tokenVerifyCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [-]",
 		Short: "Verify an access token and say why it is refused",
@@ -119,19 +119,19 @@ func (a *app) tokenVerifyCommand() *cobra.Command {
 times, issuer, audience, revocations. Print its claims, or say precisely why it is
 refused, and exit with 3.`,
 		Example:     `  printf %s "$TOKEN" | doorward token verify`,
-		Args:        fromStdin,
+		Args:        shell.FromStdin,
 		Annotations: map[string]string{"own": "audience"},
 	}
 	audience := cmd.Flags().String("audience", "", "audience `NAME` that the token must have (default the one of /login)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		token, err := a.readToken(cmd)
+		token, err := sh.ReadToken(cmd)
 		if err != nil {
 			return err
 		}
 		if err := otherThanToken(token); err != nil {
 			return err
 		}
-		return a.withIssuer(cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
+		return withIssuer(sh, cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
 			name := cmp.Or(*audience, iss.Audience())
 			if err := inspect.Verify(ctx, iss, name, token); err != nil {
 				return b.explainToken(err, name)
@@ -140,8 +140,8 @@ refused, and exit with 3.`,
 			if err != nil {
 				return err
 			}
-			a.noteTimes(claims)
-			return a.printJSON(claims)
+			noteTimes(sh, claims)
+			return sh.JSON(claims)
 		})
 	}
 	return cmd
@@ -161,31 +161,6 @@ func (b *backend) explainToken(err error, audience string) error {
 		hint = "another server made it, or its key is retired or revoked: doorward key list"
 	}
 	return failure.Refused(hint, "the token is refused: %s", inspect.Reason(err))
-}
-
-// fromStdin admits no argument but "-": what is in the arguments of a process
-// every user of the machine can read.
-func fromStdin(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 || len(args) == 1 && args[0] == "-" {
-		return nil
-	}
-	return failure.Misused(strings.TrimSpace(cmd.Example), "a secret is read from standard input, since everybody on this machine can read arguments")
-}
-
-func (a *app) readToken(cmd *cobra.Command) (string, error) {
-	if isTerminal(a.in) {
-		a.note("paste it and press Enter, then Ctrl-D")
-	}
-	token, err := a.readLine(64 << 10)
-	if err != nil {
-		return "", err
-	}
-	token = strings.TrimSpace(token)
-	token = strings.TrimPrefix(token, "Bearer ")
-	if token == "" {
-		return "", failure.Misused(strings.TrimSpace(cmd.Example), "nothing on standard input")
-	}
-	return token, nil
 }
 
 // otherThanToken refuses what looks like a credential of another kind.
@@ -212,14 +187,14 @@ func decode(token string) (header, claims json.RawMessage, err error) {
 }
 
 // noteTimes writes the times of the claims for people.
-func (a *app) noteTimes(claims json.RawMessage) {
+func noteTimes(sh shell.Shell, claims json.RawMessage) {
 	var members map[string]any
 	if json.Unmarshal(claims, &members) != nil {
 		return
 	}
 	for _, name := range []string{"auth_time", "iat", "nbf", "exp"} {
 		if seconds, ok := members[name].(float64); ok && seconds > 0 && seconds < 1<<40 {
-			a.note("%s is %s", name, ago.When(time.Unix(int64(seconds), 0)))
+			sh.Note("%s is %s", name, ago.When(time.Unix(int64(seconds), 0)))
 		}
 	}
 }

@@ -16,15 +16,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (a *app) userCommand() *cobra.Command {
-	lists := rosters.Shell{Shell: a.shell(), Beside: a.besidePeople, Progress: a.progress}
-	return newGroup("user", "Add, list and change the people who can log in",
-		a.userAddCommand(), a.userListCommand(), a.userShowCommand(), a.roles().UserSet(),
-		a.userDisableCommand(), a.userEnableCommand(), a.userDeleteCommand(), a.userPasswdCommand(), a.userResetCommand(),
+func userCommand(sh shell.Shell) *cobra.Command {
+	lists := rosters.Shell{Shell: sh, Beside: besidePeople(sh)}
+	return shell.Group("user", "Add, list and change the people who can log in",
+		userAddCommand(sh), userListCommand(sh), userShowCommand(sh), rolesIn(sh).UserSet(),
+		userDisableCommand(sh), userEnableCommand(sh), userDeleteCommand(sh), userPasswdCommand(sh), userResetCommand(sh),
 		lists.Import(), lists.Export())
 }
 
-func (a *app) userAddCommand() *cobra.Command {
+func userAddCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a user and print a password for them",
@@ -34,15 +34,15 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 		Example: `  doorward user add alice
   doorward user add bob --email bob@example.com --role editor --role auditor
   printf '%s\n' "$PASSWORD" | doorward user add carol --password-stdin`,
-		Args: want("NAME"),
+		Args: shell.Want("NAME"),
 	}
 	roles := cmd.Flags().StringArray("role", nil, "a `ROLE` of the user; may be repeated")
 	email := cmd.Flags().String("email", "", "the e-mail `ADDRESS` of the user")
 	stdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
-	asJSON := jsonFlag(cmd)
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.beside(cmd, func(ctx context.Context, b *backend) error {
-			secret, err := a.newPassword(b, *stdin)
+		return beside(sh, cmd, func(ctx context.Context, b *backend) error {
+			secret, err := newPassword(sh, b, *stdin)
 			if err != nil {
 				return err
 			}
@@ -50,20 +50,20 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 			if n.MustChange = !*stdin; n.MustChange && slices.Contains(*roles, account.RoleAdmin) {
 				n.Lifetime = account.InitialLifetime
 			}
-			u, err := b.people.Add(ctx, n, event())
+			u, err := b.people.Add(ctx, n, shell.Event())
 			if err != nil {
 				return explain(err)
 			}
-			if err := a.printPassword(u, secret, *stdin, *asJSON); err != nil || len(u.Roles) == 0 || *asJSON {
+			if err := printPassword(sh, u, secret, *stdin, *asJSON); err != nil || len(u.Roles) == 0 || *asJSON {
 				return err
 			}
-			return a.roles().NoteRoles(ctx, b.people, u, nil)
+			return rolesIn(sh).NoteRoles(ctx, b.people, u, nil)
 		})
 	}
 	return cmd
 }
 
-func (a *app) userPasswdCommand() *cobra.Command {
+func userPasswdCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "passwd NAME",
 		Short: "Set another password and end all sessions of the user",
@@ -72,22 +72,22 @@ standard input. All sessions of the user end. A generated password of a user wit
 the role admin must be changed within 24 hours and gives no admin rights until it is.`,
 		Example: `  doorward user passwd admin
   printf '%s\n' "$PASSWORD" | doorward user passwd alice --password-stdin`,
-		Args: want("NAME"),
+		Args: shell.Want("NAME"),
 	}
 	stdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
-	asJSON := jsonFlag(cmd)
-	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
-		secret, err := a.newPassword(b, *stdin)
+	asJSON := shell.JSONFlag(cmd)
+	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
+		secret, err := newPassword(sh, b, *stdin)
 		if err != nil {
 			return err
 		}
-		if _, err := b.people.SetPassword(ctx, u.ID, secret, !*stdin, event()); err != nil {
+		if _, err := b.people.SetPassword(ctx, u.ID, secret, !*stdin, shell.Event()); err != nil {
 			return explain(err)
 		}
 		if u, err = b.people.ByID(ctx, u.ID); err != nil {
 			return explain(err)
 		}
-		if err := a.printPassword(u, secret, *stdin, *asJSON); err != nil || u.Canonical != account.RoleAdmin {
+		if err := printPassword(sh, u, secret, *stdin, *asJSON); err != nil || u.Canonical != account.RoleAdmin {
 			return err
 		}
 		return removePasswordFile(b.cfg)
@@ -95,11 +95,11 @@ the role admin must be changed within 24 hours and gives no admin rights until i
 	return cmd
 }
 
-func (a *app) userListCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List all users", Args: want()}
-	asJSON := jsonFlag(cmd)
+func userListCommand(sh shell.Shell) *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List all users", Args: shell.Want()}
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.beside(cmd, func(ctx context.Context, b *backend) error {
+		return beside(sh, cmd, func(ctx context.Context, b *backend) error {
 			users, err := b.allUsers(ctx)
 			if err != nil {
 				return err
@@ -109,33 +109,33 @@ func (a *app) userListCommand() *cobra.Command {
 				for i, u := range users {
 					list[i] = jsonOfUser(u)
 				}
-				return a.printJSON(list)
+				return sh.JSON(list)
 			}
 			var rows [][]string
 			for _, u := range users {
 				rows = append(rows, []string{u.Name, shell.OrDash(u.Email), shell.OrDash(strings.Join(u.Roles, ",")), statusOf(u), ago.When(u.CreatedAt)})
 			}
-			return a.printTable([]string{"NAME", "E-MAIL", "ROLES", "STATUS", "CREATED"}, rows)
+			return sh.Table([]string{"NAME", "E-MAIL", "ROLES", "STATUS", "CREATED"}, rows)
 		})
 	}
 	return cmd
 }
 
-func (a *app) userShowCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "show NAME", Short: "Show one user", Args: want("NAME")}
-	asJSON := jsonFlag(cmd)
-	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
+func userShowCommand(sh shell.Shell) *cobra.Command {
+	cmd := &cobra.Command{Use: "show NAME", Short: "Show one user", Args: shell.Want("NAME")}
+	asJSON := shell.JSONFlag(cmd)
+	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
 		scope, err := b.people.ScopeOf(ctx, u.ID)
 		if err != nil {
 			return explain(err)
 		}
 		if *asJSON {
-			return a.printJSON(struct {
+			return sh.JSON(struct {
 				userJSON
 				Scope string `json:"scope"`
 			}{jsonOfUser(u), scope.String()})
 		}
-		return a.printFields([][2]string{
+		return sh.Fields([][2]string{
 			{"name", u.Name},
 			{"id", u.ID},
 			{"e-mail", shell.OrDash(u.Email)},
@@ -150,57 +150,57 @@ func (a *app) userShowCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) userDisableCommand() *cobra.Command {
+func userDisableCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
-		Use: "disable NAME", Short: "Disable a user and end all their sessions", Args: want("NAME"),
-		RunE: a.forUser(func(ctx context.Context, b *backend, u account.User) error {
-			if _, err := b.people.Disable(ctx, u.ID, event()); err != nil {
+		Use: "disable NAME", Short: "Disable a user and end all their sessions", Args: shell.Want("NAME"),
+		RunE: forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
+			if _, err := b.people.Disable(ctx, u.ID, shell.Event()); err != nil {
 				return explain(err)
 			}
-			a.note("user %s is disabled, and all their sessions have ended", u.Name)
+			sh.Note("user %s is disabled, and all their sessions have ended", u.Name)
 			return nil
 		}),
 	}
 }
 
-func (a *app) userEnableCommand() *cobra.Command {
+func userEnableCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
-		Use: "enable NAME", Short: "Let a disabled user log in again", Args: want("NAME"),
-		RunE: a.forUser(func(ctx context.Context, b *backend, u account.User) error {
-			if err := b.people.Enable(ctx, u.ID, event()); err != nil {
+		Use: "enable NAME", Short: "Let a disabled user log in again", Args: shell.Want("NAME"),
+		RunE: forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
+			if err := b.people.Enable(ctx, u.ID, shell.Event()); err != nil {
 				return explain(err)
 			}
-			a.note("user %s is enabled and can log in", u.Name)
+			sh.Note("user %s is enabled and can log in", u.Name)
 			return nil
 		}),
 	}
 }
 
-func (a *app) userDeleteCommand() *cobra.Command {
+func userDeleteCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "delete NAME",
 		Short: "Delete a user and end all their sessions",
 		Long:  "Delete a user and end all their sessions. The name is free again; whoever gets it is somebody else.",
-		Args:  want("NAME"),
+		Args:  shell.Want("NAME"),
 	}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
-	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
-		if err := a.confirm(*yes, "delete user "+u.Name); err != nil {
+	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
+		if err := sh.Confirm(*yes, "delete user "+u.Name); err != nil {
 			return err
 		}
-		if _, err := b.people.Delete(ctx, u.ID, event()); err != nil {
+		if _, err := b.people.Delete(ctx, u.ID, shell.Event()); err != nil {
 			return explain(err)
 		}
-		a.note("user %s is deleted, and all their sessions have ended", u.Name)
+		sh.Note("user %s is deleted, and all their sessions have ended", u.Name)
 		return nil
 	})
 	return cmd
 }
 
 // forUser makes the step of a command whose argument is the name of a user.
-func (a *app) forUser(do func(context.Context, *backend, account.User) error) func(*cobra.Command, []string) error {
+func forUser(sh shell.Shell, do func(context.Context, *backend, account.User) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return a.beside(cmd, func(ctx context.Context, b *backend) error {
+		return beside(sh, cmd, func(ctx context.Context, b *backend) error {
 			u, err := b.byName(ctx, args[0])
 			if err != nil {
 				return err
@@ -212,14 +212,14 @@ func (a *app) forUser(do func(context.Context, *backend, account.User) error) fu
 
 // newPassword reads a password, or generates one. That one will have been on a screen or in a
 // file, so it opens an admin's account for one day and for its change alone.
-func (a *app) newPassword(b *backend, stdin bool) (string, error) {
+func newPassword(sh shell.Shell, b *backend, stdin bool) (string, error) {
 	if b.breachedErr != nil {
 		return "", b.breachedErr
 	}
 	if !stdin {
 		return password.Generate(), nil
 	}
-	secret, err := a.readLine(password.MaxBytes)
+	secret, err := sh.ReadLine(password.MaxBytes)
 	if err != nil {
 		return "", err
 	}
@@ -230,7 +230,7 @@ func (a *app) newPassword(b *backend, stdin bool) (string, error) {
 }
 
 // printPassword prints what was generated, on stdout and nothing else there.
-func (a *app) printPassword(u account.User, secret string, chosen, asJSON bool) error {
+func printPassword(sh shell.Shell, u account.User, secret string, chosen, asJSON bool) error {
 	if asJSON {
 		out := struct {
 			userJSON
@@ -239,16 +239,16 @@ func (a *app) printPassword(u account.User, secret string, chosen, asJSON bool) 
 		if !chosen {
 			out.Password = secret
 		}
-		return a.printJSON(out)
+		return sh.JSON(out)
 	}
-	a.note("user %s (%s)", u.Name, u.ID)
+	sh.Note("user %s (%s)", u.Name, u.ID)
 	if chosen {
 		return nil
 	}
 	if u.AdminWaits() {
-		a.note("the password works until %s and gives no admin rights until it is changed", ago.When(u.PasswordExpiresAt))
+		sh.Note("the password works until %s and gives no admin rights until it is changed", ago.When(u.PasswordExpiresAt))
 	}
-	_, err := a.out.Write([]byte(secret + "\n"))
+	_, err := sh.Out.Write([]byte(secret + "\n"))
 	return err
 }
 

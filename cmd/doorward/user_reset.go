@@ -8,11 +8,12 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) userResetCommand() *cobra.Command {
+func userResetCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset NAME",
 		Short: "Make a link with which the user sets a password",
@@ -29,12 +30,12 @@ With --url what is printed is a link to a page of yours that does so. The token
 stands behind the #, which browsers send to nobody.`,
 		Example: `  doorward user reset alice
   doorward user reset alice --expires 24h --url https://app.example.com/new-password`,
-		Args: want("NAME"),
+		Args: shell.Want("NAME"),
 	}
 	lifetime := cmd.Flags().String("expires", config.FormatDuration(account.ResetLifetime), "`D` for which it works, such as 24h; at most 7d")
 	page := cmd.Flags().String("url", "", "print a link to the page `URL`")
-	asJSON := jsonFlag(cmd)
-	cmd.RunE = a.forUser(func(ctx context.Context, b *backend, u account.User) error {
+	asJSON := shell.JSONFlag(cmd)
+	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
 		lasts, err := config.ParseDuration(*lifetime)
 		if err != nil || lasts < time.Minute || lasts > account.MaxResetLifetime {
 			return failure.Misused("", "--expires: want a duration from 1m to 7d, such as 24h")
@@ -42,36 +43,36 @@ stands behind the #, which browsers send to nobody.`,
 		if to, err := url.Parse(*page); *page != "" && (err != nil || to.Host == "" || to.Fragment != "" || to.Scheme != "https" && to.Scheme != "http") {
 			return failure.Misused("", "--url: want the address of a page, such as https://app.example.com/new-password")
 		}
-		token, expires, err := b.people.StartReset(ctx, u.ID, lasts, event())
+		token, expires, err := b.people.StartReset(ctx, u.ID, lasts, shell.Event())
 		if err != nil {
 			return explain(err)
 		}
-		return a.printReset(b, u, token, expires, *page, *asJSON)
+		return printReset(sh, b, u, token, expires, *page, *asJSON)
 	})
 	return cmd
 }
 
 // printReset prints the link, on stdout and nothing else there.
-func (a *app) printReset(b *backend, u account.User, token string, expires time.Time, page string, asJSON bool) error {
+func printReset(sh shell.Shell, b *backend, u account.User, token string, expires time.Time, page string, asJSON bool) error {
 	link := token
 	if page != "" {
 		link = page + "#token=" + token
 	}
 	if asJSON {
-		return a.printJSON(struct {
+		return sh.JSON(struct {
 			Username  string    `json:"username"`
 			Token     string    `json:"token"`
 			Link      string    `json:"link"`
 			ExpiresAt time.Time `json:"expires_at"`
 		}{u.Name, token, link, expires})
 	}
-	a.note("for user %s, once, until %s", u.Name, ago.When(expires))
+	sh.Note("for user %s, once, until %s", u.Name, ago.When(expires))
 	if u.Disabled {
-		a.note("the user is disabled: the link works once they are enabled")
+		sh.Note("the user is disabled: the link works once they are enabled")
 	}
 	if page == "" {
-		a.note("it goes to %s/password/reset", b.cfg.Front())
+		sh.Note("it goes to %s/password/reset", b.cfg.Front())
 	}
-	_, err := a.out.Write([]byte(link + "\n"))
+	_, err := sh.Out.Write([]byte(link + "\n"))
 	return err
 }

@@ -10,25 +10,25 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (a *app) versionCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "version", Short: "Print version, commit and Go version", Args: want()}
-	asJSON := jsonFlag(cmd)
+func versionCommand(sh shell.Shell) *cobra.Command {
+	cmd := &cobra.Command{Use: "version", Short: "Print version, commit and Go version", Args: shell.Want()}
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if *asJSON {
-			return a.printJSON(readVersion())
+			return sh.JSON(readVersion())
 		}
-		return a.printVersion()
+		return printVersion(sh)
 	}
 	return cmd
 }
 
-func (a *app) printVersion() error {
+func printVersion(sh shell.Shell) error {
 	v := readVersion()
 	commit := shell.OrDash(v.Commit)
 	if v.Modified {
 		commit += " (modified)"
 	}
-	_, err := fmt.Fprintf(a.out, "doorward %s\ncommit %s\n%s %s\n", v.Version, commit, v.Go, v.Platform)
+	_, err := fmt.Fprintf(sh.Out, "doorward %s\ncommit %s\n%s %s\n", v.Version, commit, v.Go, v.Platform)
 	return err
 }
 

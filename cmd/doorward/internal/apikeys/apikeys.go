@@ -30,10 +30,6 @@ type Shell struct {
 
 	// Beside runs a step on the store that a command names.
 	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
-	// FromStdin admits no argument but "-".
-	FromStdin cobra.PositionalArgs
-	// ReadToken reads what is not to be seen among the arguments.
-	ReadToken func(cmd *cobra.Command) (string, error)
 }
 
 // Commands are those of "doorward apikey".
@@ -56,7 +52,7 @@ and has their roles; the role admin is never a key's.
 It ends after 90 days, or when --expires says.`,
 		Example: `  doorward apikey add alice --name backup --scope orders:read
   doorward apikey add billing --name nightly --everything --expires 30d`,
-		Args:        s.Want("USER|CLIENT"),
+		Args:        shell.Want("USER|CLIENT"),
 		Annotations: map[string]string{"own": "audience"},
 	}
 	flags := cmd.Flags()
@@ -66,7 +62,7 @@ It ends after 90 days, or when --expires says.`,
 	flags.BoolVar(&n.Everything, "everything", false, "all that the owner may do, with their roles")
 	flags.StringArrayVar(&n.Audiences, "audience", nil, "an `AUDIENCE` that tokens may be made for; may be repeated (default all of the owner's)")
 	expires := flags.String("expires", config.FormatDuration(account.APIKeyLifetime), "`D` after which the key ends, such as 30d, 366d at most; or never")
-	asJSON := flags.Bool("json", false, "print JSON")
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		n.Scope = doorward.Scope(*scope)
 		switch changed := cmd.Flags().Changed; {
@@ -87,7 +83,7 @@ It ends after 90 days, or when --expires says.`,
 				return err
 			}
 			n.Owner = owner
-			key, text, err := store.Keys.Add(ctx, n, s.Event())
+			key, text, err := store.Keys.Add(ctx, n, shell.Event())
 			if err != nil {
 				return s.explain(err)
 			}
@@ -129,9 +125,9 @@ argument is a user or a client, all of whose keys end.`,
 	yes := cmd.Flags().Bool("yes", false, "do not ask, with --all")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if *all {
-			return s.Want("USER|CLIENT")(cmd, args)
+			return shell.Want("USER|CLIENT")(cmd, args)
 		}
-		return s.Want("ID")(cmd, args)
+		return shell.Want("ID")(cmd, args)
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.Beside(cmd, func(ctx context.Context, store Store) error {
@@ -142,7 +138,7 @@ argument is a user or a client, all of whose keys end.`,
 			if !account.IsAPIKeyID(id) {
 				return failure.Refused("doorward apikey list has the IDs; --all ends all keys of a user or client", "this is not the ID of an API key: want %s and 16 characters", account.APIKeyPrefix)
 			}
-			cut, err := store.Keys.Revoke(ctx, id, "", s.Event())
+			cut, err := store.Keys.Revoke(ctx, id, "", shell.Event())
 			switch {
 			case err != nil:
 				return s.explain(err)
@@ -165,7 +161,7 @@ func (s Shell) revokeAll(ctx context.Context, store Store, name string, yes bool
 	if err := s.Confirm(yes, "end all API keys of "+name); err != nil {
 		return err
 	}
-	cuts, err := store.Keys.RevokeAll(ctx, owner, s.Event())
+	cuts, err := store.Keys.RevokeAll(ctx, owner, shell.Event())
 	if err != nil {
 		return err
 	}
@@ -181,7 +177,7 @@ func (s Shell) inspectCommand() *cobra.Command {
 checksum. Print the ID of one, and exit with 3 for anything else. Whether the key
 works, nobody is asked.`,
 		Example: `  printf %s "$KEY" | doorward apikey inspect`,
-		Args:    s.FromStdin,
+		Args:    shell.FromStdin,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text, err := s.ReadToken(cmd)
 			if err != nil {

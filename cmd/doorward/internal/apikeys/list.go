@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
@@ -20,10 +21,10 @@ func (s Shell) listCommand() *cobra.Command {
 			if len(args) < 2 {
 				return nil
 			}
-			return s.Want("USER|CLIENT")(cmd, args)
+			return shell.Want("USER|CLIENT")(cmd, args)
 		},
 	}
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.Beside(cmd, func(ctx context.Context, store Store) error {
 			owner := ""

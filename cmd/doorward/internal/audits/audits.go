@@ -4,7 +4,6 @@ package audits
 import (
 	"context"
 
-	"github.com/doorward/doorward/cmd/doorward/internal/progress"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
@@ -25,8 +24,6 @@ type Shell struct {
 
 	// Beside runs a step on the store that a command names.
 	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
-	// Progress shows how far a long verification is.
-	Progress func() *progress.Bar
 }
 
 // Commands are those of "doorward audit".

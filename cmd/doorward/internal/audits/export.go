@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/spf13/cobra"
 )
@@ -24,7 +25,7 @@ can write to the database can change it: with it "doorward audit verify --head" 
 notices that the end of the record was cut off.`,
 		Example: `  doorward audit export >audit.jsonl
   doorward audit export --head >/mnt/elsewhere/audit-head`,
-		Args: s.Want(),
+		Args: shell.Want(),
 	}
 	head := cmd.Flags().Bool("head", false, "write the head alone")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -36,7 +37,7 @@ notices that the end of the record was cut off.`,
 				}
 				return err
 			}
-			ev := s.Event()
+			ev := shell.Event()
 			ev.Kind = audit.EventExport
 			if err := store.Record(ctx, ev); err != nil {
 				return err

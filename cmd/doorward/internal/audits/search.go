@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ then on, once a second and in the order in which it is sealed, which loses nothi
 running server seals.`,
 		Example: `  doorward audit tail
   doorward audit tail -f --json`,
-		Args: s.Want(),
+		Args: shell.Want(),
 	}
 	lines := cmd.Flags().IntP("lines", "n", 20, "how many records, `N` at most 1000")
 	follow := cmd.Flags().BoolP("follow", "f", false, "go on until interrupted")
@@ -118,7 +119,7 @@ more than --limit, the next page is that --before the last record.`,
 		Example: `  doorward audit search --user alice --since 7d
   doorward audit search --kind login_failed --kind login_throttled --address 203.0.113.9
   doorward audit search --actor cli:root --json`,
-		Args: s.Want(),
+		Args: shell.Want(),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.user, "user", "", "whom it is about: the `NAME` or ID of a user, the ID of a client, role:NAME")

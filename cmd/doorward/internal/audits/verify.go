@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
@@ -30,11 +31,11 @@ With --file verify an export without the store; the master key is wanted all the
 		Example: `  doorward audit verify
   doorward audit verify --head /mnt/elsewhere/audit-head
   doorward audit verify --file audit.jsonl`,
-		Args: s.Want(),
+		Args: shell.Want(),
 	}
 	head := cmd.Flags().String("head", "", "compare with a head: its `TEXT`, or the file that holds it")
 	path := cmd.Flags().String("file", "", "verify the export in `FILE`, not the store")
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var expect *audit.Head
 		if cmd.Flags().Changed("head") {
@@ -101,7 +102,7 @@ func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect
 	if err != nil {
 		return err
 	}
-	bar := s.Progress()
+	bar := s.Progress("blocks verified")
 	report, err := audit.Verify(ctx, src, master, expect, func(done, all int64) { bar.Show(int(done), done, all) })
 	bar.Clear()
 	if errors.Is(err, issuer.ErrMasterKey) {

@@ -50,16 +50,16 @@ service needs to check tokens by itself, and tokens:introspect, with which it as
 each token instead.`,
 		Example: `  doorward client add nightly --scope reports:read --audience https://reports.example.com
   doorward client add orders --scope revocations:read --json >orders.json`,
-		Args:        s.Want("NAME"),
+		Args:        shell.Want("NAME"),
 		Annotations: map[string]string{"own": "audience"},
 	}
 	scopes := cmd.Flags().StringArray("scope", nil, "a `SCOPE` that the client may use; may be repeated")
 	audiences := cmd.Flags().StringArray("audience", nil, "an `AUDIENCE` that the client may have tokens for; may be repeated")
-	asJSON := jsonFlag(cmd)
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
 			n := account.NewClient{Name: args[0], Scope: doorward.Scope(*scopes), Audiences: *audiences}
-			c, secret, err := clients.Add(ctx, n, s.Event())
+			c, secret, err := clients.Add(ctx, n, shell.Event())
 			if err != nil {
 				return s.explain(err)
 			}
@@ -93,8 +93,8 @@ func (s Shell) printSecret(c account.Client, secret string, asJSON bool) error {
 }
 
 func (s Shell) listCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List all clients", Args: s.Want()}
-	asJSON := jsonFlag(cmd)
+	cmd := &cobra.Command{Use: "list", Short: "List all clients", Args: shell.Want()}
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
 			list, err := all(ctx, clients)
@@ -120,9 +120,9 @@ func (s Shell) listCommand() *cobra.Command {
 
 func (s Shell) showCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "show NAME|ID", Short: "Show one client, and what there is to know of its secrets", Args: s.Want("NAME|ID"),
+		Use: "show NAME|ID", Short: "Show one client, and what there is to know of its secrets", Args: shell.Want("NAME|ID"),
 	}
-	asJSON := jsonFlag(cmd)
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = s.forClient(func(_ context.Context, _ *account.Clients, c account.Client) error {
 		if *asJSON {
 			return s.JSON(jsonOf(c))
@@ -156,12 +156,12 @@ tokens of every client end.`,
 	everyone := cmd.Flags().Bool("all", false, "the tokens of every client")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if *everyone {
-			return s.Want()(cmd, args)
+			return shell.Want()(cmd, args)
 		}
-		return s.Want("NAME|ID")(cmd, args)
+		return shell.Want("NAME|ID")(cmd, args)
 	}
 	revoke := func(ctx context.Context, clients *account.Clients, c account.Client) error {
-		if _, err := clients.Revoke(ctx, c.ID, s.Event()); err != nil {
+		if _, err := clients.Revoke(ctx, c.ID, shell.Event()); err != nil {
 			return s.explain(err)
 		}
 		s.Note("all tokens of client %s have ended", c.Name)
@@ -184,9 +184,9 @@ tokens of every client end.`,
 
 func (s Shell) disableCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "disable NAME|ID", Short: "Let a client in no more, and end its tokens", Args: s.Want("NAME|ID"),
+		Use: "disable NAME|ID", Short: "Let a client in no more, and end its tokens", Args: shell.Want("NAME|ID"),
 		RunE: s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
-			if _, err := clients.SetDisabled(ctx, c.ID, true, s.Event()); err != nil {
+			if _, err := clients.SetDisabled(ctx, c.ID, true, shell.Event()); err != nil {
 				return s.explain(err)
 			}
 			s.Note("client %s is disabled", c.Name)
@@ -197,9 +197,9 @@ func (s Shell) disableCommand() *cobra.Command {
 
 func (s Shell) enableCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "enable NAME|ID", Short: "Let a disabled client in again", Args: s.Want("NAME|ID"),
+		Use: "enable NAME|ID", Short: "Let a disabled client in again", Args: shell.Want("NAME|ID"),
 		RunE: s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
-			if _, err := clients.SetDisabled(ctx, c.ID, false, s.Event()); err != nil {
+			if _, err := clients.SetDisabled(ctx, c.ID, false, shell.Event()); err != nil {
 				return s.explain(err)
 			}
 			s.Note("client %s is enabled", c.Name)
@@ -209,13 +209,13 @@ func (s Shell) enableCommand() *cobra.Command {
 }
 
 func (s Shell) removeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "remove NAME|ID", Short: "Remove a client and its credential, and end its tokens", Args: s.Want("NAME|ID")}
+	cmd := &cobra.Command{Use: "remove NAME|ID", Short: "Remove a client and its credential, and end its tokens", Args: shell.Want("NAME|ID")}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
 	cmd.RunE = s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
 		if err := s.Confirm(*yes, "remove client "+c.Name); err != nil {
 			return err
 		}
-		if _, err := clients.Remove(ctx, c.ID, s.Event()); err != nil {
+		if _, err := clients.Remove(ctx, c.ID, shell.Event()); err != nil {
 			return s.explain(err)
 		}
 		s.Note("client %s is removed", c.Name)
@@ -302,5 +302,3 @@ func status(c account.Client) string {
 	}
 	return "active"
 }
-
-func jsonFlag(cmd *cobra.Command) *bool { return cmd.Flags().Bool("json", false, "print JSON") }

@@ -7,6 +7,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
@@ -24,11 +25,11 @@ with "doorward client revoke".`,
 		Example: `  doorward client rotate orders
   doorward client rotate orders --drop old
   doorward client rotate billing --expire-old 24h`,
-		Args: s.Want("NAME|ID"),
+		Args: shell.Want("NAME|ID"),
 	}
 	expire := cmd.Flags().String("expire-old", "0", "the old secret works for `D` more, such as 24h or 7d; 0 is until it is dropped")
 	drop := cmd.Flags().String("drop", "", "end the secret `ID`, or the oldest with \"old\", and make none")
-	asJSON := jsonFlag(cmd)
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		changed := cmd.Flags().Changed
 		lasts, err := config.ParseDuration(*expire)
@@ -42,7 +43,7 @@ with "doorward client revoke".`,
 			if changed("drop") {
 				return s.drop(ctx, clients, c, *drop, *asJSON)
 			}
-			c, secret, err := clients.Rotate(ctx, c.ID, lasts, s.Event())
+			c, secret, err := clients.Rotate(ctx, c.ID, lasts, shell.Event())
 			if errors.Is(err, account.ErrClientSecrets) {
 				return failure.Refused("doorward client rotate "+args[0]+" --drop old", "the client has two secrets already")
 			}
@@ -56,7 +57,7 @@ with "doorward client revoke".`,
 }
 
 func (s Shell) drop(ctx context.Context, clients *account.Clients, c account.Client, secret string, asJSON bool) error {
-	left, err := clients.DropSecret(ctx, c.ID, secret, s.Event())
+	left, err := clients.DropSecret(ctx, c.ID, secret, shell.Event())
 	switch {
 	case errors.Is(err, account.ErrNoSecret):
 		return failure.Refused("doorward client show "+c.Name, "the client has no secret %q", secret)

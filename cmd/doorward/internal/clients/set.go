@@ -21,7 +21,7 @@ for its next token; those that it has stay as they are until they expire, unless
 "doorward client revoke" ends them.`,
 		Example: `  doorward client set nightly --scope reports:read --scope reports:write
   doorward client set nightly --audience ''`,
-		Args:        s.Want("NAME|ID"),
+		Args:        shell.Want("NAME|ID"),
 		Annotations: map[string]string{"own": "audience"},
 	}
 	scopes := cmd.Flags().StringArray("scope", nil, "a `SCOPE` in the place of those that are there; may be repeated; empty for none")
@@ -40,7 +40,7 @@ for its next token; those that it has stay as they are until they expire, unless
 			return failure.Misused(cmd.CommandPath()+" --help", "nothing to do: want --scope or --audience")
 		}
 		return s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
-			c, _, err := clients.Edit(ctx, c.ID, e, s.Event())
+			c, _, err := clients.Edit(ctx, c.ID, e, shell.Event())
 			if err != nil {
 				return s.explain(err)
 			}

@@ -47,9 +47,9 @@ func (s Shell) listCommand() *cobra.Command {
 		Long: `List all keys. The state is next (published, signs later), current (signs) or
 verifying (signs no more, but tokens that it signed may live). Keys with the purpose
 audit seal the audit record, and stay as long as a block that they sealed.`,
-		Args: s.Want(),
+		Args: shell.Want(),
 	}
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.Beside(cmd, func(ctx context.Context, store Store) error {
 			list, err := all(ctx, store)
@@ -79,16 +79,16 @@ func (s Shell) rotateCommand() *cobra.Command {
 		Short: "Publish a new signing key, which signs after the publish lead",
 		Long: `Publish a new signing key, which signs after the publish lead. With --audit make a
 new key for the audit record, which seals from now on; old blocks still verify.`,
-		Args: s.Want(),
+		Args: shell.Want(),
 	}
 	record := cmd.Flags().Bool("audit", false, "make a new key for the audit record")
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.Beside(cmd, func(ctx context.Context, store Store) error {
 			if *record {
 				return s.rotateAudit(ctx, store, *asJSON)
 			}
-			kid, err := store.Issuer.RotateKey(ctx, s.Event())
+			kid, err := store.Issuer.RotateKey(ctx, shell.Event())
 			if err != nil {
 				return err
 			}
@@ -112,7 +112,7 @@ func (s Shell) rotateAudit(ctx context.Context, store Store, asJSON bool) error 
 	if err != nil {
 		return err
 	}
-	id, err := sealer.Rotate(ctx, s.Event())
+	id, err := sealer.Rotate(ctx, shell.Event())
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ refuses every access token: people log in again, programs ask again.
 
 A key that is merely old needs none of this: keys rotate by themselves. The KIDs of
 old keys may begin with a hyphen: write -- before such a one.`,
-		Args: s.Want("KID"),
+		Args: shell.Want("KID"),
 	}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -158,7 +158,7 @@ old keys may begin with a hyphen: write -- before such a one.`,
 			if err := s.Confirm(*yes, "revoke key "+key.ID); err != nil {
 				return err
 			}
-			if err := store.Issuer.RevokeKey(ctx, key.ID, s.Event()); err != nil {
+			if err := store.Issuer.RevokeKey(ctx, key.ID, shell.Event()); err != nil {
 				return err
 			}
 			s.Note("key %s is revoked", key.ID)

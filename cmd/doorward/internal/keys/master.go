@@ -7,6 +7,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
@@ -19,7 +20,7 @@ func (s Shell) newMasterCommand() *cobra.Command {
 one database needs the same: DOORWARD_MASTER_KEY_FILE names its file. Keep a copy where the
 database's backups are not; one is nothing without the other. A store that has a master key
 gets this one with "doorward key replace-master".`,
-		Args: s.Want("FILE"),
+		Args: shell.Want("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			err := durable.Create(args[0], issuer.GenerateMasterKey().Text()+"\n")
 			if errors.Is(err, fs.ErrExist) {
@@ -51,7 +52,7 @@ revoke these too, with "doorward key revoke", and make a new one for the audit r
 		Example: `  doorward key new-master new.key
   doorward key replace-master new.key
   mv doorward-data/master.key master.key.old && mv new.key doorward-data/master.key`,
-		Args: s.Want("FILE"),
+		Args: shell.Want("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.Beside(cmd, func(ctx context.Context, store Store) error { return s.replaceMaster(ctx, store, args[0]) })
 		},
@@ -66,7 +67,7 @@ func (s Shell) replaceMaster(ctx context.Context, store Store, path string) erro
 	if to == store.Master {
 		return failure.Refused("doorward key new-master FILE makes another", "%s is the master key of this store already", path)
 	}
-	if err := store.ReplaceMaster(ctx, to, s.Event()); err != nil {
+	if err := store.ReplaceMaster(ctx, to, shell.Event()); err != nil {
 		return err
 	}
 	s.Note("all keys are sealed under %s now; %s opens only backups and audit exports from before", path, store.MasterFile)

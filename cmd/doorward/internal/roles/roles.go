@@ -42,12 +42,12 @@ orders:* and nothing else. Users may have roles that are not defined; these are
 words in the token, and grant no scope.`,
 		Example: `  doorward role add editor --scope orders:read --scope orders:write
   doorward user set bob --add-role editor`,
-		Args: s.Want("NAME"),
+		Args: shell.Want("NAME"),
 	}
 	scope := cmd.Flags().StringArray("scope", nil, "a `SCOPE` of the role; may be repeated")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			r, err := people.AddRole(ctx, args[0], *scope, s.Event())
+			r, err := people.AddRole(ctx, args[0], *scope, shell.Event())
 			if err != nil {
 				return s.explain(err)
 			}
@@ -62,9 +62,9 @@ func (s Shell) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List all roles, also those that users have and nobody has defined",
-		Args:  s.Want(),
+		Args:  shell.Want(),
 	}
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
 			list, err := all(ctx, people)
@@ -85,8 +85,8 @@ func (s Shell) listCommand() *cobra.Command {
 }
 
 func (s Shell) showCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "show NAME", Short: "Show one role", Args: s.Want("NAME")}
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd := &cobra.Command{Use: "show NAME", Short: "Show one role", Args: shell.Want("NAME")}
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
 			r, err := people.RoleByName(ctx, args[0])
@@ -117,7 +117,7 @@ everybody who has the role end at once, and they log in again.`,
 		Example: `  doorward role set editor --add-scope orders:delete
   doorward role set editor --remove-scope orders:write --now
   doorward role set editor --scope ''`,
-		Args: s.Want("NAME"),
+		Args: shell.Want("NAME"),
 	}
 	change := changeFlags(cmd, "scope", "SCOPE")
 	now := cmd.Flags().Bool("now", false, "end all sessions of who has the role")
@@ -127,7 +127,7 @@ everybody who has the role end at once, and they log in again.`,
 			return failure.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}
 		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			r, ended, err := people.SetRole(ctx, args[0], nil, c, *now, s.Event())
+			r, ended, err := people.SetRole(ctx, args[0], nil, c, *now, shell.Event())
 			if err != nil {
 				return s.explain(err)
 			}
@@ -147,7 +147,7 @@ func (s Shell) removeCommand() *cobra.Command {
 		Short: "Remove a role, and take it from everybody who has it",
 		Long: `Remove a role, and take it from everybody who has it: from their next refresh on,
 and with --now at once, because all their sessions end.`,
-		Args: s.Want("NAME"),
+		Args: shell.Want("NAME"),
 	}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
 	now := cmd.Flags().Bool("now", false, "end all sessions of who had the role")
@@ -160,7 +160,7 @@ and with --now at once, because all their sessions end.`,
 			if err := s.Confirm(*yes, "remove role "+r.Name+" and take it from "+users(r.Users)); err != nil {
 				return err
 			}
-			n, err := people.RemoveRole(ctx, r.Name, *now, s.Event())
+			n, err := people.RemoveRole(ctx, r.Name, *now, shell.Event())
 			if err != nil {
 				return s.explain(err)
 			}

@@ -32,7 +32,7 @@ admin rights until then.`,
   doorward user set bob --role editor --role auditor
   doorward user set bob --role ''
   doorward user set bob --email bob@example.com`,
-		Args: s.Want("NAME"),
+		Args: shell.Want("NAME"),
 	}
 	change := changeFlags(cmd, "role", "ROLE")
 	email := cmd.Flags().String("email", "", "the e-mail `ADDRESS`; empty for none")
@@ -69,7 +69,7 @@ func (s Shell) find(ctx context.Context, people *account.People, name string) (a
 }
 
 func (s Shell) setEmail(ctx context.Context, people *account.People, id, email string) error {
-	u, _, err := people.Edit(ctx, id, account.UserEdit{Email: &email}, s.Event())
+	u, _, err := people.Edit(ctx, id, account.UserEdit{Email: &email}, shell.Event())
 	if err != nil {
 		return s.Explain(err)
 	}
@@ -78,7 +78,7 @@ func (s Shell) setEmail(ctx context.Context, people *account.People, id, email s
 }
 
 func (s Shell) setRoles(ctx context.Context, people *account.People, was account.User, c account.Change, endSessions bool) error {
-	u, _, err := people.SetRoles(ctx, was.ID, c, endSessions, s.Event())
+	u, _, err := people.SetRoles(ctx, was.ID, c, endSessions, shell.Event())
 	if err != nil {
 		return s.Explain(err)
 	}

@@ -24,7 +24,7 @@ store does. "doorward user import" reads it back.
 An initial password of an admin that nobody has changed yet is left out.`,
 		Example: `  doorward user export users.csv
   doorward user import --from users.csv --roles-col roles --disabled-col disabled --email-col email`,
-		Args: s.Want("FILE"),
+		Args: shell.Want("FILE"),
 	}
 	format := cmd.Flags().String("format", "", "`FORMAT` csv or jsonl, where the name of the file does not say")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -44,7 +44,7 @@ func (s Shell) export(ctx context.Context, people *account.People, path, format 
 	if format == "jsonl" {
 		create = roster.CreateLines
 	}
-	if err := people.RecordExport(ctx, s.Event()); err != nil {
+	if err := people.RecordExport(ctx, shell.Event()); err != nil {
 		return err
 	}
 	w, err := create(path)

@@ -50,7 +50,7 @@ func (s Shell) Import() *cobra.Command {
 		Example: `  doorward user import --from sqlite:app.db --table user --dry-run
   doorward user import --from sqlite:db.sqlite3 --table auth_user --hash-col password --active-col is_active
   doorward user import --from users.csv --username-col email --role customer`,
-		Args: s.Want(),
+		Args: shell.Want(),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.from, "from", "", "a `FILE` (.csv or .jsonl), or sqlite:FILE")
@@ -135,7 +135,7 @@ func (s Shell) unopened(f importFlags, err error) error {
 }
 
 func (s Shell) importUsers(ctx context.Context, people *account.People, source roster.Reader, place string, f importFlags) error {
-	ev := s.Event()
+	ev := shell.Event()
 	ev.Reason = "import from " + filepath.Base(f.from)
 	bar := s.Progress("users")
 	sum, err := roster.Import{

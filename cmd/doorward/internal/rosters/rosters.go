@@ -4,7 +4,6 @@ package rosters
 import (
 	"context"
 
-	"github.com/doorward/doorward/cmd/doorward/internal/progress"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
@@ -16,6 +15,4 @@ type Shell struct {
 
 	// Beside runs a step on the people that a command names.
 	Beside func(cmd *cobra.Command, do func(context.Context, *account.People) error) error
-	// Progress is a bar for what is counted.
-	Progress func(what string) *progress.Bar
 }

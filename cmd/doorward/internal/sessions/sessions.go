@@ -42,11 +42,11 @@ func (s Shell) listCommand() *cobra.Command {
 		Short: "List sessions, newest first",
 		Example: `  doorward session list --user alice
   doorward session list --all --json`,
-		Args: s.Want(),
+		Args: shell.Want(),
 	}
 	name := cmd.Flags().String("user", "", "only sessions of the user `NAME`")
 	all := cmd.Flags().Bool("all", false, "also sessions that have ended")
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.Beside(cmd, func(ctx context.Context, b Store) error {
 			q := issuer.SessionQuery{Live: !*all}
@@ -75,8 +75,8 @@ func (s Shell) listCommand() *cobra.Command {
 }
 
 func (s Shell) showCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "show ID", Short: "Show one session", Args: s.Want("ID")}
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd := &cobra.Command{Use: "show ID", Short: "Show one session", Args: shell.Want("ID")}
+	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.Beside(cmd, func(ctx context.Context, b Store) error {
 			one, err := s.session(ctx, b, args[0])
@@ -127,7 +127,7 @@ func (s Shell) revokeCommand() *cobra.Command {
 		if len(args) == 0 {
 			return failure.Misused(cmd.CommandPath()+" --help", "ID or --user NAME is missing")
 		}
-		return s.Want("ID")(cmd, args)
+		return shell.Want("ID")(cmd, args)
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.Beside(cmd, func(ctx context.Context, b Store) error {
@@ -145,7 +145,7 @@ func (s Shell) revokeOne(ctx context.Context, b Store, id string) error {
 	if err != nil {
 		return err
 	}
-	ev := s.Event()
+	ev := shell.Event()
 	ev.Kind, ev.Session, ev.Subject, ev.Reason = issuer.EventSessionEnd, one.ID, one.Subject, issuer.ReasonAdmin
 	if _, err := b.Sessions.EndSession(ctx, one.ID, issuer.ReasonAdmin, ev); err != nil {
 		return err
@@ -159,7 +159,7 @@ func (s Shell) revokeUser(ctx context.Context, b Store, name string) error {
 	if err != nil {
 		return err
 	}
-	ev := s.Event()
+	ev := shell.Event()
 	ev.Kind, ev.Subject, ev.Reason = issuer.EventSubjectEnd, u.ID, issuer.ReasonAdmin
 	if _, err := b.Sessions.EndSubject(ctx, u.ID, issuer.ReasonAdmin, ev); err != nil {
 		return err
