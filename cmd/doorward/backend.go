@@ -58,7 +58,7 @@ type store struct {
 // beside runs a command on the store beside a server, which may be running: it opens the store,
 // passes it to do, and closes it.
 func beside(sh shell.Shell, cmd *cobra.Command, do func(context.Context, *backend) error) error {
-	cfg, err := loadBeside(cmd, "")
+	cfg, err := config.ReadBeside(cmd, "")
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func besideStore(sh shell.Shell, cmd *cobra.Command, cfg *config.Config, store *
 		if err != nil {
 			return err
 		}
-		if cfg, err = loadBeside(cmd, serving); err != nil {
+		if cfg, err = config.ReadBeside(cmd, serving); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ says where its value came from. Secrets are not part of it, only their files.`,
 	}
 	asJSON := shell.JSONFlag(show)
 	show.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(cmd)
+		cfg, err := config.Read(cmd)
 		if err != nil {
 			return err
 		}
@@ -42,13 +42,13 @@ says where its value came from. Secrets are not part of it, only their files.`,
 		return err
 	}
 	for _, cmd := range []*cobra.Command{check, show} {
-		addFlags(cmd, serveSettings...)
+		config.AddFlags(cmd, serveSettings...)
 	}
 	return shell.Group("config", "Check and print the configuration", check, show)
 }
 
 func checkConfig(sh shell.Shell, cmd *cobra.Command) error {
-	cfg, err := loadConfig(cmd)
+	cfg, err := config.Read(cmd)
 	if shell.IsTerminal(sh.Err) {
 		for _, p := range config.AsProblems(err) {
 			if text := p.Excerpt(os.Getenv("NO_COLOR") == ""); text != "" {

@@ -42,7 +42,7 @@ move; what has happened in the database since is not in it.`,
 		case given && *to == "":
 			return failure.Misused("", "--to: is empty")
 		}
-		cfg, err := loadConfig(cmd)
+		cfg, err := config.Read(cmd)
 		if err != nil {
 			return err
 		}

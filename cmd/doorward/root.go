@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
@@ -51,7 +49,7 @@ func rootCommand(sh shell.Shell) *cobra.Command {
 		text, hint := usage.OfFlag(cmd, err)
 		return failure.Misused(hint, "%s", text)
 	})
-	addFlags(root, "data", "database")
+	config.AddFlags(root, "data", "database")
 	root.PersistentFlags().String("config", "", "configuration `FILE` (YAML); also DOORWARD_CONFIG")
 	root.AddCommand(
 		serveCommand(sh), userCommand(sh), roleCommand(sh), clientCommand(sh), apikeyCommand(sh), sessionCommand(sh), keyCommand(sh), tokenCommand(sh), auditCommand(sh),
@@ -80,72 +78,4 @@ func helpOn(cmd *cobra.Command, args []string) error {
 	}
 	named.InitDefaultHelpFlag()
 	return named.Help()
-}
-
-// addFlags gives cmd the flags of settings. Those of the root are for every command.
-func addFlags(cmd *cobra.Command, keys ...string) {
-	flags := cmd.Flags()
-	if !cmd.HasParent() && cmd.Name() == "doorward" {
-		flags = cmd.PersistentFlags()
-	}
-	for _, key := range keys {
-		s, ok := config.Find(key)
-		if !ok {
-			panic("no setting " + key)
-		}
-		usage := s.Usage + "; also " + s.Env()
-		if s.Bool() {
-			flags.Bool(s.Flag, false, usage)
-			continue
-		}
-		flags.String(s.Flag, s.DefaultText(), usage)
-	}
-}
-
-// ttlFlag is what token issue calls the setting access_ttl.
-const ttlFlag = "ttl"
-
-// loadConfig reads the configuration for cmd, as it was set.
-func loadConfig(cmd *cobra.Command) (*config.Config, error) {
-	src, err := sourceOf(cmd)
-	if err != nil {
-		return nil, err
-	}
-	return config.Load(src)
-}
-
-// loadBeside is loadConfig for a command that works beside a server. What is not set is taken from serving, which the last
-// serve left in the database, or, if that is empty, from what it left in the data folder.
-func loadBeside(cmd *cobra.Command, serving string) (*config.Config, error) {
-	src, err := sourceOf(cmd)
-	if err != nil {
-		return nil, err
-	}
-	src.Beside, src.Serving = true, serving
-	return config.Load(src)
-}
-
-// sourceOf is what cmd's flags and the environment say.
-func sourceOf(cmd *cobra.Command) (config.Source, error) {
-	src := config.Source{Flags: map[string]string{}, Environ: os.Environ()}
-	for _, s := range config.Settings() {
-		if f := cmd.Flags().Lookup(s.Flag); s.Flag != "" && f != nil && f.Changed && !isOwnFlag(cmd, s.Flag) {
-			src.Flags[s.Key] = f.Value.String()
-		}
-	}
-	if f := cmd.Flags().Lookup(ttlFlag); f != nil && f.Changed {
-		src.Flags["access_ttl"], src.FlagNames = f.Value.String(), map[string]string{"access_ttl": ttlFlag}
-	}
-	if f := cmd.Flags().Lookup("config"); f != nil && f.Changed {
-		if src.File = f.Value.String(); src.File == "" {
-			return config.Source{}, failure.Misused("", "--config: is empty")
-		}
-	}
-	return src, nil
-}
-
-// isOwnFlag reports whether cmd gives a meaning of its own to a flag that is
-// called like a setting.
-func isOwnFlag(cmd *cobra.Command, flag string) bool {
-	return cmd.Annotations["own"] == flag
 }

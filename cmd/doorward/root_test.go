@@ -28,8 +28,8 @@ func TestFlagsCalledLikeSettings(t *testing.T) {
 			named[s.Flag] = true
 			isSetting := f.Usage == s.Usage+"; also "+s.Env()
 			switch {
-			case isSetting == isOwnFlag(cmd, s.Flag):
-				t.Errorf("%s: --%s, %q, is to be the flag of the setting %s, by addFlags, or the annotation own names it", cmd.CommandPath(), s.Flag, f.Usage, s.Key)
+			case isSetting == (cmd.Annotations["own"] == s.Flag):
+				t.Errorf("%s: --%s, %q, is to be the flag of the setting %s, by AddFlags, or the annotation own names it", cmd.CommandPath(), s.Flag, f.Usage, s.Key)
 			case isSetting:
 				settings++
 			default:
@@ -39,8 +39,8 @@ func TestFlagsCalledLikeSettings(t *testing.T) {
 		if name, ok := cmd.Annotations["own"]; ok && !named[name] {
 			t.Errorf("%s: the annotation own names --%s, which it does not have, or which is no setting's", cmd.CommandPath(), name)
 		}
-		if f := cmd.Flag(ttlFlag); f != nil && !strings.Contains(f.Usage, "access_ttl") {
-			t.Errorf("%s: --%s, %q, is read as access_ttl", cmd.CommandPath(), ttlFlag, f.Usage)
+		if f := cmd.Flag(config.TTLFlag); f != nil && !strings.Contains(f.Usage, "access_ttl") {
+			t.Errorf("%s: --%s, %q, is read as access_ttl", cmd.CommandPath(), config.TTLFlag, f.Usage)
 		}
 	}
 	walk(rootCommand(shell.Shell{}))

@@ -49,16 +49,16 @@ folder of one machine; give them the same --issuer.`,
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
 			signal.Ignore(syscall.SIGPIPE) // Otherwise the next line of the log would end it if whoever reads the log is gone.
-			cfg, err := loadConfig(cmd)
+			cfg, err := config.Read(cmd)
 			if err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return runServer(ctx, sh, cfg, hangups, func() (*config.Config, error) { return loadConfig(cmd) })
+			return runServer(ctx, sh, cfg, hangups, func() (*config.Config, error) { return config.Read(cmd) })
 		},
 	}
-	addFlags(cmd, serveSettings...)
+	config.AddFlags(cmd, serveSettings...)
 	return cmd
 }
 

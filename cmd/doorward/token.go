@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/admin"
@@ -38,7 +39,7 @@ revoke" ends. There is no refresh token.`,
 	}
 	audience := cmd.Flags().String("audience", "", "audience `NAME` of the token (default the one of /login)")
 	scope := cmd.Flags().String("scope", "", "`WORDS` with spaces between them (default all that the user has)")
-	cmd.Flags().String(ttlFlag, "", "lifetime `D`, such as 1h (default access_ttl)")
+	cmd.Flags().String(config.TTLFlag, "", "lifetime `D`, such as 1h (default access_ttl)")
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		req := issuer.LoginRequest{Audience: *audience, NoRefresh: true, Event: shell.Event()}
