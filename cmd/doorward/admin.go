@@ -13,6 +13,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/issuer"
@@ -37,7 +38,7 @@ func (n *node) firstAdmin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := n.folder.make(); err != nil { // a node on a database has made none yet
+		if err := folder.Make(n.cfg, n.shell.Args); err != nil { // a node on a database has made none yet
 			return failure.Failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
 		}
 		if err := durable.Replace(path, secret+"\n"); err != nil {

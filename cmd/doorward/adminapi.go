@@ -27,7 +27,7 @@ func (n *node) checkConfig() admin.ConfigCheck {
 		return admin.ConfigCheck{Problems: problemsOf(err), NeedsRestart: []string{}}
 	}
 	next.Resolve(n.address)
-	problems := problemsOf(folder{n.shell, next}.checkNamed())
+	problems := problemsOf(checkNamed(next))
 	return admin.ConfigCheck{
 		Good: len(problems) == 0, Problems: problems, NeedsRestart: append([]string{}, config.Settled(n.cfg, next)...),
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/diagnosis"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/feed"
@@ -28,7 +29,6 @@ import (
 // backend is what commands work on: the store, and what stands on it.
 type backend struct {
 	cfg    *config.Config
-	folder folder
 	store  *store
 	hasher *password.Hasher
 	people *account.People
@@ -63,7 +63,7 @@ func beside(sh shell.Shell, cmd *cobra.Command, do func(context.Context, *backen
 		return err
 	}
 	if !cfg.OnPostgres() {
-		if err := (folder{sh, cfg}).mustExist(); err != nil {
+		if err := folder.MustExist(cfg, sh.Args); err != nil {
 			return err
 		}
 	}
@@ -92,7 +92,7 @@ func besideStore(sh shell.Shell, cmd *cobra.Command, cfg *config.Config, store *
 			return err
 		}
 	}
-	b, err := newBackend(folder{sh, cfg}, store)
+	b, err := newBackend(cfg, store)
 	if err != nil {
 		return err
 	}
@@ -131,20 +131,20 @@ func prepareStore(ctx context.Context, db database, shared *sqlstore.Store, maxS
 	return nil, errors.Join(err, db.Close())
 }
 
-func newBackend(f folder, store *store) (*backend, error) {
+func newBackend(cfg *config.Config, store *store) (*backend, error) {
 	slots := max(2, runtime.GOMAXPROCS(0))
 	hasher := password.New(password.Config{Slots: slots, Reserved: slots / 2, Busy: besideHashes(slots)})
-	breached, breachedErr := openBreached(f.cfg)
+	breached, breachedErr := openBreached(cfg)
 	kept := store.accounts
 	people, err := account.New(account.Config{
 		Store: kept, Bulk: kept, Resets: kept, Devices: kept, Edits: kept, Roles: kept, Throttle: kept,
 		Hasher: hasher, Reserved: hasher.Reserved(),
-		MinPassword: f.cfg.PasswordMinLength, ServiceNames: serviceNames(f.cfg), Breached: breached,
+		MinPassword: cfg.PasswordMinLength, ServiceNames: serviceNames(cfg), Breached: breached,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &backend{cfg: f.cfg, folder: f, store: store, hasher: hasher, people: people, breached: breached, breachedErr: breachedErr}, nil
+	return &backend{cfg: cfg, store: store, hasher: hasher, people: people, breached: breached, breachedErr: breachedErr}, nil
 }
 
 // close closes what the backend opened beside its store.
@@ -211,7 +211,7 @@ func (b *backend) issuerConfig(key issuer.MasterKey, log *slog.Logger) issuer.Co
 // withIssuer is beside for commands that need the keys.
 func withIssuer(sh shell.Shell, cmd *cobra.Command, do func(context.Context, *backend, *issuer.Issuer) error) error {
 	return beside(sh, cmd, func(ctx context.Context, b *backend) error {
-		key, err := b.folder.masterKey()
+		key, err := folder.MasterKey(b.cfg)
 		if err != nil {
 			return err
 		}

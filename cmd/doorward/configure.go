@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/admin"
 	"github.com/spf13/cobra"
@@ -66,7 +67,7 @@ func checkConfig(sh shell.Shell, cmd *cobra.Command) error {
 		sh.Note("warning: %v", p)
 		sh.Note("hint: %s", p.Hint)
 	}
-	if err := (folder{sh, cfg}).checkNamed(); err != nil {
+	if err := checkNamed(cfg); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(sh.Out, "the configuration is good")
@@ -74,27 +75,27 @@ func checkConfig(sh shell.Shell, cmd *cobra.Command) error {
 }
 
 // checkNamed looks at the files that the settings name.
-func (f folder) checkNamed() error {
-	if err := checkFiles(f.cfg); err != nil {
+func checkNamed(cfg *config.Config) error {
+	if err := checkFiles(cfg); err != nil {
 		return err
 	}
-	if _, err := listenerTLS(f.cfg, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := listenerTLS(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
-	if breached, err := openBreached(f.cfg); err != nil {
+	if breached, err := openBreached(cfg); err != nil {
 		return err
 	} else if breached != nil {
 		defer func() { _ = breached.Close() }()
 	}
-	if f.cfg.OnPostgres() {
-		if _, err := databaseConfig(f.cfg); err != nil {
+	if cfg.OnPostgres() {
+		if _, err := databaseConfig(cfg); err != nil {
 			return err
 		}
 	}
-	if f.isNew() { // then serve makes the master key
-		return f.keyFolder()
+	if folder.IsNew(cfg) { // then serve makes the master key
+		return folder.CheckKeyFolder(cfg)
 	}
-	_, err := f.masterKey()
+	_, err := folder.MasterKey(cfg)
 	return err
 }
 

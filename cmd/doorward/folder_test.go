@@ -14,7 +14,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
-	"github.com/doorward/doorward/cmd/doorward/internal/shell"
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/sqlite"
 )
@@ -90,11 +90,11 @@ func TestOpenFolderIsTold(t *testing.T) {
 	}
 	for mode, want := range map[os.FileMode]bool{0o700: false, 0o750: true, 0o770: true, 0o701: true} {
 		var log strings.Builder
-		f := folder{shell.Shell{}, &config.Config{Data: t.TempDir()}}
-		if err := os.Chmod(f.cfg.Data, mode); err != nil {
+		cfg := &config.Config{Data: t.TempDir()}
+		if err := os.Chmod(cfg.Data, mode); err != nil {
 			t.Fatal(err)
 		}
-		f.warn(slog.New(slog.NewTextHandler(&log, nil)))
+		folder.Warn(cfg, slog.New(slog.NewTextHandler(&log, nil)))
 		if got := strings.Contains(log.String(), fmt.Sprintf("mode=%#o hint=\"chmod 700 ", mode)); got != want {
 			t.Errorf("mode %#o: told %t, want %t: %s", mode, got, want, log.String())
 		}
@@ -152,7 +152,7 @@ func TestMasterKeyOnce(t *testing.T) {
 	for i := range keys {
 		wg.Go(func() {
 			var err error
-			if keys[i], err = (folder{shell.Shell{}, cfg}).masterKeyOrNew(); err != nil {
+			if keys[i], err = folder.MasterKeyOrNew(cfg); err != nil {
 				t.Error(err)
 			}
 		})
@@ -179,8 +179,7 @@ func TestAttack_G07(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := folder{shell.Shell{}, cfg}
-	key, err := f.masterKeyOrNew()
+	key, err := folder.MasterKeyOrNew(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +193,7 @@ func TestAttack_G07(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := newBackend(f, store)
+	b, err := newBackend(cfg, store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,9 +203,9 @@ func TestAttack_G07(t *testing.T) {
 	}
 	var logged strings.Builder
 	for _, h := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
-		slog.New(h).Info("all", "cfg", cfg, "key", key, "folder", f, "backend", b.cfg)
+		slog.New(h).Info("all", "cfg", cfg, "key", key, "backend", b.cfg)
 	}
-	values := []any{cfg, *cfg, key, &key, f, b, *b, iss, struct{ K issuer.MasterKey }{key}}
+	values := []any{cfg, *cfg, key, &key, b, *b, iss, struct{ K issuer.MasterKey }{key}}
 	for _, v := range values {
 		text := fmt.Sprintf("%v %+v %#v %s", v, v, v, v)
 		if data, err := json.Marshal(v); err == nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/keys"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/masterkey"
@@ -23,7 +24,7 @@ func keyCommand(sh shell.Shell) *cobra.Command {
 			})
 		},
 		ReadMaster: func(path string) (issuer.MasterKey, error) {
-			return readMasterKey(path, 0o007, "doorward key new-master "+path)
+			return folder.ReadMasterKey(path, 0o007, "doorward key new-master "+path)
 		},
 	}
 	return shell.Group("key", "List, rotate and revoke the keys that sign tokens (apikey has those of programs)", commands.Commands()...)
@@ -31,7 +32,7 @@ func keyCommand(sh shell.Shell) *cobra.Command {
 
 // keys is what the commands about keys work on.
 func (b *backend) keys(iss *issuer.Issuer) (keys.Store, error) {
-	master, err := b.folder.masterKey()
+	master, err := folder.MasterKey(b.cfg)
 	if err != nil {
 		return keys.Store{}, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/move"
 	"github.com/doorward/doorward/internal/sqlstore"
@@ -58,7 +59,7 @@ move; what has happened in the database since is not in it.`,
 }
 
 func migrate(ctx context.Context, sh shell.Shell, cfg *config.Config, back bool) error {
-	if err := (folder{sh, cfg}).mustExist(); err != nil {
+	if err := folder.MustExist(cfg, sh.Args); err != nil {
 		return err
 	}
 	from, err := sqlite.OpenAlone(ctx, cfg.DatabasePath())

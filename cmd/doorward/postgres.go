@@ -72,15 +72,6 @@ func (b *backend) leaveServing(ctx context.Context, text string) error {
 	return err
 }
 
-// sharedKey refuses to make up a master key for a database: every node needs the same one.
-func sharedKey(cfg *config.Config) error {
-	if cfg.OnPostgres() && cfg.Origin("master_key_file") == "default" {
-		return failure.Misused("DOORWARD_MASTER_KEY_FILE names it: what other nodes have, or the master.key of the folder that was moved; for a new database doorward key new-master FILE makes one",
-			"with a database the master key has to be given, since all nodes share it")
-	}
-	return nil
-}
-
 // storeAttr says in a log record where the store is.
 func storeAttr(cfg *config.Config) slog.Attr {
 	if cfg.OnPostgres() {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/spf13/cobra"
 )
@@ -75,7 +76,6 @@ func runServer(ctx context.Context, sh shell.Shell, cfg *config.Config, hangups 
 	if p := cfg.Exposed(); p != nil {
 		log.Warn("a secret is open to other users", "err", p.Error(), "hint", p.Hint)
 	}
-	f := folder{sh, cfg}
 	if err := checkFiles(cfg); err != nil {
 		return err
 	}
@@ -84,15 +84,15 @@ func runServer(ctx context.Context, sh shell.Shell, cfg *config.Config, hangups 
 		return err
 	}
 	if !cfg.OnPostgres() {
-		if err := f.keyFolder(); err != nil {
+		if err := folder.CheckKeyFolder(cfg); err != nil {
 			return err
 		}
-		if err := f.make(); err != nil {
+		if err := folder.Make(cfg, sh.Args); err != nil {
 			return err
 		}
-		f.warn(log)
+		folder.Warn(cfg, log)
 	}
-	key, err := f.masterKeyOrNew()
+	key, err := folder.MasterKeyOrNew(cfg)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func runServer(ctx context.Context, sh shell.Shell, cfg *config.Config, hangups 
 	if err != nil {
 		return err
 	}
-	b, err := newBackend(f, store)
+	b, err := newBackend(cfg, store)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
