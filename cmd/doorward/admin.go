@@ -22,7 +22,7 @@ import (
 // firstAdmin makes the user admin in a store without users and tells their
 // password once: on the terminal, or in a file of mode 0600.
 func (n *node) firstAdmin(ctx context.Context) error {
-	secret, err := n.people.EnsureAdmin(ctx, issuer.Event{Actor: "doorward", Reason: "first start"})
+	secret, err := n.People.EnsureAdmin(ctx, issuer.Event{Actor: "doorward", Reason: "first start"})
 	if err != nil {
 		return err
 	}
@@ -34,11 +34,11 @@ func (n *node) firstAdmin(ctx context.Context) error {
 		fmt.Fprintf(n.shell.Out, "The user admin was made. Until this password is changed it gives no admin rights, and it works for 24 hours:\n\n    %s\n\n"+
 			"doorward user passwd admin --password-stdin sets one of your own.\n\n", secret)
 	} else {
-		path, err := filepath.Abs(n.cfg.AdminPasswordPath())
+		path, err := filepath.Abs(n.Config.AdminPasswordPath())
 		if err != nil {
 			return err
 		}
-		if err := folder.Make(n.cfg, n.shell.Args); err != nil { // a node on a database has made none yet
+		if err := folder.Make(n.Config, n.shell.Args); err != nil { // a node on a database has made none yet
 			return failure.Failed(err, "doorward user passwd admin", "cannot write the password of admin: %v", err)
 		}
 		if err := durable.Replace(path, secret+"\n"); err != nil {
@@ -47,14 +47,14 @@ func (n *node) firstAdmin(ctx context.Context) error {
 		n.log.Warn("the user admin was made; change the password within 24 hours", "password_file", path)
 		setting = "DW_PASSWORD=$(cat '" + strings.ReplaceAll(path, "'", `'\''`) + "')"
 	}
-	fmt.Fprintf(n.shell.Out, "# Try it:\n%s\n%s", setting, tryIt(n.cfg))
+	fmt.Fprintf(n.shell.Out, "# Try it:\n%s\n%s", setting, tryIt(n.Config))
 	return nil
 }
 
 // tidyAdmin removes the file of the first password once it opens nothing, and
 // says when that password was never changed.
 func (n *node) tidyAdmin(ctx context.Context) error {
-	admin, err := n.people.ByName(ctx, account.RoleAdmin)
+	admin, err := n.People.ByName(ctx, account.RoleAdmin)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		return err
 	}
@@ -63,9 +63,9 @@ func (n *node) tidyAdmin(ctx context.Context) error {
 		n.log.Warn("the first password of admin was not changed in time and has stopped working", "hint", "doorward user passwd admin")
 	}
 	if !admin.AdminWaits() || expired {
-		return removePasswordFile(n.cfg)
+		return removePasswordFile(n.Config)
 	}
-	if _, err := os.Stat(n.cfg.AdminPasswordPath()); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(n.Config.AdminPasswordPath()); errors.Is(err, fs.ErrNotExist) {
 		// It was shown on a terminal, or the first start was cut short before it was told at all.
 		n.log.Warn("the password of admin gives no rights until it is changed, and is in no file; if nobody has seen it, set another", "hint", "doorward user passwd admin")
 	}

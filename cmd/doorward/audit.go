@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/audits"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/issuer"
@@ -14,8 +15,8 @@ func auditCommand(sh shell.Shell) *cobra.Command {
 	commands := audits.Shell{
 		Shell: sh,
 		Beside: func(cmd *cobra.Command, do func(context.Context, audits.Store) error) error {
-			return beside(sh, cmd, func(ctx context.Context, b *backend) error {
-				return do(ctx, audits.Store{Store: b.store.audit, People: b.people, Master: func() (issuer.MasterKey, error) { return folder.MasterKey(b.cfg) }})
+			return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+				return do(ctx, audits.Store{Store: b.Store.Audit, People: b.People, Master: func() (issuer.MasterKey, error) { return folder.MasterKey(b.Config) }})
 			})
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/backup"
@@ -26,8 +27,8 @@ Keep both, and not in the same place: together they are worth every token.`,
 		Example: "  doorward backup /var/backups/doorward-$(date +%F).db",
 		Args:    shell.Want("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return beside(sh, cmd, func(ctx context.Context, b *backend) error {
-				file, ok := b.store.database.(*sqlite.Store)
+			return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+				file, ok := b.Store.Database.(*sqlite.Store)
 				if !ok {
 					return failure.Refused("pg_dump --schema=doorward, or the base backups of your PostgreSQL", "the store is a PostgreSQL database, which has tools of its own for that")
 				}
@@ -37,7 +38,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 				}
 				ev := shell.Event()
 				ev.Kind, ev.Reason = backup.EventMake, filepath.Base(args[0])
-				if err := b.store.audit.Record(ctx, ev); err != nil { // A full disk is a reason for a copy on another one.
+				if err := b.Store.Audit.Record(ctx, ev); err != nil { // A full disk is a reason for a copy on another one.
 					sh.Note("this backup is not in the audit record: %v", err)
 				}
 				err := file.Backup(ctx, args[0])
@@ -48,7 +49,7 @@ Keep both, and not in the same place: together they are worth every token.`,
 					return failure.Failed(err, "", "cannot write the backup %s: %v", args[0], shell.WithoutPath(err))
 				}
 				sh.Note("%s holds the store", args[0])
-				sh.Note("it does not hold the master key %s: keep a copy of that too, in another place; one is nothing without the other", b.cfg.MasterKeyFile)
+				sh.Note("it does not hold the master key %s: keep a copy of that too, in another place; one is nothing without the other", b.Config.MasterKeyFile)
 				return nil
 			})
 		},
@@ -56,10 +57,10 @@ Keep both, and not in the same place: together they are worth every token.`,
 }
 
 // backups are the copies that are made over HTTP, in the data folder; nil for a database.
-func (b *backend) backups() *backup.Folder {
-	file, ok := b.store.database.(*sqlite.Store)
+func backups(b *backend.Backend) *backup.Folder {
+	file, ok := b.Store.Database.(*sqlite.Store)
 	if !ok {
 		return nil
 	}
-	return backup.New(filepath.Join(b.cfg.Data, "backups"), file.Backup)
+	return backup.New(filepath.Join(b.Config.Data, "backups"), file.Backup)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/clients"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
@@ -13,12 +14,8 @@ func clientCommand(sh shell.Shell) *cobra.Command {
 	commands := clients.Shell{
 		Shell: sh,
 		Beside: func(cmd *cobra.Command, do func(context.Context, *account.Clients) error) error {
-			return beside(sh, cmd, func(ctx context.Context, b *backend) error { return do(ctx, b.clients()) })
+			return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error { return do(ctx, b.Clients()) })
 		},
 	}
 	return shell.Group("client", "Add, list and change the programs with a credential of their own", commands.Commands()...)
-}
-
-func (b *backend) clients() *account.Clients {
-	return account.NewClients(account.ClientsConfig{Store: b.store.accounts})
 }

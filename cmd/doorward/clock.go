@@ -3,11 +3,13 @@ package main
 import (
 	"log/slog"
 	"time"
+
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 )
 
 // clockWatch tells the operator when this node's clock goes wrong, and when it is right again.
 type clockWatch struct {
-	store database
+	store backend.Database
 	log   *slog.Logger
 	wrong bool
 }

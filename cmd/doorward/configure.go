@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/folder"
@@ -82,13 +83,13 @@ func checkNamed(cfg *config.Config) error {
 	if _, err := listenerTLS(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
-	if breached, err := openBreached(cfg); err != nil {
+	if breached, err := backend.OpenBreached(cfg); err != nil {
 		return err
 	} else if breached != nil {
 		defer func() { _ = breached.Close() }()
 	}
 	if cfg.OnPostgres() {
-		if _, err := databaseConfig(cfg); err != nil {
+		if _, err := backend.DatabaseConfig(cfg); err != nil {
 			return err
 		}
 	}

@@ -12,11 +12,11 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/issuer"
-	"github.com/doorward/doorward/sqlite"
 )
 
 // TestOwner runs commands on a data folder of somebody else.
@@ -183,27 +183,23 @@ func TestAttack_G07(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	store, err := backend.OpenStore(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
 	cfg.Database = config.NewSecret("postgres://doorward:hunter2hunter2@db.example.com/doorward")
-	file, err := sqlite.Open(t.Context(), cfg.DatabasePath())
+	b, err := backend.New(cfg, store)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = file.Close() }()
-	store, err := prepareStore(t.Context(), file, file.Store, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := newBackend(cfg, store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	iss, err := b.issuer(t.Context(), key, nil)
+	iss, err := b.NewIssuer(t.Context(), b.IssuerConfig(key, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var logged strings.Builder
 	for _, h := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
-		slog.New(h).Info("all", "cfg", cfg, "key", key, "backend", b.cfg)
+		slog.New(h).Info("all", "cfg", cfg, "key", key, "backend", b.Config)
 	}
 	values := []any{cfg, *cfg, key, &key, b, *b, iss, struct{ K issuer.MasterKey }{key}}
 	for _, v := range values {

@@ -30,7 +30,7 @@ func (n *node) guard(cfg *config.Config, iss *issuer.Issuer, keys *apikey.Tokens
 	if err != nil {
 		return nil, err
 	}
-	set.Issuer, set.Keys, set.Logger, set.ClockOffset = iss, keys, n.log, n.store.ClockOffset
+	set.Issuer, set.Keys, set.Logger, set.ClockOffset = iss, keys, n.log, n.Store.ClockOffset
 	if observer := n.metrics.observer(); observer != nil {
 		set.Observe = observer.Verified
 	}
@@ -54,7 +54,7 @@ func (n *node) proxy(cfg *config.Config, guard *gate.Guard) (*gate.Proxy, error)
 func (n *node) forwardAuth(cfg *config.Config, guard *gate.Guard) (*forward.Handler, error) {
 	return forward.New(forward.Config{
 		Guard: guard, Path: cfg.Prefix + server.ForwardAuthPath,
-		Failures: quota.NewBudget[netip.Prefix](limit(cfg.ForwardFailures)),
+		Failures: quota.NewBudget[netip.Prefix](cfg.ForwardFailures.Limits()),
 		Logger:   n.log, Identified: server.Identify,
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/keys"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
@@ -15,8 +16,8 @@ func keyCommand(sh shell.Shell) *cobra.Command {
 	commands := keys.Shell{
 		Shell: sh,
 		Beside: func(cmd *cobra.Command, do func(context.Context, keys.Store) error) error {
-			return withIssuer(sh, cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
-				store, err := b.keys(iss)
+			return backend.BesideIssuer(sh, cmd, func(ctx context.Context, b *backend.Backend, iss *issuer.Issuer) error {
+				store, err := keysOf(b, iss)
 				if err != nil {
 					return err
 				}
@@ -31,15 +32,15 @@ func keyCommand(sh shell.Shell) *cobra.Command {
 }
 
 // keys is what the commands about keys work on.
-func (b *backend) keys(iss *issuer.Issuer) (keys.Store, error) {
-	master, err := folder.MasterKey(b.cfg)
+func keysOf(b *backend.Backend, iss *issuer.Issuer) (keys.Store, error) {
+	master, err := folder.MasterKey(b.Config)
 	if err != nil {
 		return keys.Store{}, err
 	}
 	return keys.Store{
-		Issuer: iss, Audit: b.store.audit, Master: master, MasterFile: b.cfg.MasterKeyFile,
+		Issuer: iss, Audit: b.Store.Audit, Master: master, MasterFile: b.Config.MasterKeyFile,
 		ReplaceMaster: func(ctx context.Context, to issuer.MasterKey, ev issuer.Event) error {
-			return masterkey.Replace(ctx, b.store.shared, master, to, ev)
+			return masterkey.Replace(ctx, b.Store.Shared, master, to, ev)
 		},
 	}, nil
 }

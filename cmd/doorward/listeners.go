@@ -14,12 +14,12 @@ import (
 
 // listen opens the listener and settles what depends on its address.
 func (n *node) listen(ctx context.Context) (net.Listener, error) {
-	ln, err := listenAt(ctx, n.cfg.Listen, "--listen 127.0.0.1:0")
+	ln, err := listenAt(ctx, n.Config.Listen, "--listen 127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	n.address = ln.Addr().String()
-	n.cfg.Resolve(n.address)
+	n.Config.Resolve(n.address)
 	return ln, nil
 }
 
@@ -39,10 +39,10 @@ func listenAt(ctx context.Context, address, free string) (net.Listener, error) {
 
 // listenMetrics opens the listener of the metrics, if one is wanted.
 func (n *node) listenMetrics(ctx context.Context) error {
-	if n.cfg.MetricsListen == "" {
+	if n.Config.MetricsListen == "" {
 		return nil
 	}
-	ln, err := listenAt(ctx, n.cfg.MetricsListen, "--metrics 127.0.0.1:0")
+	ln, err := listenAt(ctx, n.Config.MetricsListen, "--metrics 127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -54,15 +54,15 @@ func (n *node) listenMetrics(ctx context.Context) error {
 
 // listenAdmin opens the listener of the admin API, if it has one of its own.
 func (n *node) listenAdmin(ctx context.Context) error {
-	if n.cfg.AdminListen == "" {
+	if n.Config.AdminListen == "" {
 		return nil
 	}
-	ln, err := listenAt(ctx, n.cfg.AdminListen, "admin.listen: 127.0.0.1:0")
+	ln, err := listenAt(ctx, n.Config.AdminListen, "admin.listen: 127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	n.adminListener = ln
-	n.log.Info("admin", "url", n.cfg.URL(ln.Addr().String())+n.cfg.Prefix+admin.Path)
+	n.log.Info("admin", "url", n.Config.URL(ln.Addr().String())+n.Config.Prefix+admin.Path)
 	return nil
 }
 

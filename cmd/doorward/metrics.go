@@ -28,9 +28,9 @@ func (n *node) fillMetrics(iss *issuer.Issuer) {
 	if m == nil {
 		return
 	}
-	m.Passwords(n.hasher)
-	m.Pools(n.store.Pools)
+	m.Passwords(n.Hasher)
+	m.Pools(n.Store.Pools)
 	m.Gauge("doorward_revocation_age_seconds", "Age of what this node knows of revocations.", func() float64 { return iss.RevocationAge().Seconds() })
-	m.Gauge("doorward_clock_offset_seconds", "How far the store's clock is ahead of this node's.", func() float64 { return n.store.ClockOffset().Seconds() })
+	m.Gauge("doorward_clock_offset_seconds", "How far the store's clock is ahead of this node's.", func() float64 { return n.Store.ClockOffset().Seconds() })
 	m.Gauge("doorward_feed_followers", "Streams of revocations that are open.", func() float64 { return float64(n.feed.Followers()) })
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/folder"
@@ -67,7 +68,7 @@ func migrate(ctx context.Context, sh shell.Shell, cfg *config.Config, back bool)
 		return failure.Refused("stop the server and other commands on this folder first", "%s is in use", cfg.DatabasePath())
 	}
 	if err != nil {
-		return unopened(err, cfg.DatabasePath())
+		return backend.Unopened(err, cfg.DatabasePath())
 	}
 	if back {
 		return moveBack(ctx, sh, cfg, from)
@@ -89,7 +90,7 @@ func moveBack(ctx context.Context, sh shell.Shell, cfg *config.Config, from *sql
 }
 
 func moveInto(ctx context.Context, sh shell.Shell, cfg *config.Config, from *sqlite.Store) error {
-	to, err := openPostgres(ctx, cfg, slog.New(slog.DiscardHandler))
+	to, err := backend.OpenPostgres(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
@@ -19,7 +20,6 @@ import (
 	"github.com/doorward/doorward/internal/backup"
 	"github.com/doorward/doorward/internal/feed"
 	"github.com/doorward/doorward/internal/gate"
-	"github.com/doorward/doorward/internal/quota"
 	"github.com/doorward/doorward/internal/reference"
 	"github.com/doorward/doorward/internal/server"
 	"github.com/doorward/doorward/internal/sqlstore"
@@ -28,7 +28,8 @@ import (
 
 // node is one running server.
 type node struct {
-	*backend
+	*backend.Backend
+
 	shell   shell.Shell
 	log     *slog.Logger
 	level   *slog.LevelVar // of log
@@ -42,6 +43,7 @@ type node struct {
 
 	hangups <-chan os.Signal               // ask for read; one may have come before the server was ready for it
 	read    func() (*config.Config, error) // the configuration, again
+	feed    *feed.Feed                     // of revocations
 	streams *gate.Streams                  // that are open to the upstream
 	keys    *account.APIKeys
 	sealer  *audit.Sealer
@@ -61,21 +63,21 @@ func (n *node) run(ctx context.Context) error {
 	if err := n.listenAdmin(ctx); err != nil {
 		return err
 	}
-	n.feed = feed.New(sqlstore.FeedIn(n.store.shared))
-	iss, err := n.issuer(ctx, n.master, n.log)
+	n.feed = feed.New(sqlstore.FeedIn(n.Store.Shared))
+	iss, err := n.newIssuer(ctx)
 	if err != nil {
 		return err
 	}
 	n.sealer, err = audit.NewSealer(audit.Config{
-		Store: n.store.audit, MasterKey: n.master, Retention: n.cfg.AuditRetention, KeyTTL: n.cfg.KeyLifetime, Logger: n.log,
+		Store: n.Store.Audit, MasterKey: n.master, Retention: n.Config.AuditRetention, KeyTTL: n.Config.KeyLifetime, Logger: n.log,
 	})
 	if err != nil {
 		return err
 	}
 	n.streams = gate.NewStreams(iss, n.log)
-	n.keys, n.copies = n.apiKeys(), n.backups()
+	n.keys, n.copies = n.APIKeys(), backups(n.Backend)
 	n.connections = n.affordable()
-	srv, proxy, err := n.server(n.cfg, iss)
+	srv, proxy, err := n.server(n.Config, iss)
 	if err != nil {
 		return err
 	}
@@ -89,21 +91,31 @@ func (n *node) run(ctx context.Context) error {
 	r := &reloader{node: n, issuer: iss, server: srv, proxy: proxy}
 	defer r.follow(ctx)()
 	if proxy != nil {
-		n.log.Info("guarding", "upstream", n.cfg.Upstream, "routes", len(n.cfg.Routes), "hidden", srv.Paths())
+		n.log.Info("guarding", "upstream", n.Config.Upstream, "routes", len(n.Config.Routes), "hidden", srv.Paths())
 	}
-	if proxy == nil && len(n.cfg.TrustedProxies) > 0 {
-		n.log.Info("answering forward-auth", "routes", len(n.cfg.Routes), "default", n.cfg.RoutesDefault)
+	if proxy == nil && len(n.Config.TrustedProxies) > 0 {
+		n.log.Info("answering forward-auth", "routes", len(n.Config.Routes), "default", n.Config.RoutesDefault)
 	}
-	n.log.Info("serving", "url", n.cfg.URL(n.address), "issuer", n.cfg.Issuer, storeAttr(n.cfg), "version", readVersion().Version)
+	n.log.Info("serving", "url", n.Config.URL(n.address), "issuer", n.Config.Issuer, storeAttr(n.Config), "version", readVersion().Version)
 	return n.work(ctx, iss, srv, ln)
+}
+
+// newIssuer makes the issuer, which tells the feed and the watch of the clock what it reads.
+func (n *node) newIssuer(ctx context.Context) (*issuer.Issuer, error) {
+	cfg, clock := n.IssuerConfig(n.master, n.log), clockWatch{store: n.Store, log: n.log}
+	cfg.Followed = func(page issuer.RevocationPage) {
+		n.feed.Publish(page)
+		clock.look()
+	}
+	return n.NewIssuer(ctx, cfg)
 }
 
 // affordable is limits.connections, or half of the files that this process may have open. The other half is for the store and
 // the upstream, which must not fail because many strangers connect.
 func (n *node) affordable() int {
 	files := openFiles()
-	if n.cfg.Connections <= files/2 {
-		return n.cfg.Connections
+	if n.Config.Connections <= files/2 {
+		return n.Config.Connections
 	}
 	n.log.Warn("fewer connections are accepted than limits.connections says, since this process may not have so many files open",
 		"connections", files/2, "files", files, "hint", "raise LimitNOFILE= of the systemd unit, or ulimit -n")
@@ -112,22 +124,22 @@ func (n *node) affordable() int {
 
 // takeOver compares the settings with those that the last serve left, and leaves its own.
 func (n *node) takeOver(ctx context.Context) error {
-	last, err := n.lastServing(ctx)
+	last, err := n.LastServing(ctx)
 	if err != nil {
 		return err
 	}
-	if issuer := n.cfg.LastIssuer(last); issuer != "" && issuer != n.cfg.Issuer {
+	if issuer := n.Config.LastIssuer(last); issuer != "" && issuer != n.Config.Issuer {
 		n.log.Warn("the last serve on this store had another issuer: its access tokens are refused here, and several servers need one --issuer",
-			"last", issuer, "issuer", n.cfg.Issuer)
+			"last", issuer, "issuer", n.Config.Issuer)
 	}
-	n.leave(ctx, n.cfg)
+	n.leave(ctx, n.Config)
 	return nil
 }
 
 // leave leaves what commands beside this server need. The server itself does not need it: on a full disk it checks tokens
 // all the same.
 func (n *node) leave(ctx context.Context, cfg *config.Config) {
-	if err := n.leaveServing(ctx, cfg.Serving()); err != nil {
+	if err := n.LeaveServing(ctx, cfg.Serving()); err != nil {
 		n.log.Warn("the settings cannot be left for the commands beside this server, which use those of an earlier one", "err", err, "hint", "SIGHUP tries again")
 	}
 }
@@ -162,7 +174,7 @@ func (n *node) drained(ctx context.Context, srv *server.Server) (context.Context
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() {
 		srv.Drain()
-		time.AfterFunc(n.cfg.Drain, end)
+		time.AfterFunc(n.Config.Drain, end)
 	})
 	return serving, end
 }
@@ -188,18 +200,18 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 	if err != nil {
 		return nil, nil, err
 	}
-	clients := account.NewClients(account.ClientsConfig{Store: n.store.accounts, Failures: limit(cfg.ClientFailures)})
+	clients := account.NewClients(account.ClientsConfig{Store: n.Store.Accounts, Failures: cfg.ClientFailures.Limits()})
 	set := server.Config{
 		Admin: api.Routes(), AdminApart: cfg.AdminListen != "",
-		Issuer: iss, People: n.people, Clients: clients, Feed: n.feed, Audiences: cfg.Audiences,
-		MaxStaleness: cfg.MaxStaleness, YoungWhenStale: cfg.YoungWhenStale(), ClockOffset: n.store.ClockOffset,
+		Issuer: iss, People: n.People, Clients: clients, Feed: n.feed, Audiences: cfg.Audiences,
+		MaxStaleness: cfg.MaxStaleness, YoungWhenStale: cfg.YoungWhenStale(), ClockOffset: n.Store.ClockOffset,
 		RecentLogin: cfg.RecentLogin, Prefix: cfg.Prefix, TokenField: cfg.TokenField, TokenHeader: cfg.TokensHeader,
 		Registration: cfg.Registration == "open", Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.metrics.observer(),
 		TLS: n.tls, Connections: n.connections, Logger: n.log,
-		ForwardAuth: others, PublishLead: cfg.PublishLead, Assertions: cfg.ForwardAuth(), APIKeys: n.keys, KeyTokens: keys, Endpoints: apikey.Routes(n.keys, n.people, iss, cfg.Prefix),
+		ForwardAuth: others, PublishLead: cfg.PublishLead, Assertions: cfg.ForwardAuth(), APIKeys: n.keys, KeyTokens: keys, Endpoints: apikey.Routes(n.keys, n.People, iss, cfg.Prefix),
 		TrustedProxies: cfg.Networks(), Limits: server.Limits{
-			Login: limit(cfg.LoginFailures), Refresh: limit(cfg.RefreshFailures),
-			Reset: limit(cfg.ResetFailures), Register: limit(cfg.Registrations), Inactive: limit(cfg.Inactive),
+			Login: cfg.LoginFailures.Limits(), Refresh: cfg.RefreshFailures.Limits(),
+			Reset: cfg.ResetFailures.Limits(), Register: cfg.Registrations.Limits(), Inactive: cfg.Inactive.Limits(),
 		},
 	}
 	if set.AdminApart {
@@ -218,4 +230,10 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 	return srv, proxy, nil
 }
 
-func limit(f config.Failures) quota.Limits { return quota.Limits{Each: f.Network, All: f.All} }
+// storeAttr says in a log record where the store is.
+func storeAttr(cfg *config.Config) slog.Attr {
+	if cfg.OnPostgres() {
+		return slog.String("database", "postgres")
+	}
+	return slog.String("data", cfg.Data)
+}

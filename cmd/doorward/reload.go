@@ -67,7 +67,7 @@ func (r *reloader) reload(ctx context.Context) {
 }
 
 func (r *reloader) adopt(next *config.Config) error {
-	if settled := config.Settled(r.cfg, next); len(settled) > 0 {
+	if settled := config.Settled(r.Config, next); len(settled) > 0 {
 		return config.Problems{{Text: strings.Join(settled, ", ") + ": changed, which needs a restart"}}
 	}
 	if err := checkFiles(next); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/sessions"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/spf13/cobra"
@@ -12,8 +13,8 @@ func sessionCommand(sh shell.Shell) *cobra.Command {
 	commands := sessions.Shell{
 		Shell: sh,
 		Beside: func(cmd *cobra.Command, do func(context.Context, sessions.Store) error) error {
-			return beside(sh, cmd, func(ctx context.Context, b *backend) error {
-				return do(ctx, sessions.Store{Sessions: b.store, People: b.people})
+			return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+				return do(ctx, sessions.Store{Sessions: b.Store, People: b.People})
 			})
 		},
 	}

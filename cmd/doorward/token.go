@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
@@ -51,8 +52,8 @@ revoke" ends. There is no refresh token.`,
 			}
 			req.Scope = append(doorward.Scope{}, words...) // An empty one asks for nothing, and nil for everything.
 		}
-		return withIssuer(sh, cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
-			tokens, err := b.issueToken(ctx, iss, args[0], req)
+		return backend.BesideIssuer(sh, cmd, func(ctx context.Context, b *backend.Backend, iss *issuer.Issuer) error {
+			tokens, err := issueFor(ctx, b, iss, args[0], req)
 			if err != nil {
 				return err
 			}
@@ -67,8 +68,8 @@ revoke" ends. There is no refresh token.`,
 	return cmd
 }
 
-func (b *backend) issueToken(ctx context.Context, iss *issuer.Issuer, name string, req issuer.LoginRequest) (issuer.TokenSet, error) {
-	u, err := b.byName(ctx, name)
+func issueFor(ctx context.Context, b *backend.Backend, iss *issuer.Issuer, name string, req issuer.LoginRequest) (issuer.TokenSet, error) {
+	u, err := b.User(ctx, name)
 	if err != nil {
 		return issuer.TokenSet{}, err
 	}
@@ -132,10 +133,10 @@ refused, and exit with 3.`,
 		if err := otherThanToken(token); err != nil {
 			return err
 		}
-		return withIssuer(sh, cmd, func(ctx context.Context, b *backend, iss *issuer.Issuer) error {
+		return backend.BesideIssuer(sh, cmd, func(ctx context.Context, b *backend.Backend, iss *issuer.Issuer) error {
 			name := cmp.Or(*audience, iss.Audience())
 			if err := inspect.Verify(ctx, iss, name, token); err != nil {
-				return b.explainToken(err, name)
+				return explainToken(err, b, name)
 			}
 			_, claims, err := decode(token)
 			if err != nil {
@@ -149,13 +150,13 @@ refused, and exit with 3.`,
 }
 
 // explainToken says why a token is refused. It never repeats the token.
-func (b *backend) explainToken(err error, audience string) error {
+func explainToken(err error, b *backend.Backend, audience string) error {
 	hint := ""
 	switch {
 	case errors.Is(err, doorward.ErrExpired):
 		hint = "the client refreshes it, or logs in again"
 	case errors.Is(err, doorward.ErrIssuer):
-		hint = "this store's issuer is " + b.cfg.Issuer + "; --config or DOORWARD_ISSUER sets it"
+		hint = "this store's issuer is " + b.Config.Issuer + "; --config or DOORWARD_ISSUER sets it"
 	case errors.Is(err, doorward.ErrAudience):
 		hint = "verified for the audience " + audience + "; --audience names another"
 	case errors.Is(err, jwt.ErrKey):

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/rosters"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
@@ -41,7 +41,7 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 	stdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return beside(sh, cmd, func(ctx context.Context, b *backend) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
 			secret, err := newPassword(sh, b, *stdin)
 			if err != nil {
 				return err
@@ -50,14 +50,14 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 			if n.MustChange = !*stdin; n.MustChange && slices.Contains(*roles, account.RoleAdmin) {
 				n.Lifetime = account.InitialLifetime
 			}
-			u, err := b.people.Add(ctx, n, shell.Event())
+			u, err := b.People.Add(ctx, n, shell.Event())
 			if err != nil {
-				return explain(err)
+				return backend.Explain(err)
 			}
 			if err := printPassword(sh, u, secret, *stdin, *asJSON); err != nil || len(u.Roles) == 0 || *asJSON {
 				return err
 			}
-			return rolesIn(sh).NoteRoles(ctx, b.people, u, nil)
+			return rolesIn(sh).NoteRoles(ctx, b.People, u, nil)
 		})
 	}
 	return cmd
@@ -76,21 +76,21 @@ the role admin must be changed within 24 hours and gives no admin rights until i
 	}
 	stdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
 	asJSON := shell.JSONFlag(cmd)
-	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
+	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend.Backend, u account.User) error {
 		secret, err := newPassword(sh, b, *stdin)
 		if err != nil {
 			return err
 		}
-		if _, err := b.people.SetPassword(ctx, u.ID, secret, !*stdin, shell.Event()); err != nil {
-			return explain(err)
+		if _, err := b.People.SetPassword(ctx, u.ID, secret, !*stdin, shell.Event()); err != nil {
+			return backend.Explain(err)
 		}
-		if u, err = b.people.ByID(ctx, u.ID); err != nil {
-			return explain(err)
+		if u, err = b.People.ByID(ctx, u.ID); err != nil {
+			return backend.Explain(err)
 		}
 		if err := printPassword(sh, u, secret, *stdin, *asJSON); err != nil || u.Canonical != account.RoleAdmin {
 			return err
 		}
-		return removePasswordFile(b.cfg)
+		return removePasswordFile(b.Config)
 	})
 	return cmd
 }
@@ -99,8 +99,8 @@ func userListCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List all users", Args: shell.Want()}
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return beside(sh, cmd, func(ctx context.Context, b *backend) error {
-			users, err := b.allUsers(ctx)
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			users, err := allUsers(ctx, b.People)
 			if err != nil {
 				return err
 			}
@@ -124,10 +124,10 @@ func userListCommand(sh shell.Shell) *cobra.Command {
 func userShowCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{Use: "show NAME", Short: "Show one user", Args: shell.Want("NAME")}
 	asJSON := shell.JSONFlag(cmd)
-	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
-		scope, err := b.people.ScopeOf(ctx, u.ID)
+	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend.Backend, u account.User) error {
+		scope, err := b.People.ScopeOf(ctx, u.ID)
 		if err != nil {
-			return explain(err)
+			return backend.Explain(err)
 		}
 		if *asJSON {
 			return sh.JSON(struct {
@@ -153,9 +153,9 @@ func userShowCommand(sh shell.Shell) *cobra.Command {
 func userDisableCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use: "disable NAME", Short: "Disable a user and end all their sessions", Args: shell.Want("NAME"),
-		RunE: forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
-			if _, err := b.people.Disable(ctx, u.ID, shell.Event()); err != nil {
-				return explain(err)
+		RunE: forUser(sh, func(ctx context.Context, b *backend.Backend, u account.User) error {
+			if _, err := b.People.Disable(ctx, u.ID, shell.Event()); err != nil {
+				return backend.Explain(err)
 			}
 			sh.Note("user %s is disabled, and all their sessions have ended", u.Name)
 			return nil
@@ -166,9 +166,9 @@ func userDisableCommand(sh shell.Shell) *cobra.Command {
 func userEnableCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use: "enable NAME", Short: "Let a disabled user log in again", Args: shell.Want("NAME"),
-		RunE: forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
-			if err := b.people.Enable(ctx, u.ID, shell.Event()); err != nil {
-				return explain(err)
+		RunE: forUser(sh, func(ctx context.Context, b *backend.Backend, u account.User) error {
+			if err := b.People.Enable(ctx, u.ID, shell.Event()); err != nil {
+				return backend.Explain(err)
 			}
 			sh.Note("user %s is enabled and can log in", u.Name)
 			return nil
@@ -184,12 +184,12 @@ func userDeleteCommand(sh shell.Shell) *cobra.Command {
 		Args:  shell.Want("NAME"),
 	}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
-	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
+	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend.Backend, u account.User) error {
 		if err := sh.Confirm(*yes, "delete user "+u.Name); err != nil {
 			return err
 		}
-		if _, err := b.people.Delete(ctx, u.ID, shell.Event()); err != nil {
-			return explain(err)
+		if _, err := b.People.Delete(ctx, u.ID, shell.Event()); err != nil {
+			return backend.Explain(err)
 		}
 		sh.Note("user %s is deleted, and all their sessions have ended", u.Name)
 		return nil
@@ -198,10 +198,10 @@ func userDeleteCommand(sh shell.Shell) *cobra.Command {
 }
 
 // forUser makes the step of a command whose argument is the name of a user.
-func forUser(sh shell.Shell, do func(context.Context, *backend, account.User) error) func(*cobra.Command, []string) error {
+func forUser(sh shell.Shell, do func(context.Context, *backend.Backend, account.User) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return beside(sh, cmd, func(ctx context.Context, b *backend) error {
-			u, err := b.byName(ctx, args[0])
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			u, err := b.User(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -212,9 +212,9 @@ func forUser(sh shell.Shell, do func(context.Context, *backend, account.User) er
 
 // newPassword reads a password, or generates one. That one will have been on a screen or in a
 // file, so it opens an admin's account for one day and for its change alone.
-func newPassword(sh shell.Shell, b *backend, stdin bool) (string, error) {
-	if b.breachedErr != nil {
-		return "", b.breachedErr
+func newPassword(sh shell.Shell, b *backend.Backend, stdin bool) (string, error) {
+	if b.BreachedErr != nil {
+		return "", b.BreachedErr
 	}
 	if !stdin {
 		return password.Generate(), nil
@@ -252,33 +252,10 @@ func printPassword(sh shell.Shell, u account.User, secret string, chosen, asJSON
 	return err
 }
 
-// explain turns what account refuses into what a person can act on.
-func explain(err error) error {
-	rule, isRule := errors.AsType[*password.RuleError](err)
-	switch {
-	case err == nil:
-		return nil
-	case isRule:
-		return failure.Refused(rule.Advice, "the password is not accepted: %s", rule.Reason)
-	case errors.Is(err, account.ErrNameTaken):
-		return failure.Refused("doorward user list", "there is a user of this name already")
-	case errors.Is(err, account.ErrNotFound):
-		return failure.Refused("doorward user list", "there is no such user")
-	case errors.Is(err, account.ErrLastAdmin):
-		return failure.Refused("doorward user set NAME --add-role admin", "this is the last admin who can log in: make another one first")
-	case errors.Is(err, account.ErrRoleBounds):
-		return failure.Refused("doorward role list", "too much: there may be %d roles, a user may have %d and a role %d scopes; the scopes of a role or a user may have %d bytes together",
-			account.MaxDefined, account.MaxRoles, account.MaxRoleScopes, account.MaxScope)
-	case errors.Is(err, account.ErrName), errors.Is(err, account.ErrEmail), errors.Is(err, account.ErrRole):
-		return failure.Refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
-	}
-	return err
-}
-
-func (b *backend) allUsers(ctx context.Context) ([]account.User, error) {
+func allUsers(ctx context.Context, people *account.People) ([]account.User, error) {
 	var all []account.User
 	for after := ""; ; {
-		page, err := b.people.List(ctx, account.Query{After: after, Limit: 1000})
+		page, err := people.List(ctx, account.Query{After: after, Limit: 1000})
 		if err != nil || len(page) == 0 {
 			return all, err
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
@@ -35,7 +36,7 @@ stands behind the #, which browsers send to nobody.`,
 	lifetime := cmd.Flags().String("expires", config.FormatDuration(account.ResetLifetime), "`D` for which it works, such as 24h; at most 7d")
 	page := cmd.Flags().String("url", "", "print a link to the page `URL`")
 	asJSON := shell.JSONFlag(cmd)
-	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend, u account.User) error {
+	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend.Backend, u account.User) error {
 		lasts, err := config.ParseDuration(*lifetime)
 		if err != nil || lasts < time.Minute || lasts > account.MaxResetLifetime {
 			return failure.Misused("", "--expires: want a duration from 1m to 7d, such as 24h")
@@ -43,9 +44,9 @@ stands behind the #, which browsers send to nobody.`,
 		if to, err := url.Parse(*page); *page != "" && (err != nil || to.Host == "" || to.Fragment != "" || to.Scheme != "https" && to.Scheme != "http") {
 			return failure.Misused("", "--url: want the address of a page, such as https://app.example.com/new-password")
 		}
-		token, expires, err := b.people.StartReset(ctx, u.ID, lasts, shell.Event())
+		token, expires, err := b.People.StartReset(ctx, u.ID, lasts, shell.Event())
 		if err != nil {
-			return explain(err)
+			return backend.Explain(err)
 		}
 		return printReset(sh, b, u, token, expires, *page, *asJSON)
 	})
@@ -53,7 +54,7 @@ stands behind the #, which browsers send to nobody.`,
 }
 
 // printReset prints the link, on stdout and nothing else there.
-func printReset(sh shell.Shell, b *backend, u account.User, token string, expires time.Time, page string, asJSON bool) error {
+func printReset(sh shell.Shell, b *backend.Backend, u account.User, token string, expires time.Time, page string, asJSON bool) error {
 	link := token
 	if page != "" {
 		link = page + "#token=" + token
@@ -71,7 +72,7 @@ func printReset(sh shell.Shell, b *backend, u account.User, token string, expire
 		sh.Note("the user is disabled: the link works once they are enabled")
 	}
 	if page == "" {
-		sh.Note("it goes to %s/password/reset", b.cfg.Front())
+		sh.Note("it goes to %s/password/reset", b.Config.Front())
 	}
 	_, err := sh.Out.Write([]byte(link + "\n"))
 	return err

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"time"
+
+	"github.com/doorward/doorward/internal/quota"
 )
 
 // Config is the effective configuration. What a field means, and which values it takes, is said by
@@ -100,6 +102,9 @@ type Failures struct {
 	Network int // for one /24, or /48 of IPv6
 	All     int // for everybody together
 }
+
+// Limits is f as a quota wants it.
+func (f Failures) Limits() quota.Limits { return quota.Limits{Each: f.Network, All: f.All} }
 
 // Default returns the configuration of a machine on which nothing is set.
 func Default() *Config {

@@ -1,4 +1,4 @@
-package main
+package backend
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"github.com/doorward/doorward/password"
 )
 
-// openBreached opens the file of breached passwords, if one is set.
-func openBreached(cfg *config.Config) (*password.Breached, error) {
+// OpenBreached opens the file of breached passwords, if one is set.
+func OpenBreached(cfg *config.Config) (*password.Breached, error) {
 	path := cfg.PasswordBreachedFile
 	if path == "" {
 		return nil, nil
