@@ -1,8 +1,14 @@
 package main
 
 import (
+	"github.com/doorward/doorward/cmd/doorward/internal/apikeys"
+	"github.com/doorward/doorward/cmd/doorward/internal/audits"
+	"github.com/doorward/doorward/cmd/doorward/internal/clients"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/keys"
+	"github.com/doorward/doorward/cmd/doorward/internal/roles"
+	"github.com/doorward/doorward/cmd/doorward/internal/sessions"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/cmd/doorward/internal/usage"
 	"github.com/spf13/cobra"
@@ -52,7 +58,7 @@ func rootCommand(sh shell.Shell) *cobra.Command {
 	config.AddFlags(root, "data", "database")
 	root.PersistentFlags().String("config", "", "configuration `FILE` (YAML); also DOORWARD_CONFIG")
 	root.AddCommand(
-		serveCommand(sh), userCommand(sh), roleCommand(sh), clientCommand(sh), apikeyCommand(sh), sessionCommand(sh), keyCommand(sh), tokenCommand(sh), auditCommand(sh),
+		serveCommand(sh), userCommand(sh), roles.Command(sh), clients.Command(sh), apikeys.Command(sh), sessions.Command(sh), keys.Command(sh), tokenCommand(sh), audits.Command(sh),
 		backupCommand(sh), migrateCommand(sh), configCommand(sh), versionCommand(sh),
 	)
 	root.Flags().BoolVar(&showVersion, "version", false, "print version, commit and Go version")

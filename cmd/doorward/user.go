@@ -9,6 +9,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/roles"
 	"github.com/doorward/doorward/cmd/doorward/internal/rosters"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
@@ -17,11 +18,10 @@ import (
 )
 
 func userCommand(sh shell.Shell) *cobra.Command {
-	lists := rosters.Shell{Shell: sh, Beside: besidePeople(sh)}
 	return shell.Group("user", "Add, list and change the people who can log in",
-		userAddCommand(sh), userListCommand(sh), userShowCommand(sh), rolesIn(sh).UserSet(),
+		userAddCommand(sh), userListCommand(sh), userShowCommand(sh), roles.UserSet(sh),
 		userDisableCommand(sh), userEnableCommand(sh), userDeleteCommand(sh), userPasswdCommand(sh), userResetCommand(sh),
-		lists.Import(), lists.Export())
+		rosters.Import(sh), rosters.Export(sh))
 }
 
 func userAddCommand(sh shell.Shell) *cobra.Command {
@@ -36,7 +36,7 @@ must be changed within 24 hours and gives no admin rights until it is.`,
   printf '%s\n' "$PASSWORD" | doorward user add carol --password-stdin`,
 		Args: shell.Want("NAME"),
 	}
-	roles := cmd.Flags().StringArray("role", nil, "a `ROLE` of the user; may be repeated")
+	named := cmd.Flags().StringArray("role", nil, "a `ROLE` of the user; may be repeated")
 	email := cmd.Flags().String("email", "", "the e-mail `ADDRESS` of the user")
 	stdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
 	asJSON := shell.JSONFlag(cmd)
@@ -46,8 +46,8 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 			if err != nil {
 				return err
 			}
-			n := account.NewUser{Name: args[0], Email: *email, Roles: *roles, Password: secret}
-			if n.MustChange = !*stdin; n.MustChange && slices.Contains(*roles, account.RoleAdmin) {
+			n := account.NewUser{Name: args[0], Email: *email, Roles: *named, Password: secret}
+			if n.MustChange = !*stdin; n.MustChange && slices.Contains(*named, account.RoleAdmin) {
 				n.Lifetime = account.InitialLifetime
 			}
 			u, err := b.People.Add(ctx, n, shell.Event())
@@ -57,7 +57,7 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 			if err := printPassword(sh, u, secret, *stdin, *asJSON); err != nil || len(u.Roles) == 0 || *asJSON {
 				return err
 			}
-			return rolesIn(sh).NoteRoles(ctx, b.People, u, nil)
+			return roles.NoteRoles(ctx, sh, b.People, u, nil)
 		})
 	}
 	return cmd

@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
@@ -17,27 +18,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Store is what the commands work on.
-type Store struct {
-	Keys    *account.APIKeys
-	People  *account.People
-	Clients *account.Clients
+// Command is "doorward apikey".
+func Command(sh shell.Shell) *cobra.Command {
+	return shell.Group("apikey", "Add, list and revoke the keys with which programs call without a login",
+		addCommand(sh), listCommand(sh), revokeCommand(sh), inspectCommand(sh))
 }
 
-// Shell is the program around the commands.
-type Shell struct {
-	shell.Shell
-
-	// Beside runs a step on the store that a command names.
-	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
-}
-
-// Commands are those of "doorward apikey".
-func (s Shell) Commands() []*cobra.Command {
-	return []*cobra.Command{s.addCommand(), s.listCommand(), s.revokeCommand(), s.inspectCommand()}
-}
-
-func (s Shell) addCommand() *cobra.Command {
+func addCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add USER|CLIENT",
 		Short: "Add a key for a user or a client, and print it once",
@@ -77,41 +64,41 @@ It ends after 90 days, or when --expires says.`,
 				return failure.Misused("", "--expires: want a duration such as 90d, or never")
 			}
 		}
-		return s.Beside(cmd, func(ctx context.Context, store Store) error {
-			owner, err := s.owner(ctx, store, args[0])
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			owner, err := ownerOf(ctx, b, args[0])
 			if err != nil {
 				return err
 			}
 			n.Owner = owner
-			key, text, err := store.Keys.Add(ctx, n, shell.Event())
+			key, text, err := b.APIKeys().Add(ctx, n, shell.Event())
 			if err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
-			return s.printNew(key, text, args[0], *asJSON)
+			return printNew(sh, key, text, args[0], *asJSON)
 		})
 	}
 	return cmd
 }
 
 // printNew prints a key, on stdout and nothing else there.
-func (s Shell) printNew(key account.APIKey, text, owner string, asJSON bool) error {
+func printNew(sh shell.Shell, key account.APIKey, text, owner string, asJSON bool) error {
 	if asJSON {
-		return s.JSON(struct {
+		return sh.JSON(struct {
 			keyJSON
 			Key string `json:"key"`
 		}{jsonOf(key), text})
 	}
-	s.Note("key %s of %s; it is not shown again", key.ID, owner)
+	sh.Note("key %s of %s; it is not shown again", key.ID, owner)
 	if key.ExpiresAt.IsZero() {
-		s.Note("it NEVER expires: doorward apikey revoke %s ends it", key.ID)
+		sh.Note("it NEVER expires: doorward apikey revoke %s ends it", key.ID)
 	} else {
-		s.Note("it expires %s", ago.When(key.ExpiresAt))
+		sh.Note("it expires %s", ago.When(key.ExpiresAt))
 	}
-	_, err := io.WriteString(s.Out, text+"\n")
+	_, err := io.WriteString(sh.Out, text+"\n")
 	return err
 }
 
-func (s Shell) revokeCommand() *cobra.Command {
+func revokeCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke ID | --all USER|CLIENT",
 		Short: "End a key and every token made from it",
@@ -130,22 +117,22 @@ argument is a user or a client, all of whose keys end.`,
 		return shell.Want("ID")(cmd, args)
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
 			if *all {
-				return s.revokeAll(ctx, store, args[0], *yes)
+				return revokeAll(ctx, sh, b, args[0], *yes)
 			}
 			id := args[0]
 			if !account.IsAPIKeyID(id) {
 				return failure.Refused("doorward apikey list has the IDs; --all ends all keys of a user or client", "this is not the ID of an API key: want %s and 16 characters", account.APIKeyPrefix)
 			}
-			cut, err := store.Keys.Revoke(ctx, id, "", shell.Event())
+			cut, err := b.APIKeys().Revoke(ctx, id, "", shell.Event())
 			switch {
 			case err != nil:
-				return s.explain(err)
+				return explain(err)
 			case cut.Kind == "":
-				s.Note("key %s had ended already", id)
+				sh.Note("key %s had ended already", id)
 			default:
-				s.Note("key %s has ended, and every token made from it", id)
+				sh.Note("key %s has ended, and every token made from it", id)
 			}
 			return nil
 		})
@@ -153,23 +140,23 @@ argument is a user or a client, all of whose keys end.`,
 	return cmd
 }
 
-func (s Shell) revokeAll(ctx context.Context, store Store, name string, yes bool) error {
-	owner, err := s.owner(ctx, store, name)
+func revokeAll(ctx context.Context, sh shell.Shell, b *backend.Backend, name string, yes bool) error {
+	owner, err := ownerOf(ctx, b, name)
 	if err != nil {
 		return err
 	}
-	if err := s.Confirm(yes, "end all API keys of "+name); err != nil {
+	if err := sh.Confirm(yes, "end all API keys of "+name); err != nil {
 		return err
 	}
-	cuts, err := store.Keys.RevokeAll(ctx, owner, shell.Event())
+	cuts, err := b.APIKeys().RevokeAll(ctx, owner, shell.Event())
 	if err != nil {
 		return err
 	}
-	s.Note("%d API keys of %s have ended, and every token made from them", len(cuts), name)
+	sh.Note("%d API keys of %s have ended, and every token made from them", len(cuts), name)
 	return nil
 }
 
-func (s Shell) inspectCommand() *cobra.Command {
+func inspectCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect [-]",
 		Short: "Tell whether a text is an API key, without asking anybody",
@@ -179,7 +166,7 @@ works, nobody is asked.`,
 		Example: `  printf %s "$KEY" | doorward apikey inspect`,
 		Args:    shell.FromStdin,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			text, err := s.ReadToken(cmd)
+			text, err := sh.ReadToken(cmd)
 			if err != nil {
 				return err
 			}
@@ -190,19 +177,19 @@ works, nobody is asked.`,
 			case err != nil:
 				return failure.Refused("a key matches "+account.APIKeyPattern, "this is no API key")
 			}
-			_, err = io.WriteString(s.Out, id+"\n")
+			_, err = io.WriteString(sh.Out, id+"\n")
 			return err
 		},
 	}
 }
 
-// owner returns the ID of a user or client with a name or an ID.
-func (s Shell) owner(ctx context.Context, store Store, name string) (string, error) {
-	user, err := store.People.Find(ctx, name)
+// ownerOf returns the ID of a user or client with a name or an ID.
+func ownerOf(ctx context.Context, b *backend.Backend, name string) (string, error) {
+	user, err := b.People.Find(ctx, name)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		return "", err
 	}
-	client, err := store.Clients.Find(ctx, name)
+	client, err := b.Clients().Find(ctx, name)
 	if err != nil && !errors.Is(err, account.ErrNoClient) {
 		return "", err
 	}
@@ -219,7 +206,7 @@ func (s Shell) owner(ctx context.Context, store Store, name string) (string, err
 }
 
 // explain turns what account refuses into what a person can act on.
-func (s Shell) explain(err error) error {
+func explain(err error) error {
 	for _, known := range []struct {
 		err  error
 		hint string

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
 
-func (s Shell) listCommand() *cobra.Command {
+func listCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [USER|CLIENT]",
 		Short: "List all keys, or those of a user or client, newest first",
@@ -26,15 +27,15 @@ func (s Shell) listCommand() *cobra.Command {
 	}
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
 			owner := ""
 			if len(args) == 1 {
 				var err error
-				if owner, err = s.owner(ctx, store, args[0]); err != nil {
+				if owner, err = ownerOf(ctx, b, args[0]); err != nil {
 					return err
 				}
 			}
-			list, err := all(ctx, store.Keys, owner)
+			list, err := all(ctx, b.APIKeys(), owner)
 			if err != nil {
 				return err
 			}
@@ -43,18 +44,18 @@ func (s Shell) listCommand() *cobra.Command {
 				for i, key := range list {
 					out[i] = jsonOf(key)
 				}
-				return s.JSON(out)
+				return sh.JSON(out)
 			}
 			var rows [][]string
 			names := map[string]string{}
 			for _, key := range list {
-				name, err := store.nameOf(ctx, names, key.Owner)
+				name, err := nameOf(ctx, b, names, key.Owner)
 				if err != nil {
 					return err
 				}
 				rows = append(rows, []string{key.ID, key.Name, name, may(key), status(key), expiry(key), ago.When(account.ShownUse(key.UsedAt, key.CreatedAt))})
 			}
-			return s.Table([]string{"ID", "NAME", "OWNER", "SCOPE", "STATUS", "EXPIRES", "USED"}, rows)
+			return sh.Table([]string{"ID", "NAME", "OWNER", "SCOPE", "STATUS", "EXPIRES", "USED"}, rows)
 		})
 	}
 	return cmd
@@ -62,19 +63,19 @@ func (s Shell) listCommand() *cobra.Command {
 
 // nameOf is the name of an owner, or the ID of one who was deleted meanwhile; names holds
 // what was looked up.
-func (store Store) nameOf(ctx context.Context, names map[string]string, id string) (string, error) {
+func nameOf(ctx context.Context, b *backend.Backend, names map[string]string, id string) (string, error) {
 	if name, ok := names[id]; ok {
 		return name, nil
 	}
 	names[id] = id
-	user, err := store.People.ByID(ctx, id)
+	user, err := b.People.ByID(ctx, id)
 	if err == nil {
 		names[id] = user.Name
 	}
 	if !errors.Is(err, account.ErrNotFound) {
 		return names[id], err
 	}
-	client, err := store.Clients.Find(ctx, id)
+	client, err := b.Clients().Find(ctx, id)
 	if err == nil {
 		names[id] = client.Name
 	}

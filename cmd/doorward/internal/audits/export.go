@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/spf13/cobra"
 )
 
-func (s Shell) exportCommand() *cobra.Command {
+func exportCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write the sealed record as JSON lines, or its head",
@@ -29,20 +30,20 @@ notices that the end of the record was cut off.`,
 	}
 	head := cmd.Flags().Bool("head", false, "write the head alone")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
 			if *head {
-				page, err := store.AuditChain(ctx, math.MaxInt64)
+				page, err := b.Store.Audit.AuditChain(ctx, math.MaxInt64)
 				if err == nil {
-					_, err = fmt.Fprintln(s.Out, page.Last)
+					_, err = fmt.Fprintln(sh.Out, page.Last)
 				}
 				return err
 			}
 			ev := shell.Event()
 			ev.Kind = audit.EventExport
-			if err := store.Record(ctx, ev); err != nil {
+			if err := b.Store.Audit.Record(ctx, ev); err != nil {
 				return err
 			}
-			err := audit.Export(ctx, store, s.Out)
+			err := audit.Export(ctx, b.Store.Audit, sh.Out)
 			if errors.Is(err, audit.ErrOvertaken) {
 				return failure.Failed(nil, "run it again", "the retention has deleted records that were to be exported")
 			}

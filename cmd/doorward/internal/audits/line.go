@@ -7,19 +7,21 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/shell"
+	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/audit"
 )
 
-// printer writes records, for people or for programs.
+// newPrinter writes records, for people or for programs.
 type printer struct {
 	to     io.Writer
 	asJSON bool
-	store  Store
+	people *account.People
 	names  map[string]string // of users, by ID; "" for who is none
 }
 
-func (s Shell) printer(store Store, asJSON bool) *printer {
-	return &printer{to: s.Out, asJSON: asJSON, store: store, names: map[string]string{}}
+func newPrinter(sh shell.Shell, people *account.People, asJSON bool) *printer {
+	return &printer{to: sh.Out, asJSON: asJSON, people: people, names: map[string]string{}}
 }
 
 func (p *printer) print(ctx context.Context, r audit.Record) error {
@@ -50,7 +52,7 @@ func (p *printer) who(ctx context.Context, id string) string {
 	}
 	name, known := p.names[id]
 	if !known {
-		if u, err := p.store.People.ByID(ctx, id); err == nil {
+		if u, err := p.people.ByID(ctx, id); err == nil {
 			name = u.Name
 		}
 		const most = 10_000

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
@@ -20,7 +21,7 @@ import (
 // followPace is how often tail -f looks for what was sealed.
 const followPace = time.Second
 
-func (s Shell) tailCommand() *cobra.Command {
+func tailCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tail",
 		Short: "Show the last records, and follow those that come",
@@ -38,14 +39,14 @@ running server seals.`,
 		if *lines < 0 || *lines > audit.MaxLimit {
 			return failure.Misused("", "--lines: want 0 to %d", audit.MaxLimit)
 		}
-		return s.Beside(cmd, func(ctx context.Context, store Store) error {
-			return s.tail(ctx, store, s.printer(store, *asJSON), *lines, *follow)
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			return tail(ctx, b.Store.Audit, newPrinter(sh, b.People, *asJSON), *lines, *follow)
 		})
 	}
 	return cmd
 }
 
-func (s Shell) tail(ctx context.Context, store Store, p *printer, lines int, follow bool) error {
+func tail(ctx context.Context, store audit.Store, p *printer, lines int, follow bool) error {
 	page, err := store.AuditChain(ctx, math.MaxInt64)
 	if err != nil {
 		return err
@@ -64,7 +65,7 @@ func (s Shell) tail(ctx context.Context, store Store, p *printer, lines int, fol
 		}
 	}
 	for after := page.Last.Number; follow; {
-		if after, err = s.sealed(ctx, store, p, after, seen); err != nil {
+		if after, err = sealed(ctx, store, p, after, seen); err != nil {
 			return err
 		}
 		select {
@@ -78,7 +79,7 @@ func (s Shell) tail(ctx context.Context, store Store, p *printer, lines int, fol
 
 // sealed prints what was sealed behind a block, but for what was seen before that, and
 // returns the last block.
-func (s Shell) sealed(ctx context.Context, store Store, p *printer, after int64, seen map[int64]bool) (int64, error) {
+func sealed(ctx context.Context, store audit.Store, p *printer, after int64, seen map[int64]bool) (int64, error) {
 	for {
 		page, err := store.AuditChain(ctx, after)
 		if ctx.Err() != nil {
@@ -108,7 +109,7 @@ type searchFlags struct {
 	limit                                                int
 }
 
-func (s Shell) searchCommand() *cobra.Command {
+func searchCommand(sh shell.Shell) *cobra.Command {
 	var f searchFlags
 	cmd := &cobra.Command{
 		Use:   "search",
@@ -134,22 +135,22 @@ more than --limit, the next page is that --before the last record.`,
 	flags.IntVar(&f.limit, "limit", audit.DefaultLimit, "how many records, `N` at most 1000")
 	asJSON := flags.Bool("json", false, "print JSON, a line for each record")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := s.checkFlags(cmd, f); err != nil {
+		if err := checkFlags(cmd, f); err != nil {
 			return err
 		}
-		return s.Beside(cmd, func(ctx context.Context, store Store) error {
-			q, err := s.query(ctx, store, f)
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			q, err := query(ctx, b.People, f)
 			if err != nil {
 				return err
 			}
-			return s.search(ctx, store, s.printer(store, *asJSON), q)
+			return search(ctx, sh, b.Store.Audit, newPrinter(sh, b.People, *asJSON), q)
 		})
 	}
 	return cmd
 }
 
 // checkFlags refuses a flag without a value: it would be taken for one that was not given.
-func (s Shell) checkFlags(cmd *cobra.Command, f searchFlags) error {
+func checkFlags(cmd *cobra.Command, f searchFlags) error {
 	for _, name := range []string{"user", "actor", "kind", "address", "session", "request", "since", "until"} {
 		flag := cmd.Flags().Lookup(name)
 		if text := flag.Value.String(); flag.Changed && (text == "" || text == "[]") {
@@ -165,7 +166,7 @@ func (s Shell) checkFlags(cmd *cobra.Command, f searchFlags) error {
 	return nil
 }
 
-func (s Shell) search(ctx context.Context, store Store, p *printer, q audit.Query) error {
+func search(ctx context.Context, sh shell.Shell, store audit.Store, p *printer, q audit.Query) error {
 	list, err := store.SearchAudit(ctx, q)
 	if err != nil {
 		return err
@@ -176,10 +177,10 @@ func (s Shell) search(ctx context.Context, store Store, p *printer, q audit.Quer
 		}
 	}
 	if len(list) == 0 {
-		s.Note("no record fits")
+		sh.Note("no record fits")
 	}
 	if len(list) == q.Limit {
-		s.Note("there may be more: --before %d", list[len(list)-1].Seq)
+		sh.Note("there may be more: --before %d", list[len(list)-1].Seq)
 	}
 	return nil
 }
@@ -187,18 +188,18 @@ func (s Shell) search(ctx context.Context, store Store, p *printer, q audit.Quer
 // flagOf are the flags that have another name than the field of a query.
 var flagOf = map[string]string{"subject": "user", "request_id": "request"}
 
-func (s Shell) query(ctx context.Context, store Store, f searchFlags) (q audit.Query, err error) {
+func query(ctx context.Context, people *account.People, f searchFlags) (q audit.Query, err error) {
 	asked := audit.Asked{Address: f.address, Session: f.session, RequestID: f.request, Kinds: f.kinds}
-	if asked.Since, err = s.moment("--since", f.since); err != nil {
+	if asked.Since, err = moment("--since", f.since); err != nil {
 		return q, err
 	}
-	if asked.Until, err = s.moment("--until", f.until); err != nil {
+	if asked.Until, err = moment("--until", f.until); err != nil {
 		return q, err
 	}
-	if asked.Subject, err = s.named(ctx, store, f.user); err != nil {
+	if asked.Subject, err = named(ctx, people, f.user); err != nil {
 		return q, err
 	}
-	if asked.Actor, err = s.named(ctx, store, f.actor); err != nil {
+	if asked.Actor, err = named(ctx, people, f.actor); err != nil {
 		return q, err
 	}
 	q, err = asked.Query()
@@ -211,14 +212,14 @@ func (s Shell) query(ctx context.Context, store Store, f searchFlags) (q audit.Q
 
 // named is the ID of the user with a name. What is nobody's name may be an ID: that of a client, or of a user who is gone. What
 // has the form of an ID is no name, so that nobody hides another's records by taking it for theirs.
-func (s Shell) named(ctx context.Context, store Store, name string) (string, error) {
+func named(ctx context.Context, people *account.People, name string) (string, error) {
 	if name == "" || strings.Contains(name, ":") {
 		return name, nil
 	}
 	if id, ok := account.ParseID(name); ok {
 		return id, nil
 	}
-	u, err := store.People.ByName(ctx, name)
+	u, err := people.ByName(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
 		if audit.IsParty(name) {
 			return name, nil
@@ -228,7 +229,7 @@ func (s Shell) named(ctx context.Context, store Store, name string) (string, err
 	return u.ID, err
 }
 
-func (s Shell) moment(flag, text string) (time.Time, error) {
+func moment(flag, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}

@@ -8,14 +8,17 @@ import (
 	"strconv"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
+	"github.com/doorward/doorward/cmd/doorward/internal/config"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
-func (s Shell) verifyCommand() *cobra.Command {
+func verifyCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Verify that nobody has changed the record",
@@ -39,24 +42,24 @@ With --file verify an export without the store; the master key is wanted all the
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var expect *audit.Head
 		if cmd.Flags().Changed("head") {
-			h, err := s.headOf(*head)
+			h, err := headOf(*head)
 			if err != nil {
 				return err
 			}
 			expect = &h
 		}
-		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
 			if cmd.Flags().Changed("file") {
-				return s.verifyFile(ctx, store, *path, expect, *asJSON)
+				return verifyFile(ctx, sh, b.Config, *path, expect, *asJSON)
 			}
-			return s.verifyStore(ctx, store, expect, *asJSON)
+			return verifyStore(ctx, sh, b, expect, *asJSON)
 		})
 	}
 	return cmd
 }
 
 // headOf reads a head from the command line or from a file.
-func (s Shell) headOf(text string) (audit.Head, error) {
+func headOf(text string) (audit.Head, error) {
 	h, err := audit.ParseHead(text)
 	if err == nil {
 		return h, nil
@@ -76,15 +79,15 @@ func (s Shell) headOf(text string) (audit.Head, error) {
 	return h, nil
 }
 
-func (s Shell) verifyStore(ctx context.Context, store Store, expect *audit.Head, asJSON bool) error {
-	n, oldest, err := store.AuditWaiting(ctx)
+func verifyStore(ctx context.Context, sh shell.Shell, b *backend.Backend, expect *audit.Head, asJSON bool) error {
+	n, oldest, err := b.Store.Audit.AuditWaiting(ctx)
 	if err != nil {
 		return err
 	}
-	return s.verify(ctx, store, store, expect, func(v *audit.Verdict) { v.Wait(n, oldest) }, asJSON)
+	return verify(ctx, sh, b.Config, b.Store.Audit, expect, func(v *audit.Verdict) { v.Wait(n, oldest) }, asJSON)
 }
 
-func (s Shell) verifyFile(ctx context.Context, store Store, path string, expect *audit.Head, asJSON bool) (err error) {
+func verifyFile(ctx context.Context, sh shell.Shell, cfg *config.Config, path string, expect *audit.Head, asJSON bool) (err error) {
 	opened, err := os.Open(path)
 	if err != nil {
 		return failure.Failed(err, "", "cannot read the export: %v", err)
@@ -94,15 +97,15 @@ func (s Shell) verifyFile(ctx context.Context, store Store, path string, expect 
 	if err != nil {
 		return failure.Failed(err, "", "%s is no whole export: %v", path, err)
 	}
-	return s.verify(ctx, store, f, expect, func(*audit.Verdict) {}, asJSON)
+	return verify(ctx, sh, cfg, f, expect, func(*audit.Verdict) {}, asJSON)
 }
 
-func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect *audit.Head, wait func(*audit.Verdict), asJSON bool) error {
-	master, err := store.Master()
+func verify(ctx context.Context, sh shell.Shell, cfg *config.Config, src audit.Source, expect *audit.Head, wait func(*audit.Verdict), asJSON bool) error {
+	master, err := folder.MasterKey(cfg)
 	if err != nil {
 		return err
 	}
-	bar := s.Progress("blocks verified")
+	bar := sh.Progress("blocks verified")
 	report, err := audit.Verify(ctx, src, master, expect, func(done, all int64) { bar.Show(int(done), done, all) })
 	bar.Clear()
 	if errors.Is(err, issuer.ErrMasterKey) {
@@ -114,23 +117,23 @@ func (s Shell) verify(ctx context.Context, store Store, src audit.Source, expect
 	}
 	wait(&out)
 	if asJSON {
-		if err := s.JSON(out); err != nil {
+		if err := sh.JSON(out); err != nil {
 			return err
 		}
 	} else {
-		s.tell(out)
+		tell(sh, out)
 	}
-	return s.verdict(err, expect)
+	return verdict(sh, err, expect)
 }
 
 // tell writes what was seen for people.
-func (s Shell) tell(out audit.Verdict) {
-	s.Note("%s in %s verified, from block %d on", count(out.Records, "record"), count(out.Blocks, "block"), out.From)
+func tell(sh shell.Shell, out audit.Verdict) {
+	sh.Note("%s in %s verified, from block %d on", count(out.Records, "record"), count(out.Blocks, "block"), out.From)
 	if out.Waiting > 0 {
-		s.Note("not sealed yet: %s, the first of %s", count(out.Waiting, "record"), ago.When(*out.Oldest))
+		sh.Note("not sealed yet: %s, the first of %s", count(out.Waiting, "record"), ago.When(*out.Oldest))
 	}
 	if out.Verified {
-		s.Note("head %s", out.Head)
+		sh.Note("head %s", out.Head)
 	}
 }
 
@@ -142,7 +145,7 @@ func count(n int64, thing string) string {
 	return strconv.FormatInt(n, 10) + " " + thing + "s"
 }
 
-func (s Shell) verdict(err error, expect *audit.Head) error {
+func verdict(sh shell.Shell, err error, expect *audit.Head) error {
 	const look = "copy the database before anything else; docs/audit.md says what is still good"
 	broken, ok := errors.AsType[*audit.BrokenError](err)
 	switch {
@@ -152,7 +155,7 @@ func (s Shell) verdict(err error, expect *audit.Head) error {
 		return failure.Failed(err, "write a head more often than audit.retention is long",
 			"the record verifies, but the head is of block %d, which was deleted after the retention: there is nothing to compare it with", expect.Number)
 	case err == nil && expect != nil:
-		s.Note("the head of block %d is in it", expect.Number)
+		sh.Note("the head of block %d is in it", expect.Number)
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
@@ -17,23 +18,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Shell is the program around the commands.
-type Shell struct {
-	shell.Shell
-
-	// Beside runs a step on the clients of the store that a command names.
-	Beside func(cmd *cobra.Command, do func(context.Context, *account.Clients) error) error
+// Command is "doorward client".
+func Command(sh shell.Shell) *cobra.Command {
+	return shell.Group("client", "Add, list and change the programs with a credential of their own",
+		addCommand(sh), listCommand(sh), showCommand(sh), setCommand(sh), rotateCommand(sh), revokeCommand(sh),
+		disableCommand(sh), enableCommand(sh), removeCommand(sh))
 }
 
-// Commands are those of "doorward client".
-func (s Shell) Commands() []*cobra.Command {
-	return []*cobra.Command{
-		s.addCommand(), s.listCommand(), s.showCommand(), s.setCommand(), s.rotateCommand(), s.revokeCommand(),
-		s.disableCommand(), s.enableCommand(), s.removeCommand(),
-	}
-}
-
-func (s Shell) addCommand() *cobra.Command {
+func addCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a client and print its credential, the secret once",
@@ -57,46 +49,48 @@ each token instead.`,
 	audiences := cmd.Flags().StringArray("audience", nil, "an `AUDIENCE` that the client may have tokens for; may be repeated")
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			clients := b.Clients()
 			n := account.NewClient{Name: args[0], Scope: doorward.Scope(*scopes), Audiences: *audiences}
 			c, secret, err := clients.Add(ctx, n, shell.Event())
 			if err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
-			s.noteScope(c)
-			return s.printSecret(c, secret, *asJSON)
+			noteScope(sh, c)
+			return printSecret(sh, c, secret, *asJSON)
 		})
 	}
 	return cmd
 }
 
 // noteScope says which words of a scope are nearly those that are about Doorward itself.
-func (s Shell) noteScope(c account.Client) {
+func noteScope(sh shell.Shell, c account.Client) {
 	own := []string{account.ScopeRevocations, account.ScopeIntrospect}
 	for _, word := range c.Scope {
 		if near := spelling.Nearest(strings.ToLower(word), own, 3); near != "" && near != word {
-			s.Note("the scope %s means nothing to Doorward; did you mean %s?", word, near)
+			sh.Note("the scope %s means nothing to Doorward; did you mean %s?", word, near)
 		}
 	}
 }
 
 // printSecret prints what is printed only once.
-func (s Shell) printSecret(c account.Client, secret string, asJSON bool) error {
+func printSecret(sh shell.Shell, c account.Client, secret string, asJSON bool) error {
 	if asJSON {
-		return s.JSON(struct {
+		return sh.JSON(struct {
 			clientJSON
 			Secret string `json:"client_secret"`
 		}{jsonOf(c), secret})
 	}
-	s.Note("client %s; the secret is not shown again", c.Name)
-	return s.Fields([][2]string{{"client_id", c.ID}, {"client_secret", secret}})
+	sh.Note("client %s; the secret is not shown again", c.Name)
+	return sh.Fields([][2]string{{"client_id", c.ID}, {"client_secret", secret}})
 }
 
-func (s Shell) listCommand() *cobra.Command {
+func listCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List all clients", Args: shell.Want()}
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			clients := b.Clients()
 			list, err := all(ctx, clients)
 			if err != nil {
 				return err
@@ -110,22 +104,22 @@ func (s Shell) listCommand() *cobra.Command {
 				}
 			}
 			if *asJSON {
-				return s.JSON(out)
+				return sh.JSON(out)
 			}
-			return s.Table([]string{"NAME", "CLIENT ID", "SCOPE", "AUDIENCES", "STATUS", "SECRETS", "CREATED"}, rows)
+			return sh.Table([]string{"NAME", "CLIENT ID", "SCOPE", "AUDIENCES", "STATUS", "SECRETS", "CREATED"}, rows)
 		})
 	}
 	return cmd
 }
 
-func (s Shell) showCommand() *cobra.Command {
+func showCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show NAME|ID", Short: "Show one client, and what there is to know of its secrets", Args: shell.Want("NAME|ID"),
 	}
 	asJSON := shell.JSONFlag(cmd)
-	cmd.RunE = s.forClient(func(_ context.Context, _ *account.Clients, c account.Client) error {
+	cmd.RunE = forClient(sh, func(_ context.Context, _ *account.Clients, c account.Client) error {
 		if *asJSON {
-			return s.JSON(jsonOf(c))
+			return sh.JSON(jsonOf(c))
 		}
 		fields := [][2]string{
 			{"name", c.Name},
@@ -138,12 +132,12 @@ func (s Shell) showCommand() *cobra.Command {
 		for _, secret := range c.Secrets {
 			fields = append(fields, [2]string{"secret " + secret.ID, about(secret)})
 		}
-		return s.Fields(fields)
+		return sh.Fields(fields)
 	})
 	return cmd
 }
 
-func (s Shell) revokeCommand() *cobra.Command {
+func revokeCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke NAME|ID",
 		Short: "End all tokens that a client has",
@@ -162,16 +156,17 @@ tokens of every client end.`,
 	}
 	revoke := func(ctx context.Context, clients *account.Clients, c account.Client) error {
 		if _, err := clients.Revoke(ctx, c.ID, shell.Event()); err != nil {
-			return s.explain(err)
+			return explain(err)
 		}
-		s.Note("all tokens of client %s have ended", c.Name)
+		sh.Note("all tokens of client %s have ended", c.Name)
 		return nil
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !*everyone {
-			return s.forClient(revoke)(cmd, args)
+			return forClient(sh, revoke)(cmd, args)
 		}
-		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			clients := b.Clients()
 			list, err := all(ctx, clients)
 			for _, c := range list {
 				err = errors.Join(err, revoke(ctx, clients, c))
@@ -182,52 +177,53 @@ tokens of every client end.`,
 	return cmd
 }
 
-func (s Shell) disableCommand() *cobra.Command {
+func disableCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use: "disable NAME|ID", Short: "Let a client in no more, and end its tokens", Args: shell.Want("NAME|ID"),
-		RunE: s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
+		RunE: forClient(sh, func(ctx context.Context, clients *account.Clients, c account.Client) error {
 			if _, err := clients.SetDisabled(ctx, c.ID, true, shell.Event()); err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
-			s.Note("client %s is disabled", c.Name)
+			sh.Note("client %s is disabled", c.Name)
 			return nil
 		}),
 	}
 }
 
-func (s Shell) enableCommand() *cobra.Command {
+func enableCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use: "enable NAME|ID", Short: "Let a disabled client in again", Args: shell.Want("NAME|ID"),
-		RunE: s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
+		RunE: forClient(sh, func(ctx context.Context, clients *account.Clients, c account.Client) error {
 			if _, err := clients.SetDisabled(ctx, c.ID, false, shell.Event()); err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
-			s.Note("client %s is enabled", c.Name)
+			sh.Note("client %s is enabled", c.Name)
 			return nil
 		}),
 	}
 }
 
-func (s Shell) removeCommand() *cobra.Command {
+func removeCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{Use: "remove NAME|ID", Short: "Remove a client and its credential, and end its tokens", Args: shell.Want("NAME|ID")}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
-	cmd.RunE = s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
-		if err := s.Confirm(*yes, "remove client "+c.Name); err != nil {
+	cmd.RunE = forClient(sh, func(ctx context.Context, clients *account.Clients, c account.Client) error {
+		if err := sh.Confirm(*yes, "remove client "+c.Name); err != nil {
 			return err
 		}
 		if _, err := clients.Remove(ctx, c.ID, shell.Event()); err != nil {
-			return s.explain(err)
+			return explain(err)
 		}
-		s.Note("client %s is removed", c.Name)
+		sh.Note("client %s is removed", c.Name)
 		return nil
 	})
 	return cmd
 }
 
 // forClient makes the step of a command whose argument is the name or the ID of a client.
-func (s Shell) forClient(do func(context.Context, *account.Clients, account.Client) error) func(*cobra.Command, []string) error {
+func forClient(sh shell.Shell, do func(context.Context, *account.Clients, account.Client) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return s.Beside(cmd, func(ctx context.Context, clients *account.Clients) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			clients := b.Clients()
 			c, err := clients.Find(ctx, args[0])
 			if errors.Is(err, account.ErrNoClient) {
 				return failure.Refused("doorward client list", "there is no client %q", args[0])
@@ -253,7 +249,7 @@ func all(ctx context.Context, clients *account.Clients) ([]account.Client, error
 }
 
 // explain turns what account refuses into what a person can act on.
-func (s Shell) explain(err error) error {
+func explain(err error) error {
 	switch {
 	case errors.Is(err, account.ErrNameTaken):
 		return failure.Refused("doorward client list", "there is a client of this name already")

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (s Shell) rotateCommand() *cobra.Command {
+func rotateCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate NAME|ID",
 		Short: "Give a client another secret, or drop one",
@@ -39,24 +39,24 @@ with "doorward client revoke".`,
 		if changed("drop") && changed("expire-old") || lasts < 0 {
 			return failure.Misused(cmd.CommandPath()+" --help", "--expire-old is a time to come, for a new secret; --drop makes none")
 		}
-		return s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
+		return forClient(sh, func(ctx context.Context, clients *account.Clients, c account.Client) error {
 			if changed("drop") {
-				return s.drop(ctx, clients, c, *drop, *asJSON)
+				return dropSecret(ctx, sh, clients, c, *drop, *asJSON)
 			}
 			c, secret, err := clients.Rotate(ctx, c.ID, lasts, shell.Event())
 			if errors.Is(err, account.ErrClientSecrets) {
 				return failure.Refused("doorward client rotate "+args[0]+" --drop old", "the client has two secrets already")
 			}
 			if err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
-			return s.printSecret(c, secret, *asJSON)
+			return printSecret(sh, c, secret, *asJSON)
 		})(cmd, args)
 	}
 	return cmd
 }
 
-func (s Shell) drop(ctx context.Context, clients *account.Clients, c account.Client, secret string, asJSON bool) error {
+func dropSecret(ctx context.Context, sh shell.Shell, clients *account.Clients, c account.Client, secret string, asJSON bool) error {
 	left, err := clients.DropSecret(ctx, c.ID, secret, shell.Event())
 	switch {
 	case errors.Is(err, account.ErrNoSecret):
@@ -64,11 +64,11 @@ func (s Shell) drop(ctx context.Context, clients *account.Clients, c account.Cli
 	case errors.Is(err, account.ErrLastSecret):
 		return failure.Refused("doorward client disable "+c.Name+" keeps it out", "it is the only secret of the client")
 	case err != nil:
-		return s.explain(err)
+		return explain(err)
 	case asJSON:
-		return s.JSON(jsonOf(left))
+		return sh.JSON(jsonOf(left))
 	}
-	s.Note("client %s has one secret now, %s", left.Name, left.Secrets[0].ID)
+	sh.Note("client %s has one secret now, %s", left.Name, left.Secrets[0].ID)
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (s Shell) setCommand() *cobra.Command {
+func setCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set NAME|ID",
 		Short: "Change the scopes and audiences of a client",
@@ -39,13 +39,13 @@ for its next token; those that it has stay as they are until they expire, unless
 		if e.Scope == nil && e.Audiences == nil {
 			return failure.Misused(cmd.CommandPath()+" --help", "nothing to do: want --scope or --audience")
 		}
-		return s.forClient(func(ctx context.Context, clients *account.Clients, c account.Client) error {
+		return forClient(sh, func(ctx context.Context, clients *account.Clients, c account.Client) error {
 			c, _, err := clients.Edit(ctx, c.ID, e, shell.Event())
 			if err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
-			s.noteScope(c)
-			s.Note("client %s: scope %s, audiences %s", c.Name, shell.OrDash(c.Scope.String()), shell.OrDash(strings.Join(c.Audiences, " ")))
+			noteScope(sh, c)
+			sh.Note("client %s: scope %s, audiences %s", c.Name, shell.OrDash(c.Scope.String()), shell.OrDash(strings.Join(c.Audiences, " ")))
 			return nil
 		})(cmd, args)
 	}

@@ -7,40 +7,22 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/audit"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
-// Store is what the commands work on.
-type Store struct {
-	Issuer *issuer.Issuer
-	Audit  audit.Store
-	Master issuer.MasterKey
-	// MasterFile holds Master.
-	MasterFile string
-	// ReplaceMaster seals all keys under another master key.
-	ReplaceMaster func(ctx context.Context, to issuer.MasterKey, ev issuer.Event) error
+// Command is "doorward key".
+func Command(sh shell.Shell) *cobra.Command {
+	return shell.Group("key", "List, rotate and revoke the keys that sign tokens (apikey has those of programs)",
+		listCommand(sh), rotateCommand(sh), revokeCommand(sh), newMasterCommand(sh), replaceMasterCommand(sh))
 }
 
-// Shell is the program around the commands.
-type Shell struct {
-	shell.Shell
-
-	// Beside runs a step on the store that a command names.
-	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
-	// ReadMaster reads a file with a master key.
-	ReadMaster func(path string) (issuer.MasterKey, error)
-}
-
-// Commands are those of "doorward key".
-func (s Shell) Commands() []*cobra.Command {
-	return []*cobra.Command{s.listCommand(), s.rotateCommand(), s.revokeCommand(), s.newMasterCommand(), s.replaceMasterCommand()}
-}
-
-func (s Shell) listCommand() *cobra.Command {
+func listCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List all keys and what they do now",
@@ -51,13 +33,13 @@ audit seal the audit record, and stay as long as a block that they sealed.`,
 	}
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return s.Beside(cmd, func(ctx context.Context, store Store) error {
-			list, err := all(ctx, store)
+		return backend.BesideIssuer(sh, cmd, func(ctx context.Context, b *backend.Backend, iss *issuer.Issuer) error {
+			list, err := all(ctx, iss, b.Store.Audit)
 			if err != nil {
 				return err
 			}
 			if *asJSON {
-				return s.JSON(list)
+				return sh.JSON(list)
 			}
 			var rows [][]string
 			for _, k := range list {
@@ -67,13 +49,13 @@ audit seal the audit record, and stay as long as a block that they sealed.`,
 				}
 				rows = append(rows, []string{k.ID, k.Purpose, k.Algorithm, k.State, ago.When(k.UseFrom), ago.When(until)})
 			}
-			return s.Table([]string{"KEY", "PURPOSE", "ALGORITHM", "STATE", "FROM", "KEPT UNTIL"}, rows)
+			return sh.Table([]string{"KEY", "PURPOSE", "ALGORITHM", "STATE", "FROM", "KEPT UNTIL"}, rows)
 		})
 	}
 	return cmd
 }
 
-func (s Shell) rotateCommand() *cobra.Command {
+func rotateCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Publish a new signing key, which signs after the publish lead",
@@ -84,31 +66,35 @@ new key for the audit record, which seals from now on; old blocks still verify.`
 	record := cmd.Flags().Bool("audit", false, "make a new key for the audit record")
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return s.Beside(cmd, func(ctx context.Context, store Store) error {
+		return backend.BesideIssuer(sh, cmd, func(ctx context.Context, b *backend.Backend, iss *issuer.Issuer) error {
 			if *record {
-				return s.rotateAudit(ctx, store, *asJSON)
+				return rotateAudit(ctx, sh, b, *asJSON)
 			}
-			kid, err := store.Issuer.RotateKey(ctx, shell.Event())
+			kid, err := iss.RotateKey(ctx, shell.Event())
 			if err != nil {
 				return err
 			}
-			key, err := s.find(ctx, store.Issuer, kid)
+			key, err := find(ctx, iss, kid)
 			if err != nil {
 				return err
 			}
 			if *asJSON {
-				return s.JSON(jsonOf(key))
+				return sh.JSON(jsonOf(key))
 			}
-			s.Note("the key is published and signs from %s", ago.When(key.UseFrom))
-			_, err = s.Out.Write([]byte(kid + "\n"))
+			sh.Note("the key is published and signs from %s", ago.When(key.UseFrom))
+			_, err = sh.Out.Write([]byte(kid + "\n"))
 			return err
 		})
 	}
 	return cmd
 }
 
-func (s Shell) rotateAudit(ctx context.Context, store Store, asJSON bool) error {
-	sealer, err := audit.NewSealer(audit.Config{Store: store.Audit, MasterKey: store.Master})
+func rotateAudit(ctx context.Context, sh shell.Shell, b *backend.Backend, asJSON bool) error {
+	master, err := folder.MasterKey(b.Config)
+	if err != nil {
+		return err
+	}
+	sealer, err := audit.NewSealer(audit.Config{Store: b.Store.Audit, MasterKey: master})
 	if err != nil {
 		return err
 	}
@@ -116,19 +102,19 @@ func (s Shell) rotateAudit(ctx context.Context, store Store, asJSON bool) error 
 	if err != nil {
 		return err
 	}
-	keys, err := store.Audit.AuditKeys(ctx)
+	keys, err := b.Store.Audit.AuditKeys(ctx)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return s.JSON(jsonOfAudit(keys)[0])
+		return sh.JSON(jsonOfAudit(keys)[0])
 	}
-	s.Note("the key seals the audit record from now on")
-	_, err = s.Out.Write([]byte(id + "\n"))
+	sh.Note("the key seals the audit record from now on")
+	_, err = sh.Out.Write([]byte(id + "\n"))
 	return err
 }
 
-func (s Shell) revokeCommand() *cobra.Command {
+func revokeCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke KID",
 		Short: "Refuse everything a stolen key has made, at once",
@@ -145,30 +131,30 @@ old keys may begin with a hyphen: write -- before such a one.`,
 	}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.Beside(cmd, func(ctx context.Context, store Store) error {
-			key, err := s.find(ctx, store.Issuer, args[0])
+		return backend.BesideIssuer(sh, cmd, func(ctx context.Context, b *backend.Backend, iss *issuer.Issuer) error {
+			key, err := find(ctx, iss, args[0])
 			if err != nil {
 				return err
 			}
 			if key.Purpose == issuer.PurposeSign {
-				s.Note("every access token that this key signed will be refused")
+				sh.Note("every access token that this key signed will be refused")
 			} else {
-				s.Note("every session will end and every access token will be refused: people log in again")
+				sh.Note("every session will end and every access token will be refused: people log in again")
 			}
-			if err := s.Confirm(*yes, "revoke key "+key.ID); err != nil {
+			if err := sh.Confirm(*yes, "revoke key "+key.ID); err != nil {
 				return err
 			}
-			if err := store.Issuer.RevokeKey(ctx, key.ID, shell.Event()); err != nil {
+			if err := iss.RevokeKey(ctx, key.ID, shell.Event()); err != nil {
 				return err
 			}
-			s.Note("key %s is revoked", key.ID)
+			sh.Note("key %s is revoked", key.ID)
 			return nil
 		})
 	}
 	return cmd
 }
 
-func (s Shell) find(ctx context.Context, iss *issuer.Issuer, kid string) (issuer.KeyInfo, error) {
+func find(ctx context.Context, iss *issuer.Issuer, kid string) (issuer.KeyInfo, error) {
 	keys, err := iss.KeyList(ctx)
 	if err != nil {
 		return issuer.KeyInfo{}, err
@@ -182,8 +168,8 @@ func (s Shell) find(ctx context.Context, iss *issuer.Issuer, kid string) (issuer
 }
 
 // all lists the keys of the issuer and then those of the audit record, the newest first.
-func all(ctx context.Context, store Store) ([]keyJSON, error) {
-	keys, err := store.Issuer.KeyList(ctx)
+func all(ctx context.Context, iss *issuer.Issuer, record audit.Store) ([]keyJSON, error) {
+	keys, err := iss.KeyList(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +177,7 @@ func all(ctx context.Context, store Store) ([]keyJSON, error) {
 	for i, k := range keys {
 		list[i] = jsonOf(k)
 	}
-	stored, err := store.Audit.AuditKeys(ctx)
+	stored, err := record.AuditKeys(ctx)
 	return append(list, jsonOfAudit(stored)...), err
 }
 

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/durable"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
+	"github.com/doorward/doorward/internal/masterkey"
 	"github.com/doorward/doorward/issuer"
 	"github.com/spf13/cobra"
 )
 
-func (s Shell) newMasterCommand() *cobra.Command {
+func newMasterCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use:   "new-master FILE",
 		Short: "Make a master key, for a new database or to replace another",
@@ -29,13 +32,13 @@ gets this one with "doorward key replace-master".`,
 			if err != nil {
 				return failure.Failed(err, "", "cannot write the master key: %v", err)
 			}
-			s.Note("%s holds a new master key", args[0])
+			sh.Note("%s holds a new master key", args[0])
 			return nil
 		},
 	}
 }
 
-func (s Shell) replaceMasterCommand() *cobra.Command {
+func replaceMasterCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use:   "replace-master FILE",
 		Short: "Seal all keys in the store under another master key",
@@ -54,23 +57,29 @@ revoke these too, with "doorward key revoke", and make a new one for the audit r
   mv doorward-data/master.key master.key.old && mv new.key doorward-data/master.key`,
 		Args: shell.Want("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.Beside(cmd, func(ctx context.Context, store Store) error { return s.replaceMaster(ctx, store, args[0]) })
+			return backend.BesideIssuer(sh, cmd, func(ctx context.Context, b *backend.Backend, _ *issuer.Issuer) error {
+				return replaceMaster(ctx, sh, b, args[0])
+			})
 		},
 	}
 }
 
-func (s Shell) replaceMaster(ctx context.Context, store Store, path string) error {
-	to, err := s.ReadMaster(path)
+func replaceMaster(ctx context.Context, sh shell.Shell, b *backend.Backend, path string) error {
+	from, err := folder.MasterKey(b.Config)
 	if err != nil {
 		return err
 	}
-	if to == store.Master {
-		return failure.Refused("doorward key new-master FILE makes another", "%s is the master key of this store already", path)
-	}
-	if err := store.ReplaceMaster(ctx, to, shell.Event()); err != nil {
+	to, err := folder.ReadMasterKey(path, 0o007, "doorward key new-master "+path)
+	if err != nil {
 		return err
 	}
-	s.Note("all keys are sealed under %s now; %s opens only backups and audit exports from before", path, store.MasterFile)
-	s.Note("put the new one in its place wherever a server reads it, and restart the servers")
+	if to == from {
+		return failure.Refused("doorward key new-master FILE makes another", "%s is the master key of this store already", path)
+	}
+	if err := masterkey.Replace(ctx, b.Store.Shared, from, to, shell.Event()); err != nil {
+		return err
+	}
+	sh.Note("all keys are sealed under %s now; %s opens only backups and audit exports from before", path, b.Config.MasterKeyFile)
+	sh.Note("put the new one in its place wherever a server reads it, and restart the servers")
 	return nil
 }

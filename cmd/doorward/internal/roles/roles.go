@@ -9,28 +9,20 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
 	"github.com/spf13/cobra"
 )
 
-// Shell is the program around the commands.
-type Shell struct {
-	shell.Shell
-
-	// Beside runs a step on the people of the store that a command names.
-	Beside func(cmd *cobra.Command, do func(context.Context, *account.People) error) error
-	// Explain is what the program makes of other errors of account.
-	Explain func(error) error
+// Command is "doorward role".
+func Command(sh shell.Shell) *cobra.Command {
+	return shell.Group("role", "Define what roles allow",
+		addCommand(sh), listCommand(sh), showCommand(sh), setCommand(sh), removeCommand(sh))
 }
 
-// Commands are those of "doorward role".
-func (s Shell) Commands() []*cobra.Command {
-	return []*cobra.Command{s.addCommand(), s.listCommand(), s.showCommand(), s.setCommand(), s.removeCommand()}
-}
-
-func (s Shell) addCommand() *cobra.Command {
+func addCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Define a role and the scopes that it grants",
@@ -46,19 +38,19 @@ words in the token, and grant no scope.`,
 	}
 	scope := cmd.Flags().StringArray("scope", nil, "a `SCOPE` of the role; may be repeated")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			r, err := people.AddRole(ctx, args[0], *scope, shell.Event())
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			r, err := b.People.AddRole(ctx, args[0], *scope, shell.Event())
 			if err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
-			s.noteRole(r, "is defined")
+			noteRole(sh, r, "is defined")
 			return nil
 		})
 	}
 	return cmd
 }
 
-func (s Shell) listCommand() *cobra.Command {
+func listCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List all roles, also those that users have and nobody has defined",
@@ -66,8 +58,8 @@ func (s Shell) listCommand() *cobra.Command {
 	}
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			list, err := all(ctx, people)
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			list, err := all(ctx, b.People)
 			if err != nil {
 				return err
 			}
@@ -76,27 +68,27 @@ func (s Shell) listCommand() *cobra.Command {
 				out[i], rows[i] = jsonOf(r), []string{r.Name, fmt.Sprint(r.Users), shell.OrDash(r.Scope.String()), status(r)}
 			}
 			if *asJSON {
-				return s.JSON(out)
+				return sh.JSON(out)
 			}
-			return s.Table([]string{"NAME", "USERS", "SCOPE", "CREATED"}, rows)
+			return sh.Table([]string{"NAME", "USERS", "SCOPE", "CREATED"}, rows)
 		})
 	}
 	return cmd
 }
 
-func (s Shell) showCommand() *cobra.Command {
+func showCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{Use: "show NAME", Short: "Show one role", Args: shell.Want("NAME")}
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			r, err := people.RoleByName(ctx, args[0])
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			r, err := b.People.RoleByName(ctx, args[0])
 			if err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
 			if *asJSON {
-				return s.JSON(jsonOf(r))
+				return sh.JSON(jsonOf(r))
 			}
-			return s.Fields([][2]string{
+			return sh.Fields([][2]string{
 				{"name", r.Name},
 				{"users", fmt.Sprint(r.Users)},
 				{"scope", shell.OrDash(r.Scope.String())},
@@ -107,7 +99,7 @@ func (s Shell) showCommand() *cobra.Command {
 	return cmd
 }
 
-func (s Shell) setCommand() *cobra.Command {
+func setCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set NAME",
 		Short: "Change the scopes of a role",
@@ -126,14 +118,14 @@ everybody who has the role end at once, and they log in again.`,
 		if err != nil {
 			return failure.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}
-		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			r, ended, err := people.SetRole(ctx, args[0], nil, c, *now, shell.Event())
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			r, ended, err := b.People.SetRole(ctx, args[0], nil, c, *now, shell.Event())
 			if err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
-			s.noteRole(r, "is changed")
+			noteRole(sh, r, "is changed")
 			if *now {
-				s.Note("all sessions of %s have ended", users(ended))
+				sh.Note("all sessions of %s have ended", users(ended))
 			}
 			return nil
 		})
@@ -141,7 +133,7 @@ everybody who has the role end at once, and they log in again.`,
 	return cmd
 }
 
-func (s Shell) removeCommand() *cobra.Command {
+func removeCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a role, and take it from everybody who has it",
@@ -152,21 +144,21 @@ and with --now at once, because all their sessions end.`,
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
 	now := cmd.Flags().Bool("now", false, "end all sessions of who had the role")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			r, err := people.RoleByName(ctx, args[0])
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			r, err := b.People.RoleByName(ctx, args[0])
 			if err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
-			if err := s.Confirm(*yes, "remove role "+r.Name+" and take it from "+users(r.Users)); err != nil {
+			if err := sh.Confirm(*yes, "remove role "+r.Name+" and take it from "+users(r.Users)); err != nil {
 				return err
 			}
-			n, err := people.RemoveRole(ctx, r.Name, *now, shell.Event())
+			n, err := b.People.RemoveRole(ctx, r.Name, *now, shell.Event())
 			if err != nil {
-				return s.explain(err)
+				return explain(err)
 			}
-			s.Note("role %s is removed and taken from %s", r.Name, users(n))
+			sh.Note("role %s is removed and taken from %s", r.Name, users(n))
 			if *now {
-				s.Note("all their sessions have ended")
+				sh.Note("all their sessions have ended")
 			}
 			return nil
 		})
@@ -174,8 +166,8 @@ and with --now at once, because all their sessions end.`,
 	return cmd
 }
 
-func (s Shell) noteRole(r account.Role, what string) {
-	s.Note("role %s %s: %s; %s", r.Name, what, orNone(r.Scope.String()), have(r.Users))
+func noteRole(sh shell.Shell, r account.Role, what string) {
+	sh.Note("role %s %s: %s; %s", r.Name, what, orNone(r.Scope.String()), have(r.Users))
 }
 
 func status(r account.Role) string {
@@ -186,7 +178,7 @@ func status(r account.Role) string {
 }
 
 // explain turns what account refuses into what a person can act on.
-func (s Shell) explain(err error) error {
+func explain(err error) error {
 	const list = "doorward role list"
 	switch {
 	case errors.Is(err, account.ErrNoRole):
@@ -196,7 +188,7 @@ func (s Shell) explain(err error) error {
 	case errors.Is(err, account.ErrScopeWord), errors.Is(err, account.ErrRoleAdmin):
 		return failure.Refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
 	}
-	return s.Explain(err)
+	return backend.Explain(err)
 }
 
 func all(ctx context.Context, people *account.People) ([]account.Role, error) {

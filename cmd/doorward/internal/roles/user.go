@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
@@ -16,7 +17,7 @@ import (
 )
 
 // UserSet is "doorward user set".
-func (s Shell) UserSet() *cobra.Command {
+func UserSet(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set NAME",
 		Short: "Change the roles or the e-mail address of a user",
@@ -46,70 +47,62 @@ admin rights until then.`,
 		if err != nil && !onlyEmail {
 			return failure.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}
-		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			u, err := s.find(ctx, people, args[0])
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			u, err := b.User(ctx, args[0])
 			if err == nil && cmd.Flags().Changed("email") {
-				err = s.setEmail(ctx, people, u.ID, *email)
+				err = setEmail(ctx, sh, b.People, u.ID, *email)
 			}
 			if err != nil || onlyEmail {
 				return err
 			}
-			return s.setRoles(ctx, people, u, c, *now)
+			return setRoles(ctx, sh, b.People, u, c, *now)
 		})
 	}
 	return cmd
 }
 
-func (s Shell) find(ctx context.Context, people *account.People, name string) (account.User, error) {
-	u, err := people.Find(ctx, name)
-	if errors.Is(err, account.ErrNotFound) {
-		return account.User{}, failure.Refused("doorward user list", "there is no user %q", name)
-	}
-	return u, err
-}
-
-func (s Shell) setEmail(ctx context.Context, people *account.People, id, email string) error {
+func setEmail(ctx context.Context, sh shell.Shell, people *account.People, id, email string) error {
 	u, _, err := people.Edit(ctx, id, account.UserEdit{Email: &email}, shell.Event())
 	if err != nil {
-		return s.Explain(err)
+		return backend.Explain(err)
 	}
-	s.Note("user %s has the e-mail address %s", u.Name, shell.OrDash(u.Email))
+	sh.Note("user %s has the e-mail address %s", u.Name, shell.OrDash(u.Email))
 	return nil
 }
 
-func (s Shell) setRoles(ctx context.Context, people *account.People, was account.User, c account.Change, endSessions bool) error {
+func setRoles(ctx context.Context, sh shell.Shell, people *account.People, was account.User, c account.Change, endSessions bool) error {
 	u, _, err := people.SetRoles(ctx, was.ID, c, endSessions, shell.Event())
 	if err != nil {
-		return s.Explain(err)
+		return backend.Explain(err)
 	}
 	for _, role := range c.Remove {
 		if !slices.Contains(was.Roles, role) {
-			s.Note("user %s did not have the role %q", u.Name, role)
+			sh.Note("user %s did not have the role %q", u.Name, role)
 		}
 	}
-	if err := s.NoteRoles(ctx, people, u, was.Roles); err != nil {
+	if err := NoteRoles(ctx, sh, people, u, was.Roles); err != nil {
 		return err
 	}
 	if u.AdminWaits() {
-		s.Note("their password was generated: it works until %s, and they have no admin rights until they change it", u.PasswordExpiresAt.UTC().Format(time.RFC3339))
+		sh.Note("their password was generated: it works until %s, and they have no admin rights until they change it", u.PasswordExpiresAt.UTC().Format(time.RFC3339))
 	}
 	if endSessions {
-		s.Note("all their sessions have ended")
+		sh.Note("all their sessions have ended")
 	}
 	return nil
 }
 
 // NoteRoles says which roles a user has, which scope these give, and which that the user did not have before nobody has
 // defined.
-func (s Shell) NoteRoles(ctx context.Context, people *account.People, u account.User, before []string) error {
+func NoteRoles(ctx context.Context, sh shell.Shell, people *account.People, u account.User, before []string) error {
 	scope, err := people.ScopeOf(ctx, u.ID)
 	if err != nil {
-		return s.Explain(err)
+		return backend.Explain(err)
 	}
-	s.Note("user %s has the roles %s, and %s", u.Name, shell.OrDash(strings.Join(u.Roles, ",")), orNone(scope.String()))
+	sh.Note("user %s has the roles %s, and %s", u.Name, shell.OrDash(strings.Join(u.Roles, ",")), orNone(scope.String()))
 	list, err := all(ctx, people)
 	if err != nil {
-		return s.Explain(err)
+		return backend.Explain(err)
 	}
 	defined := []string{account.RoleAdmin}
 	for _, r := range list {
@@ -125,7 +118,7 @@ func (s Shell) NoteRoles(ctx context.Context, people *account.People, u account.
 		if near := spelling.Nearest(role, defined, 2); near != "" {
 			meant = "; did you mean " + near + "?"
 		}
-		s.Note("the role %s is not defined: it is a word in the token, and gives no scope%s", role, meant)
+		sh.Note("the role %s is not defined: it is a word in the token, and gives no scope%s", role, meant)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
@@ -13,7 +14,7 @@ import (
 )
 
 // Export is "doorward user export".
-func (s Shell) Export() *cobra.Command {
+func Export(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export FILE",
 		Short: "Write all users with the hashes of their passwords to a file",
@@ -28,18 +29,18 @@ An initial password of an admin that nobody has changed yet is left out.`,
 	}
 	format := cmd.Flags().String("format", "", "`FORMAT` csv or jsonl, where the name of the file does not say")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		format, err := s.fileFormat(args[0], *format)
+		format, err := fileFormat(args[0], *format)
 		if err != nil {
 			return err
 		}
-		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			return s.export(ctx, people, args[0], format)
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			return export(ctx, sh, b.People, args[0], format)
 		})
 	}
 	return cmd
 }
 
-func (s Shell) export(ctx context.Context, people *account.People, path, format string) error {
+func export(ctx context.Context, sh shell.Shell, people *account.People, path, format string) error {
 	create := roster.CreateCSV
 	if format == "jsonl" {
 		create = roster.CreateLines
@@ -61,6 +62,6 @@ func (s Shell) export(ctx context.Context, people *account.People, path, format 
 	if err := w.Close(); err != nil {
 		return failure.Failed(err, "", "cannot write %s: %v", path, shell.WithoutPath(err))
 	}
-	s.Note("%s holds %d users with the hashes of their passwords; only you may read it", path, users)
+	sh.Note("%s holds %d users with the hashes of their passwords; only you may read it", path, users)
 	return nil
 }

@@ -1,3 +1,4 @@
+// Package rosters has the commands about lists of users: from another program into the store, and from the store to a file.
 package rosters
 
 import (
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
@@ -41,7 +43,7 @@ type importFlags struct {
 }
 
 // Import is "doorward user import".
-func (s Shell) Import() *cobra.Command {
+func Import(sh shell.Shell) *cobra.Command {
 	var f importFlags
 	cmd := &cobra.Command{
 		Use:   "import --from FILE",
@@ -67,19 +69,19 @@ func (s Shell) Import() *cobra.Command {
 	flags.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON: an object for each row not added, and the summary")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return s.Beside(cmd, func(ctx context.Context, people *account.People) error {
-			source, place, err := s.open(ctx, f)
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			source, place, err := open(ctx, f)
 			if err != nil {
-				return s.unopened(f, err)
+				return unopened(f, err)
 			}
-			return errors.Join(s.importUsers(ctx, people, source, place, f), source.Close())
+			return errors.Join(importUsers(ctx, sh, b.People, source, place, f), source.Close())
 		})
 	}
 	return cmd
 }
 
 // open opens the source and says what one of its rows is called.
-func (s Shell) open(ctx context.Context, f importFlags) (source roster.Reader, place string, err error) {
+func open(ctx context.Context, f importFlags) (source roster.Reader, place string, err error) {
 	path, isTable := strings.CutPrefix(f.from, "sqlite:")
 	switch {
 	case path == "":
@@ -95,7 +97,7 @@ func (s Shell) open(ctx context.Context, f importFlags) (source roster.Reader, p
 		source, err = roster.OpenTable(ctx, path, f.table, f.columns)
 		return source, "row", err
 	}
-	format, err := s.fileFormat(path, f.format)
+	format, err := fileFormat(path, f.format)
 	if err != nil {
 		return nil, "", err
 	}
@@ -108,7 +110,7 @@ func (s Shell) open(ctx context.Context, f importFlags) (source roster.Reader, p
 }
 
 // fileFormat is csv or jsonl, as the flag or the name of the file says.
-func (s Shell) fileFormat(path, flag string) (string, error) {
+func fileFormat(path, flag string) (string, error) {
 	switch format := cmp.Or(flag, strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")); format {
 	case "csv", "jsonl":
 		return format, nil
@@ -119,7 +121,7 @@ func (s Shell) fileFormat(path, flag string) (string, error) {
 }
 
 // unopened says why nothing can be read and what to do.
-func (s Shell) unopened(f importFlags, err error) error {
+func unopened(f importFlags, err error) error {
 	text := strings.TrimPrefix(err.Error(), "roster: ")
 	switch {
 	case errors.Is(err, roster.ErrSeparator):
@@ -134,31 +136,31 @@ func (s Shell) unopened(f importFlags, err error) error {
 	return err
 }
 
-func (s Shell) importUsers(ctx context.Context, people *account.People, source roster.Reader, place string, f importFlags) error {
+func importUsers(ctx context.Context, sh shell.Shell, people *account.People, source roster.Reader, place string, f importFlags) error {
 	ev := shell.Event()
 	ev.Reason = "import from " + filepath.Base(f.from)
-	bar := s.Progress("users")
+	bar := sh.Progress("users")
 	sum, err := roster.Import{
 		People: people, Source: source, Roles: f.roles, Dry: f.dry, Event: ev,
 		Tell: func(row *roster.RowError) error {
 			bar.Clear()
-			return s.tellRow(place, row, f.asJSON)
+			return tellRow(sh, place, row, f.asJSON)
 		},
 		Progress: bar.Show,
 	}.Run(ctx)
 	bar.Clear()
 	if err != nil {
-		return errors.Join(s.summarise(sum, f.asJSON), s.unopened(f, err))
+		return errors.Join(summarise(sh, sum, f.asJSON), unopened(f, err))
 	}
-	return s.summarise(sum, f.asJSON)
+	return summarise(sh, sum, f.asJSON)
 }
 
 // tellRow prints a row that was not added. The name is what the source says, so it is quoted.
-func (s Shell) tellRow(place string, row *roster.RowError, asJSON bool) error {
+func tellRow(sh shell.Shell, place string, row *roster.RowError, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(s.Out).Encode(map[string]any{place: row.Place, "username": fmt.Sprintf("%.80s", row.Name), "reason": row.Reason})
+		return json.NewEncoder(sh.Out).Encode(map[string]any{place: row.Place, "username": fmt.Sprintf("%.80s", row.Name), "reason": row.Reason})
 	}
-	_, err := fmt.Fprintf(s.Out, "%s %d\t%.80q\t%s\n", place, row.Place, row.Name, row.Reason)
+	_, err := fmt.Fprintf(sh.Out, "%s %d\t%.80q\t%s\n", place, row.Place, row.Name, row.Reason)
 	return err
 }
 
@@ -169,9 +171,9 @@ func rows(n int) string {
 	return fmt.Sprintf("%d rows", n)
 }
 
-func (s Shell) summarise(sum roster.Sum, asJSON bool) error {
+func summarise(sh shell.Shell, sum roster.Sum, asJSON bool) error {
 	if asJSON {
-		if err := json.NewEncoder(s.Out).Encode(sum); err != nil {
+		if err := json.NewEncoder(sh.Out).Encode(sum); err != nil {
 			return err
 		}
 	} else {
@@ -179,13 +181,13 @@ func (s Shell) summarise(sum roster.Sum, asJSON bool) error {
 		if sum.DryRun {
 			done = "would be added"
 		}
-		s.Note("%s: %d %s, %d here already, %d in conflict, %d refused", rows(sum.Rows), sum.Added, done, sum.Present, sum.Conflict, sum.Refused)
+		sh.Note("%s: %d %s, %d here already, %d in conflict, %d refused", rows(sum.Rows), sum.Added, done, sum.Present, sum.Conflict, sum.Refused)
 		for _, scheme := range slices.Sorted(maps.Keys(sum.Schemes)) {
-			s.Note("  %d with %s", sum.Schemes[scheme], scheme)
+			sh.Note("  %d with %s", sum.Schemes[scheme], scheme)
 		}
 	}
 	if weak := sum.Weak(); weak > 0 {
-		s.Note("%d of the hashes are one cheap digest: until their owners have logged in, whoever gets hold of the database guesses them fast", weak)
+		sh.Note("%d of the hashes are one cheap digest: until their owners have logged in, whoever gets hold of the database guesses them fast", weak)
 	}
 	if sum.Conflict+sum.Refused > 0 {
 		return failure.Refused("", "%d of %s not taken", sum.Conflict+sum.Refused, rows(sum.Rows))

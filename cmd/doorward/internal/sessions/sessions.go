@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
+	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
@@ -17,26 +18,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Store is what the commands work on.
-type Store struct {
-	Sessions issuer.SessionStore
-	People   *account.People
+// Command is "doorward session".
+func Command(sh shell.Shell) *cobra.Command {
+	return shell.Group("session", "List and end logins",
+		listCommand(sh), showCommand(sh), revokeCommand(sh))
 }
 
-// Shell is the program around the commands.
-type Shell struct {
-	shell.Shell
-
-	// Beside runs a step on the store that a command names.
-	Beside func(cmd *cobra.Command, do func(context.Context, Store) error) error
-}
-
-// Commands are those of "doorward session".
-func (s Shell) Commands() []*cobra.Command {
-	return []*cobra.Command{s.listCommand(), s.showCommand(), s.revokeCommand()}
-}
-
-func (s Shell) listCommand() *cobra.Command {
+func listCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List sessions, newest first",
@@ -48,43 +36,43 @@ func (s Shell) listCommand() *cobra.Command {
 	all := cmd.Flags().Bool("all", false, "also sessions that have ended")
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return s.Beside(cmd, func(ctx context.Context, b Store) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
 			q := issuer.SessionQuery{Live: !*all}
 			if cmd.Flags().Changed("user") {
-				u, err := s.byName(ctx, b, *name)
+				u, err := b.User(ctx, *name)
 				if err != nil {
 					return err
 				}
 				q.Subject = u.ID
 			}
-			list, err := b.sessions(ctx, q)
+			list, err := sessions(ctx, b, q)
 			if err != nil {
 				return err
 			}
 			if *asJSON {
-				return s.JSON(list)
+				return sh.JSON(list)
 			}
 			var rows [][]string
 			for _, one := range list {
 				rows = append(rows, []string{one.ID, shell.OrDash(one.User), one.ClientID, ago.When(one.CreatedAt), ago.When(one.LastUsedAt), one.status()})
 			}
-			return s.Table([]string{"SESSION", "USER", "CLIENT", "CREATED", "LAST USED", "STATUS"}, rows)
+			return sh.Table([]string{"SESSION", "USER", "CLIENT", "CREATED", "LAST USED", "STATUS"}, rows)
 		})
 	}
 	return cmd
 }
 
-func (s Shell) showCommand() *cobra.Command {
+func showCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{Use: "show ID", Short: "Show one session", Args: shell.Want("ID")}
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.Beside(cmd, func(ctx context.Context, b Store) error {
-			one, err := s.session(ctx, b, args[0])
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
+			one, err := sessionOf(ctx, b, args[0])
 			if err != nil {
 				return err
 			}
 			if *asJSON {
-				return s.JSON(one)
+				return sh.JSON(one)
 			}
 			fields := [][2]string{
 				{"session", one.ID},
@@ -103,13 +91,13 @@ func (s Shell) showCommand() *cobra.Command {
 			if one.EndedAt != nil {
 				fields = append(fields, [2]string{"ended by", endedBy(*one.EndedAt)})
 			}
-			return s.Fields(fields)
+			return sh.Fields(fields)
 		})
 	}
 	return cmd
 }
 
-func (s Shell) revokeCommand() *cobra.Command {
+func revokeCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke ID | --user NAME",
 		Short: "End one session, or all of a user",
@@ -130,49 +118,49 @@ func (s Shell) revokeCommand() *cobra.Command {
 		return shell.Want("ID")(cmd, args)
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.Beside(cmd, func(ctx context.Context, b Store) error {
+		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
 			if cmd.Flags().Changed("user") {
-				return s.revokeUser(ctx, b, *name)
+				return revokeUser(ctx, sh, b, *name)
 			}
-			return s.revokeOne(ctx, b, args[0])
+			return revokeOne(ctx, sh, b, args[0])
 		})
 	}
 	return cmd
 }
 
-func (s Shell) revokeOne(ctx context.Context, b Store, id string) error {
-	one, err := s.session(ctx, b, id)
+func revokeOne(ctx context.Context, sh shell.Shell, b *backend.Backend, id string) error {
+	one, err := sessionOf(ctx, b, id)
 	if err != nil {
 		return err
 	}
 	ev := shell.Event()
 	ev.Kind, ev.Session, ev.Subject, ev.Reason = issuer.EventSessionEnd, one.ID, one.Subject, issuer.ReasonAdmin
-	if _, err := b.Sessions.EndSession(ctx, one.ID, issuer.ReasonAdmin, ev); err != nil {
+	if _, err := b.Store.EndSession(ctx, one.ID, issuer.ReasonAdmin, ev); err != nil {
 		return err
 	}
-	s.Note("session %s has ended", one.ID)
+	sh.Note("session %s has ended", one.ID)
 	return nil
 }
 
-func (s Shell) revokeUser(ctx context.Context, b Store, name string) error {
-	u, err := s.byName(ctx, b, name)
+func revokeUser(ctx context.Context, sh shell.Shell, b *backend.Backend, name string) error {
+	u, err := b.User(ctx, name)
 	if err != nil {
 		return err
 	}
 	ev := shell.Event()
 	ev.Kind, ev.Subject, ev.Reason = issuer.EventSubjectEnd, u.ID, issuer.ReasonAdmin
-	if _, err := b.Sessions.EndSubject(ctx, u.ID, issuer.ReasonAdmin, ev); err != nil {
+	if _, err := b.Store.EndSubject(ctx, u.ID, issuer.ReasonAdmin, ev); err != nil {
 		return err
 	}
-	s.Note("all sessions of %s have ended", u.Name)
+	sh.Note("all sessions of %s have ended", u.Name)
 	return nil
 }
 
-// session returns one session by its ID. To a store an empty one would mean any.
-func (s Shell) session(ctx context.Context, b Store, id string) (one sessionJSON, err error) {
+// sessionOf returns one session by its ID. To a store an empty one would mean any.
+func sessionOf(ctx context.Context, b *backend.Backend, id string) (one sessionJSON, err error) {
 	var list []sessionJSON
 	if sid.Valid(id) {
-		list, err = b.sessions(ctx, issuer.SessionQuery{ID: id, Limit: 1})
+		list, err = sessions(ctx, b, issuer.SessionQuery{ID: id, Limit: 1})
 	}
 	if err != nil {
 		return one, err
@@ -184,18 +172,18 @@ func (s Shell) session(ctx context.Context, b Store, id string) (one sessionJSON
 }
 
 // sessions returns every session that q selects.
-func (b Store) sessions(ctx context.Context, q issuer.SessionQuery) ([]sessionJSON, error) {
+func sessions(ctx context.Context, b *backend.Backend, q issuer.SessionQuery) ([]sessionJSON, error) {
 	list, names := []sessionJSON{}, map[string]string{}
 	if q.Limit == 0 {
 		q.Limit = 1000
 	}
 	for {
-		page, err := b.Sessions.Sessions(ctx, q)
+		page, err := b.Store.Sessions(ctx, q)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range page {
-			name, err := b.nameOf(ctx, names, s.Subject)
+			name, err := nameOf(ctx, b, names, s.Subject)
 			if err != nil {
 				return nil, err
 			}
@@ -209,7 +197,7 @@ func (b Store) sessions(ctx context.Context, q issuer.SessionQuery) ([]sessionJS
 }
 
 // nameOf returns the name of a subject, "" for one who is no user any more.
-func (b Store) nameOf(ctx context.Context, names map[string]string, subject string) (string, error) {
+func nameOf(ctx context.Context, b *backend.Backend, names map[string]string, subject string) (string, error) {
 	if name, ok := names[subject]; ok {
 		return name, nil
 	}
@@ -263,12 +251,4 @@ func (s sessionJSON) status() string {
 		return "lapsed: " + s.EndReason
 	}
 	return "live"
-}
-
-func (s Shell) byName(ctx context.Context, b Store, name string) (account.User, error) {
-	u, err := b.People.Find(ctx, name)
-	if errors.Is(err, account.ErrNotFound) {
-		return u, failure.Refused("doorward user list", "there is no user %q", name)
-	}
-	return u, err
 }
