@@ -63,19 +63,11 @@ func (n *node) tidyAdmin(ctx context.Context) error {
 		n.log.Warn("the first password of admin was not changed in time and has stopped working", "hint", "doorward user passwd admin")
 	}
 	if !admin.AdminWaits() || expired {
-		return removePasswordFile(n.Config)
+		return folder.RemovePasswordFile(n.Config)
 	}
 	if _, err := os.Stat(n.Config.AdminPasswordPath()); errors.Is(err, fs.ErrNotExist) {
 		// It was shown on a terminal, or the first start was cut short before it was told at all.
 		n.log.Warn("the password of admin gives no rights until it is changed, and is in no file; if nobody has seen it, set another", "hint", "doorward user passwd admin")
-	}
-	return nil
-}
-
-// removePasswordFile removes the file of the first password, which opens nothing any more.
-func removePasswordFile(cfg *config.Config) error {
-	if err := os.Remove(cfg.AdminPasswordPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return failure.Failed(err, "", "cannot remove the file of the first password: %v", err)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/internal/inspect"
 )
 
 // Attack_F10, over three nodes whose clocks differ by nearly a minute: what ends all sessions of somebody ends each that
@@ -307,7 +309,7 @@ func (p *someone) wantLive(t *testing.T, session answer) {
 // issuedAt returns the second in which an access token was made.
 func issuedAt(t *testing.T, session answer) int64 {
 	t.Helper()
-	_, text, err := decode(session.member("access_token"))
+	_, text, err := inspect.Decode(session.member("access_token"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/internal/inspect"
 )
 
 // Attack_G06: two nodes' keys are rotated at once while people log in and refresh. One key comes of it, every node
@@ -52,7 +54,7 @@ func (c *cluster) awaitKey(kid string, limit time.Duration) {
 	begun := time.Now()
 	for i, m := range c.nodes {
 		for {
-			head, _, err := decode(must(c.t, 200, "POST", m.address+"/login", "", c.login).member("access_token"))
+			head, _, err := inspect.Decode(must(c.t, 200, "POST", m.address+"/login", "", c.login).member("access_token"))
 			if err == nil && strings.Contains(string(head), kid) {
 				break
 			}

@@ -194,7 +194,7 @@ func addUsers(dir string, round int) int {
 func countUsers(t *testing.T, dir string) int {
 	t.Helper()
 	out, _ := command(t, failure.ExitDone, "", "user", "list", "--json", "--data", dir)
-	var users []userJSON
+	var users []any
 	if err := json.Unmarshal([]byte(out), &users); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,9 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/roles"
 	"github.com/doorward/doorward/cmd/doorward/internal/sessions"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
+	"github.com/doorward/doorward/cmd/doorward/internal/tokens"
 	"github.com/doorward/doorward/cmd/doorward/internal/usage"
+	"github.com/doorward/doorward/cmd/doorward/internal/users"
 	"github.com/spf13/cobra"
 )
 
@@ -58,7 +60,8 @@ func rootCommand(sh shell.Shell) *cobra.Command {
 	config.AddFlags(root, "data", "database")
 	root.PersistentFlags().String("config", "", "configuration `FILE` (YAML); also DOORWARD_CONFIG")
 	root.AddCommand(
-		serveCommand(sh), userCommand(sh), roles.Command(sh), clients.Command(sh), apikeys.Command(sh), sessions.Command(sh), keys.Command(sh), tokenCommand(sh), audits.Command(sh),
+		serveCommand(sh), users.Command(sh), roles.Command(sh), clients.Command(sh), apikeys.Command(sh),
+		sessions.Command(sh), keys.Command(sh), tokens.Command(sh), audits.Command(sh),
 		backupCommand(sh), migrateCommand(sh), configCommand(sh), versionCommand(sh),
 	)
 	root.Flags().BoolVar(&showVersion, "version", false, "print version, commit and Go version")

@@ -170,3 +170,11 @@ func CheckKeyFolder(cfg *config.Config) error {
 	}
 	return nil
 }
+
+// RemovePasswordFile removes the file of the first password, which opens nothing any more.
+func RemovePasswordFile(cfg *config.Config) error {
+	if err := os.Remove(cfg.AdminPasswordPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failure.Failed(err, "", "cannot remove the file of the first password: %v", err)
+	}
+	return nil
+}

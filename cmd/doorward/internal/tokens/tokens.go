@@ -1,4 +1,5 @@
-package main
+// Package tokens has the commands about access tokens: they issue, take apart and verify them.
+package tokens
 
 import (
 	"cmp"
@@ -21,12 +22,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func tokenCommand(sh shell.Shell) *cobra.Command {
+// Command is "doorward token".
+func Command(sh shell.Shell) *cobra.Command {
 	return shell.Group("token", "Issue, look into and verify access tokens",
-		tokenIssueCommand(sh), tokenInspectCommand(sh), tokenVerifyCommand(sh))
+		issueCommand(sh), inspectCommand(sh), verifyCommand(sh))
 }
 
-func tokenIssueCommand(sh shell.Shell) *cobra.Command {
+func issueCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "issue NAME",
 		Short: "Issue an access token of a user, without their password",
@@ -53,7 +55,7 @@ revoke" ends. There is no refresh token.`,
 			req.Scope = append(doorward.Scope{}, words...) // An empty one asks for nothing, and nil for everything.
 		}
 		return backend.BesideIssuer(sh, cmd, func(ctx context.Context, b *backend.Backend, iss *issuer.Issuer) error {
-			tokens, err := issueFor(ctx, b, iss, args[0], req)
+			tokens, err := issue(ctx, b, iss, args[0], req)
 			if err != nil {
 				return err
 			}
@@ -68,7 +70,7 @@ revoke" ends. There is no refresh token.`,
 	return cmd
 }
 
-func issueFor(ctx context.Context, b *backend.Backend, iss *issuer.Issuer, name string, req issuer.LoginRequest) (issuer.TokenSet, error) {
+func issue(ctx context.Context, b *backend.Backend, iss *issuer.Issuer, name string, req issuer.LoginRequest) (issuer.TokenSet, error) {
 	u, err := b.User(ctx, name)
 	if err != nil {
 		return issuer.TokenSet{}, err
@@ -89,7 +91,7 @@ func issueFor(ctx context.Context, b *backend.Backend, iss *issuer.Issuer, name 
 	return tokens, err
 }
 
-func tokenInspectCommand(sh shell.Shell) *cobra.Command {
+func inspectCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect [-]",
 		Short: "Show what a token says, without verifying it",
@@ -113,7 +115,7 @@ anybody can have written it. "doorward token verify" verifies.`,
 	}
 }
 
-func tokenVerifyCommand(sh shell.Shell) *cobra.Command {
+func verifyCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [-]",
 		Short: "Verify an access token and say why it is refused",

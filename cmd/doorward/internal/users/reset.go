@@ -1,4 +1,4 @@
-package main
+package users
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func userResetCommand(sh shell.Shell) *cobra.Command {
+func resetCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset NAME",
 		Short: "Make a link with which the user sets a password",

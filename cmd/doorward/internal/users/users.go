@@ -1,4 +1,5 @@
-package main
+// Package users has the commands about the people who can log in.
+package users
 
 import (
 	"context"
@@ -9,6 +10,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/internal/ago"
 	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/folder"
 	"github.com/doorward/doorward/cmd/doorward/internal/roles"
 	"github.com/doorward/doorward/cmd/doorward/internal/rosters"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
@@ -17,14 +19,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func userCommand(sh shell.Shell) *cobra.Command {
+// Command is "doorward user".
+func Command(sh shell.Shell) *cobra.Command {
 	return shell.Group("user", "Add, list and change the people who can log in",
-		userAddCommand(sh), userListCommand(sh), userShowCommand(sh), roles.UserSet(sh),
-		userDisableCommand(sh), userEnableCommand(sh), userDeleteCommand(sh), userPasswdCommand(sh), userResetCommand(sh),
+		addCommand(sh), listCommand(sh), showCommand(sh), roles.UserSet(sh),
+		disableCommand(sh), enableCommand(sh), deleteCommand(sh), passwdCommand(sh), resetCommand(sh),
 		rosters.Import(sh), rosters.Export(sh))
 }
 
-func userAddCommand(sh shell.Shell) *cobra.Command {
+func addCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a user and print a password for them",
@@ -63,7 +66,7 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 	return cmd
 }
 
-func userPasswdCommand(sh shell.Shell) *cobra.Command {
+func passwdCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "passwd NAME",
 		Short: "Set another password and end all sessions of the user",
@@ -90,12 +93,12 @@ the role admin must be changed within 24 hours and gives no admin rights until i
 		if err := printPassword(sh, u, secret, *stdin, *asJSON); err != nil || u.Canonical != account.RoleAdmin {
 			return err
 		}
-		return removePasswordFile(b.Config)
+		return folder.RemovePasswordFile(b.Config)
 	})
 	return cmd
 }
 
-func userListCommand(sh shell.Shell) *cobra.Command {
+func listCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List all users", Args: shell.Want()}
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -121,7 +124,7 @@ func userListCommand(sh shell.Shell) *cobra.Command {
 	return cmd
 }
 
-func userShowCommand(sh shell.Shell) *cobra.Command {
+func showCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{Use: "show NAME", Short: "Show one user", Args: shell.Want("NAME")}
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = forUser(sh, func(ctx context.Context, b *backend.Backend, u account.User) error {
@@ -150,7 +153,7 @@ func userShowCommand(sh shell.Shell) *cobra.Command {
 	return cmd
 }
 
-func userDisableCommand(sh shell.Shell) *cobra.Command {
+func disableCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use: "disable NAME", Short: "Disable a user and end all their sessions", Args: shell.Want("NAME"),
 		RunE: forUser(sh, func(ctx context.Context, b *backend.Backend, u account.User) error {
@@ -163,7 +166,7 @@ func userDisableCommand(sh shell.Shell) *cobra.Command {
 	}
 }
 
-func userEnableCommand(sh shell.Shell) *cobra.Command {
+func enableCommand(sh shell.Shell) *cobra.Command {
 	return &cobra.Command{
 		Use: "enable NAME", Short: "Let a disabled user log in again", Args: shell.Want("NAME"),
 		RunE: forUser(sh, func(ctx context.Context, b *backend.Backend, u account.User) error {
@@ -176,7 +179,7 @@ func userEnableCommand(sh shell.Shell) *cobra.Command {
 	}
 }
 
-func userDeleteCommand(sh shell.Shell) *cobra.Command {
+func deleteCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "delete NAME",
 		Short: "Delete a user and end all their sessions",
