@@ -60,6 +60,52 @@ func TestPythonService(t *testing.T) {
 	t.Run("the server is gone, and comes back", o.testSilence)
 }
 
+// The lines for FastAPI in clients/python/README.md guard a route, and the middleware all of them.
+func TestPythonOfFastAPI(t *testing.T) {
+	t.Parallel()
+	needPython(t, "fastapi, uvicorn")
+	page, err := os.ReadFile("../../clients/python/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(page), "```python\nfrom fastapi")
+	block, _, closed := strings.Cut(block, "```")
+	middleware := regexp.MustCompile("(?m)^`(app[.]add_middleware.*?)`").FindStringSubmatch(string(page))
+	if !found || !closed || middleware == nil {
+		t.Fatal("clients/python/README.md has no lines for FastAPI")
+	}
+	o := newOrders(t)
+	script := `import os, sys
+sys.path.insert(0, "../../../clients/python")
+import doorward, uvicorn
+tokens = doorward.Verifier(os.environ["ISSUER"], audience="orders", client_id=os.environ["CLIENT_ID"], client_secret=os.environ["CLIENT_SECRET"])
+from fastapi` + block + `
+guarded = FastAPI()
+guarded.add_route("/", lambda request: Response(request.scope["doorward.claims"].username))
+` + strings.Replace(middleware[1], "app", "guarded", 1) + `
+app.mount("/guarded", guarded)
+uvicorn.run(app, port=0)
+`
+	o.start(t, debianPython, "-c", script)
+	token := o.login(t, "orders")
+	if got := o.call(t, http.StatusForbidden, "GET", "/orders", token); got.member("error") != "insufficient_scope" {
+		t.Errorf("without the scope: %s", got.body)
+	}
+	command(t, failure.ExitDone, "", "role", "add", "editor", "--scope", "orders:read", "--data", o.server.dir)
+	token = o.login(t, "orders")
+	if got := o.call(t, http.StatusOK, "GET", "/orders", token); got.member("for") != "alice" {
+		t.Errorf("a good token: %s", got.body)
+	}
+	if got := o.call(t, http.StatusOK, "GET", "/guarded/", token); got.body != "alice" {
+		t.Errorf("a good token, by the middleware: %s", got.body)
+	}
+	for _, path := range []string{"/orders", "/guarded/", "/guarded/openapi.json"} {
+		if got := o.call(t, http.StatusUnauthorized, "GET", path, ""); got.member("error") != "missing_token" {
+			t.Errorf("%s without a token: %s", path, got.body)
+		}
+	}
+}
+
 // Workers that are forked after the verifier has begun follow the keys and the revocations by themselves.
 func TestPythonWorkers(t *testing.T) {
 	t.Parallel()
