@@ -64,9 +64,11 @@ func TestFeed(t *testing.T) {
 				t.Errorf("%s: %v, %v", tt.entry, f.feed.Check(&tt.ends), f.feed.Check(&tt.spares))
 			}
 		}
-		if f.feed.Len() != 7 {
-			t.Errorf("%d entries", f.feed.Len())
+		f.mu.Lock()
+		if f.feed.Len() != 7 || !slices.Contains(f.outcomes, remote.FeedOutcome{Reason: "ok", Entries: 7}) {
+			t.Errorf("%d entries, and the questions ended as %+v", f.feed.Len(), f.outcomes)
 		}
+		f.mu.Unlock()
 		for n, q := range f.queries[1:] {
 			if !strings.HasPrefix(q, "after=a.") || strings.Count(q, "nonce=") != 1 || q == f.queries[n] {
 				t.Errorf("question %d: %s after %s", n, q, f.queries[n])
