@@ -254,6 +254,9 @@ func TestOperator(t *testing.T) {
 		t.Fatalf("Disable = %+v, %v", cut, err)
 	}
 	w.wantOver(session)
+	if s, err := w.people.Subject(t.Context(), ada.ID); err != nil || s.Active {
+		t.Errorf("disabled, and to the issuer %+v, %v", s, err)
+	}
 	w.wantError(w.people.Enable(t.Context(), ada.ID, event), nil)
 	w.wantOver(session)
 	session = w.mustLogin("ada", right)

@@ -302,6 +302,14 @@ func TestAttack_H08_ClientFailures(t *testing.T) {
 	if err := try(orders.ID, secret, "2001:db8::1"); err != nil {
 		t.Errorf("let in before, while all are limited: %v", err)
 	}
+	if _, err := c.Remove(t.Context(), orders.ID, event); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []error{account.ErrClient, account.ErrClientThrottled} { // once, it is like any other
+		if err := try(orders.ID, secret, "2001:db8::1"); !errors.Is(err, want) {
+			t.Errorf("removed: %v, want %v", err, want)
+		}
+	}
 }
 
 func TestClientAddRefuses(t *testing.T) {

@@ -305,6 +305,49 @@ func TestTurns(t *testing.T) {
 	})
 }
 
+// Who is known, by a device or a session, does not wait for the hashes of strangers.
+func TestReserved_Attack_E03(t *testing.T) {
+	t.Parallel()
+	w := worldIn(t, t.TempDir(), plain{})
+	ada := w.add("ada")
+	open, reserved := &counter{Hasher: plain{}}, &counter{Hasher: plain{}}
+	people, err := account.New(account.Config{Store: w.store, Devices: w.store, Throttle: w.store, Hasher: open, Reserved: reserved})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := people.Remember(t.Context(), ada.ID, event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	login := func(secret string) error {
+		from, err := people.Recognize(t.Context(), "ada", secret)
+		if err != nil {
+			return err
+		}
+		_, _, err = people.Authenticate(t.Context(), w.issuer, "ada", right, from, event)
+		return err
+	}
+	for _, tt := range []struct {
+		name string
+		do   func() error
+		want [2]int64 // hashes of strangers, and others
+	}{
+		{"a stranger", func() error { return login("") }, [2]int64{1, 0}},
+		{"a device", func() error { return login(secret) }, [2]int64{0, 1}},
+		{"a session", func() error {
+			_, _, err := people.ChangePassword(t.Context(), w.issuer, ada.ID, right, other, event)
+			return err
+		}, [2]int64{0, 2}},
+	} {
+		open.n.Store(0)
+		reserved.n.Store(0)
+		w.wantError(tt.do(), nil)
+		if got := [2]int64{open.n.Load(), reserved.n.Load()}; got != tt.want {
+			t.Errorf("%s: hashes %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 // stuck is a Hasher that, while it is on, does not judge a password before the end.
 type stuck struct {
 	account.Hasher
@@ -334,18 +377,42 @@ func (r *refusing) Verify(ctx context.Context, hash, text string) (bool, error) 
 	return r.Hasher.Verify(ctx, hash, text)
 }
 
+func (r *refusing) VerifyNothing(ctx context.Context, text string) error {
+	if err := r.err.Load(); err != nil {
+		return *err
+	}
+	return r.Hasher.VerifyNothing(ctx, text)
+}
+
+// A try whose password is not looked at counts for nothing, whoever has no answer: the hasher, or the store to one of its
+// questions. It says nothing about the user, either.
 func TestUndecidedTriesDoNotCount_Attack_E03(t *testing.T) {
 	t.Parallel()
-	for _, why := range []error{password.ErrBusy, context.Canceled, errors.New("disk full")} {
-		t.Run(why.Error(), func(t *testing.T) {
+	full := errors.New("disk full")
+	for _, tt := range []struct {
+		name string
+		why  error
+		down string // the question of the store
+	}{
+		{"busy", password.ErrBusy, ""},
+		{"gone", context.Canceled, ""},
+		{"hasher", full, ""},
+		{"store of names", full, "name"},
+		{"store of epochs", full, "epoch"},
+		{"store of hashes", full, "hash"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			hasher := &refusing{Hasher: plain{}}
 			w := worldIn(t, t.TempDir(), hasher)
 			w.add("ada")
-			hasher.err.Store(&why)
-			for range 30 {
-				_, err := w.enter("ada", right)
-				w.wantError(err, why)
+			if tt.down == "" {
+				hasher.err.Store(&tt.why)
+			}
+			w.store.down = map[string]error{tt.down: tt.why}
+			for i := range 30 {
+				_, err := w.enter([]string{"ada", "nobody"}[i%2], right)
+				w.wantError(err, tt.why)
 				if errors.Is(err, account.ErrCredentials) {
 					t.Fatalf("%v says something about the password", err)
 				}
@@ -354,6 +421,7 @@ func TestUndecidedTriesDoNotCount_Attack_E03(t *testing.T) {
 				t.Errorf("recorded %+v of tries that were not looked at", events)
 			}
 			hasher.err.Store(nil)
+			w.store.down = nil
 			_, err := w.enter("ada", right)
 			w.wantError(err, nil)
 		})
@@ -387,6 +455,27 @@ func TestGoneCallerIsOnRecord(t *testing.T) {
 	w.wantError(err, account.ErrCredentials)
 	if events, _ := w.store.take(); len(events) != 1 || events[0].Kind != account.EventLoginFailed {
 		t.Errorf("recorded %+v, want the failed login", events)
+	}
+	_, err = w.people.Reset(ctx, "x", other, event)
+	w.wantError(err, account.ErrReset)
+	if events, _ := w.store.take(); len(events) != 1 || events[0].Kind != account.EventResetFailed {
+		t.Errorf("recorded %+v, want the failed reset", events)
+	}
+}
+
+// A wrong password that cannot be put on record is not answered as one: nobody guesses unseen.
+func TestUnrecordedFailure(t *testing.T) {
+	t.Parallel()
+	w := worldIn(t, t.TempDir(), plain{})
+	w.add("ada")
+	full := errors.New("disk full")
+	w.store.down = map[string]error{"record": full}
+	_, err := w.enter("ada", wrong)
+	w.wantError(err, full)
+	_, reset := w.people.Reset(t.Context(), "dwp_", other, event)
+	w.wantError(reset, full)
+	if errors.Is(err, account.ErrCredentials) || errors.Is(reset, account.ErrReset) {
+		t.Errorf("login: %v; reset: %v", err, reset)
 	}
 }
 
@@ -431,6 +520,54 @@ func TestRehashAtLogin_Behaviour_B59_Standard_U12(t *testing.T) {
 	if _, err := w.issuer.Refresh(t.Context(), set.RefreshToken, issuer.RefreshRequest{Event: event}); err != nil {
 		t.Errorf("the session of the login that rehashed: %v", err)
 	}
+}
+
+// A right password lets in also when its stronger hash cannot be made now, or somebody else has stored one first.
+func TestRehashLater_Standard_U12(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, stored string
+		busy         error
+	}{
+		{"busy", "plain:" + right, password.ErrBusy},
+		{"another was first", "another's", nil},
+	} {
+		hasher := &outdated{}
+		w := worldIn(t, t.TempDir(), hasher)
+		ada := w.add("ada")
+		hasher.before = func() error {
+			if tt.busy == nil {
+				w.setHash(ada, tt.stored)
+			}
+			return tt.busy
+		}
+		if set, err := w.login("ada", right); err != nil || set.Subject != ada.ID {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if c, err := w.store.Credential(t.Context(), ada.ID); err != nil || c.Hash != tt.stored {
+			t.Errorf("%s: stored %q, %v", tt.name, c.Hash, err)
+		}
+	}
+}
+
+// outdated is a Hasher that wants another hash in the place of each.
+type outdated struct {
+	plain
+	before func() error // a hash is made
+}
+
+func (o *outdated) Hash(ctx context.Context, text string) (string, error) {
+	if o.before != nil {
+		if err := o.before(); err != nil {
+			return "", err
+		}
+	}
+	return o.plain.Hash(ctx, text)
+}
+
+func (o *outdated) Verify(ctx context.Context, hash, text string) (bool, error) {
+	_, err := o.plain.Verify(ctx, hash, text)
+	return err == nil, err
 }
 
 func TestNoSecretIsPrinted(t *testing.T) {

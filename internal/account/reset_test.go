@@ -71,6 +71,31 @@ func TestReset_Attack_E12(t *testing.T) {
 	w.wantError(err, account.ErrReset)
 }
 
+// A password that was set is set, whatever fails after that: whoever asked is told what to end. A user who is deleted
+// while the password is hashed has no link any more.
+func TestResetMeanwhile_Attack_E12(t *testing.T) {
+	t.Parallel()
+	hasher := &outdated{}
+	w := worldIn(t, t.TempDir(), hasher)
+	u := w.add("ada")
+	full := errors.New("disk full")
+	w.store.down = map[string]error{"clear": full}
+	cut, err := w.people.Reset(t.Context(), w.startReset(u.ID), other, event)
+	if !errors.Is(err, full) || cut.ID != u.ID {
+		t.Errorf("Reset = %+v, %v", cut, err)
+	}
+	w.store.down = nil
+	w.mustLogin("ada", other)
+
+	token := w.startReset(u.ID)
+	hasher.before = func() error {
+		_, err := w.people.Delete(t.Context(), u.ID, event)
+		return err
+	}
+	_, err = w.people.Reset(t.Context(), token, right, event)
+	w.wantError(err, account.ErrReset)
+}
+
 // Of links that open nothing the first of each network in a minute is on record, and says no more than where from.
 func TestResetFailures_Attack_E12(t *testing.T) {
 	t.Parallel()

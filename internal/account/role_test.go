@@ -16,6 +16,7 @@ import (
 func TestRoleWords(t *testing.T) {
 	t.Parallel()
 	w := worldIn(t, t.TempDir(), plain{})
+	ada := w.add("ada")
 	long := strings.Repeat("s", account.MaxScopeWord)
 	for _, tt := range []struct {
 		name, role, scope string
@@ -47,7 +48,14 @@ func TestRoleWords(t *testing.T) {
 			_, _, err = w.people.SetRole(t.Context(), "a", nil, account.Change{Add: []string{tt.scope}}, false, event)
 			if errors.Is(tt.wantErr, account.ErrScopeWord) {
 				w.wantError(err, tt.wantErr)
+				return
 			}
+			for _, c := range []account.Change{{Add: []string{tt.role}}, {Replace: true, To: []string{tt.role}}} {
+				_, _, err = w.people.SetRoles(t.Context(), ada.ID, c, false, event)
+				w.wantError(err, tt.wantErr)
+			}
+			_, _, err = w.people.Edit(t.Context(), ada.ID, account.UserEdit{Roles: &[]string{tt.role}}, event)
+			w.wantError(err, tt.wantErr)
 		})
 	}
 	list, err := w.people.ListRoles(t.Context(), account.Query{})

@@ -11,7 +11,7 @@ import (
 	"github.com/doorward/doorward/password"
 )
 
-// ASVS_6.2.11: The rules hold wherever a password is set: when a user is added, by an operator, and by the user.
+// ASVS_6.2.11: The rules hold wherever a password is set: when a user is added, by an operator, and by the user, also with a link.
 func TestPasswordRules_Attack_E09_Standard_U10_U11(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "breached.txt")
@@ -26,7 +26,7 @@ func TestPasswordRules_Attack_E09_Standard_U10_U11(t *testing.T) {
 	t.Cleanup(func() { _ = breached.Close() })
 	w := newWorld(t)
 	if w.people, err = account.New(account.Config{
-		Store: w.store, Throttle: w.store, Hasher: plain{}, ServiceNames: []string{"acme-widgets"}, Breached: breached,
+		Store: w.store, Resets: w.store, Throttle: w.store, Hasher: plain{}, ServiceNames: []string{"acme-widgets"}, Breached: breached,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +35,7 @@ func TestPasswordRules_Attack_E09_Standard_U10_U11(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	link := w.startReset(u.ID)
 	for text, want := range map[string]error{
 		"margarethe-margarethe": password.ErrNamed,
 		email:                   password.ErrNamed,
@@ -51,6 +52,9 @@ func TestPasswordRules_Attack_E09_Standard_U10_U11(t *testing.T) {
 		w.wantError(err, account.ErrPassword)
 		w.wantError(err, want)
 		_, _, err = w.people.ChangePassword(t.Context(), w.issuer, u.ID, right, text, event)
+		w.wantError(err, account.ErrPassword)
+		w.wantError(err, want)
+		_, err = w.people.Reset(t.Context(), link, text, event)
 		w.wantError(err, account.ErrPassword)
 		w.wantError(err, want)
 	}

@@ -154,33 +154,55 @@ type watched struct {
 	mu     sync.Mutex // guards what follows
 	events []issuer.Event
 	asked  []string
+	down   map[string]error // the answers to what is asked, where the store has none
 }
 
 func (w *watched) Record(ctx context.Context, ev issuer.Event) error {
 	w.mu.Lock()
 	w.events = append(w.events, ev)
+	err := w.down["record"]
 	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	return w.Store.Record(ctx, ev)
 }
 
-func (w *watched) note(what string) {
+func (w *watched) Clear(ctx context.Context, key [32]byte) error {
 	w.mu.Lock()
-	w.asked = append(w.asked, what)
+	err := w.down["clear"]
 	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return w.Store.Clear(ctx, key)
+}
+
+func (w *watched) note(what string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked = append(w.asked, what)
+	return w.down[what]
 }
 
 func (w *watched) UserByName(ctx context.Context, canonical string) (account.User, error) {
-	w.note("name")
+	if err := w.note("name"); err != nil {
+		return account.User{}, err
+	}
 	return w.Store.UserByName(ctx, canonical)
 }
 
 func (w *watched) Epoch(ctx context.Context, subject string) (int64, error) {
-	w.note("epoch")
+	if err := w.note("epoch"); err != nil {
+		return 0, err
+	}
 	return w.Store.Epoch(ctx, subject)
 }
 
 func (w *watched) Credential(ctx context.Context, id string) (account.Credential, error) {
-	w.note("hash")
+	if err := w.note("hash"); err != nil {
+		return account.Credential{}, err
+	}
 	return w.Store.Credential(ctx, id)
 }
 
