@@ -89,6 +89,10 @@ func TestChangePasswordThrottled_Standard_W03_Behaviour_B57(t *testing.T) {
 	}
 	_, err := w.enter("ada", right)
 	w.wantError(err, account.ErrThrottled)
+	for range account.TryLimit { // with a name that is counted as it was sent
+		_, err := w.enter("change\x00"+ada.ID, wrong)
+		w.wantError(err, account.ErrCredentials)
+	}
 	for range account.TryLimit {
 		_, _, err = w.people.ChangePassword(t.Context(), w.issuer, ada.ID, wrong, other, event)
 		w.wantError(err, account.ErrCredentials)

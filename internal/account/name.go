@@ -66,8 +66,8 @@ func throttleKey(text string) [32]byte {
 	if _, canonical, err := parseExistingName(text); err == nil {
 		return sha256.Sum256([]byte(canonical))
 	}
-	// The zero byte is in no canonical name.
-	return sha256.Sum256([]byte("\x00" + text))
+	// The zero byte is in no canonical name, and what follows it keeps a text from being the key of tries of another kind.
+	return sha256.Sum256([]byte("\x00name\x00" + text))
 }
 
 // fold brings a text into the form that no further folding changes.
