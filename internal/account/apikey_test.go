@@ -297,6 +297,21 @@ func TestAPIKeyRefused(t *testing.T) {
 	}
 }
 
+// A caller who goes away once the key was looked at is on record like one who stays.
+func TestAPIKeyGoneCallerIsOnRecord(t *testing.T) {
+	t.Parallel()
+	w := newKeyWorld(t)
+	_, _, text := w.key(account.NewAPIKey{})
+	_, stranger := account.NewAPIKeyText()
+	ctx, leave := context.WithCancel(t.Context())
+	w.store.before = leave
+	_, err := w.keys.Exchange(ctx, w.issuer, account.WithSecretOf(text, stranger), account.KeyRequest{Event: event})
+	w.wantError(err, account.ErrAPIKey)
+	if len(w.store.events) != 1 || w.store.events[0].Reason != "wrong_key" {
+		t.Errorf("recorded %+v, want the wrong key", w.store.events)
+	}
+}
+
 // What ends while a token is made ends that token: the key, or its owner. What ends only
 // the owner's sessions lets the key begin anew.
 func TestAPIKeyRaces(t *testing.T) {
@@ -514,6 +529,7 @@ func TestAPIKeyAddRefuses(t *testing.T) {
 		{"long name", account.NewAPIKey{Name: strings.Repeat("ä", 65)}, account.ErrAPIKeyName},
 		{"a name of 64", account.NewAPIKey{Name: strings.Repeat("ä", 64)}, nil},
 		{"a scope that is none", account.NewAPIKey{Name: "a", Scope: doorward.Scope{`a"b`}}, account.ErrAPIKeyGrant},
+		{"two scopes in one", account.NewAPIKey{Name: "a", Scope: doorward.Scope{"a b"}}, account.ErrAPIKeyGrant},
 		{"scope and everything", account.NewAPIKey{Name: "a", Scope: doorward.Scope{"a"}, Everything: true}, account.ErrAPIKeyGrant},
 		{"an audience in another direction", account.NewAPIKey{Name: "a", Audiences: []string{"a\u202eb"}}, account.ErrAPIKeyGrant},
 		{"an audience that is two", account.NewAPIKey{Name: "a", Audiences: []string{"a b"}}, account.ErrAPIKeyGrant},

@@ -25,7 +25,8 @@ type clientStore struct {
 	account.ClientStore
 	asked  int
 	events []issuer.Event
-	err    error // of every question
+	err    error  // of every question
+	leave  func() // is called when a credential was read
 }
 
 func (s *clientStore) ClientCredential(ctx context.Context, id string) (account.ClientCredential, error) {
@@ -33,7 +34,11 @@ func (s *clientStore) ClientCredential(ctx context.Context, id string) (account.
 	if s.err != nil {
 		return account.ClientCredential{}, s.err
 	}
-	return s.ClientStore.ClientCredential(ctx, id)
+	c, err := s.ClientStore.ClientCredential(ctx, id)
+	if s.leave != nil {
+		s.leave()
+	}
+	return c, err
 }
 
 func (s *clientStore) Record(ctx context.Context, ev issuer.Event) error {
@@ -240,6 +245,21 @@ func TestClientRotate(t *testing.T) {
 	}
 }
 
+// A client that goes away once its secret was looked at is on record like one that stays.
+func TestClientGoneIsOnRecord(t *testing.T) {
+	t.Parallel()
+	c, store := newClients(t)
+	orders, _ := addClient(t, c, "orders")
+	ctx, leave := context.WithCancel(t.Context())
+	store.events, store.leave = nil, leave
+	if _, err := c.Authenticate(ctx, orders.ID, "dws_wrong", netip.Prefix{}, event); !errors.Is(err, account.ErrClient) {
+		t.Errorf("%v, want ErrClient", err)
+	}
+	if len(store.events) != 1 || store.events[0].Reason != "wrong_secret" {
+		t.Errorf("recorded %+v, want the wrong secret", store.events)
+	}
+}
+
 // Attack_H08: wrong credentials cost the store nothing beyond a budget of their network, which holds in fixed
 // memory however many networks there are, and which never keeps a client out that was let in before.
 func TestAttack_H08_ClientFailures(t *testing.T) {
@@ -256,6 +276,13 @@ func TestAttack_H08_ClientFailures(t *testing.T) {
 		return err
 	}
 	if err := try(orders.ID, secret, "2001:db8::1"); err != nil {
+		t.Fatal(err)
+	}
+	_, second, err := c.Rotate(t.Context(), orders.ID, time.Hour, event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := try(orders.ID, second, "2001:db8::1"); err != nil {
 		t.Fatal(err)
 	}
 	store.asked = 0
@@ -302,12 +329,19 @@ func TestAttack_H08_ClientFailures(t *testing.T) {
 	if err := try(orders.ID, secret, "2001:db8::1"); err != nil {
 		t.Errorf("let in before, while all are limited: %v", err)
 	}
-	if _, err := c.Remove(t.Context(), orders.ID, event); err != nil {
+	if _, err := c.DropSecret(t.Context(), orders.ID, account.OldSecret, event); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []error{account.ErrClient, account.ErrClientThrottled} { // once, it is like any other
-		if err := try(orders.ID, secret, "2001:db8::1"); !errors.Is(err, want) {
-			t.Errorf("removed: %v, want %v", err, want)
+	for _, tt := range []struct {
+		name, secret string
+		want         error
+	}{
+		{"a secret that was dropped", secret, account.ErrClient},
+		{"from then on like any other", secret, account.ErrClientThrottled},
+		{"the other one", second, nil},
+	} {
+		if err := try(orders.ID, tt.secret, "2001:db8::1"); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
 }

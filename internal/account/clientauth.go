@@ -139,7 +139,7 @@ func networkOf(address string) string {
 	if addr = addr.Unmap(); addr.Is6() {
 		bits = 64
 	}
-	return netip.PrefixFrom(addr.WithZone(""), bits).Masked().String()
+	return netip.PrefixFrom(addr, bits).Masked().String()
 }
 
 // digestOf is what is stored of a secret, and compared.

@@ -11,6 +11,13 @@ func WithSecretOf(key, other string) string {
 	return text + "_" + checksum(text)
 }
 
+// Turns is of how many names tries are under way, and how many wait.
+func Turns(p *People) (names, waiting int) {
+	p.turns.mu.Lock()
+	defer p.turns.mu.Unlock()
+	return len(p.turns.lines), p.turns.waiting
+}
+
 // ForgetFailures makes the next failure the first of its minute.
 func ForgetFailures(k *APIKeys) {
 	fresh := NewAPIKeys(APIKeysConfig{})

@@ -302,6 +302,9 @@ func TestTurns(t *testing.T) {
 		for range 3 {
 			w.wantError(<-results, nil)
 		}
+		if names, waiting := account.Turns(w.people); names != 0 || waiting != 0 {
+			t.Errorf("of tries that are over, %d names and %d that wait are kept", names, waiting)
+		}
 	})
 }
 
