@@ -454,7 +454,8 @@ func TestVerifyForeignRevocations(t *testing.T) {
 		s := newSubject(t, jwt.HS256, func(c *doorward.Config) {
 			c.Revocations = revocationsFunc(func(*doorward.Claims) error { return tt.answer })
 		})
-		if _, err := s.v.Verify(t.Context(), s.token(t, nil)); !errors.Is(err, tt.wantErr) {
+		_, err := s.v.Verify(t.Context(), s.token(t, nil))
+		if !errors.Is(err, tt.wantErr) || errors.Is(err, doorward.ErrStale) != (tt.wantErr == doorward.ErrStale) {
 			t.Errorf("answer %v: %v, want %v", tt.answer, err, tt.wantErr)
 		}
 	}
