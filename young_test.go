@@ -57,6 +57,7 @@ func TestAttack_F12_YoungWhenStale(t *testing.T) {
 			{"none", token, 503, "stale"},
 			{"scope", old(29), 200, "young"},
 			{"refuse", old(0), 503, "stale"},
+			{"refuse", old(-20), 503, "stale"},
 			{"longer", old(59), 200, "young"},
 			{"longer", old(60), 503, "stale"},
 			{"last", old(0), 200, "young"},
@@ -91,6 +92,28 @@ func TestAttack_F12_YoungWhenStale(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A token is not young where somebody knows that it was revoked, or when it does not say how old it is.
+func TestYoungButRevoked(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		answer, want error
+		change       map[string]any
+	}{
+		{doorward.ErrStale, nil, nil},
+		{errors.Join(doorward.ErrStale, doorward.ErrRevoked), doorward.ErrRevoked, nil},
+		{doorward.ErrStale, doorward.ErrStale, map[string]any{"iat": remove}},
+	} {
+		s := newSubject(t, jwt.EdDSA, func(c *doorward.Config) {
+			c.Revocations = revocationsFunc(func(*doorward.Claims) error { return tt.answer })
+			c.YoungWhenStale, c.Types, c.RequireClaims = 10*time.Minute, []string{"JWT"}, []string{"jti"}
+		})
+		_, err := s.v.Verify(t.Context(), sign(t, s.key, "JWT", changed(tt.change)))
+		if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
+			t.Errorf("answer %v, claims %v: %v, want %v", tt.answer, tt.change, err, tt.want)
+		}
+	}
 }
 
 // Of joined verifiers each has the policy of its own.
