@@ -100,7 +100,7 @@ var errGrammar = fmt.Errorf("%w: the header is not one token", ErrRequest)
 
 func extractChecked(p inHeader, r *http.Request) (string, error) {
 	token, err := p.find(r)
-	if token != "" && err == nil && !strict.Token68(token) {
+	if token != "" && !strict.Token68(token) {
 		return "", errGrammar
 	}
 	return token, err

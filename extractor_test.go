@@ -3,10 +3,12 @@ package doorward_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/doorward/doorward"
+	"github.com/doorward/doorward/jwt"
 )
 
 // exchange is a request as it goes over the wire and what has to come back.
@@ -157,6 +159,40 @@ func TestCookie(t *testing.T) {
 		{"Behaviour_F63 optional POST without a cookie", "POST /optional\nSec-Fetch-Site: cross-site", 200, "", "anonymous"},
 		{"Behaviour_F63 optional POST of another site", "POST /optional\nSec-Fetch-Site: cross-site" + cookie, 403, "cross_origin", ""},
 	})
+}
+
+// A handler sees the request as it came, also after a WebSocket was judged as a POST.
+func TestCookieLeavesTheMethod(t *testing.T) {
+	t.Parallel()
+	s := newSubject(t, jwt.HS256, places(doorward.Cookie("token")))
+	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	r.Header.Set("Upgrade", "websocket")
+	r.Header.Set("Cookie", "token=x")
+	if token, err := s.v.Token(r); token != "x" || err != nil || r.Method != http.MethodGet {
+		t.Errorf("Token = %q, %v; the method is %s", token, err, r.Method)
+	}
+}
+
+// A form that a handler further out has read is not read again.
+func TestFormFieldReadBefore(t *testing.T) {
+	t.Parallel()
+	s := newSubject(t, jwt.HS256, places(doorward.FormField("token")))
+	for _, tt := range []struct {
+		body, want string
+		wantErr    error
+	}{
+		{"token=x", "x", nil},
+		{"token=x&token=y", "", doorward.ErrTwoTokens},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/?token=z", strings.NewReader(tt.body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if err := r.ParseForm(); err != nil {
+			t.Fatal(err)
+		}
+		if token, err := s.v.Token(r); token != tt.want || !errors.Is(err, tt.wantErr) {
+			t.Errorf("%s: %q, %v", tt.body, token, err)
+		}
+	}
 }
 
 func TestFormField(t *testing.T) {

@@ -50,6 +50,13 @@ func TestSettingsAreCopied(t *testing.T) {
 			t.Errorf("a token in %s: %d, want %d", name, w.Code, want)
 		}
 	}
+	needs := []doorward.Need{doorward.HasScope("admin")}
+	admin := newSubject(t, jwt.EdDSA, nil)
+	guard := admin.v.Require(needs...)
+	needs[0] = doorward.YoungWhenStale(0)
+	if got := statusOf(guard, admin.token(t, nil)); got != http.StatusForbidden {
+		t.Errorf("a need taken away later: %d", got)
+	}
 }
 
 // Behaviour_B40, Behaviour_F39: after the change from a shared secret to a key pair only tokens of the key pair
