@@ -62,10 +62,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	set, err := s.cfg.Issuer.Login(ctx, attempt, issuer.LoginRequest{
 		Scope: scope, Audience: req.Audience, Event: endpoint.Event(r, user.ID),
 	})
-	if errors.Is(err, issuer.ErrInactive) { // Disabled or deleted since the password was read.
-		return errors.Join(account.ErrCredentials, err)
-	}
-	if err != nil {
+	if err != nil { // Among others, of a user who was disabled or deleted since the password was read.
 		return err
 	}
 	endpoint.Identify(r, set.Subject, set.SessionID)

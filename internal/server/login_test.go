@@ -21,6 +21,9 @@ func TestLogin(t *testing.T) {
 	if _, ok := a.object["scope"]; !ok || len(a.object) != 6 || !strings.HasPrefix(a.text("device"), "dwd_") {
 		t.Errorf("members: %v", len(a.object))
 	}
+	if cookies := a.header.Values("Set-Cookie"); len(cookies) != 0 {
+		t.Errorf("without cookie mode the answer sets %q", cookies)
+	}
 	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Pragma") != "no-cache" {
 		t.Error("Behaviour_B58 Standard_O08: token answer may be cached")
 	}

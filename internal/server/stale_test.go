@@ -32,6 +32,7 @@ func TestAttack_F12_StaleNode(t *testing.T) {
 		store.Store, s.issuer.Store = s.issuer.Store, store
 		s.issuer.MaxStaleness, s.server.MaxStaleness, s.server.YoungWhenStale = 2*time.Second, 2*time.Second, 1500*time.Millisecond
 	})
+	w.addUser("root", adminWord, "admin")
 	old := w.login("alice", aliceWord)
 	other := w.session(w.alice, issuer.LoginRequest{Audience: otherName}).AccessToken
 	ready := func(status int) answer {
@@ -63,6 +64,13 @@ func TestAttack_F12_StaleNode(t *testing.T) {
 	}
 	if a := w.do("POST", "/password", map[string]string{"current": aliceWord, "new": goodWord}, young); a.status != 503 {
 		t.Errorf("a young token where a recent login is wanted: %d %s", a.status, a.body)
+	}
+	admin := bearer(w.login("root", adminWord).text("access_token"))
+	for _, route := range []string{"GET /admin/v1/users", "POST /admin/v1/users"} { // without and with a recent login
+		method, path, _ := strings.Cut(route, " ")
+		if a := w.do(method, path, nil, admin); a.status != 503 {
+			t.Errorf("an admin's young token at %s: %d %s", route, a.status, a.body)
+		}
 	}
 	if a := w.do("GET", "/me", nil, bearer("junk")); a.status != 401 {
 		t.Errorf("junk: %d", a.status)

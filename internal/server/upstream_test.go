@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -32,6 +33,15 @@ func TestUpstreamPaths(t *testing.T) {
 		if got := answer.Code == http.StatusTeapot; got != theirs {
 			t.Errorf("%s: %d, the upstream's: %t, want %t", path, answer.Code, got, theirs)
 		}
+	}
+	// Its pages would share the origin of a cookie.
+	login := fmt.Sprintf(`{"username":"alice","password":%q,"cookie":true}`, aliceWord)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", strings.NewReader(login))
+	r.Header.Set("Content-Type", jsonMedia)
+	answer := httptest.NewRecorder()
+	w.server.ServeHTTP(answer, r)
+	if answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), "no cookie mode") || len(answer.Header().Values("Set-Cookie")) != 0 {
+		t.Errorf("a login with a cookie: %d %s", answer.Code, answer.Body)
 	}
 }
 
