@@ -179,8 +179,8 @@ func TestRevocationsWithoutStore(t *testing.T) {
 	}
 }
 
-// stream opens a stream and returns its lines.
-func (w *world) stream(credentials with, after string) (*http.Response, *bufio.Scanner) {
+// open asks for a stream.
+func (w *world) open(credentials with, after string) *http.Response {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), "GET", "http://"+w.address+"/revocations?after="+after, http.NoBody)
 	must(w.t, err)
@@ -188,6 +188,13 @@ func (w *world) stream(credentials with, after string) (*http.Response, *bufio.S
 	r.Header.Set("Accept", "text/event-stream")
 	response := w.send(r)
 	w.t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+// stream opens a stream and returns its lines.
+func (w *world) stream(credentials with, after string) (*http.Response, *bufio.Scanner) {
+	w.t.Helper()
+	response := w.open(credentials, after)
 	if response.StatusCode != 200 || response.Header.Get("Content-Type") != "text/event-stream" || response.Header.Get("Cache-Control") != "no-store" {
 		w.t.Fatalf("stream: %d %v", response.StatusCode, response.Header)
 	}
@@ -229,6 +236,24 @@ func TestRevocationsStream(t *testing.T) {
 		if text := lost.Text(); text != "" && text != "data: {}" {
 			t.Errorf("after resync: %q", text)
 		}
+	}
+}
+
+// Streams take half of the connections at most: the other half is for those who log in.
+func TestRevocationsStreamsLeaveRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.server.Connections = 6 })
+	_, orders := w.client("orders", account.ScopeRevocations)
+	cursor := w.ask(orders, "").text("next")
+	for range 3 {
+		_, lines := w.stream(orders, cursor)
+		await(t, lines, "event: revocations")
+	}
+	if response := w.open(orders, cursor); response.StatusCode != 503 {
+		t.Errorf("a fourth stream of six connections: %s", response.Status)
+	}
+	if a := w.ask(orders, "?after="+cursor); a.status != 200 {
+		t.Errorf("a poll beside the streams: %d %s", a.status, a.body)
 	}
 }
 

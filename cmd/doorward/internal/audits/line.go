@@ -12,7 +12,7 @@ import (
 	"github.com/doorward/doorward/internal/audit"
 )
 
-// newPrinter writes records, for people or for programs.
+// printer writes records, for people or for programs.
 type printer struct {
 	to     io.Writer
 	asJSON bool
