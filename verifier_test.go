@@ -455,7 +455,7 @@ func TestVerifyForeignRevocations(t *testing.T) {
 			c.Revocations = revocationsFunc(func(*doorward.Claims) error { return tt.answer })
 		})
 		_, err := s.v.Verify(t.Context(), s.token(t, nil))
-		if !errors.Is(err, tt.wantErr) || errors.Is(err, doorward.ErrStale) != (tt.wantErr == doorward.ErrStale) {
+		if !errors.Is(err, tt.wantErr) || errors.Is(err, doorward.ErrStale) != errors.Is(tt.wantErr, doorward.ErrStale) {
 			t.Errorf("answer %v: %v, want %v", tt.answer, err, tt.wantErr)
 		}
 	}
