@@ -147,24 +147,28 @@ func TestIdleConnection(t *testing.T) {
 // TestSlowClientsOfHTTP2 lets nobody give way where one connection to the API carries all requests.
 func TestSlowClientsOfHTTP2(t *testing.T) {
 	t.Parallel()
-	begun := make(chan struct{}, 3)
-	api := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	begun := make(chan struct{}, 4)
+	read := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if _, err := io.ReadFull(r.Body, make([]byte, 1)); err == nil {
 			begun <- struct{}{}
 		}
 		_, _ = io.Copy(io.Discard, r.Body)
-	}))
+	})
+	api := httptest.NewUnstartedServer(read)
 	api.EnableHTTP2 = true
 	api.StartTLS()
 	t.Cleanup(api.Close)
-	f := newFront(newWorld(t), public, nil, func(c *gate.ProxyConfig) {
+	w := newWorld(t)
+	f := newFront(w, public, nil, func(c *gate.ProxyConfig) {
 		c.Upstream = gate.Upstream{URL: api.URL, RootCAs: api.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, Connections: 1}
 	})
-	if res, text := f.call("GET", "/", nil); res.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s", res.Status, text)
+	get := func(f *front) {
+		t.Helper()
+		if res, text := f.call("GET", "/", nil); res.StatusCode != http.StatusOK {
+			t.Fatalf("somebody else reads %s %s", res.Status, text)
+		}
 	}
-	var slow []net.Conn
-	for range 3 {
+	send := func(f *front) net.Conn {
 		conn, err := net.Dial("tcp", f.address)
 		must(t, err)
 		t.Cleanup(func() { _ = conn.Close() })
@@ -172,12 +176,17 @@ func TestSlowClientsOfHTTP2(t *testing.T) {
 		_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na")
 		must(t, err)
 		<-begun
-		slow = append(slow, conn)
+		return conn
 	}
-	<-time.NewTimer(3500 * time.Millisecond).C // more than a client may be behind while others wait
-	if res, text := f.call("GET", "/", nil); res.StatusCode != http.StatusOK {
-		t.Errorf("somebody else reads %s %s", res.Status, text)
-	}
+	get(f)
+	slow := []net.Conn{send(f), send(f), send(f)}
+
+	// Over HTTP/1.1 one who is as slow, and came later, gives way to somebody else.
+	other := newFront(w, public, read, func(c *gate.ProxyConfig) { c.Upstream.Connections = 1 })
+	send(other)
+	get(other)
+
+	get(f)
 	for _, conn := range slow {
 		_, err := io.WriteString(conn, "bc")
 		must(t, err)
