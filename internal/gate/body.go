@@ -97,13 +97,31 @@ func (u *upload) done() bool {
 	return u.complete
 }
 
-// leave gives the client so long to stop sending, if it has not yet.
-func (u *upload) leave(moment time.Duration) {
+// leave gives the client a moment to stop sending, if it has not yet.
+func (u *upload) leave() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.over = true
 	if !u.complete {
-		u.deadline(time.Now().Add(moment))
+		u.deadline(time.Now().Add(farewell))
+	}
+}
+
+// cut ends the wait for the client at once. After leave it does nothing: the request may have ended meanwhile, and nobody may
+// use its writer any more.
+func (u *upload) cut() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.over && !u.complete {
+		u.deadline(time.Now())
+	}
+	u.over = true
+}
+
+// answered ends a conversation: the transport waits until nobody reads the request any more, and who only listens sends nothing.
+func (u *upload) answered() {
+	if u.talks {
+		u.cut()
 	}
 }
 
@@ -120,6 +138,9 @@ type trailed struct {
 
 // Close ends the body.
 func (b *trailed) Close() error {
+	if t := transitOf(b.answer.Request); t.body != nil {
+		t.body.answered()
+	}
 	err := b.ReadCloser.Close()
 	b.proxy.cleanTrailer(b.answer.Trailer)
 	return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,6 +24,8 @@ type hourglass struct {
 	mu     sync.Mutex
 	at     time.Time // the deadline that holds
 	turned bool
+	over   chan struct{} // if not nil, is closed when the request has been served
+	late   bool          // a deadline was set after that
 }
 
 func (h *hourglass) Unwrap() http.ResponseWriter { return h.ResponseWriter }
@@ -31,7 +34,13 @@ func (h *hourglass) SetReadDeadline(at time.Time) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.at = at
-	return h.apply()
+	select {
+	case <-h.over:
+		h.late = true
+		return http.ErrNotSupported // The writer of net/http would panic.
+	default:
+		return h.apply()
+	}
 }
 
 // turn lets the deadline that holds pass, and any that is still to come.
@@ -52,19 +61,23 @@ func (h *hourglass) apply() error {
 
 // newHTTP2 is an API that speaks HTTP/2 without TLS, with a Proxy in front of it that speaks HTTP/2. The glass wraps the writers of
 // its requests, if there is one.
-func newHTTP2(w *world, cfg gate.Config, glass *hourglass, api http.Handler) (*front, *httptest.Server) {
+func newHTTP2(w *world, cfg gate.Config, glass *hourglass, api http.Handler, adjust ...func(*gate.ProxyConfig)) (*front, *httptest.Server) {
 	w.t.Helper()
 	behind := httptest.NewUnstartedServer(api)
 	behind.Config.Protocols = new(http.Protocols)
 	behind.Config.Protocols.SetUnencryptedHTTP2(true)
 	behind.Start()
 	w.t.Cleanup(behind.Close)
-	f := newFront(w, cfg, nil, func(c *gate.ProxyConfig) { c.Upstream.URL = strings.Replace(behind.URL, "http", "h2c", 1) })
+	adjust = append(adjust, func(c *gate.ProxyConfig) { c.Upstream.URL = strings.Replace(behind.URL, "http", "h2c", 1) })
+	f := newFront(w, cfg, nil, adjust...)
 	handler := http.HandlerFunc(f.proxy.ServeHTTP)
 	if glass != nil {
 		handler = func(w http.ResponseWriter, r *http.Request) {
 			glass.ResponseWriter = w
 			f.proxy.ServeHTTP(glass, r)
+			if glass.over != nil {
+				close(glass.over)
+			}
 		}
 	}
 	server := httptest.NewUnstartedServer(handler)
@@ -152,5 +165,58 @@ func TestStreamOfGRPC(t *testing.T) {
 	must(t, err)
 	if line, err := answers.ReadString('\n'); err != nil {
 		t.Errorf("when the server stops: %q, %v", line, err)
+	}
+}
+
+// heldLog stops whoever says that a stream was ended, until it is released.
+type heldLog struct {
+	slog.Handler
+	said, released chan struct{}
+}
+
+func (h heldLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h heldLog) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "a stream was ended" {
+		close(h.said)
+		<-h.released
+	}
+	return nil
+}
+
+// TestStreamThatEndsMeanwhile ends by itself while it is about to be ended, which then must not touch the writer any more.
+func TestStreamThatEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	log := heldLog{slog.DiscardHandler, make(chan struct{}), make(chan struct{})}
+	streams := gate.NewStreams(w.Issuer, slog.New(log))
+	glass, enough := hourglass{over: make(chan struct{})}, make(chan struct{})
+	_, server := newHTTP2(w, gate.Config{}, &glass, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/grpc")
+		_ = http.NewResponseController(w).Flush()
+		<-enough
+	}), func(c *gate.ProxyConfig) { c.Streams = streams })
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { streams.Run(ctx) })
+
+	set := w.login("u_alice")
+	body, questions := io.Pipe()
+	defer questions.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/pkg.Service/Watch", body)
+	must(t, err)
+	req.Header.Set("Authorization", "Bearer "+set.AccessToken)
+	res, err := server.Client().Do(req)
+	must(t, err)
+	defer res.Body.Close()
+	must(t, w.Logout(t.Context(), set.AccessToken, issuer.Event{}))
+	<-log.said
+	close(enough)
+	<-glass.over
+	close(log.released)
+	stop()
+	running.Wait()
+	if glass.late {
+		t.Error("a deadline was set for a request that was over")
 	}
 }

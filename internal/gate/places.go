@@ -87,7 +87,7 @@ func (p *places) slowest(now time.Time) (slowest *transit) {
 func (t *transit) giveWay() {
 	t.cancel(errGaveWay)
 	if t.body != nil {
-		t.body.leave(farewell) // The transport waits until nobody reads it.
+		t.body.leave() // The transport waits until nobody reads it.
 	}
 }
 

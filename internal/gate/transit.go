@@ -100,7 +100,7 @@ func (t *transit) finish() {
 	t.cancel(nil)
 	t.proxy.upstream.places.leave(t)
 	if t.body != nil {
-		t.body.leave(farewell)
+		t.body.leave()
 	}
 	if t.stream != nil {
 		t.proxy.streams.remove(t.stream)
@@ -152,11 +152,12 @@ func (t *transit) follow(grace bool) {
 	t.stream = t.proxy.streams.add(t.Claims, t.end, grace)
 }
 
-// end cuts a stream off. The transport of HTTP/2 does not look at the context while it waits for more of the body.
+// end cuts a stream off, which may have ended by itself meanwhile. The transport of HTTP/2 does not look at the context while
+// it waits for more of the body.
 func (t *transit) end(reason error) {
 	t.cancel(reason)
 	if t.body != nil {
-		t.body.leave(0)
+		t.body.cut()
 	}
 }
 
