@@ -553,6 +553,7 @@ class Claims(dict):
 
     subject = property(lambda self: self["sub"])
     username = property(lambda self: self.get("preferred_username", ""))
+    external_id = property(lambda self: self.get("external_id", ""))  # the user's ID at the API, "" if there is none
     session = property(lambda self: self.get("sid", ""))
     client_id = property(lambda self: self.get("client_id", ""))
     roles = property(lambda self: self.get("roles", []))

@@ -157,7 +157,8 @@ func gateConfig(cfg *config.Config) (gate.Config, error) {
 
 // gateKeys are the settings that the fields of the gate's configuration come from.
 var gateKeys = map[string]string{
-	"Names.Subject": "identity.subject", "Names.Username": "identity.username", "Names.Roles": "identity.roles",
+	"Names.Subject": "identity.subject", "Names.Username": "identity.username",
+	"Names.ExternalID": "identity.external_id", "Names.Roles": "identity.roles",
 	"Names.Scope": "identity.scope", "Names.Session": "identity.session", "Names.Assertion": "identity.assertion",
 	"LoginPage": "login.page", "TokenHeader": "tokens.header", "KeyHeader": "api_keys.header", "Default": "routes.default",
 	"Token.Header": "upstream.token.header", "Token.Claims": "upstream.token.claims",

@@ -58,7 +58,7 @@ func TestImportFlask_Attack_E04(t *testing.T) {
 	t.Parallel()
 	folder := python(t, "flask_sqlalchemy", "app_of_flask.py", "600")
 	s := serve(t, filepath.Join(t.TempDir(), "data"))
-	from := []string{"user", "import", "--data", s.dir, "--from", "sqlite:" + filepath.Join(folder, "app.db"), "--table", "user", "--roles-col", "role"}
+	from := []string{"user", "import", "--data", s.dir, "--from", "sqlite:" + filepath.Join(folder, "app.db"), "--table", "user", "--roles-col", "role", "--external-id-col", "id"}
 
 	out, errs := command(t, 3, "", append(from, "--dry-run")...)
 	summary := "605 rows: 603 would be added, 0 here already, 0 in conflict, 2 refused"
@@ -86,6 +86,9 @@ func TestImportFlask_Attack_E04(t *testing.T) {
 		must(t, 200, "POST", s.url+"/login", "", credentials(name, old))
 	}
 	after := hashes(t, s.dir)
+	if before["ada"].ExternalID != "1" || after["bob"].ExternalID != "3" {
+		t.Errorf("ada and bob have the external IDs %q and %q", before["ada"].ExternalID, after["bob"].ExternalID)
+	}
 	for name, old := range passwords {
 		if strings.HasPrefix(before[name].Hash, "$argon2id$") || !strings.HasPrefix(after[name].Hash, "$argon2id$v=19$m=19456,") {
 			t.Errorf("the hash of %s is %.20s… before the login and %.20s… after it", name, before[name].Hash, after[name].Hash)

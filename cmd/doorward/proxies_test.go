@@ -303,7 +303,7 @@ func (f *front) nominated(t *testing.T) {
 
 // names claims to be somebody under the gate's own names, in all spellings.
 func (f *front) names(t *testing.T) {
-	names := []string{"Doorward-Subject", "Doorward-Username", "Doorward-Roles", "Doorward-Scope", "Doorward-Session", "Doorward-Assertion"}
+	names := []string{"Doorward-Subject", "Doorward-Username", "Doorward-External-Id", "Doorward-Roles", "Doorward-Scope", "Doorward-Session", "Doorward-Assertion"}
 	for _, joint := range []string{"-", "_", ".", "~"} {
 		lines := http.Header{"Authorization": {"Bearer " + f.alice}}
 		for _, name := range names {

@@ -22,7 +22,7 @@ var errNoBulk = errors.New("account: Config.Bulk is required to import and expor
 type BulkStore interface {
 	// CreateUsers inserts what it can of rows, in one transaction, and returns one
 	// error for each: nil, ErrPresent if the canonical name is taken by a user with the
-	// same hash, ErrNameTaken or ErrRoleBounds. It writes one event for each user that it inserts,
+	// same hash, ErrNameTaken, ErrExternalIDTaken or ErrRoleBounds. It writes one event for each user that it inserts,
 	// which is UserRow.Made. With dry set it looks and writes nothing.
 	CreateUsers(ctx context.Context, rows []UserRow, dry bool, ev issuer.Event) ([]error, error)
 
@@ -38,6 +38,8 @@ type Imported struct {
 	// Hash is in one of the forms that password.Recognize reads.
 	Hash     string `json:"-"`
 	Disabled bool
+	// ExternalID is the user's ID in that program; empty if it is not to be kept.
+	ExternalID string
 }
 
 // String leaves the hash out.
@@ -48,8 +50,8 @@ func (i Imported) GoString() string { return i.String() }
 
 // Import adds up to [MaxImport] users with the hashes of their passwords. It
 // returns one error for each: nil if the user was added, ErrPresent, ErrNameTaken,
-// ErrName, ErrEmail, ErrRole, ErrRoleBounds or password.ErrHash. Nothing is done to users who are there
-// already. With dry set it says the same and adds nobody; two rows of one name in
+// ErrExternalIDTaken, ErrName, ErrEmail, ErrExternalID, ErrRole, ErrRoleBounds or password.ErrHash. Nothing is done to users who are there
+// already. With dry set it says the same and adds nobody; two rows of one name or one external ID in
 // one import are then both said to be added. The second result is an error of the
 // store, with which nobody was added.
 func (p *People) Import(ctx context.Context, users []Imported, dry bool, ev issuer.Event) ([]error, error) {
@@ -110,6 +112,9 @@ func importedRow(u Imported) (UserRow, error) {
 	if err != nil {
 		return UserRow{}, err
 	}
+	if err := checkExternalID(u.ExternalID); err != nil {
+		return UserRow{}, err
+	}
 	roles, err := parseRoles(u.Roles)
 	if err != nil {
 		return UserRow{}, err
@@ -117,5 +122,8 @@ func importedRow(u Imported) (UserRow, error) {
 	if _, err := password.Recognize(u.Hash); err != nil {
 		return UserRow{}, err
 	}
-	return UserRow{ID: newID(), Name: name, Canonical: canonical, Email: email, Roles: roles, Hash: u.Hash, Disabled: u.Disabled}, nil
+	return UserRow{
+		ID: newID(), Name: name, Canonical: canonical, Email: email, Roles: roles, Hash: u.Hash,
+		ExternalID: u.ExternalID, Disabled: u.Disabled,
+	}, nil
 }

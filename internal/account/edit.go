@@ -19,24 +19,26 @@ type EditStore interface {
 	// EditUser changes a user and returns them as they are then. It returns issuer.ErrConflict,
 	// and writes nothing, if e.Seen is not what the user is. Disabling, and e.End, end
 	// every session as Store.SetPassword does, and return the cut-off. It writes an event for each part
-	// that changes something: EventUserEmail, EventUserRoles, EventUserDisable or EventUserEnable, and for
-	// e.End issuer.EventSubjectEnd. It returns ErrNotFound, ErrRoleBounds or ErrLastAdmin.
+	// that changes something: EventUserEmail, EventUserExternalID, EventUserRoles, EventUserDisable or EventUserEnable, and for
+	// e.End issuer.EventSubjectEnd. It returns ErrNotFound, ErrExternalIDTaken, ErrRoleBounds or ErrLastAdmin.
 	EditUser(ctx context.Context, id string, e UserEdit, ev issuer.Event) (User, doorward.Revocation, error)
 }
 
 // UserEdit is what an operator changes of a user in one step. Nil leaves a part as it is.
 type UserEdit struct {
 	// Seen is what the user must still be; nil is whatever they are.
-	Seen     *User
-	Email    *string // empty removes it
-	Disabled *bool
-	Roles    *[]string
+	Seen  *User
+	Email *string // empty removes it
+	// ExternalID is in the tokens from their next refresh on; empty removes it.
+	ExternalID *string
+	Disabled   *bool
+	Roles      *[]string
 	// End ends every session of the user.
 	End bool
 }
 
 // Edit changes a user; the caller applies the Revocation. It returns
-// issuer.ErrConflict if the user is not as e.Seen says any more, ErrEmail, ErrRole,
+// issuer.ErrConflict if the user is not as e.Seen says any more, ErrEmail, ErrExternalID, ErrExternalIDTaken, ErrRole,
 // ErrNotFound, ErrRoleBounds or ErrLastAdmin.
 func (p *People) Edit(ctx context.Context, id string, e UserEdit, ev issuer.Event) (User, doorward.Revocation, error) {
 	if p.edits == nil {
@@ -53,6 +55,11 @@ func (p *People) Edit(ctx context.Context, id string, e UserEdit, ev issuer.Even
 			return User{}, doorward.Revocation{}, err
 		}
 		e.Email = &email
+	}
+	if e.ExternalID != nil {
+		if err := checkExternalID(*e.ExternalID); err != nil {
+			return User{}, doorward.Revocation{}, err
+		}
 	}
 	return p.edits.EditUser(ctx, id, e, ev)
 }

@@ -127,6 +127,8 @@ type NewUser struct {
 	Name  string
 	Email string // empty if there is none
 	Roles []string
+	// ExternalID is as in User.
+	ExternalID string
 	// Password is checked against the rules for passwords.
 	Password string `json:"-"`
 	// MustChange says that somebody else chose the password, which withholds the role admin
@@ -215,9 +217,15 @@ func (p *People) Subject(ctx context.Context, id string) (issuer.Subject, error)
 		return issuer.Subject{}, err
 	}
 	s := issuer.Subject{Active: !u.Disabled && !u.expired(time.Now()), Name: u.Name, Roles: u.Roles, Scope: scope}
+	if u.ExternalID != "" {
+		s.Claims = map[string]any{ClaimExternalID: u.ExternalID}
+	}
 	if u.AdminWaits() {
 		s.Roles = slices.DeleteFunc(slices.Clone(u.Roles), func(r string) bool { return r == RoleAdmin })
-		s.Claims = map[string]any{ClaimChangeRequired: true}
+		if s.Claims == nil {
+			s.Claims = map[string]any{}
+		}
+		s.Claims[ClaimChangeRequired] = true
 	}
 	return s, nil
 }
@@ -231,6 +239,9 @@ func (p *People) add(ctx context.Context, n NewUser, first bool, ev issuer.Event
 	if err != nil {
 		return User{}, err
 	}
+	if err := checkExternalID(n.ExternalID); err != nil {
+		return User{}, err
+	}
 	roles, err := parseRoles(n.Roles)
 	if err != nil {
 		return User{}, err
@@ -242,7 +253,7 @@ func (p *People) add(ctx context.Context, n NewUser, first bool, ev issuer.Event
 	ev.Kind = cmp.Or(ev.Kind, EventUserAdd)
 	u, err := p.store.CreateUser(ctx, UserRow{
 		ID: newID(), Name: name, Canonical: canonical, Email: email, Roles: roles, Hash: hash,
-		MustChange: n.MustChange, Lifetime: n.Lifetime, First: first,
+		ExternalID: n.ExternalID, MustChange: n.MustChange, Lifetime: n.Lifetime, First: first,
 	}, ev)
 	if err != nil {
 		return User{}, fmt.Errorf("add user: %w", err)

@@ -35,7 +35,7 @@ var (
 // transaction; it sets the event's Subject to the user's ID if it is empty.
 type Store interface {
 	// CreateUser inserts a user and returns it as stored. It returns ErrNameTaken
-	// if a user has the canonical name, and ErrNotEmpty if row.First is set and
+	// if a user has the canonical name, ErrExternalIDTaken if one has the external ID, and ErrNotEmpty if row.First is set and
 	// there is any user. Two calls with row.First, from two processes, make one user.
 	// The event is row.Made.
 	CreateUser(ctx context.Context, row UserRow, ev issuer.Event) (User, error)
@@ -112,6 +112,8 @@ type User struct {
 	Email     string   // empty if none is known; never checked by a message, and not unique
 	Roles     []string // sorted, each once
 	Disabled  bool
+	// ExternalID is the user's ID at the API or in the program that they come from: unique, and empty if there is none.
+	ExternalID string
 	// MustChange says that somebody else chose the password. Until the user
 	// changes it, the role admin does not count, also if they get it later: see AdminWaits.
 	MustChange bool
@@ -134,6 +136,8 @@ type UserRow struct {
 	Email     string
 	Roles     []string
 	Hash      string `json:"-"` // PHC string; empty when the user cannot log in with a password
+	// ExternalID is as in User.
+	ExternalID string
 	// MustChange and Disabled are as in User.
 	MustChange bool
 	Disabled   bool
@@ -143,7 +147,8 @@ type UserRow struct {
 	First bool
 }
 
-// Made is the event of a user who is made from the row. After its reason, if there is one, it says with which roles.
+// Made is the event of a user who is made from the row. After its reason, if there is one, it says with which roles and
+// external ID.
 func (r UserRow) Made(ev issuer.Event) issuer.Event {
 	ev.Subject = cmp.Or(ev.Subject, r.ID)
 	roles := strings.Join(slices.Compact(slices.Sorted(slices.Values(r.Roles))), ",")
@@ -151,6 +156,9 @@ func (r UserRow) Made(ev issuer.Event) issuer.Event {
 		roles = ": " + roles
 	}
 	ev.Reason += roles
+	if r.ExternalID != "" {
+		ev.Reason = strings.TrimPrefix(ev.Reason+"; external ID "+r.ExternalID, "; ")
+	}
 	return ev
 }
 
@@ -209,6 +217,7 @@ const (
 	EventUserDisable    issuer.EventKind = "user_disable"
 	EventUserEnable     issuer.EventKind = "user_enable"
 	EventUserEmail      issuer.EventKind = "user_email"
+	EventUserExternalID issuer.EventKind = "user_external_id"
 	EventUserDelete     issuer.EventKind = "user_delete"
 	EventPasswordChange issuer.EventKind = "password_change" // by the user
 	EventPasswordSet    issuer.EventKind = "password_set"    // by an operator

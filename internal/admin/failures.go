@@ -27,6 +27,7 @@ var known = []struct {
 	{account.ErrNoClient, http.StatusNotFound, "not_found", "there is no such client"},
 	{issuer.ErrNotFound, http.StatusNotFound, "not_found", "there is no such key"},
 	{account.ErrNameTaken, http.StatusConflict, "name_taken", "this name is taken; choose another one"},
+	{account.ErrExternalIDTaken, http.StatusConflict, "conflict", "another user has this external ID"},
 	{account.ErrRoleThere, http.StatusConflict, "name_taken", "there is a role of this name already"},
 	{account.ErrLastAdmin, http.StatusConflict, "last_admin", "this is the last admin who can log in; make another one first"},
 	{account.ErrRoleAdmin, http.StatusConflict, "conflict", "the role admin is a part of Doorward and cannot be removed"},
@@ -45,6 +46,7 @@ var known = []struct {
 	{account.ErrClientName, http.StatusBadRequest, "invalid_name", "the name of a client is 1 to 64 of the characters a-z 0-9 _ . : -, begins with a letter or digit, not with dwc_, and is not like an ID"},
 	{account.ErrName, http.StatusBadRequest, "invalid_name", "a name has 1 to 64 letters, digits or plain signs, of one script, and single spaces inside"},
 	{account.ErrEmail, http.StatusBadRequest, "invalid_email", "an e-mail address is written name@host.example, in ASCII, with at most 64 characters before the @ and 254 together"},
+	{account.ErrExternalID, http.StatusBadRequest, "invalid_request", "an external ID is 1 to 128 printable ASCII characters without spaces"},
 	{account.ErrScopeWord, http.StatusBadRequest, "invalid_scope", "a scope is 1 to 128 printable ASCII characters without space, quote and backslash"},
 	{account.ErrClientGrant, http.StatusBadRequest, "invalid_request", "a client has at most 64 scopes, of 2048 bytes together, and 64 audiences of at most 1024 bytes, of printable characters without spaces"},
 }

@@ -15,7 +15,8 @@ import (
 type userEntry struct {
 	ID                string    `json:"id"`
 	Username          string    `json:"username"`
-	Email             string    `json:"email"` // empty if none is known
+	Email             string    `json:"email"`       // empty if none is known
+	ExternalID        string    `json:"external_id"` // empty if there is none
 	Roles             []string  `json:"roles"`
 	Disabled          bool      `json:"disabled"`
 	MustChange        bool      `json:"password_change_required"`
@@ -26,7 +27,7 @@ type userEntry struct {
 
 func showUser(u account.User) userEntry {
 	return userEntry{
-		ID: u.ID, Username: u.Name, Email: u.Email, Roles: u.Roles, Disabled: u.Disabled, MustChange: u.AdminWaits(),
+		ID: u.ID, Username: u.Name, Email: u.Email, ExternalID: u.ExternalID, Roles: u.Roles, Disabled: u.Disabled, MustChange: u.AdminWaits(),
 		CreatedAt: u.CreatedAt, PasswordChangedAt: u.PasswordChangedAt, PasswordExpiresAt: u.PasswordExpiresAt,
 	}
 }
@@ -94,10 +95,11 @@ func (a *Admin) findUser(r *http.Request) (account.User, error) {
 }
 
 type userAddRequest struct {
-	Username string   `json:"username"`
-	Email    string   `json:"email"`
-	Password string   `json:"password"` // empty asks for one that is made here
-	Roles    []string `json:"roles"`
+	Username   string   `json:"username"`
+	Email      string   `json:"email"`
+	ExternalID string   `json:"external_id"`
+	Password   string   `json:"password"` // empty asks for one that is made here
+	Roles      []string `json:"roles"`
 }
 
 // secretEntry is a user with the password that was made for them, which is shown once.
@@ -120,7 +122,9 @@ func (a *Admin) userAdd(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	n := account.NewUser{Name: req.Username, Email: req.Email, Roles: req.Roles, Password: req.Password, MustChange: secret != ""}
+	n := account.NewUser{
+		Name: req.Username, Email: req.Email, ExternalID: req.ExternalID, Roles: req.Roles, Password: req.Password, MustChange: secret != "",
+	}
 	if n.MustChange && slices.Contains(req.Roles, account.RoleAdmin) {
 		n.Lifetime = account.InitialLifetime
 	}
@@ -135,13 +139,14 @@ func (a *Admin) userAdd(w http.ResponseWriter, r *http.Request) error {
 }
 
 type userEditRequest struct {
-	Email    *string   `json:"email"`
-	Disabled *bool     `json:"disabled"`
-	Roles    *[]string `json:"roles"`
+	Email      *string   `json:"email"`
+	ExternalID *string   `json:"external_id"`
+	Disabled   *bool     `json:"disabled"`
+	Roles      *[]string `json:"roles"`
 }
 
-// userEdit changes a user. Disabling ends their sessions. Other roles count from their next refresh on, or at once
-// with ?end_sessions=true, which ends their sessions.
+// userEdit changes a user. Disabling ends their sessions. Other roles and another external ID count from their next refresh
+// on, or at once with ?end_sessions=true, which ends their sessions.
 func (a *Admin) userEdit(w http.ResponseWriter, r *http.Request) error {
 	end, err := endSessions(r)
 	if err != nil {
@@ -158,7 +163,7 @@ func (a *Admin) userEdit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e := account.UserEdit{Seen: &seen, Email: req.Email, Disabled: req.Disabled, Roles: req.Roles, End: end}
+	e := account.UserEdit{Seen: &seen, Email: req.Email, ExternalID: req.ExternalID, Disabled: req.Disabled, Roles: req.Roles, End: end}
 	whatever, err := checkMatch(r, showUser(seen))
 	if err != nil {
 		return err

@@ -118,9 +118,9 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, p *proxy, asked
 	if !p.absentIsEmpty {
 		h.guard.Blank(answer)
 	}
-	if err := h.guard.Tell(answer, &v, asked); err != nil {
+	if refused := h.guard.Tell(answer, &v, asked); refused != nil {
 		clear(answer)
-		h.refuse(w, r, p, &v, gate.NewRefusal(http.StatusInternalServerError, "server_error", "the request could not be answered; the log has the reason under this request id", err))
+		h.refuse(w, r, p, &v, refused)
 		return
 	}
 	answer["Cache-Control"] = noStore

@@ -95,7 +95,7 @@ var questions = map[string]string{"nginx": nginx, "caddy": caddy, "traefik": tra
 
 // owned are the headers that an answer always has.
 var owned = []string{
-	"Authorization", "Cookie", "Doorward-Assertion", "Doorward-Roles", "Doorward-Scope", "Doorward-Session", "Doorward-Subject", "Doorward-Username",
+	"Authorization", "Cookie", "Doorward-Assertion", "Doorward-External-Id", "Doorward-Roles", "Doorward-Scope", "Doorward-Session", "Doorward-Subject", "Doorward-Username",
 }
 
 // TestQuestions replays what each proxy sends.

@@ -185,7 +185,9 @@ func TestKeyTell(t *testing.T) {
 	v := g.Decide(r)
 	answer := http.Header{}
 	g.Blank(answer)
-	must(t, g.Tell(answer, &v, r))
+	if refused := g.Tell(answer, &v, r); refused != nil {
+		t.Fatal(refused.Err)
+	}
 	if got, ok := answer["X-Api-Key"]; !ok || len(got) != 1 || got[0] != "" || answer.Get("Doorward-Subject") != "u_carl" {
 		t.Errorf("%v", answer)
 	}

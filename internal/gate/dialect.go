@@ -7,10 +7,10 @@ import (
 	"maps"
 	"net/textproto"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -27,6 +27,10 @@ type Dialect struct {
 	// Claims are written into each token beside iat, nbf, exp and jti. A text that is
 	// {subject}, {username}, {roles}, {scope} or {session} stands for what it
 	// names; roles are a list. A value that is missing leaves its claim out.
+	//
+	// {external_id} is the user's ID at the upstream, and {external_id:number} the same as a number. The
+	// upstream knows no caller who has none, and the request is refused: a token without it could be taken for
+	// that of any user.
 	Claims map[string]any
 }
 
@@ -39,7 +43,10 @@ type dialect struct {
 }
 
 // placeholders are what a claim of a Dialect may stand for.
-var placeholders = []string{"{subject}", "{username}", "{roles}", "{scope}", "{session}"}
+var placeholders = []string{"{subject}", "{username}", "{external_id}", "{external_id:number}", "{roles}", "{scope}", "{session}"}
+
+// errExternalID says that a caller has no external ID such as the upstream's token must have.
+var errExternalID = errors.New("gate: no external ID for the upstream's token")
 
 func newDialect(d *Dialect, names Names) (*dialect, error) {
 	if d == nil {
@@ -87,12 +94,16 @@ func (d *Dialect) checkClaims() error {
 	return nil
 }
 
-func (d *dialect) sign(c *doorward.Claims, username string, now time.Time) (field, error) {
+func (d *dialect) sign(c caller, now time.Time) (field, error) {
 	claims := map[string]any{
 		"iat": begun(now), "nbf": begun(now), "exp": begun(now) + int64(assertionLifetime/time.Second), "jti": rand.Text(),
 	}
 	for name, value := range d.claims {
-		if filled := fill(value, c, username); filled != nil {
+		filled, err := fill(value, c)
+		if err != nil {
+			return field{}, err
+		}
+		if filled != nil {
 			claims[name] = filled
 		}
 	}
@@ -104,24 +115,43 @@ func (d *dialect) sign(c *doorward.Claims, username string, now time.Time) (fiel
 }
 
 // fill returns what a claim stands for, nil if there is no such thing.
-func fill(value any, c *doorward.Claims, username string) any {
+func fill(value any, c caller) (any, error) {
 	var text string
 	switch value {
 	case "{subject}":
 		text = c.Subject
 	case "{username}":
-		text = username
+		text = c.username
 	case "{scope}":
 		text = c.Scope.String()
 	case "{session}":
 		text = c.SessionID
 	case "{roles}":
-		return append([]string{}, c.Roles...)
+		return append([]string{}, c.Roles...), nil
+	case "{external_id}":
+		if c.externalID == "" {
+			return nil, errExternalID
+		}
+		text = c.externalID
+	case "{external_id:number}":
+		return wholeNumber(c.externalID)
 	default:
-		return value
+		return value, nil
 	}
 	if text == "" {
-		return nil
+		return nil, nil
 	}
-	return text
+	return text, nil
+}
+
+// maxNumber is the greatest whole number that every reader of JSON reads as it is (RFC 8259 §6).
+const maxNumber = 1<<53 - 1
+
+// wholeNumber returns the number of an external ID that is one, written as JSON writes it.
+func wholeNumber(id string) (int64, error) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || n < 0 || n > maxNumber || strconv.FormatInt(n, 10) != id {
+		return 0, fmt.Errorf("%w: a whole number is wanted", errExternalID)
+	}
+	return n, nil
 }

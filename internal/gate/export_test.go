@@ -37,9 +37,15 @@ func (s *Streams) Sweep(ctx context.Context, now time.Time) { s.sweep(ctx, now) 
 // Add takes over a stream that end ends.
 func (s *Streams) Add(c *doorward.Claims, end context.CancelCauseFunc) { s.add(c, end, false) }
 
+// ErrExternalID is why a caller is refused whom the upstream's token cannot name.
+var ErrExternalID = errExternalID
+
 // SetIdentity makes the headers of a request to the upstream from those of the client.
 func (g *Guard) SetIdentity(h http.Header, c *doorward.Claims) error {
-	fields, err := g.fields(c)
+	fields, refused := g.fields(c)
+	if refused != nil {
+		return refused.Err
+	}
 	g.identify(h, fields)
-	return err
+	return nil
 }

@@ -21,11 +21,11 @@ func (g *Guard) Blank(answer http.Header) {
 
 // Tell writes into the answer of forward-auth what the upstream has to read in the place of what the client
 // sent: who is asking, the credentials that may be passed on, and the cookies that are not Doorward's. r is the
-// request that v was decided on.
-func (g *Guard) Tell(answer http.Header, v *Verdict, r *http.Request) error {
-	fields, err := g.fields(v.Claims)
-	if err != nil {
-		return err
+// request that v was decided on. It writes nothing if it refuses the request of a caller whom the upstream cannot be told.
+func (g *Guard) Tell(answer http.Header, v *Verdict, r *http.Request) *doorward.Refusal {
+	fields, refused := g.fields(v.Claims)
+	if refused != nil {
+		return refused
 	}
 	if lines := g.drops.foreignCookies(r.Header["Cookie"]); len(lines) > 0 {
 		answer["Cookie"] = []string{strings.Join(lines, "; ")}

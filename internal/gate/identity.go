@@ -2,6 +2,7 @@ package gate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/textproto"
@@ -16,19 +17,21 @@ import (
 // Names are the headers that tell the upstream who is asking. An empty one means
 // the default.
 type Names struct {
-	Subject   string // the id that never changes: Doorward-Subject
-	Username  string // Doorward-Username; bytes beyond printable ASCII, and %, are percent-encoded
-	Roles     string // separated by commas: Doorward-Roles
-	Scope     string // separated by spaces: Doorward-Scope
-	Session   string // Doorward-Session
-	Assertion string // a signed token that says all of it: Doorward-Assertion
+	Subject  string // the id that never changes: Doorward-Subject
+	Username string // Doorward-Username; bytes beyond printable ASCII, and %, are percent-encoded
+	// ExternalID is the user's ID at the upstream, percent-encoded as Username is: Doorward-External-Id.
+	ExternalID string
+	Roles      string // separated by commas: Doorward-Roles
+	Scope      string // separated by spaces: Doorward-Scope
+	Session    string // Doorward-Session
+	Assertion  string // a signed token that says all of it: Doorward-Assertion
 }
 
 // withDefaults names what is not named.
 func (n Names) withDefaults() Names {
 	return Names{
 		Subject: cmp.Or(n.Subject, "Doorward-Subject"), Username: cmp.Or(n.Username, "Doorward-Username"),
-		Roles: cmp.Or(n.Roles, "Doorward-Roles"), Scope: cmp.Or(n.Scope, "Doorward-Scope"),
+		ExternalID: cmp.Or(n.ExternalID, "Doorward-External-Id"), Roles: cmp.Or(n.Roles, "Doorward-Roles"), Scope: cmp.Or(n.Scope, "Doorward-Scope"),
 		Session: cmp.Or(n.Session, "Doorward-Session"), Assertion: cmp.Or(n.Assertion, "Doorward-Assertion"),
 	}
 }
@@ -36,7 +39,7 @@ func (n Names) withDefaults() Names {
 // owned is all names.
 func (n Names) owned() []string {
 	n = n.withDefaults()
-	return []string{n.Subject, n.Username, n.Roles, n.Scope, n.Session, n.Assertion}
+	return []string{n.Subject, n.Username, n.ExternalID, n.Roles, n.Scope, n.Session, n.Assertion}
 }
 
 // header is a field of Config and the header that it names, "" for none.
@@ -49,6 +52,7 @@ func (n Names) check(others ...header) error {
 	given := []header{
 		{"Names.Subject", n.Subject},
 		{"Names.Username", n.Username},
+		{"Names.ExternalID", n.ExternalID},
 		{"Names.Roles", n.Roles},
 		{"Names.Scope", n.Scope},
 		{"Names.Session", n.Session},
@@ -91,7 +95,7 @@ type identities struct {
 
 func newIdentities(cfg Config) (identities, error) {
 	names := cfg.Names.withDefaults()
-	for _, p := range []*string{&names.Subject, &names.Username, &names.Roles, &names.Scope, &names.Session, &names.Assertion} {
+	for _, p := range []*string{&names.Subject, &names.Username, &names.ExternalID, &names.Roles, &names.Scope, &names.Session, &names.Assertion} {
 		*p = textproto.CanonicalMIMEHeaderKey(*p)
 	}
 	made, err := newDialect(cfg.Token, cfg.Names)
@@ -116,12 +120,20 @@ func (g *Guard) identify(h http.Header, fields []field) {
 	}
 }
 
-// fields returns the headers that tell the upstream who is asking, or none for nil.
-func (g *Guard) fields(c *doorward.Claims) ([]field, error) {
+// fields returns the headers that tell the upstream who is asking, or none for nil. It refuses the request of a caller
+// whom the upstream cannot be told.
+func (g *Guard) fields(c *doorward.Claims) ([]field, *doorward.Refusal) {
 	if c == nil {
 		return nil, nil
 	}
-	return g.identity.of(c, time.Now())
+	fields, err := g.identity.of(c, time.Now())
+	switch {
+	case errors.Is(err, errExternalID):
+		return nil, NewRefusal(http.StatusForbidden, "unknown_user", "the API knows no user of this token", err)
+	case err != nil:
+		return nil, NewRefusal(http.StatusInternalServerError, "server_error", "the request could not be passed on; the log has the reason under this request id", err)
+	}
+	return fields, nil
 }
 
 // of returns the headers for a token.
@@ -137,14 +149,24 @@ func (i *identities) of(c *doorward.Claims, now time.Time) ([]field, error) {
 	return fields, nil
 }
 
-func (i *identities) make(c *doorward.Claims, now time.Time) ([]field, error) {
-	var username string
-	if _, err := c.Extra("preferred_username", &username); err != nil {
+// caller is who is asking, by their token.
+type caller struct {
+	*doorward.Claims
+	username, externalID string // empty if the token has none
+}
+
+func (i *identities) make(claims *doorward.Claims, now time.Time) ([]field, error) {
+	c := caller{Claims: claims}
+	if _, err := c.Extra("preferred_username", &c.username); err != nil {
 		return nil, fmt.Errorf("read the user name: %w", err)
+	}
+	if _, err := c.Extra("external_id", &c.externalID); err != nil {
+		return nil, fmt.Errorf("read the external ID: %w", err)
 	}
 	fields := []field{{i.names.Subject, []string{c.Subject}}}
 	for _, f := range []struct{ name, value string }{
-		{i.names.Username, printable(username)},
+		{i.names.Username, printable(c.username)},
+		{i.names.ExternalID, printable(c.externalID)},
 		{i.names.Roles, printable(strings.Join(c.Roles, ","))},
 		{i.names.Scope, c.Scope.String()},
 		{i.names.Session, c.SessionID},
@@ -154,14 +176,14 @@ func (i *identities) make(c *doorward.Claims, now time.Time) ([]field, error) {
 		}
 	}
 	if i.audience != "" {
-		assertion, err := i.issuer.Assert(i.assertionClaims(c, username, now))
+		assertion, err := i.issuer.Assert(i.assertionClaims(c, now))
 		if err != nil {
 			return nil, fmt.Errorf("sign the assertion: %w", err)
 		}
 		fields = append(fields, field{i.names.Assertion, []string{assertion}})
 	}
 	if i.dialect != nil {
-		f, err := i.dialect.sign(c, username, now)
+		f, err := i.dialect.sign(c, now)
 		if err != nil {
 			return nil, fmt.Errorf("sign the upstream's token: %w", err)
 		}

@@ -71,9 +71,8 @@ func (t *transit) prepare() *doorward.Refusal {
 	if t.upgrade, refused = t.proxy.guard.upgrades(t.in, &t.Verdict); refused != nil {
 		return refused
 	}
-	var err error
-	if t.identity, err = t.proxy.guard.fields(t.Claims); err != nil {
-		return NewRefusal(http.StatusInternalServerError, "server_error", "the request could not be passed on; the log has the reason under this request id", err)
+	if t.identity, refused = t.proxy.guard.fields(t.Claims); refused != nil {
+		return refused
 	}
 	t.timeout = t.Route.Timeout
 	if t.timeout == 0 {

@@ -57,7 +57,7 @@ var moved = []table{
 		columns(number, "created_at", "use_from", "keep_until", "access_ttl"),
 	)},
 	{"users", columns(text, "id"), join(
-		columns(text, "name", "canonical", "email", "hash"), columns(truth, "disabled", "must_change"),
+		columns(text, "name", "canonical", "email", "external_id", "hash"), columns(truth, "disabled", "must_change"),
 		columns(number, "password_expires_at", "password_changed_at", "created_at"),
 	)},
 	{"user_roles", columns(text, "user_id", "role"), nil},

@@ -16,20 +16,21 @@ import (
 // activeAnswer is the answer about a token (RFC 7662 §2.2). For a token that is not live it is the zero
 // value, which says just that.
 type activeAnswer struct {
-	Active    bool     `json:"active"`
-	TokenType string   `json:"token_type,omitzero"`
-	Issuer    string   `json:"iss,omitzero"`
-	Subject   string   `json:"sub,omitzero"`
-	Audience  string   `json:"aud,omitzero"`
-	ClientID  string   `json:"client_id,omitzero"`
-	Username  string   `json:"username,omitzero"`
-	Scope     string   `json:"scope,omitzero"`
-	Roles     []string `json:"roles,omitzero"`
-	ID        string   `json:"jti,omitzero"`
-	SessionID string   `json:"sid,omitzero"`
-	IssuedAt  int64    `json:"iat,omitzero"` // seconds since 1970, as the next two
-	ExpiresAt int64    `json:"exp,omitzero"`
-	AuthTime  int64    `json:"auth_time,omitzero"`
+	Active     bool     `json:"active"`
+	TokenType  string   `json:"token_type,omitzero"`
+	Issuer     string   `json:"iss,omitzero"`
+	Subject    string   `json:"sub,omitzero"`
+	Audience   string   `json:"aud,omitzero"`
+	ClientID   string   `json:"client_id,omitzero"`
+	Username   string   `json:"username,omitzero"`
+	ExternalID string   `json:"external_id,omitzero"`
+	Scope      string   `json:"scope,omitzero"`
+	Roles      []string `json:"roles,omitzero"`
+	ID         string   `json:"jti,omitzero"`
+	SessionID  string   `json:"sid,omitzero"`
+	IssuedAt   int64    `json:"iat,omitzero"` // seconds since 1970, as the next two
+	ExpiresAt  int64    `json:"exp,omitzero"`
+	AuthTime   int64    `json:"auth_time,omitzero"`
 }
 
 // introspect says whether a token is live now (RFC 7662). A client with the scope for it may ask about access
@@ -86,7 +87,10 @@ func (e *Endpoints) look(ctx context.Context, client account.Client, token strin
 	if !claims.AuthTime.IsZero() {
 		answer.AuthTime = claims.AuthTime.Unix()
 	}
-	_, err = claims.Extra("preferred_username", &answer.Username)
+	if _, err := claims.Extra("preferred_username", &answer.Username); err != nil {
+		return answer, err
+	}
+	_, err = claims.Extra(account.ClaimExternalID, &answer.ExternalID)
 	return answer, err
 }
 

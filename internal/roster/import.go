@@ -53,7 +53,7 @@ func (s Sum) Weak() int {
 // Run reads the source to its end, in batches of one transaction each. With an error
 // the Sum says what was done before it; to go on, run the import again.
 func (i Import) Run(ctx context.Context) (Sum, error) {
-	r := &run{Import: i, sum: Sum{DryRun: i.Dry, Schemes: map[string]int{}}, would: map[uint64]uint64{}, seed: maphash.MakeSeed()}
+	r := &run{Import: i, sum: Sum{DryRun: i.Dry, Schemes: map[string]int{}}, would: map[uint64]uint64{}, ids: map[uint64]bool{}, seed: maphash.MakeSeed()}
 	for {
 		batch, stopped := r.batch()
 		if r.Still != nil {
@@ -80,6 +80,7 @@ type run struct {
 	Import
 	sum   Sum
 	would map[uint64]uint64 // in a dry run: the hash of each name that would be there, and of its password hash
+	ids   map[uint64]bool   // in a dry run: the hash of each external ID that would be there
 	seed  maphash.Seed
 }
 
@@ -105,7 +106,10 @@ func (r *run) batch() (rows []Row, stopped error) {
 func (r *run) add(ctx context.Context, batch []Row) error {
 	users := make([]account.Imported, len(batch))
 	for i, row := range batch {
-		users[i] = account.Imported{Name: row.Name, Email: row.Email, Hash: row.Hash, Roles: slices.Concat(row.Roles, r.Roles), Disabled: row.Disabled}
+		users[i] = account.Imported{
+			Name: row.Name, Email: row.Email, Hash: row.Hash, Roles: slices.Concat(row.Roles, r.Roles),
+			ExternalID: row.ExternalID, Disabled: row.Disabled,
+		}
 	}
 	verdicts, err := r.People.Import(ctx, users, r.Dry, r.Event)
 	if err != nil {
@@ -141,22 +145,27 @@ func (r *run) count(row Row, verdict error) error {
 	return r.refuse(row.Place, row.Name, reasonOf(verdict))
 }
 
-// again returns the error that a row of a dry run would get because of an earlier row with the same name.
+// again returns the error that a row of a dry run would get because of an earlier row with the same name or external ID.
 func (r *run) again(row Row) error {
 	_, canonical, err := account.ParseName(row.Name)
 	if err != nil {
 		return err
 	}
-	name, hash := maphash.String(r.seed, canonical), maphash.String(r.seed, row.Hash)
+	name, hash, id := maphash.String(r.seed, canonical), maphash.String(r.seed, row.Hash), maphash.String(r.seed, row.ExternalID)
 	before, there := r.would[name]
 	switch {
-	case !there:
-		r.would[name] = hash
-		return nil
-	case before == hash:
+	case there && before == hash:
 		return account.ErrPresent
+	case there:
+		return account.ErrNameTaken
+	case r.ids[id]:
+		return account.ErrExternalIDTaken
 	}
-	return account.ErrNameTaken
+	r.would[name] = hash
+	if row.ExternalID != "" {
+		r.ids[id] = true
+	}
+	return nil
 }
 
 func (r *run) refuse(place int, name, reason string) error {

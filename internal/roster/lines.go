@@ -59,12 +59,14 @@ func entryColumns(names []string) (Columns, error) {
 		case Written.Name, Written.Hash, writtenID:
 		case Written.Email:
 			c.Email = name
+		case Written.ExternalID:
+			c.ExternalID = name
 		case Written.Roles:
 			c.Roles = name
 		case Written.Disabled:
 			c.Disabled = name
 		default:
-			return c, &RowError{Reason: "a member that is not known; known are username, password_hash, email, roles, disabled, id"}
+			return c, &RowError{Reason: "a member that is not known; known are username, password_hash, email, roles, disabled, external_id, id"}
 		}
 	}
 	return c, nil

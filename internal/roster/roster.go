@@ -36,6 +36,8 @@ var (
 // Columns are the names of columns. All but Name and Hash may be empty.
 type Columns struct {
 	Name, Email, Hash, Roles string
+	// ExternalID is the user's ID in the program that the list comes from.
+	ExternalID string
 	// Disabled is true for users who may not log in, Active for those who may.
 	Disabled, Active string
 	// AllEnabled says that a column which looks like one of these is left out on purpose.
@@ -46,6 +48,7 @@ type Columns struct {
 type Row struct {
 	Place             int // line of a file, or number of the row of a table; from 1
 	Name, Email, Hash string
+	ExternalID        string
 	Roles             []string
 	Disabled          bool
 }
@@ -80,7 +83,7 @@ type Reader interface {
 // asked lists the columns that are read, each once.
 func (c Columns) asked() []string {
 	var asked []string
-	for _, column := range []string{c.Name, c.Email, c.Hash, c.Roles, c.Disabled, c.Active} {
+	for _, column := range []string{c.Name, c.Email, c.Hash, c.ExternalID, c.Roles, c.Disabled, c.Active} {
 		if column != "" && !slices.Contains(asked, column) {
 			asked = append(asked, column)
 		}
@@ -131,7 +134,7 @@ func (c Columns) row(place int, get func(column string) (string, error)) (Row, e
 		values[column] = text
 		r.Name = values[c.Name]
 	}
-	r.Email, r.Hash = values[c.Email], values[c.Hash]
+	r.Email, r.Hash, r.ExternalID = values[c.Email], values[c.Hash], values[c.ExternalID]
 	if c.Roles != "" {
 		r.Roles = strings.FieldsFunc(values[c.Roles], func(char rune) bool { return strings.ContainsRune(", ;", char) })
 	}

@@ -91,6 +91,18 @@ func TestFiles(t *testing.T) {
 			want: []roster.Row{{Place: 1, Name: "ada", Email: "ada@x.org", Hash: "h"}, {Place: 2, Name: "bob", Hash: "h"}}, wantBad: []int{3},
 		},
 		{
+			name: "csv with IDs", file: "a.csv", columns: roster.Columns{Name: "name", ExternalID: "id", Hash: "hash"}, text: "id,name,hash\n17,ada,h\n,bob,h\n",
+			want: []roster.Row{{Place: 2, Name: "ada", ExternalID: "17", Hash: "h"}, {Place: 3, Name: "bob", Hash: "h"}},
+		},
+		{
+			name: "lines with IDs", file: "a.jsonl", columns: roster.Columns{Name: "name", ExternalID: "id", Hash: "hash"},
+			text: `{"id":17,"name":"ada","hash":"h"}` + "\n" + `{"id":"5f","name":"bob","hash":"h"}` + "\n" + `{"id":null,"name":"eve","hash":"h"}` + "\n" + `{"name":"cy","hash":"h"}`,
+			want: []roster.Row{
+				{Place: 1, Name: "ada", ExternalID: "17", Hash: "h"}, {Place: 2, Name: "bob", ExternalID: "5f", Hash: "h"}, {Place: 3, Name: "eve", Hash: "h"},
+			},
+			wantBad: []int{4},
+		},
+		{
 			name: "csv active", file: "a.csv", columns: roster.Columns{Name: "name", Hash: "hash", Active: "is_active"},
 			text: "name,hash,is_active\nada,h,1\nbob,h,0\neve,h,\n",
 			want: []roster.Row{{Place: 2, Name: "ada", Hash: "h"}, {Place: 3, Name: "bob", Hash: "h", Disabled: true}}, wantBad: []int{4},
@@ -181,9 +193,9 @@ func TestReadEntries(t *testing.T) {
 	text := `{"username":"ada","password_hash":"h"}` + "\n\r\n \t\n" +
 		`{"id":"u_1","username":"bob","password_hash":"h","email":"b@x.org","roles":["a","b"],"disabled":true}` + "\r\n" +
 		`{"username":"eve"}` + "\n" + `{"username":"eve","password_hash":"h","is_active":true}` + "\n" +
-		`{"username":"eve","password_hash":"h","Roles":["a"]}` + "\n" + `{"username":"cy","password_hash":"h","disabled":false,"roles":["c","d"]}`
+		`{"username":"eve","password_hash":"h","Roles":["a"]}` + "\n" + `{"username":"cy","password_hash":"h","disabled":false,"external_id":"17","roles":["c","d"]}`
 	types := []string{`"username":1,"password_hash":"h"`, `"username":"eve","password_hash":true`}
-	for _, member := range []string{`"email":null`, `"email":["a@x.org"]`, `"roles":"a"`, `"roles":null`, `"roles":[1]`, `"disabled":"true"`, `"disabled":1`} {
+	for _, member := range []string{`"email":null`, `"email":["a@x.org"]`, `"roles":"a"`, `"roles":null`, `"roles":[1]`, `"disabled":"true"`, `"disabled":1`, `"external_id":17`} {
 		types = append(types, `"username":"eve","password_hash":"h",`+member)
 	}
 	for _, members := range types {
@@ -197,7 +209,7 @@ func TestReadEntries(t *testing.T) {
 	want := []roster.Row{
 		{Place: 1, Name: "ada", Hash: "h"},
 		{Place: 4, Name: "bob", Hash: "h", Email: "b@x.org", Roles: []string{"a", "b"}, Disabled: true},
-		{Place: 8, Name: "cy", Hash: "h", Roles: []string{"c", "d"}},
+		{Place: 8, Name: "cy", Hash: "h", ExternalID: "17", Roles: []string{"c", "d"}},
 	}
 	if diff := cmp.Diff(want, rows, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
@@ -240,7 +252,7 @@ func TestTable(t *testing.T) {
 	path := database(t, `CREATE TABLE "odd ""table" (id INTEGER PRIMARY KEY, name TEXT, "the hash" BLOB, is_active BOOLEAN, mail TEXT)`,
 		`INSERT INTO "odd ""table" (name, "the hash", is_active, mail) VALUES ('ada', CAST('$2b$12$x' AS BLOB), 1, 'a@x.org'), ('bob', NULL, 0, NULL), (7, 'h', NULL, '')`,
 		`INSERT INTO "odd ""table" (name, "the hash", is_active) VALUES (CAST(x'ff00' AS BLOB), hex(zeroblob(1000000)), 1)`)
-	columns := roster.Columns{Name: "name", Email: "mail", Hash: "the hash", Active: "is_active"}
+	columns := roster.Columns{Name: "name", Email: "mail", Hash: "the hash", Active: "is_active", ExternalID: "id"}
 	r, err := roster.OpenTable(t.Context(), path, `odd "table`, columns)
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +261,7 @@ func TestTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 3 || rows[0].Hash != "$2b$12$x" || rows[0].Disabled || rows[0].Email != "a@x.org" || rows[1].Email != "" || rows[1].Hash != "" || !rows[1].Disabled || len(rows[2].Hash) > 5000 {
+	if len(rows) != 3 || rows[0].Hash != "$2b$12$x" || rows[0].Disabled || rows[0].Email != "a@x.org" || rows[1].Email != "" || rows[1].Hash != "" || !rows[1].Disabled || rows[0].ExternalID+rows[1].ExternalID != "12" || len(rows[2].Hash) > 5000 {
 		t.Errorf("rows %v", rows)
 	}
 	if len(bad) != 1 || bad[0].Place != 3 || bad[0].Name != "7" {
@@ -300,7 +312,7 @@ func TestTableIsOnlyRead(t *testing.T) {
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	entries := []roster.Entry{
-		{Name: "ada", Hash: "$argon2id$v=19$m=1,t=1,p=1$a$b", Roles: []string{"a", "b:c"}, ID: "u_1"},
+		{Name: "ada", Hash: "$argon2id$v=19$m=1,t=1,p=1$a$b", Roles: []string{"a", "b:c"}, ID: "u_1", Email: "a@x.org", ExternalID: "17"},
 		{Name: `b"o,b`, Hash: "pbkdf2:sha256:1000$a$b", Roles: []string{}, Disabled: true, ID: "u_2"},
 		{Name: "żółć 名", Hash: "", Roles: []string{"x"}, ID: "u_3"},
 	}
@@ -338,7 +350,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatalf("%s: %v, %v, %v", name, rows, bad, err)
 		}
 		for i, e := range entries {
-			if got := rows[i]; got.Name != e.Name || got.Hash != e.Hash || got.Disabled != e.Disabled || !slices.Equal(got.Roles, e.Roles) {
+			if got := rows[i]; got.Name != e.Name || got.Hash != e.Hash || got.Disabled != e.Disabled || got.Email != e.Email || got.ExternalID != e.ExternalID || !slices.Equal(got.Roles, e.Roles) {
 				t.Errorf("%s: row %+v of entry %d", name, got, i)
 			}
 		}

@@ -16,19 +16,20 @@ import (
 )
 
 // Written are the columns that a [Writer] writes.
-var Written = Columns{Name: "username", Hash: "password_hash", Roles: "roles", Disabled: "disabled", Email: "email"}
+var Written = Columns{Name: "username", Hash: "password_hash", Roles: "roles", Disabled: "disabled", Email: "email", ExternalID: "external_id"}
 
 // writtenID is the column of the ID that a [Writer] writes beside them. An import ignores it.
 const writtenID = "id"
 
 // Entry is one user who is written, with the ID that tokens carry as sub.
 type Entry struct {
-	Name     string   `json:"username"`
-	Hash     string   `json:"password_hash"`
-	Roles    []string `json:"roles"`
-	Disabled bool     `json:"disabled"`
-	ID       string   `json:"id"`
-	Email    string   `json:"email"`
+	Name       string   `json:"username"`
+	Hash       string   `json:"password_hash"`
+	Roles      []string `json:"roles"`
+	Disabled   bool     `json:"disabled"`
+	ID         string   `json:"id"`
+	Email      string   `json:"email"`
+	ExternalID string   `json:"external_id"`
 }
 
 // String leaves the hash out.
@@ -56,7 +57,10 @@ func Export(ctx context.Context, page func(context.Context, account.Query) ([]ac
 }
 
 func entryOf(c account.Credential) Entry {
-	e := Entry{Name: c.User.Name, Hash: c.Hash, Roles: append([]string{}, c.User.Roles...), Disabled: c.User.Disabled, ID: c.User.ID, Email: c.User.Email}
+	e := Entry{
+		Name: c.User.Name, Hash: c.Hash, Roles: append([]string{}, c.User.Roles...), Disabled: c.User.Disabled,
+		ID: c.User.ID, Email: c.User.Email, ExternalID: c.User.ExternalID,
+	}
 	if c.User.AdminWaits() {
 		e.Hash = ""
 	}
@@ -76,13 +80,13 @@ func CreateCSV(path string) (*Writer, error) {
 	return create(path, func(to io.Writer) (func(Entry) error, func() error, error) {
 		w := csv.NewWriter(to)
 		put := func(e Entry) error {
-			return w.Write([]string{e.Name, e.Hash, strings.Join(e.Roles, " "), strconv.FormatBool(e.Disabled), e.ID, e.Email})
+			return w.Write([]string{e.Name, e.Hash, strings.Join(e.Roles, " "), strconv.FormatBool(e.Disabled), e.ID, e.Email, e.ExternalID})
 		}
 		end := func() error {
 			w.Flush()
 			return w.Error()
 		}
-		return put, end, w.Write([]string{Written.Name, Written.Hash, Written.Roles, Written.Disabled, writtenID, Written.Email})
+		return put, end, w.Write([]string{Written.Name, Written.Hash, Written.Roles, Written.Disabled, writtenID, Written.Email, Written.ExternalID})
 	})
 }
 

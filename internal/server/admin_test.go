@@ -56,8 +56,25 @@ func TestAdminUser(t *testing.T) {
 	w.do("POST", "/admin/v1/users", map[string]any{"username": "dave", "email": "dave"}, root).want(t, 400, "invalid_email")
 	w.do("POST", "/admin/v1/users", map[string]any{"username": "dave", "password": "short"}, root).want(t, 400, "invalid_password")
 
+	w.do("POST", "/admin/v1/users", map[string]any{"username": "dave", "external_id": "1 7"}, root).want(t, 400, "invalid_request")
+	dave := w.do("POST", "/admin/v1/users", map[string]any{"username": "dave", "external_id": "17"}, root).want(t, 201, "")
+	w.secret(dave.text("password"))
+	if dave.text("external_id") != "17" || a.text("external_id") != "" {
+		t.Errorf("external IDs: %s and %s", dave.body, a.body)
+	}
+	w.do("POST", "/admin/v1/users", map[string]any{"username": "erin", "external_id": "17"}, root).want(t, 409, "conflict")
+	seen := ifMatch(got.header.Get("ETag"))
+	w.do("PATCH", at, map[string]any{"external_id": "17"}, root, seen).want(t, 409, "conflict")
+	if got = w.do("PATCH", at, map[string]any{"external_id": "18"}, root, seen).want(t, 200, ""); got.text("external_id") != "18" {
+		t.Errorf("numbered: %s", got.body)
+	}
+	carol := w.login("carol", a.text("password"))
+	if me := w.do("GET", "/me", nil, header("Authorization", "Bearer "+carol.text("access_token"))).want(t, 200, ""); me.text("external_id") != "18" {
+		t.Errorf("/me is %s", me.body)
+	}
+
 	edited := w.do("PATCH", at, map[string]any{"email": "", "roles": []string{"viewer"}}, root, ifMatch(got.header.Get("ETag"))).want(t, 200, "")
-	if edited.text("email") != "" || fmt.Sprint(edited.object["roles"]) != "[viewer]" || edited.header.Get("ETag") == got.header.Get("ETag") {
+	if edited.text("email") != "" || edited.text("external_id") != "18" || fmt.Sprint(edited.object["roles"]) != "[viewer]" || edited.header.Get("ETag") == got.header.Get("ETag") {
 		t.Errorf("edited: %s", edited.body)
 	}
 	set := w.do("POST", at+"/password", nil, root).want(t, 200, "")

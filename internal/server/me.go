@@ -22,16 +22,17 @@ func (s *Server) meRoute() endpoint.Route {
 
 // meAnswer is who the caller is, as their token has it.
 type meAnswer struct {
-	Subject   string    `json:"subject"`
-	Username  string    `json:"username,omitzero"`
-	Email     string    `json:"email,omitzero"`
-	Roles     []string  `json:"roles"`
-	Scope     string    `json:"scope"`
-	Session   string    `json:"session"`
-	ClientID  string    `json:"client_id"`
-	Audience  []string  `json:"audience"`
-	AuthTime  time.Time `json:"auth_time,omitzero"`
-	ExpiresAt time.Time `json:"expires_at"`
+	Subject    string    `json:"subject"`
+	Username   string    `json:"username,omitzero"`
+	Email      string    `json:"email,omitzero"`
+	ExternalID string    `json:"external_id,omitzero"`
+	Roles      []string  `json:"roles"`
+	Scope      string    `json:"scope"`
+	Session    string    `json:"session"`
+	ClientID   string    `json:"client_id"`
+	Audience   []string  `json:"audience"`
+	AuthTime   time.Time `json:"auth_time,omitzero"`
+	ExpiresAt  time.Time `json:"expires_at"`
 	// MustChange says that the initial password must be changed before the
 	// roles that the user has count.
 	MustChange bool `json:"password_change_required,omitzero"`
@@ -43,8 +44,12 @@ func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	var externalID string
+	if _, err := claims.Extra(account.ClaimExternalID, &externalID); err != nil {
+		return err
+	}
 	endpoint.WriteJSON(w, http.StatusOK, meAnswer{
-		Subject: claims.Subject, Username: name, Email: s.email(r, claims),
+		Subject: claims.Subject, Username: name, Email: s.email(r, claims), ExternalID: externalID,
 		Roles: claims.Roles, Scope: claims.Scope.String(),
 		Session: claims.SessionID, ClientID: claims.ClientID, Audience: claims.Audience,
 		AuthTime: claims.AuthTime, ExpiresAt: claims.ExpiresAt,

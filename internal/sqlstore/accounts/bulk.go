@@ -1,10 +1,10 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/doorward/doorward/internal/account"
@@ -15,10 +15,7 @@ import (
 // CreateUsers inserts what it can of rows in one transaction.
 func (s *Store) CreateUsers(ctx context.Context, rows []account.UserRow, dry bool, ev issuer.Event) ([]error, error) {
 	for _, row := range rows {
-		if row.ID == "" || row.Canonical == "" {
-			return nil, errors.New("create users: no ID or no name")
-		}
-		if err := sqlstore.CheckText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Email, row.Hash})...); err != nil {
+		if err := checkRow(row); err != nil {
 			return nil, err
 		}
 	}
@@ -59,7 +56,7 @@ func (s *Store) Credentials(ctx context.Context, q account.Query) (list []accoun
 	err = s.read(ctx, "list users", func(ctx context.Context, tx sqlstore.Tx, _ time.Time) error {
 		list, err = scanUsers(ctx, tx, `
 			SELECT `+userColumns+` FROM (
-				SELECT id, name, canonical, email, hash, disabled, must_change,
+				SELECT id, name, canonical, email, external_id, hash, disabled, must_change,
 					password_expires_at, password_changed_at, created_at
 				FROM users WHERE canonical > $1 ORDER BY canonical LIMIT $2) AS u
 			LEFT JOIN user_roles AS r ON r.user_id = u.id ORDER BY u.canonical, r.role`, q.After, pageLimit(q))
@@ -68,14 +65,15 @@ func (s *Store) Credentials(ctx context.Context, q account.Query) (list []accoun
 	return sqlstore.OrNone(list, err)
 }
 
-// present returns why a row cannot be inserted, or nil if it can: the canonical name is taken, or
+// present returns why a row cannot be inserted, or nil if it can: the canonical name or the external ID is taken, or
 // the roles are too many.
 func present(ctx context.Context, tx sqlstore.Tx, row account.UserRow) (verdict, err error) {
 	var hash string
 	err = tx.QueryRowContext(ctx, `SELECT hash FROM users WHERE canonical = $1`, row.Canonical).Scan(&hash)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		if err = checkRoles(ctx, tx, row.Roles); errors.Is(err, account.ErrRoleBounds) {
+		err = cmp.Or(checkRoles(ctx, tx, row.Roles), checkExternalID(ctx, tx, row.ExternalID))
+		if errors.Is(err, account.ErrRoleBounds) || errors.Is(err, account.ErrExternalIDTaken) {
 			return err, nil
 		}
 		return nil, err

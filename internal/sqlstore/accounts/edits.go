@@ -21,6 +21,9 @@ func (s *Store) EditUser(ctx context.Context, id string, e account.UserEdit, ev 
 	if e.Email != nil {
 		words = append(words, *e.Email)
 	}
+	if e.ExternalID != nil {
+		words = append(words, *e.ExternalID)
+	}
 	if e.Roles != nil {
 		words = append(words, *e.Roles...)
 	}
@@ -76,41 +79,62 @@ func lockUser(ctx context.Context, tx sqlstore.Tx, id string) (account.User, err
 }
 
 // editUser writes what an edit changes, and an event for each part.
-func editUser(ctx context.Context, tx sqlstore.Tx, now time.Time, user account.User, e account.UserEdit, ev issuer.Event) (_ account.User, err error) {
-	if e.Roles != nil && !slices.Equal(account.Change{Add: *e.Roles}.Of(nil), user.Roles) {
-		if user, err = changeRoles(ctx, tx, now, user.ID, account.Change{Replace: true, To: *e.Roles}); err != nil {
-			return user, err
-		}
-		ev.Kind, ev.Reason = account.EventUserRoles, strings.Join(user.Roles, ",")
-		if err := sqlstore.Record(ctx, tx, now, sqlstore.About(ev, user.ID, "")); err != nil {
-			return user, err
+func editUser(ctx context.Context, tx sqlstore.Tx, now time.Time, was account.User, e account.UserEdit, ev issuer.Event) (is account.User, err error) {
+	is = was
+	if e.Roles != nil && !slices.Equal(account.Change{Add: *e.Roles}.Of(nil), was.Roles) {
+		if is, err = changeRoles(ctx, tx, now, was.ID, account.Change{Replace: true, To: *e.Roles}); err != nil {
+			return is, err
 		}
 	}
-	if e.Email != nil && *e.Email != user.Email {
-		if _, err := tx.ExecContext(ctx, `UPDATE users SET email = $2 WHERE id = $1`, user.ID, *e.Email); err != nil {
-			return user, err
-		}
-		user.Email = *e.Email
-		ev.Kind, ev.Reason = account.EventUserEmail, ""
-		if err := sqlstore.Record(ctx, tx, now, sqlstore.About(ev, user.ID, "")); err != nil {
-			return user, err
-		}
+	if e.Email != nil {
+		is.Email = *e.Email
 	}
-	if e.Disabled == nil || *e.Disabled == user.Disabled {
-		return user, nil
-	}
-	ev.Kind, ev.Reason = account.EventUserEnable, ""
-	if *e.Disabled {
-		ev.Kind = account.EventUserDisable
-		if err := keepAdmin(ctx, tx, now, user.ID); err != nil {
-			return user, err
+	if e.ExternalID != nil && *e.ExternalID != was.ExternalID {
+		is.ExternalID = *e.ExternalID
+		if err := checkExternalID(ctx, tx, is.ExternalID); err != nil {
+			return is, err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE users SET disabled = $2 WHERE id = $1`, user.ID, *e.Disabled); err != nil {
-		return user, err
+	if e.Disabled != nil {
+		is.Disabled = *e.Disabled
 	}
-	user.Disabled = *e.Disabled
-	return user, sqlstore.Record(ctx, tx, now, sqlstore.About(ev, user.ID, ""))
+	if is.Disabled && !was.Disabled {
+		if err := keepAdmin(ctx, tx, now, was.ID); err != nil {
+			return is, err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE users SET email = $2, external_id = $3, disabled = $4 WHERE id = $1`,
+		was.ID, is.Email, is.ExternalID, is.Disabled)
+	if err != nil {
+		return is, err
+	}
+	for _, part := range edited(was, is) {
+		ev.Kind, ev.Reason = part.Kind, part.Reason
+		if err := sqlstore.Record(ctx, tx, now, sqlstore.About(ev, was.ID, "")); err != nil {
+			return is, err
+		}
+	}
+	return is, nil
+}
+
+// edited returns an event for each part of a user that is another one than before, with its kind and its reason alone.
+func edited(was, is account.User) (parts []issuer.Event) {
+	if !slices.Equal(was.Roles, is.Roles) {
+		parts = append(parts, issuer.Event{Kind: account.EventUserRoles, Reason: strings.Join(is.Roles, ",")})
+	}
+	if was.Email != is.Email {
+		parts = append(parts, issuer.Event{Kind: account.EventUserEmail})
+	}
+	if was.ExternalID != is.ExternalID {
+		parts = append(parts, issuer.Event{Kind: account.EventUserExternalID, Reason: is.ExternalID})
+	}
+	switch {
+	case is.Disabled && !was.Disabled:
+		parts = append(parts, issuer.Event{Kind: account.EventUserDisable})
+	case was.Disabled && !is.Disabled:
+		parts = append(parts, issuer.Event{Kind: account.EventUserEnable})
+	}
+	return parts
 }
 
 // EditClient changes a client that is still as an operator saw it.

@@ -53,7 +53,7 @@ func deciding(f statements) statements {
 
 // decisions are the errors of package account that a store returns.
 var decisions = []error{
-	account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrNotEmpty, account.ErrNoClient,
+	account.ErrNotFound, account.ErrConflict, account.ErrReset, account.ErrNameTaken, account.ErrExternalIDTaken, account.ErrNotEmpty, account.ErrNoClient,
 	account.ErrClientSecrets, account.ErrNoSecret, account.ErrLastSecret, account.ErrNoRole, account.ErrRoleThere, account.ErrRoleBounds,
 	account.ErrLastAdmin, account.ErrNoAPIKey, account.ErrAPIKeyBounds, account.ErrAPIKeyScope,
 }

@@ -1,7 +1,9 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
 	"time"
@@ -13,15 +15,12 @@ import (
 )
 
 // userColumns belong to a query that joins users as u with their roles as r.
-const userColumns = `u.id, u.name, u.canonical, u.email, u.hash, u.disabled, u.must_change,
+const userColumns = `u.id, u.name, u.canonical, u.email, u.external_id, u.hash, u.disabled, u.must_change,
 	u.password_expires_at, u.password_changed_at, u.created_at, COALESCE(r.role, '')`
 
 // CreateUser inserts a user and returns it as stored.
 func (s *Store) CreateUser(ctx context.Context, row account.UserRow, ev issuer.Event) (account.User, error) {
-	if row.ID == "" || row.Canonical == "" {
-		return account.User{}, errors.New("create user: no ID or no name")
-	}
-	if err := sqlstore.CheckText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Email, row.Hash})...); err != nil {
+	if err := checkRow(row); err != nil {
 		return account.User{}, err
 	}
 	var user account.User
@@ -33,6 +32,9 @@ func (s *Store) CreateUser(ctx context.Context, row account.UserRow, ev issuer.E
 			return err
 		}
 		if err := checkRoles(ctx, tx, row.Roles); err != nil {
+			return err
+		}
+		if err := checkExternalID(ctx, tx, row.ExternalID); err != nil {
 			return err
 		}
 		if err := insertUser(ctx, tx, now, row); err != nil {
@@ -195,6 +197,14 @@ func (s *Store) credential(ctx context.Context, where, value string) (c account.
 	return c, err
 }
 
+// checkRow refuses a row that cannot be stored as it is.
+func checkRow(row account.UserRow) error {
+	if row.ID == "" || row.Canonical == "" {
+		return errors.New("create user: no ID or no name")
+	}
+	return sqlstore.CheckText(slices.Concat(row.Roles, []string{row.ID, row.Name, row.Canonical, row.Email, row.ExternalID, row.Hash})...)
+}
+
 // lockPeople lets only one transaction at a time make users or change users and their roles.
 func lockPeople(ctx context.Context, tx sqlstore.Tx) error {
 	_, err := tx.ExecContext(ctx, `UPDATE meta SET value = '' WHERE name = 'users'`)
@@ -216,12 +226,25 @@ func checkFirst(ctx context.Context, tx sqlstore.Tx, first bool) error {
 	return nil
 }
 
+// checkExternalID refuses an external ID that a user has. The transaction holds lockPeople.
+func checkExternalID(ctx context.Context, tx sqlstore.Tx, id string) error {
+	if id == "" {
+		return nil
+	}
+	var there string
+	err := tx.QueryRowContext(ctx, `SELECT id FROM users WHERE external_id = $1 AND external_id <> ''`, id).Scan(&there)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return cmp.Or(err, account.ErrExternalIDTaken)
+}
+
 func insertUser(ctx context.Context, tx sqlstore.Tx, now time.Time, row account.UserRow) error {
 	made, err := sqlstore.ChangedOne(tx.ExecContext(ctx, `
-		INSERT INTO users (id, name, canonical, email, hash, disabled, must_change,
+		INSERT INTO users (id, name, canonical, email, external_id, hash, disabled, must_change,
 			password_expires_at, password_changed_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT (canonical) DO NOTHING`,
-		row.ID, row.Name, row.Canonical, row.Email, row.Hash, row.Disabled, row.MustChange,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) ON CONFLICT (canonical) DO NOTHING`,
+		row.ID, row.Name, row.Canonical, row.Email, row.ExternalID, row.Hash, row.Disabled, row.MustChange,
 		expiryAfter(now, row.Lifetime), sqlstore.Millis(now)))
 	if err != nil {
 		return err
@@ -289,7 +312,7 @@ func scanUsers(ctx context.Context, tx sqlstore.Tx, query string, args ...any) (
 		var role string
 		var expires, changed, created int64
 		u := &c.User
-		err := rows.Scan(&u.ID, &u.Name, &u.Canonical, &u.Email, &c.Hash, &u.Disabled, &u.MustChange, &expires, &changed, &created, &role)
+		err := rows.Scan(&u.ID, &u.Name, &u.Canonical, &u.Email, &u.ExternalID, &c.Hash, &u.Disabled, &u.MustChange, &expires, &changed, &created, &role)
 		if err != nil {
 			return nil, err
 		}

@@ -29,6 +29,8 @@ func Explain(err error) error {
 		return failure.Refused(rule.Advice, "the password is not accepted: %s", rule.Reason)
 	case errors.Is(err, account.ErrNameTaken):
 		return failure.Refused("doorward user list", "there is a user of this name already")
+	case errors.Is(err, account.ErrExternalIDTaken):
+		return failure.Refused("doorward user list --json", "another user has this external ID")
 	case errors.Is(err, account.ErrNotFound):
 		return failure.Refused("doorward user list", "there is no such user")
 	case errors.Is(err, account.ErrLastAdmin):
@@ -36,7 +38,7 @@ func Explain(err error) error {
 	case errors.Is(err, account.ErrRoleBounds):
 		return failure.Refused("doorward role list", "too much: there may be %d roles, a user may have %d and a role %d scopes; the scopes of a role or a user may have %d bytes together",
 			account.MaxDefined, account.MaxRoles, account.MaxRoleScopes, account.MaxScope)
-	case errors.Is(err, account.ErrName), errors.Is(err, account.ErrEmail), errors.Is(err, account.ErrRole):
+	case errors.Is(err, account.ErrName), errors.Is(err, account.ErrEmail), errors.Is(err, account.ErrExternalID), errors.Is(err, account.ErrRole):
 		return failure.Refused("", "%s", strings.TrimPrefix(err.Error(), "account: "))
 	}
 	return err

@@ -54,7 +54,7 @@ type UpstreamToken struct {
 }
 
 // Identity names the headers that tell the upstream who is asking; an empty one has its default name.
-type Identity struct{ Subject, Username, Roles, Scope, Session, Assertion string }
+type Identity struct{ Subject, Username, ExternalID, Roles, Scope, Session, Assertion string }
 
 var gateSettings = []Setting{
 	{
@@ -97,6 +97,7 @@ var gateSettings = []Setting{
 	},
 	{Key: "identity.subject", Live: true, Usage: "header with the caller's id", bind: func(c *Config) value { return text{&c.Identity.Subject, isField} }},
 	{Key: "identity.username", Live: true, Usage: "header with the user name", bind: func(c *Config) value { return text{&c.Identity.Username, isField} }},
+	{Key: "identity.external_id", Live: true, Usage: "header with the user's ID at the API", bind: func(c *Config) value { return text{&c.Identity.ExternalID, isField} }},
 	{Key: "identity.roles", Live: true, Usage: "header with the roles", bind: func(c *Config) value { return text{&c.Identity.Roles, isField} }},
 	{Key: "identity.scope", Live: true, Usage: "header with the scope", bind: func(c *Config) value { return text{&c.Identity.Scope, isField} }},
 	{Key: "identity.session", Live: true, Usage: "header with the session", bind: func(c *Config) value { return text{&c.Identity.Session, isField} }},

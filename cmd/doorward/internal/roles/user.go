@@ -20,10 +20,14 @@ import (
 func UserSet(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set NAME",
-		Short: "Change the roles or the e-mail address of a user",
-		Long: `Change the roles or the e-mail address of a user. Roles are in their tokens from the
-next refresh on; a token that they hold stays as it is until it expires. With --now
-all their sessions end at once, and they log in again.
+		Short: "Change the roles, the e-mail address or the external ID of a user",
+		Long: `Change the roles, the e-mail address or the external ID of a user. Roles and the
+external ID are in their tokens from the next refresh on; a token that they hold
+stays as it is until it expires. With --now all their sessions end at once, and they
+log in again.
+
+The external ID is the user's ID at the API behind Doorward, which upstream.token and
+the header Doorward-External-Id tell it. No two users have the same.
 
 The last admin who can log in keeps the role admin. Who gets it and has still the
 password that was generated for them must change that within 24 hours, and has no
@@ -32,27 +36,43 @@ admin rights until then.`,
   doorward user set bob --remove-role editor --now
   doorward user set bob --role editor --role auditor
   doorward user set bob --role ''
-  doorward user set bob --email bob@example.com`,
+  doorward user set bob --email bob@example.com
+  doorward user set bob --external-id 17`,
 		Args: shell.Want("NAME"),
 	}
 	change := changeFlags(cmd, "role", "ROLE")
 	email := cmd.Flags().String("email", "", "the e-mail `ADDRESS`; empty for none")
+	externalID := cmd.Flags().String("external-id", "", "the `ID` of the user at the API; empty for none")
 	now := cmd.Flags().Bool("now", false, "end all sessions of the user")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := change()
-		onlyEmail := errors.Is(err, errNothing) && cmd.Flags().Changed("email") && !*now
-		if errors.Is(err, errNothing) && !*now {
-			err = fmt.Errorf("%w, or --email", err)
+		var edit account.UserEdit
+		if cmd.Flags().Changed("email") {
+			edit.Email = email
 		}
-		if err != nil && !onlyEmail {
+		if cmd.Flags().Changed("external-id") {
+			edit.ExternalID = externalID
+		}
+		c, err := change()
+		rolesStay := errors.Is(err, errNothing)
+		switch {
+		case rolesStay && edit.ExternalID != nil:
+			edit.End, err = *now, nil
+		case rolesStay && edit.Email != nil && !*now:
+			err = nil
+		case rolesStay && *now:
+			err = fmt.Errorf("%w, or --external-id", err)
+		case rolesStay:
+			err = fmt.Errorf("%w, or --email or --external-id", err)
+		}
+		if err != nil {
 			return failure.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}
 		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
 			u, err := b.User(ctx, args[0])
-			if err == nil && cmd.Flags().Changed("email") {
-				err = setEmail(ctx, sh, b.People, u.ID, *email)
+			if err == nil && edit != (account.UserEdit{}) {
+				err = editUser(ctx, sh, b.People, u.ID, edit)
 			}
-			if err != nil || onlyEmail {
+			if err != nil || rolesStay {
 				return err
 			}
 			return setRoles(ctx, sh, b.People, u, c, *now)
@@ -61,12 +81,20 @@ admin rights until then.`,
 	return cmd
 }
 
-func setEmail(ctx context.Context, sh shell.Shell, people *account.People, id, email string) error {
-	u, _, err := people.Edit(ctx, id, account.UserEdit{Email: &email}, shell.Event())
+func editUser(ctx context.Context, sh shell.Shell, people *account.People, id string, e account.UserEdit) error {
+	u, _, err := people.Edit(ctx, id, e, shell.Event())
 	if err != nil {
 		return backend.Explain(err)
 	}
-	sh.Note("user %s has the e-mail address %s", u.Name, shell.OrDash(u.Email))
+	if e.Email != nil {
+		sh.Note("user %s has the e-mail address %s", u.Name, shell.OrDash(u.Email))
+	}
+	if e.ExternalID != nil {
+		sh.Note("user %s has the external ID %s", u.Name, shell.OrDash(u.ExternalID))
+	}
+	if e.End {
+		sh.Note("all their sessions have ended")
+	}
 	return nil
 }
 

@@ -24,7 +24,7 @@ store does. "doorward user import" reads it back.
 
 An initial password of an admin that nobody has changed yet is left out.`,
 		Example: `  doorward user export users.csv
-  doorward user import --from users.csv --roles-col roles --disabled-col disabled --email-col email`,
+  doorward user import --from users.csv --roles-col roles --disabled-col disabled --email-col email --external-id-col external_id`,
 		Args: shell.Want("FILE"),
 	}
 	format := cmd.Flags().String("format", "", "`FORMAT` csv or jsonl, where the name of the file does not say")

@@ -50,7 +50,7 @@ func Import(sh shell.Shell) *cobra.Command {
 		Short: "Add users of another program, with their passwords",
 		Long:  importHelp,
 		Example: `  doorward user import --from sqlite:app.db --table user --dry-run
-  doorward user import --from sqlite:db.sqlite3 --table auth_user --hash-col password --active-col is_active
+  doorward user import --from sqlite:db.sqlite3 --table auth_user --hash-col password --active-col is_active --external-id-col id
   doorward user import --from users.csv --username-col email --role customer`,
 		Args: shell.Want(),
 	}
@@ -61,6 +61,7 @@ func Import(sh shell.Shell) *cobra.Command {
 	flags.StringVar(&f.columns.Name, "username-col", roster.Written.Name, "the `COLUMN` of the name to log in with")
 	flags.StringVar(&f.columns.Hash, "hash-col", roster.Written.Hash, "the `COLUMN` of the hash")
 	flags.StringVar(&f.columns.Email, "email-col", "", "a `COLUMN` of e-mail addresses, which may be empty")
+	flags.StringVar(&f.columns.ExternalID, "external-id-col", "", "a `COLUMN` of the users' own IDs, such as id, to keep them; may be empty")
 	flags.StringVar(&f.columns.Roles, "roles-col", "", "a `COLUMN` of roles, separated by commas or spaces")
 	flags.StringVar(&f.columns.Disabled, "disabled-col", "", "a `COLUMN` that is true of those who may not log in")
 	flags.StringVar(&f.columns.Active, "active-col", "", "a `COLUMN` that is true of those who may log in")

@@ -41,6 +41,7 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 	}
 	named := cmd.Flags().StringArray("role", nil, "a `ROLE` of the user; may be repeated")
 	email := cmd.Flags().String("email", "", "the e-mail `ADDRESS` of the user")
+	externalID := cmd.Flags().String("external-id", "", "the `ID` of the user at the API")
 	stdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -49,7 +50,7 @@ must be changed within 24 hours and gives no admin rights until it is.`,
 			if err != nil {
 				return err
 			}
-			n := account.NewUser{Name: args[0], Email: *email, Roles: *named, Password: secret}
+			n := account.NewUser{Name: args[0], Email: *email, ExternalID: *externalID, Roles: *named, Password: secret}
 			if n.MustChange = !*stdin; n.MustChange && slices.Contains(*named, account.RoleAdmin) {
 				n.Lifetime = account.InitialLifetime
 			}
@@ -142,6 +143,7 @@ func showCommand(sh shell.Shell) *cobra.Command {
 			{"name", u.Name},
 			{"id", u.ID},
 			{"e-mail", shell.OrDash(u.Email)},
+			{"external id", shell.OrDash(u.ExternalID)},
 			{"roles", shell.OrDash(strings.Join(u.Roles, ","))},
 			{"scope", shell.OrDash(scope.String())},
 			{"status", statusOf(u)},
@@ -271,7 +273,8 @@ func allUsers(ctx context.Context, people *account.People) ([]account.User, erro
 type userJSON struct {
 	ID                string     `json:"id"`
 	Name              string     `json:"name"`
-	Email             string     `json:"email"` // empty if none is known
+	Email             string     `json:"email"`       // empty if none is known
+	ExternalID        string     `json:"external_id"` // empty if there is none
 	Roles             []string   `json:"roles"`
 	Disabled          bool       `json:"disabled"`
 	MustChange        bool       `json:"must_change"` // before admin rights count
@@ -282,7 +285,7 @@ type userJSON struct {
 
 func jsonOfUser(u account.User) userJSON {
 	return userJSON{
-		ID: u.ID, Name: u.Name, Email: u.Email, Roles: append([]string{}, u.Roles...), Disabled: u.Disabled, MustChange: u.AdminWaits(),
+		ID: u.ID, Name: u.Name, Email: u.Email, ExternalID: u.ExternalID, Roles: append([]string{}, u.Roles...), Disabled: u.Disabled, MustChange: u.AdminWaits(),
 		CreatedAt: u.CreatedAt.UTC(), PasswordChangedAt: ago.Optional(u.PasswordChangedAt), PasswordExpiresAt: ago.Optional(u.PasswordExpiresAt),
 	}
 }
