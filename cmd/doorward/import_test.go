@@ -217,7 +217,7 @@ func TestImportDocument(t *testing.T) {
 func TestExportRoundTrip(t *testing.T) {
 	t.Parallel()
 	first, second := serve(t, filepath.Join(t.TempDir(), "data")), serve(t, filepath.Join(t.TempDir(), "data"))
-	command(t, 0, "four unrelated words", "user", "add", "ada", "--email", "ada@example.com", "--role", "editor", "--role", "auditor", "--password-stdin", "--data", first.dir)
+	command(t, 0, "four unrelated words", "user", "add", "ada", "--email", "ada@example.com", "--external-id", "17", "--role", "editor", "--role", "auditor", "--password-stdin", "--data", first.dir)
 	command(t, 0, "five unrelated words", "user", "add", "żółw", "--password-stdin", "--data", first.dir)
 	command(t, 0, "", "user", "disable", "żółw", "--data", first.dir)
 	for _, name := range []string{"users.csv", "users.jsonl"} {
@@ -233,7 +233,7 @@ func TestExportRoundTrip(t *testing.T) {
 		if !strings.Contains(errs, "is there already") {
 			t.Errorf("a second export says %s", errs)
 		}
-		_, errs = command(t, 3, "", "user", "import", "--from", path, "--roles-col", "roles", "--disabled-col", "disabled", "--email-col", "email", "--data", second.dir)
+		_, errs = command(t, 3, "", "user", "import", "--from", path, "--roles-col", "roles", "--disabled-col", "disabled", "--email-col", "email", "--external-id-col", "external_id", "--data", second.dir)
 		if want := map[string]string{"users.csv": "2 added", "users.jsonl": "2 here already"}[name]; !strings.Contains(errs, want) || !strings.Contains(errs, "1 refused") {
 			t.Errorf("import of %s says %s", name, errs)
 		}
@@ -241,12 +241,12 @@ func TestExportRoundTrip(t *testing.T) {
 	was, is := hashes(t, first.dir), hashes(t, second.dir)
 	for _, name := range []string{"ada", "żółw"} {
 		a, b := was[name], is[name]
-		if a.Hash != b.Hash || strings.Join(a.Roles, " ") != strings.Join(b.Roles, " ") || a.Disabled != b.Disabled || a.Email != b.Email || a.ID == b.ID {
+		if a.Hash != b.Hash || strings.Join(a.Roles, " ") != strings.Join(b.Roles, " ") || a.Disabled != b.Disabled || a.Email != b.Email || a.ExternalID != b.ExternalID || a.ID == b.ID {
 			t.Errorf("%s was %+v and is %+v", name, a, b)
 		}
 	}
-	if was["ada"].Email != "ada@example.com" {
-		t.Errorf("the e-mail address of ada is %q", was["ada"].Email)
+	if was["ada"].Email != "ada@example.com" || was["ada"].ExternalID != "17" {
+		t.Errorf("ada is %+v", was["ada"])
 	}
 	must(t, 200, "POST", second.url+"/login", "", credentials("ada", "four unrelated words"))
 	must(t, 401, "POST", second.url+"/login", "", credentials("żółw", "five unrelated words"))

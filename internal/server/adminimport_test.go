@@ -70,7 +70,8 @@ func TestAdminImport(t *testing.T) {
 	w.secret(fridaHash)
 	lines := entry("frida", `,"email":"frida@example.com","roles":["reader","admin"],"id":"u_mine"`) +
 		"\r\n" +
-		entry("hugo", `,"disabled":true`) +
+		entry("hugo", `,"disabled":true,"external_id":"17"`) +
+		entry("iris", `,"external_id":"17"`) +
 		entry("bob", "") +
 		`{"username":"eve","password_hash":"pbkdf2:sha256:1$salt$00"}` + "\n" +
 		`{"username":"nobody"}` + "\n" +
@@ -81,10 +82,10 @@ func TestAdminImport(t *testing.T) {
 	}
 	got := w.load(lines, "?dry_run=false", root)
 	for _, sum := range []imported{dry, got} {
-		if sum.Rows != 6 || sum.Added != 2 || sum.Present != 1 || sum.Conflict != 1 || sum.Refused != 2 || sum.Schemes["bcrypt"] != 2 {
+		if sum.Rows != 7 || sum.Added != 2 || sum.Present != 1 || sum.Conflict != 1 || sum.Refused != 3 || sum.Schemes["bcrypt"] != 2 {
 			t.Errorf("imported %+v", sum)
 		}
-		if len(sum.NotAdded) != 3 || sum.NotAdded[0].Line != 5 && sum.NotAdded[0].Line != 6 {
+		if len(sum.NotAdded) != 4 || sum.NotAdded[0].Line != 6 && sum.NotAdded[0].Line != 7 {
 			t.Errorf("not added %+v", sum.NotAdded)
 		}
 	}
@@ -92,12 +93,12 @@ func TestAdminImport(t *testing.T) {
 	if frida.ID == "u_mine" || frida.Email != "frida@example.com" || !slices.Equal(frida.Roles, []string{"admin", "reader"}) {
 		t.Errorf("frida is %+v", frida)
 	}
-	if hugo, _ := w.named("hugo"); !hugo.Disabled {
+	if hugo, _ := w.named("hugo"); !hugo.Disabled || hugo.ExternalID != "17" {
 		t.Errorf("hugo is %+v", hugo)
 	}
 	w.login("bob", bobWord)
 	again := w.load(lines, "", root)
-	if again.Added != 0 || again.Present != 3 || again.Conflict != 1 || again.Refused != 2 {
+	if again.Added != 0 || again.Present != 3 || again.Conflict != 1 || again.Refused != 3 {
 		t.Errorf("again: %+v", again)
 	}
 	records, err := w.store.SearchAudit(t.Context(), audit.Query{Actor: id, Kinds: []issuer.EventKind{account.EventUserImport}})
