@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 
 # libc6-dev: the race detector. The others: real clients that the tests run.
 packages="libc6-dev curl python3-requests python3-authlib python3-jwt python3-cryptography gunicorn python3-flask python3-flask-cors chromium nodejs postgresql nginx caddy haproxy
-	python3-werkzeug python3-django python3-passlib python3-bcrypt python3-argon2 python3-flask-sqlalchemy python3-fastapi systemd"
+	python3-werkzeug python3-django python3-passlib python3-bcrypt python3-argon2 python3-flask-sqlalchemy python3-fastapi
+	python3-djangorestframework-simplejwt systemd"
 # Any npm will do; Debian's is installed only if there is none.
 command -v npm >/dev/null || packages="$packages npm"
 

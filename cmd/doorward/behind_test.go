@@ -32,7 +32,7 @@ func TestFlaskBehind(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			folder := flaskFolder(t)
-			app := runFlask(t, folder, test.name)
+			app := runApp(t, folder, test.name)
 			config := filepath.Join(folder, test.name+".yaml")
 			s := serveFlask(t, folder, config, app)
 			command(t, 0, "", "user", "import", "--from", filepath.Join(folder, "users.csv"), "--data", s.dir)
@@ -58,6 +58,64 @@ func TestFlaskBehind(t *testing.T) {
 	}
 }
 
+// TestSimpleJWTBehind puts an API that numbers its users behind the binary, as it is: it reads the number of each in the
+// token that Doorward makes.
+func TestSimpleJWTBehind(t *testing.T) {
+	t.Parallel()
+	if err := exec.CommandContext(t.Context(), debianPython, "-c", "import rest_framework_simplejwt").Run(); err != nil {
+		t.Skipf("%s has no rest_framework_simplejwt: run make deps", debianPython)
+	}
+	const program = "app_of_simplejwt"
+	folder := t.TempDir()
+	text, err := os.ReadFile(filepath.Join("testdata", program+".py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(folder, program+".py"), string(text))
+	makeSecret(t, folder)
+	app := runApp(t, folder, program)
+	config := filepath.Join(folder, "doorward.yaml")
+	writeFile(t, config, "upstream: http://"+app+"\naccounts.registration: open\n"+
+		`upstream.token: {header: Authorization, secret_file: app-secret, claims: {token_type: access, user_id: "{external_id:number}"}}`)
+	s, err := startServerIn(folder, filepath.Join(folder, "doorward-data"), nil, "--config", config, "--issuer", "http://127.0.0.1:8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	command(t, 0, "", "user", "import", "--data", s.dir, "--from", "sqlite:"+filepath.Join(folder, "db.sqlite3"), "--table", "auth_user",
+		"--hash-col", "password", "--active-col", "is_active", "--external-id-col", "id")
+	for name, want := range map[string]string{"olga": `{"id":1,"username":"olga"}`, "dana": `{"id":2,"username":"dana"}`} {
+		token := must(t, 200, "POST", s.url+"/login", "", credentials(name, name+"'s old password")).member("access_token")
+		if got := must(t, 200, "GET", s.url+"/whoami", token, ""); got.body != want {
+			t.Errorf("to the API %s is %s, want %s", name, got.body, want)
+		}
+		if direct := must(t, 401, "GET", "http://"+app+"/whoami", token, ""); !strings.Contains(direct.body, "token_not_valid") {
+			t.Errorf("the API is sent Doorward's own token: %s", direct.body)
+		}
+		must(t, 204, "POST", s.url+"/logout", token, "")
+		must(t, 401, "GET", s.url+"/whoami", token, "")
+	}
+	must(t, 401, "POST", s.url+"/api/token/", "", credentials("olga", "olga's old password")) // the API's own login is closed
+
+	// Whoever takes the number of a user for their name is nobody to the API, until an operator says who they are.
+	must(t, 201, "POST", s.url+"/register", "", credentials("1", "four unrelated words"))
+	token := must(t, 200, "POST", s.url+"/login", "", credentials("1", "four unrelated words")).member("access_token")
+	if got := must(t, 403, "GET", s.url+"/whoami", token, ""); got.member("error") != "unknown_user" {
+		t.Errorf("somebody who calls themselves 1: %s", got.body)
+	}
+	command(t, 3, "", "user", "set", "1", "--external-id", "2", "--data", s.dir)
+	command(t, 0, "", "user", "delete", "dana", "--yes", "--data", s.dir)
+	command(t, 0, "", "user", "set", "1", "--external-id", "2", "--now", "--data", s.dir)
+	token = must(t, 200, "POST", s.url+"/login", "", credentials("1", "four unrelated words")).member("access_token")
+	if got := must(t, 200, "GET", s.url+"/whoami", token, ""); got.member("username") != "dana" {
+		t.Errorf("the new owner of an external ID is %s", got.body)
+	}
+}
+
 // flaskFolder copies the example to a folder of its own and makes the secret.
 func flaskFolder(t *testing.T) string {
 	t.Helper()
@@ -73,16 +131,22 @@ func flaskFolder(t *testing.T) string {
 		}
 		writeFile(t, filepath.Join(folder, filepath.Base(file)), string(text))
 	}
+	makeSecret(t, folder)
+	return folder
+}
+
+// makeSecret makes what an app and Doorward share, as examples/flask-behind says.
+func makeSecret(t *testing.T, folder string) {
+	t.Helper()
 	secret := exec.CommandContext(t.Context(), "sh", "-c", "umask 077; head -c 24 /dev/urandom | base64 > app-secret")
 	secret.Dir = folder
 	if out, err := secret.CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
-	return folder
 }
 
-// runFlask runs an app until the test ends, and returns its address.
-func runFlask(t *testing.T, folder, name string) string {
+// runApp runs the Python program of this name until the test ends, and returns its address.
+func runApp(t *testing.T, folder, name string) string {
 	t.Helper()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
