@@ -80,6 +80,11 @@ func TestSweep(t *testing.T) {
 		if s.Len() != 0 {
 			t.Errorf("after an hour: Len = %d, want 0", s.Len())
 		}
+		fill()
+		s.Sweep()
+		if s.Len() != 1000 {
+			t.Errorf("a sweep after a sweep: Len = %d, want 1000", s.Len())
+		}
 		s.EndSubject("ann", high, time.Now())
 		s.EndClient("app", high, time.Now())
 		s.EndKey("k", time.Now())
@@ -90,6 +95,22 @@ func TestSweep(t *testing.T) {
 			t.Errorf("Len = %d, ended %v; all has expired", s.Len(), s.Ends(who))
 		}
 	})
+}
+
+// Attack_F11: whether the wall clock was set ahead or back, only what has expired by both clocks is forgotten.
+func TestSweepByTheEarlierClock(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]time.Duration{"ahead": time.Hour, "back": -time.Hour} {
+		s := cutoff.NewSet()
+		s.SetClock(set)
+		earlier := time.Now().Add(min(-set, 0))
+		s.EndSession("past", earlier.Add(-time.Minute))
+		s.EndSession("live", earlier.Add(30*time.Minute))
+		s.Sweep()
+		if s.Ends(cutoff.Target{Session: "past"}) || !s.Ends(cutoff.Target{Session: "live"}) {
+			t.Errorf("set %s: Len = %d, want what lives alone", name, s.Len())
+		}
+	}
 }
 
 // An entry is found as soon as it was added, whoever adds others and sweeps meanwhile.
