@@ -319,15 +319,19 @@ func TestStreamIsCut(t *testing.T) {
 	}
 }
 
-// The place of a store may move without an entry. That of a stream moves with its events alone, so that each goes on
-// where the one before ended.
+// The place of a store may move without an entry, and a stream begins there. Its own moves with its events alone, so that
+// each goes on where the one before ended.
 func TestStreamPlacesMoveWithEvents(t *testing.T) {
 	t.Parallel()
 	r, f := newRecord()
 	r.add("s0")
 	at := r.follow(t, f, "")
-	client := newReader(t, f, at, 10)
 	f.Publish(issuer.RevocationPage{Lineage: "a", Next: "a.1.later"})
+	client := newReader(t, f, at, 10)
+	if client.cursor != "a.1.later" {
+		t.Errorf("a stream begins at %q", client.cursor)
+	}
+	f.Publish(issuer.RevocationPage{Lineage: "a", Next: "a.1.latest"})
 	if len(client.stream.Events()) > 0 {
 		t.Error("an event of nothing")
 	}
