@@ -607,37 +607,37 @@ func TestRunPrunes(t *testing.T) {
 }
 
 // Attack_F12, Behaviour_B38: that the store does not answer is said once, and so are that tokens cannot be judged any more
-// and that all is well again. In a bubble of time.
+// and that all is well again. A store that cannot be waited for is not read either: its file may be gone, and what is
+// read from it old. In a bubble of time.
 func TestRunTellsOfTheStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var logs bytes.Buffer
-		var down atomic.Bool
-		var asked atomic.Int64
-		w := newWorldWith(t, &unread{doorwardtest.NewStore(), &down, &asked}, func(c *issuer.Config) {
+		store := &unread{Store: doorwardtest.NewStore()}
+		w := newWorldWith(t, store, func(c *issuer.Config) {
 			c.Logger = slog.New(slog.NewTextHandler(&logs, nil))
 		})
 		stop := w.start(t)
 		for n, step := range []struct {
-			down bool
+			down int32
 			wait time.Duration
 			want []string
 		}{
-			{false, 5 * time.Minute, nil},
-			{true, 50 * time.Second, []string{"level=ERROR msg=\"the store cannot be read; trying again\""}},
-			{true, 5 * time.Minute, []string{"level=ERROR msg=\"revocations are out of date"}},
-			{false, 5 * time.Minute, []string{"level=INFO msg=\"the store can be read again\"", "level=INFO msg=\"revocations are up to date again\""}},
-			{true, 50 * time.Second, []string{"level=ERROR msg=\"the store cannot be read; trying again\""}},
+			{up, 5 * time.Minute, nil},
+			{notWaitedFor, 50 * time.Second, []string{"level=ERROR msg=\"the store cannot be read; trying again\""}},
+			{notWaitedFor, 5 * time.Minute, []string{"level=ERROR msg=\"revocations are out of date"}},
+			{up, 5 * time.Minute, []string{"level=INFO msg=\"the store can be read again\"", "level=INFO msg=\"revocations are up to date again\""}},
+			{notRead, 50 * time.Second, []string{"level=ERROR msg=\"the store cannot be read; trying again\""}},
 		} {
 			logs.Reset()
-			asked.Store(0)
-			down.Store(step.down)
+			store.asked.Store(0)
+			store.down.Store(step.down)
 			time.Sleep(step.wait)
 			synctest.Wait()
 			if strings.Count(logs.String(), "\n") != len(step.want) {
 				t.Errorf("%d: want %d lines of\n%s", n, len(step.want), logs.String())
 			}
-			if n := asked.Load(); step.down && (n < 10 || n > 400) {
+			if n := store.asked.Load(); step.down != up && (n < 10 || n > 400) {
 				t.Errorf("asked %d times in %v", n, step.wait)
 			}
 			for _, part := range step.want {
@@ -650,28 +650,38 @@ func TestRunTellsOfTheStore(t *testing.T) {
 	})
 }
 
-// unread is a store that answers nobody who follows it while it is down. It counts how often it is asked then.
+// unread is a store that cannot be followed while it is down. It counts how often it is asked then.
 type unread struct {
 	issuer.Store
-	down  *atomic.Bool
-	asked *atomic.Int64
+	down  atomic.Int32 // one of the following
+	asked atomic.Int64
 }
 
+const (
+	up int32 = iota
+	notWaitedFor
+	notRead
+)
+
 func (s *unread) WaitChange(ctx context.Context) error {
-	if !s.down.Load() {
+	if s.down.Load() != notWaitedFor {
 		return s.Store.WaitChange(ctx)
 	}
+	return s.refuse(ctx)
+}
+
+func (s *unread) RevocationsSince(ctx context.Context, after issuer.Cursor) (issuer.RevocationPage, error) {
+	if s.down.Load() != notRead {
+		return s.Store.RevocationsSince(ctx, after)
+	}
+	return issuer.RevocationPage{}, s.refuse(ctx)
+}
+
+func (s *unread) refuse(ctx context.Context) error {
 	if s.asked.Add(1) > 1000 {
 		<-ctx.Done()
 	}
 	return issuer.ErrUnavailable
-}
-
-func (s *unread) RevocationsSince(ctx context.Context, after issuer.Cursor) (issuer.RevocationPage, error) {
-	if s.down.Load() {
-		return issuer.RevocationPage{}, issuer.ErrUnavailable
-	}
-	return s.Store.RevocationsSince(ctx, after)
 }
 
 func TestTokenSetPrintsNoToken(t *testing.T) {

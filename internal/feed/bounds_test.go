@@ -143,9 +143,11 @@ func TestReadsKeptAreBounded(t *testing.T) {
 	})
 }
 
-// A stream begins only where one answer brings its reader to where the hub is.
+// A stream begins only where one answer brings its reader to where the hub is. A store that does not answer is no reason
+// to begin anew.
 func TestStreamResync(t *testing.T) {
 	t.Parallel()
+	down := errors.New("down")
 	for _, tt := range []struct {
 		name string
 		page feed.Page
@@ -155,8 +157,14 @@ func TestStreamResync(t *testing.T) {
 		{"a part of the rest", feed.Page{RevocationPage: issuer.RevocationPage{Lineage: "a"}, More: true}, feed.ErrResync},
 		{"everything", feed.Page{RevocationPage: issuer.RevocationPage{Lineage: "a"}, Snapshot: true}, feed.ErrResync},
 		{"of another history", feed.Page{RevocationPage: issuer.RevocationPage{Lineage: "b"}}, feed.ErrResync},
+		{"no answer", feed.Page{}, down},
 	} {
-		f := feed.New(source(func(context.Context, issuer.Cursor) (feed.Page, error) { return tt.page, nil }))
+		f := feed.New(source(func(context.Context, issuer.Cursor) (feed.Page, error) {
+			if errors.Is(tt.want, down) {
+				return feed.Page{}, down
+			}
+			return tt.page, nil
+		}))
 		f.Publish(issuer.RevocationPage{Lineage: "a", Next: "a.1"})
 		if _, err := f.Follow(t.Context(), "a.1", 1); !errors.Is(err, tt.want) || f.Followers() > 1 || tt.want != nil && f.Followers() != 0 {
 			t.Errorf("%s: %v, %d followers", tt.name, err, f.Followers())
