@@ -342,19 +342,22 @@ func (s *hanging) RevocationsSince(ctx context.Context, after issuer.Cursor) (is
 	return s.Store.RevocationsSince(ctx, after)
 }
 
-// Whoever waits for another's read waits no longer than it has time. In a bubble of time.
+// Whoever waits for another's read waits no longer than it has time, and those who have waited share the next. In a
+// bubble of time.
 func TestCatchUpBehindAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &hanging{Store: doorwardtest.NewStore()}
+		log := &askedLog{Store: doorwardtest.NewStore()}
+		s := &hanging{Store: log}
 		w := newWorldWith(t, s, nil)
 		s.hang = make(chan struct{})
 		var reading sync.WaitGroup
-		reading.Go(func() {
+		read := func() {
 			if err := w.CatchUp(t.Context()); err != nil {
 				t.Error(err)
 			}
-		})
+		}
+		reading.Go(read)
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -362,7 +365,14 @@ func TestCatchUpBehindAnother(t *testing.T) {
 		if err := w.CatchUp(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != 100*time.Millisecond {
 			t.Errorf("%v after %v", err, time.Since(begun))
 		}
+		for range 50 {
+			reading.Go(read)
+		}
+		time.Sleep(time.Millisecond)
+		before := log.asked.Load()
 		close(s.hang)
-		reading.Wait()
+		if reading.Wait(); log.asked.Load() != before+2 {
+			t.Errorf("one call and 50 behind it read %d times", log.asked.Load()-before)
+		}
 	})
 }
