@@ -75,6 +75,9 @@ func TestDiscover(t *testing.T) {
 				if !errors.Is(err, remote.ErrMetadata) || got != "" {
 					t.Errorf("Discover = %q, %v; want %v", got, err, remote.ErrMetadata)
 				}
+				if tt.name == "nothing" && strings.Count(err.Error(), "404") != 2 {
+					t.Errorf("Discover: %v; want what each place has answered", err)
+				}
 				if named := fmt.Sprintf(": %q, want %q", issuer+"/", issuer); tt.name == "Attack_A27 a slash more" && !strings.Contains(err.Error(), named) {
 					t.Errorf("Discover: %v; want both names: %s", err, named)
 				}
@@ -87,11 +90,15 @@ func TestDiscover(t *testing.T) {
 	}
 }
 
+// An issuer that cannot be one is refused, and nobody is asked.
 func TestDiscoverRefusesIssuer(t *testing.T) {
 	t.Parallel()
-	for _, issuer := range []string{"", "id.example", "http://id.example", "https://id.example?a=b", "https://id.example#a", "https://a:b@id.example"} {
-		if got, err := remote.Discover(t.Context(), issuer); !errors.Is(err, remote.ErrMetadata) {
-			t.Errorf("Discover(%q) = %q, %v", issuer, got, err)
+	for issuer, want := range map[string]string{
+		"": "is not an absolute URL", "id.example": "is not an absolute URL", "http://id.example": "is not https", "https://id.example?a=b": "has a query",
+		"https://id.example?": "has a query", "https://id.example#a": "has a fragment", "https://a:b@id.example": "has a user name",
+	} {
+		if got, err := remote.Discover(t.Context(), issuer); !errors.Is(err, remote.ErrMetadata) || got != "" || !strings.Contains(err.Error(), "the issuer "+want) {
+			t.Errorf("Discover(%q) = %q, %v; want that it %s", issuer, got, err, want)
 		}
 	}
 }
