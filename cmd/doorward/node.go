@@ -207,7 +207,7 @@ func (n *node) server(cfg *config.Config, iss *issuer.Issuer) (*server.Server, *
 		MaxStaleness: cfg.MaxStaleness, YoungWhenStale: cfg.YoungWhenStale(), ClockOffset: n.Store.ClockOffset,
 		RecentLogin: cfg.RecentLogin, Prefix: cfg.Prefix, TokenField: cfg.TokenField, TokenHeader: cfg.TokensHeader,
 		Registration: cfg.Registration == "open", Origins: cfg.CORSOrigins, CredentialOrigins: cfg.CORSCredentials, Observer: n.metrics.observer(),
-		TLS: n.tls, Connections: n.connections, Logger: n.log,
+		TLS: n.tls, H2C: cfg.H2C, Connections: n.connections, Logger: n.log,
 		ForwardAuth: others, PublishLead: cfg.PublishLead, Assertions: cfg.ForwardAuth(), APIKeys: n.keys, KeyTokens: keys, Endpoints: apikey.Routes(n.keys, n.People, iss, cfg.Prefix),
 		TrustedProxies: cfg.Networks(), Limits: server.Limits{
 			Login: cfg.LoginFailures.Limits(), Refresh: cfg.RefreshFailures.Limits(),

@@ -27,18 +27,48 @@ const (
 func Nginx(t testing.TB, doorwardURL, apiURL string) string {
 	t.Helper()
 	dir, at := configured(t, "nginx", doorwardURL, apiURL)
-	// Debian's nginx keeps its temporary files where only root may write.
 	edit(t, filepath.Join(dir, "nginx.conf"), func(text string) string {
-		own := "http {\n    access_log off;\n"
-		for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-			own += "    " + kind + "_temp_path " + filepath.Join(dir, kind) + ";\n"
-		}
+		own := "http {\n" + nginxFiles(dir)
 		// Users have caches: what the example needs it must say itself.
 		own += "    proxy_cache_path " + filepath.Join(dir, "cache") + " keys_zone=all:1m;\n" +
 			"    proxy_cache all; proxy_cache_valid any 1m; proxy_ignore_headers Cache-Control Vary;\n"
 		text = strings.Replace(text, "proxy_pass http://api;", "proxy_cache off; proxy_pass http://api;", 1)
 		return strings.Replace(text, "http {\n", own, 1)
 	})
+	return runNginx(t, dir, at)
+}
+
+// NginxGRPC starts nginx with the lines for gRPC of examples/nginx/README.md, and returns its URL, at which it speaks HTTP/2
+// without TLS. It skips the test where there is none.
+func NginxGRPC(t testing.TB, doorwardURL string) string {
+	t.Helper()
+	dir, at := configured(t, "nginx", doorwardURL, "http://"+api)
+	edit(t, filepath.Join(dir, "README.md"), func(text string) string {
+		_, text, _ = strings.Cut(text, "gRPC needs ")
+		_, text, _ = strings.Cut(text, "```nginx\n")
+		lines, _, found := strings.Cut(text, "```")
+		if !found {
+			t.Fatal("examples/nginx/README.md has no lines for gRPC")
+		}
+		return "events {}\nhttp {\n" + nginxFiles(dir) + "    server {\n        listen " + at + " http2;\n" + lines + "    }\n}\n"
+	})
+	if err := os.Rename(filepath.Join(dir, "README.md"), filepath.Join(dir, "nginx.conf")); err != nil {
+		t.Fatal(err)
+	}
+	return runNginx(t, dir, at)
+}
+
+// nginxFiles are the lines by which nginx keeps its files in a folder: Debian's keeps them where only root may write.
+func nginxFiles(dir string) string {
+	lines := "    access_log off;\n"
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		lines += "    " + kind + "_temp_path " + filepath.Join(dir, kind) + ";\n"
+	}
+	return lines
+}
+
+func runNginx(t testing.TB, dir, at string) string {
+	t.Helper()
 	globals := "daemon off; pid " + filepath.Join(dir, "nginx.pid") + ";"
 	if os.Geteuid() == 0 {
 		globals += " user root;"

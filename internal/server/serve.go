@@ -31,6 +31,11 @@ func (s *Server) HTTPServer() *http.Server {
 	if s.cfg.Feed != nil {
 		server.RegisterOnShutdown(s.cfg.Feed.Close) // A stream would never finish by itself.
 	}
+	if s.cfg.H2C {
+		server.Protocols = new(http.Protocols)
+		server.Protocols.SetHTTP1(true)
+		server.Protocols.SetUnencryptedHTTP2(true)
+	}
 	return s.encrypted(server)
 }
 

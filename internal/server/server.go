@@ -105,6 +105,9 @@ type Config struct {
 
 	// TLS makes Serve speak TLS, version 1.2 or later. Nil means plain HTTP.
 	TLS *tls.Config
+	// H2C makes Serve speak HTTP/2 without TLS too, with clients that begin with it (RFC 9113 §3.3): a proxy that ends TLS
+	// can pass gRPC on so. It excludes TLS, with which HTTP/2 is spoken anyway.
+	H2C bool
 	// Connections is how many connections may be open at once: 4,096 if zero.
 	Connections int
 	// Grace is how long Serve waits for requests under way when it stops: 15 seconds if zero.
@@ -241,6 +244,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("server: Config.Prefix: %w", prefix)
 	case field != nil:
 		return c, fmt.Errorf("server: Config.TokenField: %w", field)
+	case c.H2C && c.TLS != nil:
+		return c, errors.New("server: Config.H2C excludes Config.TLS")
 	case c.MaxStaleness < 0 || c.RecentLogin < 0 || c.Connections < 0 || c.Grace < 0:
 		return c, errors.New("server: Config.MaxStaleness, RecentLogin, Connections and Grace must not be negative")
 	}

@@ -153,6 +153,9 @@ func (c *Config) checkTLS(faults *Problems) {
 	if c.InsecureHTTP && c.TLS() {
 		c.fault(faults, "insecure_http", "excludes tls.cert: one says that a proxy ends TLS, the other that Doorward does")
 	}
+	if c.H2C && c.TLS() {
+		c.fault(faults, "server.h2c", "excludes tls.cert: with TLS HTTP/2 is spoken anyway")
+	}
 }
 
 func (c *Config) checkLifetimes(faults *Problems) {

@@ -51,6 +51,7 @@ type Config struct {
 	TLSCert      string
 	TLSKey       string
 	InsecureHTTP bool
+	H2C          bool
 
 	Upstream            string // URL of the API that is guarded; "" for none
 	UpstreamAudience    string // "" means the URL

@@ -78,6 +78,7 @@ keys:
 audit: {retention: 30d}
 tls: {cert: a.pem, key: b.pem}
 insecure_http: false
+server.h2c: false
 server: {prefix: /auth, drain: 5s}
 login: {token_field: token, page: /login.html, hosts: [app.example.com, "app.example.com:8443"]}
 cors:
@@ -104,7 +105,7 @@ routes:
   - {path: /own, forward_token: true}
 routes.default: deny
 routes.case: exact
-identity: {subject: a, username: b, roles: c, scope: d, session: e, assertion: f}
+identity: {subject: a, username: b, roles: c, scope: d, session: e, assertion: f, external_id: g}
 trusted_proxies: [127.0.0.1, "10.0.0.0/8", "::1"]
 accounts: {registration: open, max_sessions: 61}
 password: {min_length: 8, breached_file: breached.txt}
@@ -233,6 +234,7 @@ func TestAttack_H12(t *testing.T) {
 		{name: "origin with port 0", file: "cors: {credentials: ['http://127.0.0.1:0']}\n", want: ":1:22: cors.credentials: want a port between 1 and 65535"},
 		{name: "half of TLS", file: "tls: {cert: a.pem}\n", want: "a certificate and its key go together"},
 		{name: "TLS and no TLS", file: "tls: {cert: a.pem, key: b.pem}\ninsecure_http: true\n", want: "insecure_http: excludes tls.cert"},
+		{name: "TLS and HTTP/2 without it", file: "tls: {cert: a.pem, key: b.pem}\nserver.h2c: true\n", want: "server.h2c: excludes tls.cert"},
 		{name: "strict and a window", file: "refresh: {strict: true, window: 10s}\n", want: "refresh.strict: excludes"},
 		{name: "no window and not strict", file: "refresh: {window: 0s}\n", want: "refresh.window: 0s is for"},
 		{name: "idle after absolute", file: "session: {idle: 2d, absolute: 1d}\n", want: ":1:17: session.idle: is longer than session.absolute: 2d against 1d"},

@@ -191,6 +191,10 @@ var baseSettings = []Setting{
 	},
 
 	{
+		Key: "server.h2c", Usage: "speak HTTP/2 without TLS too, with a proxy that ends TLS and passes gRPC on",
+		bind: func(c *Config) value { return toggle{&c.H2C} },
+	},
+	{
 		Key: "server.prefix", Shared: true, Live: true, Usage: "path before Doorward's own endpoints, such as /auth",
 		bind: func(c *Config) value { return text{&c.Prefix, server.CheckPrefix} },
 	},
