@@ -251,7 +251,7 @@ func (c APIKeyCredential) withAttrs(err error) error {
 // holder is what a token made from the key may say. The role admin is left out: whoever
 // changes what others may do has logged in.
 func (c APIKeyCredential) holder() issuer.Subject {
-	s := issuer.Subject{Active: true, Name: c.User.Name}
+	s := issuer.Subject{Active: true, Name: c.User.Name, Claims: c.User.claims()}
 	if c.Key.Everything {
 		s.Scope = c.Scope
 		s.Roles = slices.DeleteFunc(slices.Clone(c.User.Roles), func(r string) bool { return r == RoleAdmin })

@@ -27,3 +27,11 @@ func checkExternalID(text string) error {
 	}
 	return nil
 }
+
+// claims are what every token of the user says of them beside their name, also one that an API key stands for.
+func (u User) claims() map[string]any {
+	if u.ExternalID == "" {
+		return nil
+	}
+	return map[string]any{ClaimExternalID: u.ExternalID}
+}

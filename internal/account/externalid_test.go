@@ -50,6 +50,29 @@ func TestExternalID(t *testing.T) {
 	}
 }
 
+// A key acts in the name of its owner, also for an API that knows the owner by an ID of its own.
+func TestAPIKeyExternalID(t *testing.T) {
+	t.Parallel()
+	w := newKeyWorld(t)
+	for _, n := range []account.NewAPIKey{{}, {Everything: true}} {
+		ada, _, text := w.key(n)
+		for _, want := range []string{"17", "18", ""} {
+			if _, err := w.setExternalID(ada.ID, want); err != nil {
+				t.Fatal(err)
+			}
+			set, err := w.exchange(text, account.KeyRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got string
+			found, err := w.wantClaims(set, issuerURL).Extra(account.ClaimExternalID, &got)
+			if err != nil || got != want || found != (want != "") {
+				t.Errorf("a token of %+v has the external ID %q, %t, %v, want %q", n, got, found, err, want)
+			}
+		}
+	}
+}
+
 func (w *world) setExternalID(id, text string) (account.User, error) {
 	u, _, err := w.people.Edit(w.Context(), id, account.UserEdit{ExternalID: &text}, event)
 	return u, err

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -216,16 +217,13 @@ func (p *People) Subject(ctx context.Context, id string) (issuer.Subject, error)
 	if err != nil {
 		return issuer.Subject{}, err
 	}
-	s := issuer.Subject{Active: !u.Disabled && !u.expired(time.Now()), Name: u.Name, Roles: u.Roles, Scope: scope}
-	if u.ExternalID != "" {
-		s.Claims = map[string]any{ClaimExternalID: u.ExternalID}
+	s := issuer.Subject{
+		Active: !u.Disabled && !u.expired(time.Now()), Name: u.Name, Roles: u.Roles, Scope: scope, Claims: u.claims(),
 	}
 	if u.AdminWaits() {
 		s.Roles = slices.DeleteFunc(slices.Clone(u.Roles), func(r string) bool { return r == RoleAdmin })
-		if s.Claims == nil {
-			s.Claims = map[string]any{}
-		}
-		s.Claims[ClaimChangeRequired] = true
+		s.Claims = map[string]any{ClaimChangeRequired: true}
+		maps.Copy(s.Claims, u.claims())
 	}
 	return s, nil
 }
