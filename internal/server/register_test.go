@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/doorward/doorward/internal/account"
 )
 
 // Whoever registers gives a name, an address and a password, and no roles or rights.
@@ -35,10 +37,22 @@ func TestRegister_Attack_E11(t *testing.T) {
 	if me := w.do("GET", "/me", nil, bearer(w.login("carol", word).text("access_token"))).want(t, 200, ""); fmt.Sprint(me.object["roles"]) != "[]" {
 		t.Errorf("the roles of somebody who registered are %v", me.object["roles"])
 	}
-	w.do("POST", "/register", body).want(t, 409, "name_taken")
-	w.do("POST", "/register", map[string]any{"username": "carol", "password": word, "email": "x@example.com"}).want(t, 409, "name_taken")
-	w.do("POST", "/register", map[string]any{"username": "admin\u202e", "password": word}).want(t, 400, "invalid_name")
-	w.do("POST", "/register", map[string]any{"username": "dave", "password": "too short"}).want(t, 400, "invalid_password")
+	for _, tt := range []struct {
+		name, email, password string
+		status                int
+		code, reason          string // for the caller, and for the log
+	}{
+		{"Carol", "", word, 409, "name_taken", account.ErrNameTaken.Error()},
+		{"carol", "x@example.com", word, 409, "name_taken", account.ErrNameTaken.Error()},
+		{"admin\u202e", "", word, 400, "invalid_name", "the character U+202E is not allowed"},
+		{"dave", "dave", word, 400, "invalid_email", account.ErrEmail.Error()},
+		{"dave", "", "too short", 400, "invalid_password", "the password has 9 characters"},
+	} {
+		no := w.do("POST", "/register", map[string]any{"username": tt.name, "email": tt.email, "password": tt.password}).want(t, tt.status, tt.code)
+		if got := fmt.Sprint(w.refused(no)["reason"]); !strings.Contains(got, tt.reason) {
+			t.Errorf("%s: the log says %s, want %s", tt.code, got, tt.reason)
+		}
+	}
 	for range 25 {
 		got = w.do("POST", "/register", map[string]any{"username": "root", "password": word})
 	}
