@@ -35,7 +35,9 @@ func (i *Issuer) Run(ctx context.Context) error {
 			err = i.catchUp(ctx)
 		}
 		if err == nil && time.Since(maintained) >= maintainPace {
-			err, maintained = i.maintainKeys(ctx), time.Now()
+			if err = i.maintainKeys(ctx); err == nil {
+				maintained = time.Now()
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			if !failing {

@@ -615,7 +615,7 @@ func TestRunTellsOfTheStore(t *testing.T) {
 		var logs bytes.Buffer
 		store := &unread{Store: doorwardtest.NewStore()}
 		w := newWorldWith(t, store, func(c *issuer.Config) {
-			c.Logger = slog.New(slog.NewTextHandler(&logs, nil))
+			c.Logger, c.KeyTTL, c.PublishLead = slog.New(slog.NewTextHandler(&logs, nil)), time.Hour, 10*time.Minute
 		})
 		stop := w.start(t)
 		for n, step := range []struct {
@@ -628,6 +628,8 @@ func TestRunTellsOfTheStore(t *testing.T) {
 			{notWaitedFor, 5 * time.Minute, []string{"level=ERROR msg=\"revocations are out of date"}},
 			{up, 5 * time.Minute, []string{"level=INFO msg=\"the store can be read again\"", "level=INFO msg=\"revocations are up to date again\""}},
 			{notRead, 50 * time.Second, []string{"level=ERROR msg=\"the store cannot be read; trying again\""}},
+			{up, 31 * time.Minute, []string{"level=INFO msg=\"the store can be read again\""}},
+			{notWritten, 5 * time.Minute, []string{"level=ERROR msg=\"the store cannot be read; trying again\""}}, // a key is due
 		} {
 			logs.Reset()
 			store.asked.Store(0)
@@ -661,6 +663,7 @@ const (
 	up int32 = iota
 	notWaitedFor
 	notRead
+	notWritten
 )
 
 func (s *unread) WaitChange(ctx context.Context) error {
@@ -675,6 +678,13 @@ func (s *unread) RevocationsSince(ctx context.Context, after issuer.Cursor) (iss
 		return s.Store.RevocationsSince(ctx, after)
 	}
 	return issuer.RevocationPage{}, s.refuse(ctx)
+}
+
+func (s *unread) SwapKeys(ctx context.Context, rev int64, keys []issuer.StoredKey, revoked []string, ev issuer.Event) error {
+	if s.down.Load() != notWritten {
+		return s.Store.SwapKeys(ctx, rev, keys, revoked, ev)
+	}
+	return s.refuse(ctx)
 }
 
 func (s *unread) refuse(ctx context.Context) error {
