@@ -6,7 +6,6 @@ import (
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/endpoint"
-	"github.com/doorward/doorward/password"
 )
 
 func (s *Server) registerRoute() endpoint.Route {
@@ -34,9 +33,6 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	}
 	if req.Username == "" || req.Password == "" {
 		return endpoint.InvalidRequest("username and password are required", nil)
-	}
-	if len(req.Password) > password.MaxBytes {
-		return password.ErrTooLong
 	}
 	if _, err := endpoint.Spend(s.budgets.register, r, "registrations"); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -16,11 +17,12 @@ func TestRegister_Attack_E11(t *testing.T) {
 	const word = "blue kettle sings at noon"
 	w.secret(word)
 	body := map[string]any{"username": "Carol", "password": word}
-	for _, more := range []string{"roles", "is_admin", "id", "disabled", "email_verified", "must_change"} {
+	for _, more := range []string{"roles", "is_admin", "id", "disabled", "email_verified", "must_change", "verified"} {
 		extra := map[string]any{"username": "Carol", "password": word, more: true}
 		w.do("POST", "/register", extra).want(t, 400, "invalid_request")
 	}
 	w.do("POST", "/register", map[string]any{"username": "Carol"}).want(t, 400, "invalid_request")
+	w.do("POST", "/register", map[string]any{"password": word}).want(t, 400, "invalid_request")
 	for _, email := range []any{"carol", "carol@localhost", []string{"carol@example.com"}, 7, "carol@example.com\r\nBcc: x@example.com"} {
 		code := "invalid_email"
 		if _, text := email.(string); !text {
@@ -34,6 +36,9 @@ func TestRegister_Attack_E11(t *testing.T) {
 	if got.text("username") != "Carol" || got.text("subject") == "" || len(got.object) != 2 {
 		t.Errorf("201 with %s", got.body)
 	}
+	if who := `"sub":"` + got.text("subject"); !bytes.Contains(bytes.Join(w.logs.lines(), nil), []byte(who)) {
+		t.Error("the log does not say who registered")
+	}
 	if me := w.do("GET", "/me", nil, bearer(w.login("carol", word).text("access_token"))).want(t, 200, ""); fmt.Sprint(me.object["roles"]) != "[]" {
 		t.Errorf("the roles of somebody who registered are %v", me.object["roles"])
 	}
@@ -46,6 +51,7 @@ func TestRegister_Attack_E11(t *testing.T) {
 		{"carol", "x@example.com", word, 409, "name_taken", account.ErrNameTaken.Error()},
 		{"admin\u202e", "", word, 400, "invalid_name", "the character U+202E is not allowed"},
 		{"dave", "dave", word, 400, "invalid_email", account.ErrEmail.Error()},
+		{"dave", "", longWord, 400, "invalid_password", "the password has 1025 bytes"},
 		{"dave", "", "too short", 400, "invalid_password", "the password has 9 characters"},
 	} {
 		no := w.do("POST", "/register", map[string]any{"username": tt.name, "email": tt.email, "password": tt.password}).want(t, tt.status, tt.code)
