@@ -1,18 +1,33 @@
 package issuer_test
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/doorward/doorward"
 	"github.com/doorward/doorward/issuer"
 	"github.com/doorward/doorward/jwt"
 )
 
 // failing is a store in whose place a copy takes over that lacks the last commits, as after
-// the failover to an asynchronous replica.
-type failing struct{ issuer.Store }
+// the failover to an asynchronous replica. Asked after a cursor of another history, it says no more than which it has.
+type failing struct {
+	issuer.Store
+	lineage string
+}
+
+func (s *failing) RevocationsSince(ctx context.Context, after issuer.Cursor) (issuer.RevocationPage, error) {
+	page, err := s.Store.RevocationsSince(ctx, after)
+	if after != "" && page.Lineage != s.lineage {
+		page.Entries = nil
+	}
+	s.lineage = page.Lineage
+	return page, err
+}
 
 // newFailing returns the world of a node, and one of another node that comes with the replica.
 func newFailing(t *testing.T) (node *world, failover func() (other *world)) {
@@ -27,6 +42,18 @@ func newFailing(t *testing.T) (node *world, failover func() (other *world)) {
 		store.Store = openSQLite(t, path)
 		return newWorldOn(t, path, nil)
 	}
+}
+
+// What is revoked in the history that takes over holds, wherever the node had come to in the one that is lost.
+func TestLostHistory(t *testing.T) {
+	t.Parallel()
+	node, failover := newFailing(t)
+	set := node.login("ada")
+	err := errors.Join(node.CatchUp(t.Context()), failover().RevokeSubject(t.Context(), "ada", issuer.Event{}), node.CatchUp(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.wantVerify(set.AccessToken, doorward.ErrRevoked)
 }
 
 // A rotation is lost, and the number of its revision given to another one.
