@@ -280,6 +280,11 @@ func TestSessionOf(t *testing.T) {
 		want("of one that ended", second, sid, false, nil)
 		time.Sleep(15 * 24 * time.Hour)
 		want("of one that lapsed", lapsing.RefreshToken, lapsing.SessionID, false, nil)
+		time.Sleep(31 * 24 * time.Hour)
+		if _, err := w.cfg.Store.Prune(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want("of one that was deleted", second, "", false, nil)
 
 		w = newWorld(t, func(c *issuer.Config) { c.StrictRefresh = true })
 		first = w.login("ada").RefreshToken
