@@ -107,6 +107,17 @@ func TestFiles(t *testing.T) {
 			text: "name,hash,is_active\nada,h,1\nbob,h,0\neve,h,\n",
 			want: []roster.Row{{Place: 2, Name: "ada", Hash: "h"}, {Place: 3, Name: "bob", Hash: "h", Disabled: true}}, wantBad: []int{4},
 		},
+		{
+			name: "csv disabled and active", file: "a.csv", columns: roster.Columns{Name: "name", Hash: "hash", Disabled: "disabled", Active: "is_active"},
+			text: "name,hash,disabled,is_active\nada,h,0,1\nbob,h,1,1\neve,h,0,0\ncy,h,1,1\ndan,h,0,0\n",
+			want: []roster.Row{
+				{Place: 2, Name: "ada", Hash: "h"},
+				{Place: 3, Name: "bob", Hash: "h", Disabled: true},
+				{Place: 4, Name: "eve", Hash: "h", Disabled: true},
+				{Place: 5, Name: "cy", Hash: "h", Disabled: true},
+				{Place: 6, Name: "dan", Hash: "h", Disabled: true},
+			},
+		},
 		{name: "csv status left out", file: "a.csv", columns: plain, text: "name,hash,Is_Active\nada,h,0\n", wantErr: roster.ErrStatus},
 		{
 			name: "csv status left out on purpose", file: "a.csv", columns: roster.Columns{Name: "name", Hash: "hash", AllEnabled: true},
@@ -178,7 +189,9 @@ func TestFiles(t *testing.T) {
 			}
 			var places []int
 			for _, b := range bad {
-				places = append(places, b.Place)
+				if places = append(places, b.Place); b.Reason == "" {
+					t.Errorf("row %d is passed over for no reason", b.Place)
+				}
 			}
 			if !slices.Equal(places, tt.wantBad) {
 				t.Errorf("rows passed over %v, want %v: %v", places, tt.wantBad, bad)
@@ -214,12 +227,28 @@ func TestReadEntries(t *testing.T) {
 	if diff := cmp.Diff(want, rows, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
+	if read, whole := r.Progress(); whole != int64(len(text)) || read < whole*9/10 {
+		t.Errorf("read %d of %d bytes, want about all of %d", read, whole, len(text))
+	}
 	if len(bad) != 3+len(types) || bad[0].Place != 5 || bad[1].Place != 6 || bad[2].Place != 7 {
 		t.Errorf("passed over %v", bad)
 	}
 	long := strings.Repeat(" ", roster.MaxRow)
-	if _, _, err := read(t, roster.ReadEntries([]byte("{}\n"+long+"\n{}"))); !errors.Is(err, roster.ErrSyntax) {
-		t.Errorf("a long line: %v, want ErrSyntax", err)
+	if _, _, err := read(t, roster.ReadEntries([]byte("{}\n"+long+"\n{}"))); !errors.Is(err, roster.ErrSyntax) || !strings.Contains(err.Error(), "from line 2 on") {
+		t.Errorf("a long line: %v, want ErrSyntax from line 2 on", err)
+	}
+}
+
+func TestNoFile(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for name, open := range map[string]func(string, roster.Columns) (roster.Reader, error){"csv": roster.OpenCSV, "lines": roster.OpenLines} {
+		if _, err := open(filepath.Join(folder, "none"), plain); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s of a file that is not there: %v, want ErrNotExist", name, err)
+		}
+		if _, err := open(folder, plain); !errors.Is(err, roster.ErrSyntax) {
+			t.Errorf("%s of a folder: %v, want ErrSyntax", name, err)
+		}
 	}
 }
 
