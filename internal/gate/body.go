@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -107,24 +108,6 @@ func (u *upload) leave() {
 	}
 }
 
-// cut ends the wait for the client at once. After leave it does nothing: the request may have ended meanwhile, and nobody may
-// use its writer any more.
-func (u *upload) cut() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if !u.over && !u.complete {
-		u.deadline(time.Now())
-	}
-	u.over = true
-}
-
-// answered ends a conversation: the transport waits until nobody reads the request any more, and who only listens sends nothing.
-func (u *upload) answered() {
-	if u.talks {
-		u.cut()
-	}
-}
-
 // deadline is for HTTP of both versions; a writer of a test may have none.
 func (u *upload) deadline(at time.Time) { _ = u.transit.control.SetReadDeadline(at) }
 
@@ -138,13 +121,27 @@ type trailed struct {
 
 // Close ends the body.
 func (b *trailed) Close() error {
-	if t := transitOf(b.answer.Request); t.body != nil {
-		t.body.answered()
-	}
 	err := b.ReadCloser.Close()
 	b.proxy.cleanTrailer(b.answer.Trailer)
 	return err
 }
+
+// conversation is the body of an answer of HTTP/2 to a request that has a body, too. The transport does not look at the
+// context while it waits for the client to send more or for the API to take more, so the end of the context closes it.
+type conversation struct {
+	io.ReadCloser
+	cancel context.CancelCauseFunc
+	once   sync.Once // A second time the transport would allow the API to send more than it may.
+}
+
+// Close ends the context first: else the transport would wait until nobody reads the request any more.
+func (c *conversation) Close() error {
+	c.cancel(nil)
+	c.sever()
+	return nil
+}
+
+func (c *conversation) sever() { c.once.Do(func() { _ = c.ReadCloser.Close() }) }
 
 // download is the body of an answer whose length is known: the upstream may not pause in it for too long.
 type download struct {

@@ -220,3 +220,62 @@ func TestStreamThatEndsMeanwhile(t *testing.T) {
 		t.Error("a deadline was set for a request that was over")
 	}
 }
+
+// flood is a body without end. It says when so much was read of it that a server of HTTP/2 that reads nothing takes no more.
+type flood struct {
+	read int
+	full chan struct{}
+}
+
+func (f *flood) Read(p []byte) (int, error) {
+	const window = 1 << 20
+	if f.read <= window && f.read+len(p) > window {
+		close(f.full)
+	}
+	f.read += len(p)
+	return len(p), nil
+}
+
+func (f *flood) Close() error { return nil }
+
+// TestStreamOfDeafAPI ends also while the API takes no more of the request.
+func TestStreamOfDeafAPI(t *testing.T) {
+	t.Parallel()
+	enough := make(chan struct{})
+	defer close(enough)
+	f, _ := newHTTP2(newWorld(t), public, nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_ = http.NewResponseController(w).Flush()
+		<-enough
+	}))
+	body := &flood{full: make(chan struct{})}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body, r.ContentLength = body, -1
+		f.proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	client := &http.Client{Timeout: 5 * time.Second}
+	res, err := client.Get(server.URL)
+	must(t, err)
+	defer res.Body.Close()
+	<-body.full
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	f.streams.Run(stopped)
+	if text, err := io.ReadAll(res.Body); len(text) != 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// TestEarlyAnswerOfHTTP2 reaches a client of HTTP/1.1 that reads it before it sends the rest of its body.
+func TestEarlyAnswerOfHTTP2(t *testing.T) {
+	t.Parallel()
+	f, _ := newHTTP2(newWorld(t), public, nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		_, _ = io.WriteString(w, "too much")
+	}))
+	res, text := f.raw("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n12345")
+	if res.StatusCode != http.StatusRequestEntityTooLarge || !res.Close || text != "too much" {
+		t.Errorf("%s, closing %t, %q", res.Status, res.Close, text)
+	}
+}

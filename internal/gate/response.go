@@ -23,9 +23,6 @@ func (p *Proxy) modify(res *http.Response) error {
 	}
 	if res.ProtoMajor > 1 {
 		p.upstream.places.many.Store(true)
-		if t.body != nil && t.in.ProtoMajor > 1 {
-			t.body.talk()
-		}
 	}
 	if res.StatusCode < http.StatusContinue {
 		return fmt.Errorf("%w: %03d", errStatus, res.StatusCode)

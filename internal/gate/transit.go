@@ -130,8 +130,16 @@ func (t *transit) unread() bool {
 	return t.body != nil && t.in.ProtoMajor == 1 && !t.body.done()
 }
 
-// receive wraps the body of an answer, so that its trailer and its pauses are watched.
+// receive wraps the body of an answer, so that its trailer and its pauses are watched, and its end while the request goes on.
 func (t *transit) receive(res *http.Response) {
+	if res.ProtoMajor > 1 && t.body != nil {
+		c := &conversation{ReadCloser: res.Body, cancel: t.cancel}
+		context.AfterFunc(t.Context, c.sever)
+		res.Body = c
+		if t.in.ProtoMajor > 1 {
+			t.body.talk()
+		}
+	}
 	t.download = download{trailed: trailed{res.Body, t.proxy, res}, transit: t}
 	res.Body = &t.download.trailed
 	kind := strings.ToLower(res.Header.Get("Content-Type"))
@@ -148,16 +156,7 @@ func (t *transit) receive(res *http.Response) {
 
 // follow makes the answer a stream, which ends with the session. Grace is that of a stream.
 func (t *transit) follow(grace bool) {
-	t.stream = t.proxy.streams.add(t.Claims, t.end, grace)
-}
-
-// end cuts a stream off, which may have ended by itself meanwhile. The transport of HTTP/2 does not look at the context while
-// it waits for more of the body.
-func (t *transit) end(reason error) {
-	t.cancel(reason)
-	if t.body != nil {
-		t.body.cut()
-	}
+	t.stream = t.proxy.streams.add(t.Claims, t.cancel, grace)
 }
 
 // announceTrailers promises the upstream the trailers that the client has promised, except
