@@ -25,6 +25,7 @@ type upload struct {
 	io.ReadCloser
 	transit *transit
 
+	reading  sync.Mutex // held while the client is read from
 	mu       sync.Mutex // guards what follows, and the deadline for reading
 	armed    time.Time
 	complete bool // has been read to its end
@@ -34,6 +35,8 @@ type upload struct {
 
 // Read waits for the client as long as it goes on sending, and starts the upstream's time anew.
 func (u *upload) Read(p []byte) (int, error) {
+	u.reading.Lock()
+	defer u.reading.Unlock()
 	if !u.wait() {
 		return 0, http.ErrBodyReadAfterClose
 	}
@@ -105,6 +108,27 @@ func (u *upload) leave() {
 	u.over = true
 	if !u.complete {
 		u.deadline(time.Now().Add(farewell))
+	}
+}
+
+// part leaves what is still to come of the body to net/http. Over HTTP/1.1 the transport stops reading first: if net/http had to stop it,
+// that would lift the deadline, and a client that sends no more would keep its connection for as long as it likes.
+func (u *upload) part() {
+	if u.transit.in.ProtoMajor == 1 {
+		u.stop()
+		u.reading.Lock()
+		defer u.reading.Unlock()
+	}
+	u.leave()
+}
+
+// stop ends the read under way, and any other.
+func (u *upload) stop() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.over = true
+	if !u.complete {
+		u.deadline(time.Now())
 	}
 }
 
@@ -190,6 +214,7 @@ func (w *writer) WriteHeader(status int) {
 	}
 	clear(h) // ReverseProxy does the same afterwards.
 	h["Link"] = links
+	w.armLine()
 	w.ResponseWriter.WriteHeader(status)
 }
 
@@ -213,6 +238,15 @@ func (w *writer) arm() {
 	if now.Sub(w.armed) > armEvery {
 		w.armed = now
 		_ = w.transit.control.SetWriteDeadline(now.Add(stall))
+	}
+}
+
+// armLine sets the deadline for what comes over HTTP/1.1 before the answer and at its end. Over HTTP/2 no client has to make room for
+// that, and an idle stream would be reset.
+func (w *writer) armLine() {
+	if w.transit.in.ProtoMajor == 1 {
+		w.arm()
+		w.transit.pace.came(0)
 	}
 }
 

@@ -98,8 +98,9 @@ func (t *transit) finish() {
 	t.begun()
 	t.cancel(nil)
 	t.proxy.upstream.places.leave(t)
+	t.writer.armLine()
 	if t.body != nil {
-		t.body.leave()
+		t.body.part()
 	}
 	if t.stream != nil {
 		t.proxy.streams.remove(t.stream)
