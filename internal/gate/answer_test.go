@@ -143,3 +143,19 @@ func TestOddStatus(t *testing.T) {
 		t.Errorf("%d %s", res.StatusCode, text)
 	}
 }
+
+// TestInterimSwitch passes no change of the protocol on that comes over HTTP/2, where there is none (RFC 9113 §8.6).
+func TestInterimSwitch(t *testing.T) {
+	t.Parallel()
+	f, _ := newHTTP2(newWorld(t), public, nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		plant(w.Header(), "")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		clear(w.Header())
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	res, _ := f.raw("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if res.StatusCode != http.StatusNoContent {
+		t.Error(res.Status)
+	}
+	speaks(t, "header", res.Header)
+}

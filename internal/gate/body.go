@@ -203,7 +203,7 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // WriteHeader sends the header of the answer. Of interim answers (RFC 9110 §15.2) only the links of Early Hints (RFC 8297)
 // pass, since their other headers have not been checked, and none to a client of HTTP/1.0, which does not know them.
 func (w *writer) WriteHeader(status int) {
-	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+	if status >= http.StatusOK {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
