@@ -3,6 +3,7 @@ package gate
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -71,6 +72,7 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		}
 		t.early = bytes.NewReader(bytes.Clone(early))
 	}
+	context.AfterFunc(w.transit, func() { _ = conn.Close() }) // ReverseProxy closes the upstream's end alone, and may wait for the client.
 	return t, buffered, nil
 }
 

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
@@ -387,4 +389,57 @@ func inUse() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc + m.StackInuse
+}
+
+// deaf is the connection of a client that takes nothing.
+type deaf struct {
+	net.Conn
+	waited, closed      chan struct{}
+	onceWait, onceClose sync.Once
+}
+
+func (d *deaf) Write([]byte) (int, error) {
+	d.onceWait.Do(func() { close(d.waited) })
+	<-d.closed
+	return 0, net.ErrClosed
+}
+
+func (d *deaf) Close() error {
+	d.onceClose.Do(func() { close(d.closed) })
+	return d.Conn.Close()
+}
+
+// deafened is the writer of its request.
+type deafened struct {
+	http.ResponseWriter
+	conn *deaf
+}
+
+func (d deafened) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(d.ResponseWriter).Hijack()
+	d.conn.Conn = conn
+	return d.conn, buffered, err
+}
+
+func (d deafened) Unwrap() http.ResponseWriter { return d.ResponseWriter }
+
+// TestDeafWebSocket ends with its session, although its client neither reads nor writes.
+func TestDeafWebSocket(t *testing.T) {
+	t.Parallel()
+	f := newFront(newWorld(t), gate.Config{Routes: socketRoutes}, http.HandlerFunc(echoSocket))
+	conn := &deaf{waited: make(chan struct{}), closed: make(chan struct{})}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.proxy.ServeHTTP(deafened{w, conn}, r) }))
+	t.Cleanup(server.Close)
+	f.address = server.Listener.Addr().String()
+	s, _, err := f.open("/open", "")
+	must(t, err)
+	defer s.Close()
+	<-conn.waited
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	f.streams.Run(stopped)
+	if !s.closed(5 * time.Second) {
+		t.Error("the WebSocket is still open")
+		must(t, conn.Close())
+	}
 }
