@@ -40,6 +40,20 @@ func (s *Streams) Add(c *doorward.Claims, end context.CancelCauseFunc) { s.add(c
 // ErrExternalID is why a caller is refused whom the upstream's token cannot name.
 var ErrExternalID = errExternalID
 
+// GivesWay reports whether one of two slow clients gives way that were too many when they came, if meanwhile a connection carries many.
+func GivesWay(many bool) bool {
+	p := newPlaces()
+	p.most, p.again = 1, true
+	p.many.Store(many)
+	for range 2 {
+		t := &transit{cancel: func(error) {}}
+		t.pace.behind.Store(int64(time.Hour))
+		p.taken[t] = struct{}{}
+	}
+	p.relieve()
+	return len(p.taken) < 2
+}
+
 // SetIdentity makes the headers of a request to the upstream from those of the client.
 func (g *Guard) SetIdentity(h http.Header, c *doorward.Claims) error {
 	fields, refused := g.fields(c)

@@ -60,7 +60,7 @@ func (p *places) relieve() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	for len(p.taken) > p.most {
+	for len(p.taken) > p.most && !p.many.Load() {
 		t := p.slowest(now)
 		if t == nil {
 			time.AfterFunc(slack, p.relieve)

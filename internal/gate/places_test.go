@@ -197,3 +197,13 @@ func TestSlowClientsOfHTTP2(t *testing.T) {
 		}
 	}
 }
+
+// TestTooManyBeforeHTTP2 lets nobody give way either when the first answer tells that the API speaks HTTP/2, and others wait already.
+func TestTooManyBeforeHTTP2(t *testing.T) {
+	t.Parallel()
+	for _, many := range []bool{false, true} {
+		if got := gate.GivesWay(many); got == many {
+			t.Errorf("a connection carries many: %t, somebody gives way: %t", many, got)
+		}
+	}
+}
