@@ -13,7 +13,7 @@ import (
 // takes: they share a transaction, for which every other writer waits.
 const MaxImport = 256
 
-// ErrPresent says that the user is there already, with the same hash.
+// ErrPresent says that the user is there already, with the same hash and, if the row has one, the same external ID.
 var ErrPresent = errors.New("account: the user is there already with the same password")
 
 var errNoBulk = errors.New("account: Config.Bulk is required to import and export")
@@ -22,7 +22,7 @@ var errNoBulk = errors.New("account: Config.Bulk is required to import and expor
 type BulkStore interface {
 	// CreateUsers inserts what it can of rows, in one transaction, and returns one
 	// error for each: nil, ErrPresent if the canonical name is taken by a user with the
-	// same hash, ErrNameTaken, ErrExternalIDTaken or ErrRoleBounds. It writes one event for each user that it inserts,
+	// same hash, and with the row's external ID if it has one, ErrNameTaken, ErrExternalIDTaken or ErrRoleBounds. It writes one event for each user that it inserts,
 	// which is UserRow.Made. With dry set it looks and writes nothing.
 	CreateUsers(ctx context.Context, rows []UserRow, dry bool, ev issuer.Event) ([]error, error)
 

@@ -34,7 +34,7 @@ type Sum struct {
 	Rows     int            `json:"rows"`
 	Added    int            `json:"added"`
 	Present  int            `json:"present"`  // there already with the same hash
-	Conflict int            `json:"conflict"` // there already with another hash
+	Conflict int            `json:"conflict"` // there already with another hash or external ID
 	Refused  int            `json:"refused"`
 	Schemes  map[string]int `json:"schemes"` // of those added
 }
@@ -53,7 +53,7 @@ func (s Sum) Weak() int {
 // Run reads the source to its end, in batches of one transaction each. With an error
 // the Sum says what was done before it; to go on, run the import again.
 func (i Import) Run(ctx context.Context) (Sum, error) {
-	r := &run{Import: i, sum: Sum{DryRun: i.Dry, Schemes: map[string]int{}}, would: map[uint64]uint64{}, ids: map[uint64]bool{}, seed: maphash.MakeSeed()}
+	r := &run{Import: i, sum: Sum{DryRun: i.Dry, Schemes: map[string]int{}}, would: map[uint64][2]uint64{}, ids: map[uint64]bool{}, seed: maphash.MakeSeed()}
 	for {
 		batch, stopped := r.batch()
 		if r.Still != nil {
@@ -79,8 +79,8 @@ func (i Import) Run(ctx context.Context) (Sum, error) {
 type run struct {
 	Import
 	sum   Sum
-	would map[uint64]uint64 // in a dry run: the hash of each name that would be there, and of its password hash
-	ids   map[uint64]bool   // in a dry run: the hash of each external ID that would be there
+	would map[uint64][2]uint64 // in a dry run: the hash of each name that would be there, and those of its password hash and external ID
+	ids   map[uint64]bool      // in a dry run: the hash of each external ID that would be there
 	seed  maphash.Seed
 }
 
@@ -140,7 +140,7 @@ func (r *run) count(row Row, verdict error) error {
 		return nil
 	case errors.Is(verdict, account.ErrNameTaken):
 		r.sum.Conflict++
-		return r.Tell(&RowError{Place: row.Place, Name: row.Name, Reason: "a user of this name is here already with another hash, and stays as they are"})
+		return r.Tell(&RowError{Place: row.Place, Name: row.Name, Reason: "a user of this name is here already with another hash or external ID, and stays as they are"})
 	}
 	return r.refuse(row.Place, row.Name, reasonOf(verdict))
 }
@@ -154,14 +154,14 @@ func (r *run) again(row Row) error {
 	name, hash, id := maphash.String(r.seed, canonical), maphash.String(r.seed, row.Hash), maphash.String(r.seed, row.ExternalID)
 	before, there := r.would[name]
 	switch {
-	case there && before == hash:
+	case there && before[0] == hash && (row.ExternalID == "" || before[1] == id):
 		return account.ErrPresent
 	case there:
 		return account.ErrNameTaken
 	case r.ids[id]:
 		return account.ErrExternalIDTaken
 	}
-	r.would[name] = hash
+	r.would[name] = [2]uint64{hash, id}
 	if row.ExternalID != "" {
 		r.ids[id] = true
 	}

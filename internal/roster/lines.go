@@ -123,10 +123,11 @@ func (r *linesReader) parse(line []byte) (Row, error) {
 		if !ok {
 			return "", fmt.Errorf("no member %q", column)
 		}
-		if r.exact && !columns.fits(column, value.Kind()) {
-			return "", errType
+		text, fits := memberText(value, column == columns.Roles)
+		if !fits || r.exact && !columns.fits(column, value.Kind()) {
+			return "", fmt.Errorf("the member %q is of a type that does not fit", column)
 		}
-		return memberText(value, column == columns.Roles)
+		return text, nil
 	})
 }
 
@@ -144,24 +145,21 @@ func (c Columns) fits(column string, kind jsontext.Kind) bool {
 	return kind == '"'
 }
 
-var errType = errors.New("a member of a type that does not fit")
-
-// memberText returns a member as text. Only if list is set may it be a list of texts, which are joined with commas.
-func memberText(value jsontext.Value, list bool) (string, error) {
+// memberText returns a member as text, if it can be one. Only if list is set may it be a list of texts, which are joined with commas.
+func memberText(value jsontext.Value, list bool) (text string, fits bool) {
 	switch value.Kind() {
 	case '"':
-		var text string
 		err := json.Unmarshal(value, &text)
-		return text, err
+		return text, err == nil
 	case 't', 'f', '0':
-		return string(value), nil
+		return string(value), true
 	case 'n':
-		return "", nil
+		return "", true
 	case '[':
 		var texts []string
 		if err := json.Unmarshal(value, &texts); err == nil && list {
-			return strings.Join(texts, ","), nil
+			return strings.Join(texts, ","), true
 		}
 	}
-	return "", errType
+	return "", false
 }

@@ -233,6 +233,9 @@ func TestReadEntries(t *testing.T) {
 	if len(bad) != 3+len(types) || bad[0].Place != 5 || bad[1].Place != 6 || bad[2].Place != 7 {
 		t.Errorf("passed over %v", bad)
 	}
+	if got := bad[len(bad)-1].Reason; got != `the member "external_id" is of a type that does not fit` {
+		t.Errorf("a number as an external ID is refused with %q", got)
+	}
 	long := strings.Repeat(" ", roster.MaxRow)
 	if _, _, err := read(t, roster.ReadEntries([]byte("{}\n"+long+"\n{}"))); !errors.Is(err, roster.ErrSyntax) || !strings.Contains(err.Error(), "from line 2 on") {
 		t.Errorf("a long line: %v, want ErrSyntax from line 2 on", err)

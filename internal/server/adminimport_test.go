@@ -72,6 +72,9 @@ func TestAdminImport(t *testing.T) {
 		"\r\n" +
 		entry("hugo", `,"disabled":true,"external_id":"17"`) +
 		entry("iris", `,"external_id":"17"`) +
+		entry("hugo", `,"external_id":"18"`) +
+		entry("hugo", `,"external_id":"17"`) +
+		entry("hugo", "") +
 		entry("bob", "") +
 		`{"username":"eve","password_hash":"pbkdf2:sha256:1$salt$00"}` + "\n" +
 		`{"username":"nobody"}` + "\n" +
@@ -82,10 +85,10 @@ func TestAdminImport(t *testing.T) {
 	}
 	got := w.load(lines, "?dry_run=false", root)
 	for _, sum := range []imported{dry, got} {
-		if sum.Rows != 7 || sum.Added != 2 || sum.Present != 1 || sum.Conflict != 1 || sum.Refused != 3 || sum.Schemes["bcrypt"] != 2 {
+		if sum.Rows != 10 || sum.Added != 2 || sum.Present != 3 || sum.Conflict != 2 || sum.Refused != 3 || sum.Schemes["bcrypt"] != 2 {
 			t.Errorf("imported %+v", sum)
 		}
-		if len(sum.NotAdded) != 4 || sum.NotAdded[0].Line != 6 && sum.NotAdded[0].Line != 7 {
+		if len(sum.NotAdded) != 5 || sum.NotAdded[0].Line != 9 && sum.NotAdded[0].Line != 10 {
 			t.Errorf("not added %+v", sum.NotAdded)
 		}
 	}
@@ -98,7 +101,7 @@ func TestAdminImport(t *testing.T) {
 	}
 	w.login("bob", bobWord)
 	again := w.load(lines, "", root)
-	if again.Added != 0 || again.Present != 3 || again.Conflict != 1 || again.Refused != 3 {
+	if again.Added != 0 || again.Present != 5 || again.Conflict != 2 || again.Refused != 3 {
 		t.Errorf("again: %+v", again)
 	}
 	records, err := w.store.SearchAudit(t.Context(), audit.Query{Actor: id, Kinds: []issuer.EventKind{account.EventUserImport}})

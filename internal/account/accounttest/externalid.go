@@ -57,9 +57,11 @@ func testExternalIDBulk(f *fixture) {
 	rows := []account.UserRow{row("Ada", "1"), row("Bob", "1"), row("Carol", ""), row("Dora", ""), row("Eve", "2")}
 	made, err := f.store.CreateUsers(f.Context(), rows, false, event)
 	f.wantVerdicts(made, err, nil, account.ErrExternalIDTaken, nil, nil, nil)
-	later := []account.UserRow{row("Frida", "2"), row("Gerda", "3"), rows[0]}
+	later := []account.UserRow{row("Frida", "2"), row("Gerda", "3"), rows[0], rows[0], rows[2], rows[4], rows[4]}
+	later[3].ExternalID, later[4].ExternalID, later[5].ExternalID, later[6].ExternalID = "4", "5", "", "1"
 	made, err = f.store.CreateUsers(f.Context(), later, true, event)
-	f.wantVerdicts(made, err, account.ErrExternalIDTaken, nil, account.ErrPresent)
+	f.wantVerdicts(made, err, account.ErrExternalIDTaken, nil,
+		account.ErrPresent, account.ErrNameTaken, account.ErrNameTaken, account.ErrPresent, account.ErrNameTaken)
 	list, err := f.store.Credentials(f.Context(), account.Query{})
 	if err != nil || len(list) != 4 {
 		f.Fatalf("%d users, %v, want 4", len(list), err)

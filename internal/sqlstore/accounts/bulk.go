@@ -68,8 +68,8 @@ func (s *Store) Credentials(ctx context.Context, q account.Query) (list []accoun
 // present returns why a row cannot be inserted, or nil if it can: the canonical name or the external ID is taken, or
 // the roles are too many.
 func present(ctx context.Context, tx sqlstore.Tx, row account.UserRow) (verdict, err error) {
-	var hash string
-	err = tx.QueryRowContext(ctx, `SELECT hash FROM users WHERE canonical = $1`, row.Canonical).Scan(&hash)
+	var hash, externalID string
+	err = tx.QueryRowContext(ctx, `SELECT hash, external_id FROM users WHERE canonical = $1`, row.Canonical).Scan(&hash, &externalID)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		err = cmp.Or(checkRoles(ctx, tx, row.Roles), checkExternalID(ctx, tx, row.ExternalID))
@@ -79,7 +79,7 @@ func present(ctx context.Context, tx sqlstore.Tx, row account.UserRow) (verdict,
 		return nil, err
 	case err != nil:
 		return nil, err
-	case hash == row.Hash:
+	case hash == row.Hash && (row.ExternalID == "" || row.ExternalID == externalID):
 		return account.ErrPresent, nil
 	}
 	return account.ErrNameTaken, nil
