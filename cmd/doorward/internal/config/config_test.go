@@ -272,6 +272,7 @@ func TestAttack_H12(t *testing.T) {
 		{name: "token without secret", file: "upstream: http://127.0.0.1:5000\nupstream.token: {header: x-t}\n", want: "upstream.token: header and secret_file are required"},
 		{name: "token with a key pair", file: "upstream.token: {alg: RS256}\n", want: ":1:23: upstream.token.alg: want HS256, HS384 or HS512"},
 		{name: "token with a nested claim", file: "upstream.token: {claims: {a: [1]}}\n", want: "upstream.token.claims.a: want a text"},
+		{name: "placeholder without quotes", file: "upstream.token: {claims: {a: {username}}}\n", want: "upstream.token.claims.a: want a text, in quotes if a brace begins it"},
 		{name: "routes as text", file: "routes: /admin\n", want: "routes: want a list"},
 		{name: "routes in the environment", env: []string{"DOORWARD_ROUTES=/admin"}, want: "DOORWARD_ROUTES: is set in the configuration file alone"},
 		{name: "default below routes", file: "routes:\n  default: deny\n", want: ":2:3: routes.default: does not stand below routes", hint: "write routes.default: … at the top level"},

@@ -200,7 +200,7 @@ func (v literals) node(n ast.Node) error {
 		case *ast.NullNode:
 			all[name] = nil
 		default:
-			return faulty{{pair.Value, nameOnly(name), errors.New("want a text, a whole number, true, false or null")}}
+			return faulty{{pair.Value, nameOnly(name), errors.New(`want a text, in quotes if a brace begins it, a whole number, true, false or null`)}}
 		}
 	}
 	*v.p = all
