@@ -27,29 +27,24 @@ type Names struct {
 	Assertion  string // a signed token that says all of it: Doorward-Assertion
 }
 
-// withDefaults names what is not named.
+// withDefaults names what is not named, and writes each name as net/http does.
 func (n Names) withDefaults() Names {
-	return Names{
-		Subject: cmp.Or(n.Subject, "Doorward-Subject"), Username: cmp.Or(n.Username, "Doorward-Username"),
-		ExternalID: cmp.Or(n.ExternalID, "Doorward-External-Id"), Roles: cmp.Or(n.Roles, "Doorward-Roles"), Scope: cmp.Or(n.Scope, "Doorward-Scope"),
-		Session: cmp.Or(n.Session, "Doorward-Session"), Assertion: cmp.Or(n.Assertion, "Doorward-Assertion"),
+	name := func(given, otherwise string) string {
+		return textproto.CanonicalMIMEHeaderKey(cmp.Or(given, otherwise))
 	}
-}
-
-// owned is all names.
-func (n Names) owned() []string {
-	n = n.withDefaults()
-	return []string{n.Subject, n.Username, n.ExternalID, n.Roles, n.Scope, n.Session, n.Assertion}
+	return Names{
+		Subject: name(n.Subject, "Doorward-Subject"), Username: name(n.Username, "Doorward-Username"),
+		ExternalID: name(n.ExternalID, "Doorward-External-Id"), Roles: name(n.Roles, "Doorward-Roles"), Scope: name(n.Scope, "Doorward-Scope"),
+		Session: name(n.Session, "Doorward-Session"), Assertion: name(n.Assertion, "Doorward-Assertion"),
+	}
 }
 
 // header is a field of Config and the header that it names, "" for none.
 type header struct{ field, name string }
 
-// check refuses names that would break a request or hide one another. Of two that are alike
-// it blames the last one that was given: never a default.
-func (n Names) check(others ...header) error {
-	seen := map[string]bool{}
-	given := []header{
+// headers are all fields.
+func (n Names) headers() []header {
+	return []header{
 		{"Names.Subject", n.Subject},
 		{"Names.Username", n.Username},
 		{"Names.ExternalID", n.ExternalID},
@@ -58,6 +53,21 @@ func (n Names) check(others ...header) error {
 		{"Names.Session", n.Session},
 		{"Names.Assertion", n.Assertion},
 	}
+}
+
+// owned is all names.
+func (n Names) owned() (names []string) {
+	for _, h := range n.withDefaults().headers() {
+		names = append(names, h.name)
+	}
+	return names
+}
+
+// check refuses names that would break a request or hide one another. Of two that are alike
+// it blames the last one that was given: never a default.
+func (n Names) check(others ...header) error {
+	seen := map[string]bool{}
+	given := n.headers()
 	for i, name := range n.owned() {
 		if given[i].name == "" {
 			seen[foldName(name)] = true
@@ -94,15 +104,11 @@ type identities struct {
 }
 
 func newIdentities(cfg Config) (identities, error) {
-	names := cfg.Names.withDefaults()
-	for _, p := range []*string{&names.Subject, &names.Username, &names.ExternalID, &names.Roles, &names.Scope, &names.Session, &names.Assertion} {
-		*p = textproto.CanonicalMIMEHeaderKey(*p)
-	}
 	made, err := newDialect(cfg.Token, cfg.Names)
 	if err != nil {
 		return identities{}, err
 	}
-	return identities{issuer: cfg.Issuer, audience: cfg.Audience, names: names, dialect: made, cache: newFieldCache()}, nil
+	return identities{issuer: cfg.Issuer, audience: cfg.Audience, names: cfg.Names.withDefaults(), dialect: made, cache: newFieldCache()}, nil
 }
 
 // field is one header. Its values are shared between requests.
