@@ -169,7 +169,7 @@ func gateProblem(cfg *config.Config, wrong *gate.FieldError) error {
 	text, hint := wrong.Err.Error(), ""
 	if errors.Is(wrong.Err, jwt.ErrKey) {
 		text = strings.TrimSuffix(strings.TrimPrefix(text, jwt.ErrKey.Error()+": "), ": make one with GenerateKey")
-		hint = fmt.Sprintf("openssl rand -base64 48 > %[1]s; chmod 600 %[1]s", cfg.UpstreamToken.SecretFile)
+		hint = fmt.Sprintf("openssl rand -base64 48 > %[1]s; chmod 600 %[1]s; then give the API the same secret", cfg.UpstreamToken.SecretFile)
 	}
 	return cfg.Problem(gateKeys[wrong.Field], hint, "%s", text)
 }

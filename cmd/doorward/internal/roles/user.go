@@ -55,14 +55,10 @@ admin rights until then.`,
 		c, err := change()
 		rolesStay := errors.Is(err, errNothing)
 		switch {
-		case rolesStay && edit.ExternalID != nil:
-			edit.End, err = *now, nil
-		case rolesStay && edit.Email != nil && !*now:
-			err = nil
-		case rolesStay && *now:
-			err = fmt.Errorf("%w, or --external-id", err)
+		case rolesStay && edit.ExternalID == nil && (edit.Email == nil || *now): // No token has an address in it.
+			err = fmt.Errorf("%w, or --external-id, or --email without --now", err)
 		case rolesStay:
-			err = fmt.Errorf("%w, or --email or --external-id", err)
+			edit.End, err = *now, nil
 		}
 		if err != nil {
 			return failure.Misused(cmd.CommandPath()+" --help", "%v", err)
