@@ -214,6 +214,7 @@ func (w *writer) WriteHeader(status int) {
 	}
 	clear(h) // ReverseProxy does the same afterwards.
 	h["Link"] = links
+	h["Content-Length"] = nil // It is not sent. For it net/http copies the map, from which it may still read when the client has gone.
 	w.armLine()
 	w.ResponseWriter.WriteHeader(status)
 }
