@@ -121,7 +121,7 @@ func (c Config) newSigningKey(now, from time.Time) (StoredKey, error) {
 	return StoredKey{
 		ID: key.ID(), Purpose: PurposeSign, Algorithm: c.Algorithm,
 		Sealed:    c.MasterKey.seal(PurposeSign, key.ID(), pem),
-		CreatedAt: now, UseFrom: from, AccessTTL: c.longestAccess(),
+		CreatedAt: now, UseFrom: from,
 	}, nil
 }
 
