@@ -140,6 +140,10 @@ func TestFiles(t *testing.T) {
 		{name: "csv with a column twice", file: "a.csv", columns: plain, text: "name,hash,hash\nada,h,i\n", wantErr: roster.ErrSyntax},
 		{name: "csv bare quote", file: "a.csv", columns: plain, text: "name,hash\nada,h\nb\"ob,h\n", want: []roster.Row{{Place: 2, Name: "ada", Hash: "h"}}, wantErr: roster.ErrSyntax},
 		{name: "csv open quote", file: "a.csv", columns: plain, text: "name,hash\n\"ada,h\n" + long + long, wantErr: roster.ErrSyntax},
+		{
+			name: "csv of rows that are too long together", file: "a.csv", columns: plain, text: "name,hash\nada," + long[:40_000] + "\nbob," + long[:40_000] + "\n",
+			want: []roster.Row{{Place: 2, Name: "ada", Hash: long[:40_000]}, {Place: 3, Name: "bob", Hash: long[:40_000]}},
+		},
 		{name: "csv long line", file: "a.csv", columns: plain, text: "name,hash\nada," + long + long + "\n", wantErr: roster.ErrSyntax},
 		{name: "csv long header", file: "a.csv", columns: plain, text: long + long, wantErr: roster.ErrSyntax},
 		{name: "csv many columns", file: "a.csv", columns: plain, text: "name,hash" + manyColumns() + "\n", wantErr: roster.ErrSyntax},
