@@ -399,6 +399,25 @@ func TestKeysThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// ahead is a store whose keys begin an hour later than they do, as for a node whose clock went back.
+type ahead struct{ issuer.Store }
+
+func (s ahead) KeyRing(ctx context.Context) (issuer.KeyRing, error) {
+	ring, err := s.Store.KeyRing(ctx)
+	ring.Keys = slices.Clone(ring.Keys)
+	for n := range ring.Keys {
+		ring.Keys[n].UseFrom = ring.Keys[n].UseFrom.Add(time.Hour)
+	}
+	return ring, err
+}
+
+// A node for which no key has begun yet uses the earliest.
+func TestKeysThatHaveNotBegun(t *testing.T) {
+	t.Parallel()
+	w := newWorldWith(t, ahead{doorwardtest.NewStore()}, nil)
+	w.wantVerify(w.mustRefresh(w.login("ada").RefreshToken).AccessToken, nil)
+}
+
 // refreshKeys are the refresh keys, the earliest first.
 func (w *world) refreshKeys(t *testing.T) (ids []string) {
 	t.Helper()
