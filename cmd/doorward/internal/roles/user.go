@@ -58,8 +58,9 @@ admin rights until then.`,
 		case rolesStay && edit.ExternalID == nil && (edit.Email == nil || *now): // No token has an address in it.
 			err = fmt.Errorf("%w, or --external-id, or --email without --now", err)
 		case rolesStay:
-			edit.End, err = *now, nil
+			err = nil
 		}
+		edit.End = *now && edit.ExternalID != nil // also if the roles are refused then
 		if err != nil {
 			return failure.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}
