@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/doorward/doorward"
 )
 
 // stall is how long the gate waits for a client that neither sends nor receives a byte.
@@ -188,6 +190,36 @@ func (d *download) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
 	d.timer.Stop()
 	return n, err
+}
+
+// call is the body of an answer of gRPC. If its session ends, so does the call, with a status that says so: a client that is
+// merely cut off would take it for a fault of the API.
+type call struct {
+	trailed
+	*transit
+}
+
+// Read ends as the API's answer does, or with the session.
+func (c *call) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	if err == nil || errors.Is(err, io.EOF) {
+		return n, err
+	}
+	var status, message string // https://grpc.github.io/grpc/core/md_doc_statuscodes.html
+	switch over := context.Cause(c.transit); {
+	case errors.Is(over, errSessionOver), errors.Is(over, doorward.ErrRevoked):
+		status, message = "16", "session ended"
+	case errors.Is(over, doorward.ErrStale):
+		status, message = "14", "tokens cannot be checked at the moment"
+	default:
+		return n, err
+	}
+	if c.answer.Trailer == nil {
+		c.answer.Trailer = http.Header{}
+	}
+	c.answer.Trailer.Set("Grpc-Status", status)
+	c.answer.Trailer.Set("Grpc-Message", message)
+	return n, io.EOF
 }
 
 // writer writes an answer to a client that may be slow, but not for ever.

@@ -136,7 +136,7 @@ func TestStreamOfGRPC(t *testing.T) {
 		echoLines(w, r)
 	}))
 	set := w.login("u_alice")
-	listen := func() (*io.PipeWriter, *bufio.Reader) {
+	listen := func() (*io.PipeWriter, *bufio.Reader, *http.Response) {
 		body, questions := io.Pipe()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/pkg.Service/Watch", body)
 		must(t, err)
@@ -147,17 +147,17 @@ func TestStreamOfGRPC(t *testing.T) {
 		if f.streams.Len() != 1 {
 			t.Fatalf("%d streams", f.streams.Len())
 		}
-		return questions, bufio.NewReader(res.Body)
+		return questions, bufio.NewReader(res.Body), res
 	}
-	_, answers := listen()
+	_, answers, res := listen()
 	must(t, w.Logout(t.Context(), set.AccessToken, issuer.Event{}))
-	if line, err := answers.ReadString('\n'); err == nil || errors.Is(err, io.EOF) {
-		t.Errorf("after the logout: %q, %v", line, err)
+	if line, err := answers.ReadString('\n'); !errors.Is(err, io.EOF) || line != "" || res.Trailer.Get("Grpc-Status") != "16" {
+		t.Errorf("after the logout: %q, %v, and the trailer %v", line, err, res.Trailer)
 	}
 
 	set = w.login("u_alice")
 	within(t, 5*time.Second, "the stream is gone", func() bool { return f.streams.Len() == 0 })
-	questions, answers := listen()
+	questions, answers, _ := listen()
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	f.streams.Run(stopped)
@@ -165,6 +165,53 @@ func TestStreamOfGRPC(t *testing.T) {
 	must(t, err)
 	if line, err := answers.ReadString('\n'); err != nil {
 		t.Errorf("when the server stops: %q, %v", line, err)
+	}
+}
+
+// TestCallIsEnded tells a client of gRPC why, whatever trailers the API has promised. For others the answer is not whole.
+func TestCallIsEnded(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, kind, promised string
+		stale                bool
+		want                 string // Grpc-Status
+	}{
+		{"logged out", "application/grpc", "", false, "16"},
+		{"logged out, two trailers promised", "application/grpc+json", "Grpc-Status, X-Sum", false, "16"},
+		{"stale", "application/grpc", "Grpc-Status, Grpc-Message", true, "14"},
+		{"in a browser", "application/grpc-web+proto", "", false, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			adjust := func(c *issuer.Config) {}
+			if test.stale {
+				adjust = func(c *issuer.Config) { c.MaxStaleness = 2 * time.Second }
+			}
+			w := newWorldAlone(t, adjust)
+			_, server := newHTTP2(w, gate.Config{}, nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", test.kind)
+				if test.promised != "" {
+					w.Header().Set("Trailer", test.promised)
+				}
+				_, _ = io.WriteString(w, "one\n")
+				_ = http.NewResponseController(w).Flush()
+				<-r.Context().Done()
+			}))
+			set := w.login("u_alice")
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/pkg.Service/Watch", http.NoBody)
+			must(t, err)
+			req.Header.Set("Authorization", "Bearer "+set.AccessToken)
+			res, err := server.Client().Do(req)
+			must(t, err)
+			defer res.Body.Close()
+			if !test.stale {
+				must(t, w.Logout(t.Context(), set.AccessToken, issuer.Event{}))
+			}
+			text, err := io.ReadAll(res.Body)
+			if string(text) != "one\n" || (err == nil) != (test.want != "") || res.Trailer.Get("Grpc-Status") != test.want {
+				t.Errorf("%q, %v, and the trailer %v", text, err, res.Trailer)
+			}
+		})
 	}
 }
 

@@ -152,6 +152,9 @@ func (t *transit) receive(res *http.Response) {
 		res.Body = &t.download
 	case strings.HasPrefix(kind, "application/grpc"):
 		t.follow(true)
+		if t.in.ProtoMajor > 1 && !strings.HasPrefix(kind, "application/grpc-web") { // which has its status in the body
+			res.Body = &call{t.download.trailed, t}
+		}
 	}
 }
 
