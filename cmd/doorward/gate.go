@@ -161,7 +161,7 @@ var gateKeys = map[string]string{
 	"Names.ExternalID": "identity.external_id", "Names.Roles": "identity.roles",
 	"Names.Scope": "identity.scope", "Names.Session": "identity.session", "Names.Assertion": "identity.assertion",
 	"LoginPage": "login.page", "TokenHeader": "tokens.header", "KeyHeader": "api_keys.header", "Default": "routes.default",
-	"Token.Header": "upstream.token.header", "Token.Claims": "upstream.token.claims",
+	"Token.Header": "upstream.token.header", "Token.Scheme": "upstream.token.scheme", "Token.Claims": "upstream.token.claims",
 	"Token.Algorithm": "upstream.token.alg", "Token.Secret": "upstream.token.secret_file",
 }
 
@@ -202,7 +202,7 @@ func dialect(cfg *config.Config) (*gate.Dialect, error) {
 		return nil, cfg.Problem("upstream.token.secret_file", "", "%v", err)
 	}
 	secret = bytes.TrimRight(secret, "\r\n")
-	return &gate.Dialect{Header: t.Header, Algorithm: jwt.Algorithm(t.Algorithm), Secret: secret, Claims: t.Claims}, nil
+	return &gate.Dialect{Header: t.Header, Scheme: t.Scheme, Algorithm: jwt.Algorithm(t.Algorithm), Secret: secret, Claims: t.Claims}, nil
 }
 
 func rootCAs(cfg *config.Config) (*x509.CertPool, error) {

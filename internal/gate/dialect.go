@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/internal/strict"
 	"github.com/doorward/doorward/jwt"
 )
 
@@ -18,21 +19,28 @@ import (
 // may stay as it is. The secret is shared with the upstream and with nobody else: who
 // knows it can make no token that Doorward accepts.
 type Dialect struct {
-	// Header carries the token: after "Bearer " in Authorization, alone in any other.
+	// Header carries the token.
 	Header string
+	// Scheme is the word before the token. Empty means Bearer in Authorization and none in any other
+	// header; NoScheme means none.
+	Scheme string
 	// Algorithm is HS256, HS384 or HS512; empty means HS256.
 	Algorithm jwt.Algorithm
 	// Secret is at least as long as the hash: 32 bytes for HS256.
 	Secret []byte
 	// Claims are written into each token beside iat, nbf, exp and jti. A text that is
 	// {subject}, {username}, {roles}, {scope} or {session} stands for what it
-	// names; roles are a list. A value that is missing leaves its claim out.
+	// names; roles are a list. A value that is missing leaves its claim out. A value may be a map of
+	// such values.
 	//
 	// {external_id} is the user's ID at the upstream, and {external_id:number} the same as a number. The
 	// upstream knows no caller who has none, and the request is refused: a token without it could be taken for
 	// that of any user.
 	Claims map[string]any
 }
+
+// NoScheme is the Dialect.Scheme of a token that stands alone.
+const NoScheme = "none"
 
 // dialect is a Dialect made ready.
 type dialect struct {
@@ -57,10 +65,19 @@ func newDialect(d *Dialect, names Names) (*dialect, error) {
 	if carrier == "" {
 		return nil, &FieldError{"Token.Header", errors.New("is required")}
 	}
-	if carrier == "Authorization" {
+	if carrier != "Authorization" {
+		if err := names.check(header{"Token.Header", carrier}); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case d.Scheme == NoScheme || d.Scheme == "" && carrier != "Authorization":
+	case d.Scheme == "":
 		made.prefix = "Bearer "
-	} else if err := names.check(header{"Token.Header", carrier}); err != nil {
-		return nil, err
+	case strict.Token(d.Scheme):
+		made.prefix = d.Scheme + " "
+	default:
+		return nil, &FieldError{"Token.Scheme", fmt.Errorf("%q is no word such as Bearer", d.Scheme)}
 	}
 	if err := d.checkClaims(); err != nil {
 		return nil, &FieldError{"Token.Claims", err}
@@ -81,32 +98,42 @@ func newDialect(d *Dialect, names Names) (*dialect, error) {
 }
 
 func (d *Dialect) checkClaims() error {
-	for _, name := range slices.Sorted(maps.Keys(d.Claims)) {
-		text, _ := d.Claims[name].(string)
+	for _, name := range []string{"iat", "nbf", "exp", "jti"} {
+		if _, there := d.Claims[name]; there {
+			return fmt.Errorf("%q is set by Doorward", name)
+		}
+	}
+	return checkValues(d.Claims)
+}
+
+// checkValues refuses values that no claim should have.
+func checkValues(values map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if inner, ok := values[name].(map[string]any); ok {
+			if len(inner) == 1 && inner["external_id"] == "number" { // what YAML makes of it
+				return fmt.Errorf("%q: the placeholder {external_id:number} wants quotes", name)
+			}
+			if err := checkValues(inner); err != nil {
+				return err
+			}
+			continue
+		}
+		text, _ := values[name].(string)
 		// Inside a text a placeholder would stand for nothing, and every caller would be the same one to the upstream.
 		if _, rest, _ := strings.Cut(text, "{"); strings.Contains(rest, "}") && !slices.Contains(placeholders, text) {
 			return fmt.Errorf("%q: %s is none of %s, which stand alone", name, text, strings.Join(placeholders, ", "))
-		}
-		if slices.Contains([]string{"iat", "nbf", "exp", "jti"}, name) {
-			return fmt.Errorf("%q is set by Doorward", name)
 		}
 	}
 	return nil
 }
 
 func (d *dialect) sign(c caller, now time.Time) (field, error) {
-	claims := map[string]any{
-		"iat": begun(now), "nbf": begun(now), "exp": begun(now) + int64(assertionLifetime/time.Second), "jti": rand.Text(),
+	claims, err := fillAll(d.claims, c)
+	if err != nil {
+		return field{}, err
 	}
-	for name, value := range d.claims {
-		filled, err := fill(value, c)
-		if err != nil {
-			return field{}, err
-		}
-		if filled != nil {
-			claims[name] = filled
-		}
-	}
+	claims["iat"], claims["nbf"], claims["exp"] = begun(now), begun(now), begun(now)+int64(assertionLifetime/time.Second)
+	claims["jti"] = rand.Text()
 	token, err := jwt.Sign(d.key, "JWT", claims)
 	if err != nil {
 		return field{}, err
@@ -114,8 +141,26 @@ func (d *dialect) sign(c caller, now time.Time) (field, error) {
 	return field{d.header, []string{d.prefix + token}}, nil
 }
 
+// fillAll returns claims with what they stand for. Those that stand for nothing are left out.
+func fillAll(values map[string]any, c caller) (map[string]any, error) {
+	all := map[string]any{}
+	for name, value := range values {
+		filled, err := fill(value, c)
+		if err != nil {
+			return nil, err
+		}
+		if filled != nil {
+			all[name] = filled
+		}
+	}
+	return all, nil
+}
+
 // fill returns what a claim stands for, nil if there is no such thing.
 func fill(value any, c caller) (any, error) {
+	if inner, ok := value.(map[string]any); ok {
+		return fillAll(inner, c)
+	}
 	var text string
 	switch value {
 	case "{subject}":

@@ -103,6 +103,35 @@ func memberOf(t *testing.T, token, name string) string {
 	return string(members[name])
 }
 
+// TestDialectForms writes tokens in the forms of several APIs.
+func TestDialectForms(t *testing.T) {
+	t.Parallel()
+	w, cfg := numbered(t, nil)
+	nested := map[string]any{"user": map[string]any{"id": "{external_id:number}", "kind": "person", "session": "{nobody"}}
+	for _, test := range []struct {
+		header, scheme string
+		prefix         string
+	}{
+		{"Authorization", "", "Bearer "},
+		{"Authorization", "Token", "Token "},
+		{"Authorization", gate.NoScheme, ""},
+		{"X-Token", "", ""},
+		{"X-Token", "JWT", "JWT "},
+		{"X-Token", gate.NoScheme, ""},
+	} {
+		cfg.Token = &gate.Dialect{Header: test.header, Scheme: test.scheme, Secret: cfg.Token.Secret, Claims: nested}
+		g, h := w.guard(cfg), http.Header{}
+		must(t, g.SetIdentity(h, g.Decide(ask(t, "GET", "/x", bearer(w.token("u_17"))...)).Claims))
+		token, ok := strings.CutPrefix(h.Get(test.header), test.prefix)
+		if got := memberOf(t, token, "user"); !ok || strings.Contains(token, " ") || got != `{"id":17,"kind":"person","session":"{nobody"}` {
+			t.Errorf("%s of %q: %q with %s", test.header, test.scheme, h.Get(test.header), got)
+		}
+		if err := g.SetIdentity(http.Header{}, g.Decide(ask(t, "GET", "/x", bearer(w.token("u_none"))...)).Claims); !errors.Is(err, gate.ErrExternalID) {
+			t.Errorf("nobody that the API knows: %v, want ErrExternalID", err)
+		}
+	}
+}
+
 // TestExternalIDRefused sends a user whom the upstream does not know to it, and to forward-auth.
 func TestExternalIDRefused(t *testing.T) {
 	t.Parallel()

@@ -91,7 +91,7 @@ upstream.audience: api
 upstream.timeout: 5s
 upstream.connections: 7
 upstream.ca_file: ca.pem
-upstream.token: {header: x-access-token, alg: HS512, secret_file: s, claims: {user: "{username}", n: 1, fresh: false, none: null}}
+upstream.token: {header: x-access-token, scheme: Token, alg: HS512, secret_file: s, claims: {user: {id: "{username}"}, n: 1, fresh: false, none: null}}
 routes:
   - {path: /, access: public, forward_authorization: true}
   - path: /reports/**
@@ -272,6 +272,9 @@ func TestAttack_H12(t *testing.T) {
 		{name: "token without secret", file: "upstream: http://127.0.0.1:5000\nupstream.token: {header: x-t}\n", want: "upstream.token: header and secret_file are required"},
 		{name: "token with a key pair", file: "upstream.token: {alg: RS256}\n", want: ":1:23: upstream.token.alg: want HS256, HS384 or HS512"},
 		{name: "token with a nested claim", file: "upstream.token: {claims: {a: [1]}}\n", want: "upstream.token.claims.a: want a text"},
+		{name: "claims nested deep", file: "upstream.token: {claims: {a: {b: {c: {d: {e: 1}}}}}}\n", want: "upstream.token.claims.a.b.c.d: nested too deep"},
+		{name: "nested placeholder without quotes", file: "upstream.token: {claims: {a: {b: {external_id}}}}\n", want: "upstream.token.claims.a.b: want a text, in quotes if a brace begins it"},
+		{name: "token after no word", file: "upstream: http://127.0.0.1:5000\nupstream.token: {header: Authorization, scheme: a b, secret_file: s}\n", want: ":2:49: upstream.token.scheme: want a name without spaces"},
 		{name: "placeholder without quotes", file: "upstream.token: {claims: {a: {username}}}\n", want: "upstream.token.claims.a: want a text, in quotes if a brace begins it"},
 		{name: "routes as text", file: "routes: /admin\n", want: "routes: want a list"},
 		{name: "routes in the environment", env: []string{"DOORWARD_ROUTES=/admin"}, want: "DOORWARD_ROUTES: is set in the configuration file alone"},

@@ -48,6 +48,7 @@ type CORS struct {
 // UpstreamToken is the dialect of an upstream that checks tokens of its own.
 type UpstreamToken struct {
 	Header     string
+	Scheme     string // Bearer in Authorization if empty
 	Algorithm  string // HS256 if empty
 	SecretFile string
 	Claims     map[string]any
@@ -143,6 +144,7 @@ func (c *CORS) form() object {
 func (t *UpstreamToken) form() object {
 	return object{
 		{"header", text{&t.Header, isField}},
+		{"scheme", text{&t.Scheme, isWord}},
 		{"alg", text{&t.Algorithm, isOneOf("HS256", "HS384", "HS512")}},
 		{"secret_file", text{&t.SecretFile, isSomething}},
 		{"claims", literals{&t.Claims}},

@@ -174,7 +174,7 @@ func (v objects[T]) yaml() string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// literals is a mapping from names to texts, numbers, switches and null.
+// literals is a mapping from names to texts, numbers, switches, null, and mappings of such values.
 type literals struct{ p *map[string]any }
 
 func (v literals) parse(string) error { return errFileOnly }
@@ -184,11 +184,29 @@ func (v literals) node(n ast.Node) error {
 	if !ok {
 		return errors.New("want names and values, such as {type: access}")
 	}
+	all, err := literalsOf(m, nil)
+	if err != nil {
+		return err
+	}
+	*v.p = all
+	return nil
+}
+
+// maxNesting is how many names a value may stand under.
+const maxNesting = 4
+
+// literalsOf reads a mapping that stands under these names, or under none. A mapping that is a value holds no null: it would be
+// a placeholder of which somebody has forgotten the quotes.
+func literalsOf(m *ast.MappingNode, under []string) (map[string]any, error) {
 	all := map[string]any{}
 	for _, pair := range m.Values {
 		name, ok := stringOf(pair.Key)
 		if !ok {
-			return faulty{{pair.Key, "", errors.New("want a name")}}
+			return nil, faulty{{pair.Key, "", errors.New("want a name")}}
+		}
+		names := append(slices.Clone(under), name)
+		fault := func(names []string, err error) error {
+			return faulty{{pair.Value, nameOnly(strings.Join(names, ".")), err}}
 		}
 		switch value := pair.Value.(type) {
 		case *ast.StringNode:
@@ -197,15 +215,28 @@ func (v literals) node(n ast.Node) error {
 			all[name] = value.Value
 		case *ast.BoolNode:
 			all[name] = value.Value
+		case *ast.MappingNode:
+			if len(names) == maxNesting {
+				return nil, fault(names, errors.New("nested too deep"))
+			}
+			inner, err := literalsOf(value, names)
+			if err != nil {
+				return nil, err
+			}
+			all[name] = inner
 		case *ast.NullNode:
+			if len(under) > 0 {
+				return nil, fault(under, errText)
+			}
 			all[name] = nil
 		default:
-			return faulty{{pair.Value, nameOnly(name), errors.New(`want a text, in quotes if a brace begins it, a whole number, true, false or null`)}}
+			return nil, fault(names, errText)
 		}
 	}
-	*v.p = all
-	return nil
+	return all, nil
 }
+
+var errText = errors.New("want a text, in quotes if a brace begins it, a whole number, true, false or null")
 
 func (v literals) text() string {
 	if len(*v.p) == 0 {
