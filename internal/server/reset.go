@@ -6,7 +6,6 @@ import (
 
 	"github.com/doorward/doorward/internal/account"
 	"github.com/doorward/doorward/internal/endpoint"
-	"github.com/doorward/doorward/password"
 )
 
 func (s *Server) resetRoute() endpoint.Route {
@@ -28,9 +27,6 @@ func (s *Server) reset(w http.ResponseWriter, r *http.Request) error {
 	}
 	if req.Token == "" || req.New == "" {
 		return endpoint.InvalidRequest("token and new are required", nil)
-	}
-	if len(req.New) > password.MaxBytes {
-		return password.ErrTooLong
 	}
 	cutoff, err := s.cfg.People.Reset(r.Context(), req.Token, req.New, endpoint.Event(r, ""))
 	if errors.Is(err, account.ErrReset) {

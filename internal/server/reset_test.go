@@ -25,6 +25,7 @@ func TestReset_Attack_E12_Standard_U06(t *testing.T) {
 	w.do("POST", "/password/reset", "token="+token+"&new=x", media("application/x-www-form-urlencoded")).want(t, 415, "unsupported_media_type")
 	w.do("GET", "/password/reset?token="+token, nil).want(t, 405, "method_not_allowed")
 	w.do("POST", "/password/reset", body(token, "too short")).want(t, 400, "invalid_password")
+	w.do("POST", "/password/reset", body(token, strings.Repeat("x", 1025))).want(t, 400, "invalid_password")
 
 	// Unknown, of no form, replaced, of a disabled user: one answer.
 	replaced, _, err := w.people.StartReset(t.Context(), w.bob, time.Hour, issuer.Event{Actor: "test"})
