@@ -181,19 +181,19 @@ func (i *identities) make(claims *doorward.Claims, now time.Time) ([]field, erro
 			fields = append(fields, field{f.name, []string{f.value}})
 		}
 	}
+	if i.dialect != nil { // first: it may refuse the caller, and the assertion costs much more
+		f, err := i.dialect.sign(c, now)
+		if err != nil {
+			return nil, fmt.Errorf("sign the upstream's token: %w", err)
+		}
+		fields = append(fields, f)
+	}
 	if i.audience != "" {
 		assertion, err := i.issuer.Assert(i.assertionClaims(c, now))
 		if err != nil {
 			return nil, fmt.Errorf("sign the assertion: %w", err)
 		}
 		fields = append(fields, field{i.names.Assertion, []string{assertion}})
-	}
-	if i.dialect != nil {
-		f, err := i.dialect.sign(c, now)
-		if err != nil {
-			return nil, fmt.Errorf("sign the upstream's token: %w", err)
-		}
-		fields = append(fields, f)
 	}
 	return fields, nil
 }
