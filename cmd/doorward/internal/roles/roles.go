@@ -1,4 +1,4 @@
-// Package roles has the commands about roles: what they allow, and who has them.
+// Package roles has the commands about roles and what they allow, and what commands about users share with them.
 package roles
 
 import (
@@ -111,7 +111,7 @@ everybody who has the role end at once, and they log in again.`,
   doorward role set editor --scope ''`,
 		Args: shell.Want("NAME"),
 	}
-	change := changeFlags(cmd, "scope", "SCOPE")
+	change := Changes(cmd, "scope", "SCOPE")
 	now := cmd.Flags().Bool("now", false, "end all sessions of who has the role")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := change()

@@ -22,7 +22,7 @@ import (
 // Command is "doorward user".
 func Command(sh shell.Shell) *cobra.Command {
 	return shell.Group("user", "Add, list and change the people who can log in",
-		addCommand(sh), listCommand(sh), showCommand(sh), roles.UserSet(sh),
+		addCommand(sh), listCommand(sh), showCommand(sh), setCommand(sh),
 		disableCommand(sh), enableCommand(sh), deleteCommand(sh), passwdCommand(sh), resetCommand(sh),
 		rosters.Import(sh), rosters.Export(sh))
 }

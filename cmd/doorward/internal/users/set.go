@@ -1,23 +1,21 @@
-package roles
+package users
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/doorward/doorward/cmd/doorward/internal/backend"
 	"github.com/doorward/doorward/cmd/doorward/internal/failure"
+	"github.com/doorward/doorward/cmd/doorward/internal/roles"
 	"github.com/doorward/doorward/cmd/doorward/internal/shell"
 	"github.com/doorward/doorward/internal/account"
-	"github.com/doorward/doorward/internal/spelling"
 	"github.com/spf13/cobra"
 )
 
-// UserSet is "doorward user set".
-func UserSet(sh shell.Shell) *cobra.Command {
+func setCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set NAME",
 		Short: "Change the roles, the e-mail address or the external ID of a user",
@@ -40,7 +38,7 @@ admin rights until then.`,
   doorward user set bob --external-id 17`,
 		Args: shell.Want("NAME"),
 	}
-	change := changeFlags(cmd, "role", "ROLE")
+	change := roles.Changes(cmd, "role", "ROLE")
 	email := cmd.Flags().String("email", "", "the e-mail `ADDRESS`; empty for none")
 	externalID := cmd.Flags().String("external-id", "", "the `ID` of the user at the API; empty for none")
 	now := cmd.Flags().Bool("now", false, "end all sessions of the user")
@@ -53,7 +51,7 @@ admin rights until then.`,
 			edit.ExternalID = externalID
 		}
 		c, err := change()
-		rolesStay := errors.Is(err, errNothing)
+		rolesStay := errors.Is(err, roles.ErrNothing)
 		switch {
 		case rolesStay && edit.ExternalID == nil && (edit.Email == nil || *now): // No token has an address in it.
 			err = fmt.Errorf("%w, or --external-id, or --email without --now", err)
@@ -105,7 +103,7 @@ func setRoles(ctx context.Context, sh shell.Shell, people *account.People, was a
 			sh.Note("user %s did not have the role %q", u.Name, role)
 		}
 	}
-	if err := NoteRoles(ctx, sh, people, u, was.Roles); err != nil {
+	if err := roles.NoteRoles(ctx, sh, people, u, was.Roles); err != nil {
 		return err
 	}
 	if u.AdminWaits() {
@@ -115,56 +113,4 @@ func setRoles(ctx context.Context, sh shell.Shell, people *account.People, was a
 		sh.Note("all their sessions have ended")
 	}
 	return nil
-}
-
-// NoteRoles says which roles a user has, which scope these give, and which that the user did not have before nobody has
-// defined.
-func NoteRoles(ctx context.Context, sh shell.Shell, people *account.People, u account.User, before []string) error {
-	scope, err := people.ScopeOf(ctx, u.ID)
-	if err != nil {
-		return backend.Explain(err)
-	}
-	sh.Note("user %s has the roles %s, and %s", u.Name, shell.OrDash(strings.Join(u.Roles, ",")), orNone(scope.String()))
-	list, err := all(ctx, people)
-	if err != nil {
-		return backend.Explain(err)
-	}
-	defined := []string{account.RoleAdmin}
-	for _, r := range list {
-		if !r.CreatedAt.IsZero() {
-			defined = append(defined, r.Name)
-		}
-	}
-	for _, role := range u.Roles {
-		if slices.Contains(defined, role) || slices.Contains(before, role) {
-			continue
-		}
-		meant := ""
-		if near := spelling.Nearest(role, defined, 2); near != "" {
-			meant = "; did you mean " + near + "?"
-		}
-		sh.Note("the role %s is not defined: it is a word in the token, and gives no scope%s", role, meant)
-	}
-	return nil
-}
-
-var errNothing = errors.New("nothing to do")
-
-// changeFlags adds --word, --add-word and --remove-word, and returns what reads them.
-func changeFlags(cmd *cobra.Command, word, value string) func() (account.Change, error) {
-	flags := cmd.Flags()
-	to := flags.StringArray(word, nil, "a `"+value+"` in the place of those that are there; may be repeated; empty for none")
-	add := flags.StringArray("add-"+word, nil, "one `"+value+"` more; may be repeated")
-	remove := flags.StringArray("remove-"+word, nil, "one `"+value+"` less; may be repeated")
-	return func() (account.Change, error) {
-		c := account.Change{Replace: flags.Changed(word), Add: *add, Remove: *remove}
-		c.To = slices.DeleteFunc(slices.Clone(*to), func(w string) bool { return w == "" })
-		switch more := len(*add)+len(*remove) > 0; {
-		case c.Replace && more:
-			return c, fmt.Errorf("--%[1]s excludes --add-%[1]s and --remove-%[1]s", word)
-		case !c.Replace && !more:
-			return c, fmt.Errorf("%w: want --%[2]s, --add-%[2]s or --remove-%[2]s", errNothing, word)
-		}
-		return c, nil
-	}
 }
