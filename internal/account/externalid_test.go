@@ -42,8 +42,15 @@ func TestExternalID(t *testing.T) {
 	if s, err := w.people.Subject(t.Context(), root.ID); err != nil || s.Claims[account.ClaimExternalID] != "1" || s.Claims[account.ClaimChangeRequired] != true {
 		t.Errorf("the claims of an admin who must change the password are %v, %v", s.Claims, err)
 	}
+	if got, err := w.people.ByExternalID(t.Context(), "1"); err != nil || got.ID != root.ID {
+		t.Errorf("by the external ID 1: %+v, %v", got, err)
+	}
 	if _, err := w.setExternalID(u.ID, ""); err != nil {
 		t.Fatal(err)
+	}
+	for _, id := range []string{"", longest, "1 ", "\x00"} {
+		_, err := w.people.ByExternalID(t.Context(), id)
+		w.wantError(err, account.ErrNotFound)
 	}
 	if s, err := w.people.Subject(t.Context(), u.ID); err != nil || s.Claims != nil {
 		t.Errorf("the claims of a subject without an external ID are %v, %v", s.Claims, err)

@@ -191,6 +191,14 @@ func (p *People) ByName(ctx context.Context, name string) (User, error) {
 	return p.store.UserByName(ctx, canonical)
 }
 
+// ByExternalID returns the user with this external ID, or ErrNotFound.
+func (p *People) ByExternalID(ctx context.Context, id string) (User, error) {
+	if id == "" || checkExternalID(id) != nil {
+		return User{}, ErrNotFound
+	}
+	return p.store.UserByExternalID(ctx, id)
+}
+
 // List lists users by name. The next page begins after the Canonical of the last.
 // A Limit of 0 means [DefaultPage]; more than [MaxPage] means MaxPage.
 func (p *People) List(ctx context.Context, q Query) ([]User, error) {

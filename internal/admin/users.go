@@ -37,16 +37,23 @@ type usersAnswer struct {
 	Next  string      `json:"next,omitzero"`
 }
 
-// users lists everybody who can log in, by name, or the one with a name.
+// users lists everybody who can log in, by name, or the one with a name or an external ID.
 func (a *Admin) users(w http.ResponseWriter, r *http.Request) error {
-	p, err := readPage(r, "username")
+	p, err := readPage(r, "username", "external_id")
 	if err != nil {
 		return err
 	}
 	var list []account.User
-	if name, ok := p.filters["username"]; ok {
-		list, err = a.userNamed(r, name)
-	} else {
+	name, named := p.filters["username"]
+	id, numbered := p.filters["external_id"]
+	switch {
+	case named && numbered:
+		return endpoint.InvalidRequest("username and external_id exclude each other", nil)
+	case named:
+		list, err = alone(a.People.ByName(r.Context(), name))
+	case numbered:
+		list, err = alone(a.People.ByExternalID(r.Context(), id))
+	default:
 		list, err = a.People.List(r.Context(), account.Query{After: p.after, Limit: p.limit + 1})
 	}
 	if err != nil {
@@ -57,8 +64,8 @@ func (a *Admin) users(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (a *Admin) userNamed(r *http.Request, name string) ([]account.User, error) {
-	u, err := a.People.ByName(r.Context(), name)
+// alone is the list of one user, which is empty if there is no such user.
+func alone(u account.User, err error) ([]account.User, error) {
 	if errors.Is(err, account.ErrNotFound) {
 		return nil, nil
 	}

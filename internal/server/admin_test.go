@@ -68,6 +68,14 @@ func TestAdminUser(t *testing.T) {
 	if got = w.do("PATCH", at, map[string]any{"external_id": "18"}, root, seen).want(t, 200, ""); got.text("external_id") != "18" {
 		t.Errorf("numbered: %s", got.body)
 	}
+	for query, want := range map[string]int{"18": 1, "17": 1, "19": 0, "018": 0, "1%208": 0} {
+		list := w.do("GET", "/admin/v1/users?external_id="+query, nil, root).want(t, 200, "")
+		if users, _ := list.object["users"].([]any); len(users) != want {
+			t.Errorf("with the external ID %s: %s", query, list.body)
+		}
+	}
+	w.do("GET", "/admin/v1/users?external_id=17&username=dave", nil, root).want(t, 400, "invalid_request")
+	w.do("GET", "/admin/v1/users?external_id=", nil, root).want(t, 400, "invalid_request")
 	carol := w.login("carol", a.text("password"))
 	if me := w.do("GET", "/me", nil, header("Authorization", "Bearer "+carol.text("access_token"))).want(t, 200, ""); me.text("external_id") != "18" {
 		t.Errorf("/me is %s", me.body)

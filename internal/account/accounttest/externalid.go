@@ -27,6 +27,12 @@ func testExternalID(f *fixture) {
 	f.wantLive(s)
 	got, err := f.store.User(f.Context(), eve.ID)
 	f.wantUser(got, err, eve)
+	got, err = f.again().UserByExternalID(f.Context(), "17")
+	f.wantUser(got, err, ada)
+	for _, nobody := range []string{"", "18", "017", "1_", "%"} {
+		_, err = f.store.UserByExternalID(f.Context(), nobody)
+		f.wantError(err, account.ErrNotFound)
+	}
 
 	carol, email := newRow("Carol"), "bob@example.org"
 	carol.ExternalID = "17"

@@ -62,6 +62,15 @@ func (s *Store) UserByName(ctx context.Context, canonical string) (account.User,
 	return c.User, err
 }
 
+// externalID finds the user of an external ID. The second half tells SQLite that the index has it.
+const externalID = `u.external_id = $1 AND u.external_id <> ''`
+
+// UserByExternalID returns the user with this external ID.
+func (s *Store) UserByExternalID(ctx context.Context, id string) (account.User, error) {
+	c, err := s.credential(ctx, externalID, id)
+	return c.User, err
+}
+
 // Users lists users in the byte order of their canonical names.
 func (s *Store) Users(ctx context.Context, q account.Query) ([]account.User, error) {
 	list, err := s.Credentials(ctx, q)
@@ -232,7 +241,7 @@ func checkExternalID(ctx context.Context, tx sqlstore.Tx, id string) error {
 		return nil
 	}
 	var there string
-	err := tx.QueryRowContext(ctx, `SELECT id FROM users WHERE external_id = $1 AND external_id <> ''`, id).Scan(&there)
+	err := tx.QueryRowContext(ctx, `SELECT u.id FROM users AS u WHERE `+externalID, id).Scan(&there)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

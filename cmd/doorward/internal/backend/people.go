@@ -30,7 +30,7 @@ func Explain(err error) error {
 	case errors.Is(err, account.ErrNameTaken):
 		return failure.Refused("doorward user list", "there is a user of this name already")
 	case errors.Is(err, account.ErrExternalIDTaken):
-		return failure.Refused("doorward user list --json", "another user has this external ID")
+		return failure.Refused("doorward user list --external-id ID", "another user has this external ID")
 	case errors.Is(err, account.ErrNotFound):
 		return failure.Refused("doorward user list", "there is no such user")
 	case errors.Is(err, account.ErrLastAdmin):

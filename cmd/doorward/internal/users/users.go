@@ -3,6 +3,7 @@ package users
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -101,10 +102,11 @@ the role admin must be changed within 24 hours and gives no admin rights until i
 
 func listCommand(sh shell.Shell) *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List all users", Args: shell.Want()}
+	externalID := cmd.Flags().String("external-id", "", "only the user with this `ID` at the API")
 	asJSON := shell.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
-			users, err := allUsers(ctx, b.People)
+			users, err := listed(ctx, b.People, *externalID)
 			if err != nil {
 				return err
 			}
@@ -255,6 +257,18 @@ func printPassword(sh shell.Shell, u account.User, secret string, chosen, asJSON
 	}
 	_, err := sh.Out.Write([]byte(secret + "\n"))
 	return err
+}
+
+// listed returns all users, or the one with an external ID.
+func listed(ctx context.Context, people *account.People, externalID string) ([]account.User, error) {
+	if externalID == "" {
+		return allUsers(ctx, people)
+	}
+	u, err := people.ByExternalID(ctx, externalID)
+	if errors.Is(err, account.ErrNotFound) {
+		return nil, nil
+	}
+	return []account.User{u}, err
 }
 
 func allUsers(ctx context.Context, people *account.People) ([]account.User, error) {
