@@ -12,10 +12,14 @@ import (
 // EventClientSet is the kind of issuer.Event about what a client is granted.
 const EventClientSet issuer.EventKind = "client_set"
 
-var errNoEdits = errors.New("account: Config.Edits is required to edit users")
+var errNoEdits = errors.New("account: Config.Edits is required to edit users, and to find them by external ID")
 
-// EditStore changes a user who is still as an operator saw them, on the database of a [Store].
+// EditStore changes a user who is still as an operator saw them, and finds the one who has what an operator gives,
+// on the database of a [Store].
 type EditStore interface {
+	// UserByExternalID returns the user with this external ID, which is not empty, or ErrNotFound.
+	UserByExternalID(ctx context.Context, id string) (User, error)
+
 	// EditUser changes a user and returns them as they are then. It returns issuer.ErrConflict,
 	// and writes nothing, if e.Seen is not what the user is. Disabling, and e.End, end
 	// every session as Store.SetPassword does, and return the cut-off. It writes an event for each part

@@ -64,7 +64,7 @@ type Config struct {
 	Resets ResetStore
 	// Devices is needed by Recognize and Remember alone, and is the same database.
 	Devices DeviceStore
-	// Edits is needed by Edit alone, and is the same database.
+	// Edits is needed by Edit and ByExternalID alone, and is the same database.
 	Edits EditStore
 	// Roles is what roles mean, on the same database. Without it nobody has a scope.
 	Roles    RoleStore
@@ -193,10 +193,13 @@ func (p *People) ByName(ctx context.Context, name string) (User, error) {
 
 // ByExternalID returns the user with this external ID, or ErrNotFound.
 func (p *People) ByExternalID(ctx context.Context, id string) (User, error) {
+	if p.edits == nil {
+		return User{}, errNoEdits
+	}
 	if id == "" || checkExternalID(id) != nil {
 		return User{}, ErrNotFound
 	}
-	return p.store.UserByExternalID(ctx, id)
+	return p.edits.UserByExternalID(ctx, id)
 }
 
 // List lists users by name. The next page begins after the Canonical of the last.

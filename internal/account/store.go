@@ -46,9 +46,6 @@ type Store interface {
 	// UserByName returns the user with this canonical name, or ErrNotFound.
 	UserByName(ctx context.Context, canonical string) (User, error)
 
-	// UserByExternalID returns the user with this external ID, which is not empty, or ErrNotFound.
-	UserByExternalID(ctx context.Context, id string) (User, error)
-
 	// Users lists users in the byte order of their canonical names.
 	Users(ctx context.Context, q Query) ([]User, error)
 
