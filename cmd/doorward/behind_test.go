@@ -34,7 +34,7 @@ func TestFlaskBehind(t *testing.T) {
 			folder := flaskFolder(t)
 			app := runApp(t, folder, test.name)
 			config := filepath.Join(folder, test.name+".yaml")
-			s := serveFlask(t, folder, config, app)
+			s := serveBefore(t, folder, config, app)
 			command(t, 0, "", "user", "import", "--from", filepath.Join(folder, "users.csv"), "--data", s.dir)
 			client := exec.CommandContext(t.Context(), debianPython, "client_"+test.name+".py", s.url)
 			client.Dir = folder
@@ -75,17 +75,9 @@ func TestSimpleJWTBehind(t *testing.T) {
 	makeSecret(t, folder)
 	app := runApp(t, folder, program)
 	config := filepath.Join(folder, "doorward.yaml")
-	writeFile(t, config, "upstream: http://"+app+"\naccounts.registration: open\n"+
+	writeFile(t, config, "upstream: http://127.0.0.1:5000\naccounts.registration: open\n"+
 		`upstream.token: {header: Authorization, secret_file: app-secret, claims: {token_type: access, user_id: "{external_id:number}"}}`)
-	s, err := startServerIn(folder, filepath.Join(folder, "doorward-data"), nil, "--config", config, "--issuer", "http://127.0.0.1:8080")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := serveBefore(t, folder, config, app)
 	command(t, 0, "", "user", "import", "--data", s.dir, "--from", "sqlite:"+filepath.Join(folder, "db.sqlite3"), "--table", "auth_user",
 		"--hash-col", "password", "--active-col", "is_active", "--external-id-col", "id")
 	for name, want := range map[string]string{"olga": `{"id":1,"username":"olga"}`, "dana": `{"id":2,"username":"dana"}`} {
@@ -184,8 +176,8 @@ func runApp(t *testing.T, folder, name string) string {
 	return ""
 }
 
-// serveFlask serves with a configuration of the example, before the app at an address.
-func serveFlask(t *testing.T, folder, config, app string) *process {
+// serveBefore serves with a configuration that names 127.0.0.1:5000, before the app at another address.
+func serveBefore(t *testing.T, folder, config, app string) *process {
 	t.Helper()
 	text, err := os.ReadFile(config)
 	if err != nil {
