@@ -640,7 +640,7 @@ func TestRunTellsOfTheStore(t *testing.T) {
 			if strings.Count(logs.String(), "\n") != len(step.want) {
 				t.Errorf("%d: want %d lines of\n%s", n, len(step.want), logs.String())
 			}
-			if n := time.Duration(store.asked.Load()); step.down != up && (n*10*time.Second < step.wait || n*time.Second/2 > step.wait) {
+			if n := time.Duration(store.asked.Load()); step.down != up && (n*5*time.Second < step.wait || n*750*time.Millisecond > step.wait) {
 				t.Errorf("asked %d times in %v", n, step.wait)
 			}
 			for _, part := range step.want {

@@ -43,10 +43,7 @@ func testEmail(f *fixture) {
 	for _, email := range []string{bob.Email, "", "ada@example.org"} { // Two users may have one address.
 		want := ada
 		want.Email = email
-		got, _, err := f.store.EditUser(f.Context(), ada.ID, account.UserEdit{Email: &email}, event)
-		f.wantUser(got, err, want)
-		got, err = f.again().User(f.Context(), ada.ID)
-		f.wantUser(got, err, want)
+		f.wantEdit(account.UserEdit{Email: &email}, want)
 	}
 	f.wantLive(s)
 	got, err := f.store.User(f.Context(), bob.ID)
@@ -57,6 +54,15 @@ func testEmail(f *fixture) {
 	if _, _, err := f.store.EditUser(f.Context(), ada.ID, account.UserEdit{Email: &hostile}, event); err == nil {
 		f.Error("no error for a NUL in an address")
 	}
+}
+
+// wantEdit edits a user, who is then what want says, also to another process.
+func (f *fixture) wantEdit(e account.UserEdit, want account.User) {
+	f.Helper()
+	got, _, err := f.store.EditUser(f.Context(), want.ID, e, event)
+	f.wantUser(got, err, want)
+	got, err = f.again().User(f.Context(), want.ID)
+	f.wantUser(got, err, want)
 }
 
 func testUnique(f *fixture) {

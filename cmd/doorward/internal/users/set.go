@@ -58,10 +58,10 @@ admin rights until then.`,
 		case rolesStay:
 			err = nil
 		}
-		edit.End = *now && edit.ExternalID != nil // also if the roles are refused then
 		if err != nil {
 			return failure.Misused(cmd.CommandPath()+" --help", "%v", err)
 		}
+		edit.End = *now && edit.ExternalID != nil // also if the roles are refused then
 		return backend.Beside(sh, cmd, func(ctx context.Context, b *backend.Backend) error {
 			u, err := b.User(ctx, args[0])
 			if err == nil && edit != (account.UserEdit{}) {
