@@ -1,6 +1,8 @@
 package cutoff_test
 
 import (
+	"math"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -136,5 +138,85 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 	if s.Len() != 1002 {
 		t.Errorf("Len = %d, want 1002", s.Len())
+	}
+}
+
+// An entry is dropped in the second in which it expires, and not before. One that never expires, or in a second that
+// 32 bits do not hold (after 2106), stays, whatever it is merged with.
+func TestExpiry(t *testing.T) {
+	never, last := time.Time{}, time.Unix(math.MaxUint32, 0)
+	in := func(d time.Duration) time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(d) } // when a bubble begins
+	for _, c := range []struct {
+		name   string
+		untils []time.Time
+		after  time.Duration
+		stays  bool
+	}{
+		{"the second before", []time.Time{in(40 * time.Second)}, 39 * time.Second, true},
+		{"its second", []time.Time{in(40 * time.Second)}, 40 * time.Second, false},
+		{"a second that is under way", []time.Time{in(40*time.Second + 1)}, 40 * time.Second, true},
+		{"a second that was under way", []time.Time{in(40*time.Second + 1)}, 41 * time.Second, false},
+		{"before 1970", []time.Time{time.Unix(-5, 0)}, time.Minute, false},
+		{"never", []time.Time{never}, time.Hour, true},
+		{"never and soon", []time.Time{never, in(time.Second)}, time.Hour, true},
+		{"soon and never", []time.Time{in(time.Second), never}, time.Hour, true},
+		{"the last second", []time.Time{last, in(time.Second)}, time.Hour, true},
+		{"too late", []time.Time{last.Add(time.Hour)}, time.Hour, true},
+		{"too late and soon", []time.Time{last.Add(time.Hour), in(time.Second)}, time.Hour, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := cutoff.NewSet()
+			for _, until := range c.untils {
+				s.EndSession("x", until)
+				s.EndSubject("ann", high, until)
+				s.EndKey("k", until)
+				s.EndAll(high, until)
+			}
+			time.Sleep(c.after)
+			s.Sweep()
+			if want := map[bool]int{true: 4}[c.stays]; s.Len() != want {
+				t.Errorf("%s: Len = %d, want %d", c.name, s.Len(), want)
+			}
+		})
+	}
+}
+
+// Sessions are older than a cut-off when their texts sort before it. A session in another spelling has ended with any cut-off,
+// and a cut-off in another spelling ends every session.
+func TestSpellings(t *testing.T) {
+	t.Parallel()
+	ends := func(before, session string) bool {
+		s := cutoff.NewSet()
+		s.EndSubject("ann", before, time.Time{})
+		return s.Ends(cutoff.Target{Session: session, Subject: "ann"})
+	}
+	const digits = "0123456789abcdef"
+	for i, c := range high { // each digit at each place, beside the next
+		for d := range len(digits) - 1 {
+			if c == '-' {
+				continue
+			}
+			one, next := high[:i]+digits[d:d+1]+high[i+1:], high[:i]+digits[d+1:d+2]+high[i+1:]
+			if !ends(next, one) || ends(one, next) || ends(one, one) {
+				t.Fatalf("%s and %s are compared wrongly", one, next)
+			}
+		}
+	}
+	const most = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+	others := []string{"", high[1:], high + "0", strings.ReplaceAll(high, "-", ""), "{" + high[2:] + "}"}
+	for i, c := range most {
+		for _, other := range "-/:`gAF " {
+			if other != c {
+				others = append(others, most[:i]+string(other)+most[i+1:])
+			}
+		}
+	}
+	for _, other := range others {
+		if !ends(low, other) {
+			t.Errorf("the session %q goes on", other)
+		}
+		if !ends(other, high) {
+			t.Errorf("before %q: a session goes on", other)
+		}
 	}
 }
