@@ -117,8 +117,8 @@ func (r *run) add(ctx context.Context, batch []Row) error {
 	}
 	for i, verdict := range verdicts {
 		r.sum.Rows++
-		if verdict == nil && r.Dry {
-			verdict = r.again(batch[i])
+		if r.Dry {
+			verdict = r.foretold(batch[i], verdict)
 		}
 		if err := r.count(batch[i], verdict); err != nil {
 			return err
@@ -145,8 +145,12 @@ func (r *run) count(row Row, verdict error) error {
 	return r.refuse(row.Place, row.Name, reasonOf(verdict))
 }
 
-// again returns the error that a row of a dry run would get because of an earlier row with the same name or external ID.
-func (r *run) again(row Row) error {
+// foretold returns the verdict on a row of a dry run with the rows before it added. Those are in no store, so a row may have the
+// same name or external ID as one of them. verdict is without them.
+func (r *run) foretold(row Row, verdict error) error {
+	if verdict != nil && !errors.Is(verdict, account.ErrExternalIDTaken) && !errors.Is(verdict, account.ErrRoleBounds) {
+		return verdict // The row is bad in itself, or its name was there before the import.
+	}
 	_, canonical, err := account.ParseName(row.Name)
 	if err != nil {
 		return err
@@ -158,6 +162,8 @@ func (r *run) again(row Row) error {
 		return account.ErrPresent
 	case there:
 		return account.ErrNameTaken
+	case verdict != nil:
+		return verdict
 	case r.ids[id]:
 		return account.ErrExternalIDTaken
 	}
